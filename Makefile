@@ -1,0 +1,45 @@
+# Everything a developer does with the tree; `make` alone lists it.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+DEMO   := build/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check schema tools clean
+
+help: ## list what can be made
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+venv: $(STAMP) ## make .venv with campaign and its tools in it
+
+# pip knows dependency groups from 25.1 on; the one a fresh Python brings is older.
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable ".[excel,parquet,postgresql]" --group dev
+	@touch $@
+
+demo: venv ## run the sample campaign against the built-in sandbox
+	@rm -rf $(DEMO) && mkdir -p $(DEMO) && cp -R sample_data templates $(DEMO)/
+	@.ci/demo $(abspath $(BIN)/campaign) $(DEMO)
+
+tools: ## install what the tests need from Debian (smtp-sink, without the mail daemon)
+	@.ci/install-postfix
+
+test: venv tools ## run the tests
+	$(BIN)/python -m pytest -n 2 --quiet
+
+check: venv ## lint, format, types, floors and doors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+schema: venv ## write docs/campaign.schema.json from the settings
+	$(BIN)/python -m campaign.config.schema > docs/campaign.schema.json
+
+clean: ## remove everything that was made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

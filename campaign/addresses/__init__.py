@@ -1,0 +1,1 @@
+"""E-mail addresses and the tokens made from them."""

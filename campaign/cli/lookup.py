@@ -1,0 +1,64 @@
+"""Which journal a question is about, opened for reading.
+
+In: the path of a campaign.  Out: its journal's reader.  Touches: nothing; a run may go on.
+
+Until something was sent for real, `status`, `results` and `audit` show the rehearsal if there is
+one, and say so on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from campaign.records import State
+
+if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
+    from campaign.journal.reader import Reader
+
+_UNTOUCHED = (State.PLANNED, State.SKIPPED)
+
+
+@contextmanager
+def look_up(path: Path, sandbox: bool) -> Iterator[Reader]:
+    """The journal to look at.  Raises JournalError where nothing is planned."""
+    from campaign.cli.rehearsal import has_rehearsed, rehearsal_of
+    from campaign.config.loader import load
+    from campaign.journal.reader import Reader
+
+    campaign = load(path)
+    if not sandbox and has_rehearsed(campaign) and not has_begun(campaign):
+        print("nothing was sent for real yet; this is the rehearsal", file=sys.stderr)
+        sandbox = True
+    if sandbox:
+        campaign = rehearsal_of(campaign)
+    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+        reader.plan_record()
+        yield reader
+
+
+def is_planned(campaign: Campaign) -> bool:
+    """Does the journal hold a finished plan?"""
+    from campaign.journal.database import locate
+    from campaign.journal.reader import Reader
+
+    place = locate(campaign.settings.journal.url, campaign.folder)
+    if place.path is not None and not place.path.exists():
+        return False
+    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+        return reader.is_planned()
+
+
+def has_begun(campaign: Campaign) -> bool:
+    """Has anybody been tried, or settled, since the plan was made?"""
+    from campaign.journal.reader import Reader
+
+    if not is_planned(campaign):
+        return False
+    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+        counts = reader.counts()
+    return any(count for state, count in counts.items() if state not in _UNTOUCHED)

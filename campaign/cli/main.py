@@ -1,0 +1,142 @@
+"""The command line: which commands there are, and how each ends.
+
+In: arguments.  Out: an exit code.  Touches: stdout, stderr.
+
+Every error of ours is one sentence on stderr and the exit code it carries; a traceback is a bug.
+The libraries behind a command are imported when the command runs, never here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+from campaign import __version__
+from campaign.cli import (
+    audit,
+    init_command,
+    plan,
+    preview,
+    results,
+    resume,
+    retry,
+    run,
+    sandbox,
+    status,
+)
+from campaign.cli.tables import escape
+from campaign.errors import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    CampaignError,
+    ConfigErrors,
+)
+
+app = typer.Typer(
+    rich_markup_mode=None,  # plain text reads well everywhere, and needs no 50 ms for rich
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog=(
+        "PATH is a campaign.toml or its folder; left out, it is the current folder.\n\n"
+        "campaign COMMAND --help shows the options and an example."
+    ),
+)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"campaign {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def campaign(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version)
+    ] = False,
+) -> None:
+    """Send one personal message to each person on a list, and prove what became of every one."""
+
+
+def _register(name: str, command: Callable[..., int], examples: Sequence[str]) -> None:
+    # \b keeps the lines as they are
+    epilog = "\b\n" + "\n".join(["Example:", *(f"  {example}" for example in examples)])
+    app.command(name, epilog=epilog)(command)
+
+
+for name, module in {
+    "init": init_command,
+    "plan": plan,
+    "preview": preview,
+    "run": run,
+    "resume": resume,
+    "retry": retry,
+    "status": status,
+    "results": results,
+    "audit": audit,
+    "sandbox": sandbox,
+}.items():
+    _register(name, module.command, module.EXAMPLES)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (the entry point of `campaign`)."""
+    try:
+        code = _invoke(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()  # a reader that has gone away shows here, not at interpreter exit
+        return code
+    except BrokenPipeError:  # `campaign results | head` has seen enough
+        _discard_stdout()
+        return EXIT_DONE
+    except CampaignError as error:
+        faults = error.errors if isinstance(error, ConfigErrors) else [error]
+        for fault in faults:
+            _complain(str(fault))
+        return error.exit_code
+    except KeyboardInterrupt:
+        _complain("interrupted (`campaign status` shows what is done, `campaign resume` goes on)")
+        return EXIT_INTERRUPTED
+
+
+def _invoke(arguments: list[str]) -> int:
+    # Typer's own `main` would turn Ctrl-C into 130 and a broken pipe into 1.
+    try:
+        command = get_command(app)
+        with command.make_context("campaign", arguments) as context:
+            code: int | None = command.invoke(context)
+        return code or EXIT_DONE
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.TyperException as error:
+        _complain(_usage_sentence(error))
+        return EXIT_USAGE
+
+
+def _usage_sentence(error: typer.TyperException) -> str:
+    """Typer's complaint as one sentence that names the command; the help itself if none was."""
+    context: Any = getattr(error, "ctx", None)
+    message = error.format_message()
+    if context is None or message == context.get_help():
+        return message
+    return f"{message.rstrip('.')} ({context.command_path} --help shows what there is)"
+
+
+def _complain(sentence: str) -> None:
+    sys.stdout.flush()
+    print(escape(sentence, keep="\n"), file=sys.stderr)
+
+
+def _discard_stdout() -> None:
+    """Let the interpreter flush at exit into nothing instead of complaining."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""`campaign plan`: the list read, cleaned, rendered once and frozen; nothing is sent.
+
+In: campaign.toml and the files it names.  Out: what a run would send, and what it would not.
+Touches: the journal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from campaign.cli.arguments import HERE, JsonOption, PathArgument
+from campaign.cli.paint import Paint
+from campaign.cli.tables import WIDTH, clip, columns, counted, escape, percent, table
+from campaign.errors import EXIT_DONE
+from campaign.units import show_duration, show_size
+
+if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
+    from campaign.delivery.plan import PlanSummary
+
+EXAMPLES = ("campaign plan spring",)
+_INDENT = " " * 6
+_KINDS = {
+    "address": "no address that could be written to",
+    "duplicate": "the same person stands in an earlier row",
+    "suppressed": "asked for no more mail, or cannot be reached",
+    "render": "no letter can be made from the row",
+}
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Processes that render; left out: one for each core."),
+]
+
+
+def command(
+    path: PathArgument = HERE,
+    amend: Annotated[
+        bool, typer.Option("--amend", help="Add new recipients; settled ones stay as they are.")
+    ] = False,
+    no_render: Annotated[
+        bool, typer.Option("--no-render", help="Do not render every row to see whether it can be.")
+    ] = False,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Freeze the list and show what a run would send.
+
+    The list is read, cleaned and kept in the journal, and every letter is rendered once. Nothing
+    is sent. A plan that was not run yet is made anew.
+    """
+    from campaign.config.loader import load
+
+    campaign = load(path)
+    summary = make(campaign, amend=amend, render=not no_render, workers=workers)
+    if as_json:
+        print(json.dumps(as_object(summary), ensure_ascii=False))
+        return EXIT_DONE
+    print("\n".join(lines(summary, Paint.on(sys.stdout))))
+    if amend:
+        print(f"\n{counted(summary.added, 'new recipient')}")
+    print("\nNext: campaign preview shows the letters, campaign run sends them")
+    return EXIT_DONE
+
+
+def make(
+    campaign: Campaign, *, amend: bool = False, render: bool = True, workers: int | None = None
+) -> PlanSummary:
+    """The plan, with progress on stderr."""
+    from campaign.cli.progress import PlanProgress
+    from campaign.clock import SystemClock
+    from campaign.delivery.plan import make_plan
+
+    clock = SystemClock()
+    with PlanProgress(sys.stderr, clock) as progress:
+        return make_plan(
+            campaign,
+            clock=clock,
+            amend=amend,
+            render=render,
+            workers=workers or 0,
+            on_progress=progress,
+        )
+
+
+def lines(summary: PlanSummary, paint: Paint, *, rejects: bool = True) -> list[str]:
+    """The plan for a terminal, with or without the rows to look at."""
+    shown = [
+        f"{paint.bold(summary.campaign)}: {counted(summary.total, 'row')},"
+        f" {paint.green(f'{summary.planned:,} to send')}, {summary.skipped:,} skipped"
+    ]
+    shown += ["", *_sources(summary)]
+    if summary.domains:
+        shown += ["", paint.bold("To"), *_domains(summary)]
+    if summary.skipped:
+        shown += ["", paint.bold("Skipped")]
+        shown += table(
+            [(count, kind, _KINDS.get(kind, "")) for kind, count in summary.reasons], numbers=[0]
+        )
+    if rejects and summary.rejects:
+        shown += ["", paint.bold("Rows to look at"), *_rejects(summary.rejects)]
+    return [*shown, "", _forecast(summary)]
+
+
+def _sources(summary: PlanSummary) -> list[str]:
+    return table(
+        [
+            (
+                source.name,
+                source.encoding + _certainty(source.confidence),
+                f"columns: {', '.join(source.columns)}",
+            )
+            for source in summary.sources
+        ]
+    )
+
+
+def _certainty(confidence: float | None) -> str:
+    is_certain = confidence is None or confidence > 0.995
+    return "" if is_certain else f" ({confidence:.0%} sure)"
+
+
+def _domains(summary: PlanSummary) -> list[str]:
+    listed = list(summary.domains)
+    others = summary.planned - sum(count for _, count in listed)
+    if others > 0:
+        listed.append(("all others", others))
+    return table(
+        [(count, percent(count, summary.planned), domain) for domain, count in listed],
+        numbers=[0, 1],
+    )
+
+
+def _rejects(rejects: Iterable[tuple[str, int, str, str]]) -> list[str]:
+    """Place and cell in one line, the reason below where both would not fit into 80 columns."""
+    shown = []
+    for file, line, address, reason in rejects:
+        place = clip(escape(f"  {file}:{line}  {address or '(empty)'}"), WIDTH)
+        why = escape(reason)
+        if columns(place) + columns(why) + 2 <= WIDTH:
+            shown.append(f"{place}  {why}")
+        else:
+            shown += [
+                place,
+                *textwrap.wrap(why, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT),
+            ]
+    return shown
+
+
+def _forecast(summary: PlanSummary) -> str:
+    text = counted(summary.planned, "message")
+    if summary.size_bytes:
+        total = show_size(summary.size_bytes * summary.planned)
+        text += f" of {show_size(summary.size_bytes)} on average, {total} in all"
+    if summary.forecast_s is not None:
+        text += f"; about {show_duration(max(1.0, summary.forecast_s))} on the way"
+    return text
+
+
+def as_object(summary: PlanSummary) -> dict[str, Any]:
+    """The plan as `--json` prints it."""
+    return {
+        "campaign": summary.campaign,
+        "total": summary.total,
+        "planned": summary.planned,
+        "skipped": summary.skipped,
+        "added": summary.added,
+        "reasons": dict(summary.reasons),
+        "rejects": [
+            dict(zip(("file", "line", "address", "reason"), reject, strict=True))
+            for reject in summary.rejects
+        ],
+        "domains": dict(summary.domains),
+        "sources": [source._asdict() for source in summary.sources],
+        "forecast_s": summary.forecast_s,
+        "size_bytes": summary.size_bytes,
+    }

@@ -1,0 +1,96 @@
+"""`campaign preview`: letters as they would be sent, before anybody gets one.
+
+In: a planned campaign.  Out: one letter in the terminal, or all of them as files.
+Touches: the folder named by `--out`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.paint import Paint
+from campaign.cli.tables import counted, escape, pad, table
+from campaign.errors import EXIT_DONE, UsageError
+from campaign.units import show_size
+
+if TYPE_CHECKING:
+    from campaign.cli.letter import LetterView
+
+EXAMPLES = (
+    "campaign preview spring --row 3",
+    "campaign preview spring --out letters",
+)
+_FIRST = ("From", "To", "Reply-To", "Subject", "Date")
+_PLUMBING = {"mime-version", "content-type", "content-transfer-encoding"}
+
+
+def command(
+    path: PathArgument = HERE,
+    row: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The recipient's row in the plan.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The recipient with this address.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write .eml files and an index page into DIR."),
+    ] = None,
+) -> int:
+    """Show a letter as its recipient would get it. Nothing is sent."""
+    from campaign.cli.letter import take_apart
+    from campaign.config.loader import load
+    from campaign.delivery.preview import render_all, render_one
+
+    if row is not None and to is not None:
+        raise UsageError("--row and --to both name a recipient", remedy="keep one")
+    campaign = load(path)
+    if out is None:
+        letter = render_one(campaign, row, to)
+        print("\n".join(lines(take_apart(letter), Paint.on(sys.stdout))))
+        return EXIT_DONE
+    from campaign.cli.preview_pages import write_pages
+
+    letters = (
+        render_all(campaign)
+        if row is None and to is None
+        else iter([(row or 1, render_one(campaign, row, to))])
+    )
+    count = write_pages(out, campaign.settings.name, letters)
+    print(f"{counted(count, 'letter')} in {out}; open {out / 'index.html'} in a browser")
+    return EXIT_DONE
+
+
+def lines(view: LetterView, paint: Paint) -> list[str]:
+    """Headers, text and a list of the parts."""
+    shown = [_header(name, view.header(name), paint) for name in _FIRST if view.header(name)]
+    others = [
+        (name, value)
+        for name, value in view.headers
+        if name not in _FIRST and name.lower() not in _PLUMBING
+    ]
+    shown += [paint.dim(escape(f"{name}: {value}")) for name, value in others]
+    shown += ["", *(escape(line, keep="\t") for line in view.text.splitlines()), ""]
+    shown += [paint.bold("Parts")]
+    shown += table(
+        [
+            (part.type, show_size(part.size_bytes), part.name or _cid(part.content_id))
+            for part in view.parts
+        ],
+        numbers=[1],
+    )
+    return [*shown, f"  {show_size(view.size_bytes)} on the wire"]
+
+
+def _header(name: str, value: str, paint: Paint) -> str:
+    text = escape(value)
+    return paint.cyan(pad(name, 10)) + (paint.bold(text) if name == "Subject" else text)
+
+
+def _cid(content_id: str) -> str:
+    return f"cid:{content_id}" if content_id else ""

@@ -1,0 +1,160 @@
+"""What is shown while a plan is made or letters go out.
+
+In: views of the run, several a second; sentences.  Out: a tqdm bar on a terminal, a plain line
+every few seconds anywhere else.  Touches: the stream it is given (stderr).
+
+A terminal that was closed must not end the run that drains behind it: the first failed write
+silences the progress, and the run goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+from campaign.cli.tables import escape
+from campaign.clock import Clock
+from campaign.records import SETTLED, State
+from campaign.units import show_duration
+
+if TYPE_CHECKING:
+    from campaign.delivery.run import RunView
+
+LINE_EVERY_S = 5.0
+_MOVE_EVERY_S = 0.1  # drawing costs about as much as planning ten rows
+_BAR = "{percentage:3.0f}% {bar} {desc}"
+
+
+class Progress:
+    """A bar or lines; `__exit__` leaves the last state standing."""
+
+    def __init__(self, stream: TextIO, clock: Clock) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._is_live = stream.isatty()
+        self._is_gone = False
+        self._bar: Any = None
+        self._said_at = clock.tick_s()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close_bar()
+
+    def say(self, line: str) -> None:
+        """One sentence, above the bar."""
+        self._write(escape(line))
+
+    def show(self, done: int, total: int | None, text: str, *, is_last: bool = False) -> None:
+        """How far it is; `text` must be escaped."""
+        if self._is_live:
+            self._guard(lambda: self._move_bar(done, total, text))
+            return
+        now = self._clock.tick_s()
+        if is_last or now - self._said_at >= LINE_EVERY_S:
+            self._said_at = now
+            stamp = time.strftime("%H:%M:%S", time.localtime(self._clock.now_s()))
+            share = f" {done / total:4.0%}" if total else ""
+            self._write(f"{stamp}{share}  {text}")
+
+    def _move_bar(self, done: int, total: int | None, text: str) -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            # Its own lock is one between processes and its monitor a thread: neither is needed.
+            tqdm.set_lock(threading.RLock())
+            tqdm.monitor_interval = 0
+            self._bar = tqdm(
+                total=total, file=self._stream, bar_format=_BAR, dynamic_ncols=True, leave=True
+            )
+        self._bar.total = total
+        self._bar.n = min(done, total) if total is not None else done
+        self._bar.set_description_str(text, refresh=True)
+
+    def _write(self, line: str) -> None:
+        if self._bar is not None:
+            self._guard(lambda: self._bar.write(line, file=self._stream))
+        else:
+            self._guard(lambda: print(line, file=self._stream, flush=True))
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._guard(self._bar.close)
+            self._bar = None
+
+    def _guard(self, write: Callable[[], object]) -> None:
+        if self._is_gone:
+            return
+        try:
+            write()
+        except (OSError, ValueError):  # the terminal hung up, or the stream was closed
+            self._is_gone = True
+
+
+class PlanProgress(Progress):
+    """The stages of a plan, one bar for each."""
+
+    _stage = ""
+    _moved_at = 0.0
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        now = self._clock.tick_s()
+        if stage != self._stage:
+            self._close_bar()
+            self._stage = stage
+        elif now - self._moved_at < _MOVE_EVERY_S and done != total:
+            return
+        self._moved_at = now
+        count = f"{done:,} of {total:,}" if total is not None else f"{done:,}"
+        self.show(done, total, f"{stage} {count}")
+
+
+class RunProgress(Progress):
+    """The observer of a run."""
+
+    _last: RunView | None = None
+
+    def update(self, view: RunView) -> None:
+        self._last = view
+        self._show_view(view, is_last=False)
+
+    def _show_view(self, view: RunView, *, is_last: bool) -> None:
+        skipped = view.counts.get(State.SKIPPED, 0)
+        settled = sum(view.counts.get(state, 0) for state in SETTLED)
+        self.show(settled - skipped, view.total - skipped, describe(view), is_last=is_last)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._last is not None:
+            self._show_view(self._last, is_last=True)
+        super().__exit__(kind, error, trace)
+
+
+def describe(view: RunView) -> str:
+    """ "sent 412  failed 3  deferred 12  50/s  4m12s left  gmail.com cools down 4:12"."""
+    parts = [f"sent {view.counts.get(State.SENT, 0):,}"]
+    for state in (State.FAILED, State.DEFERRED, State.HELD):
+        count = view.counts.get(state, 0)
+        if count or state is not State.HELD:
+            parts.append(f"{state} {count:,}")
+    parts.append(f"{view.rate_s:,.0f}/s" if view.rate_s >= 10 else f"{view.rate_s:.1f}/s")
+    if view.stopping:
+        parts.append("stopping")
+    elif view.left_s:
+        parts.append(f"{show_duration(max(1.0, view.left_s))} left")
+    if view.waiting_for:
+        parts.append(escape(view.waiting_for))
+    return "  ".join(parts)

@@ -1,0 +1,75 @@
+"""Rehearsals: a campaign sent to the built-in sandbox, with a journal of its own.
+
+In: a campaign.  Out: the same campaign, journalled beside the sandbox's mailbox.
+Touches: the folder `state/sandbox`.
+
+A rehearsal must not spend the list: whoever was "sent" to the sandbox still has to get the real
+letter.  So its journal is another one, and every new rehearsal starts from nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from campaign.errors import UsageError
+
+if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
+    from campaign.config.settings import Relay
+
+FOLDER = Path("state") / "sandbox"
+MAIL = "mail"
+JOURNAL_URL = "sqlite:///state/sandbox/journal.sqlite"
+CONNECTIONS = 10
+HOST = "127.0.0.1"
+
+
+def rehearsal_of(campaign: Campaign) -> Campaign:
+    """The campaign with the rehearsal's journal in place of the real one."""
+    from campaign.config.settings import JournalSettings
+
+    settings = campaign.settings.model_copy(update={"journal": JournalSettings(url=JOURNAL_URL)})
+    return dataclasses.replace(campaign, settings=settings)
+
+
+def has_rehearsed(campaign: Campaign) -> bool:
+    """Is there a rehearsal to look at?"""
+    return (campaign.folder / FOLDER / "journal.sqlite").exists()
+
+
+def forget_rehearsal(campaign: Campaign) -> None:
+    """Remove the rehearsal before; refused while one is running."""
+    if not has_rehearsed(campaign):
+        return
+    from campaign.clock import SystemClock
+    from campaign.journal.store import Journal
+
+    # Whoever runs holds the journal's lock: opening it says so (exit 75).
+    Journal.open(JOURNAL_URL, campaign.folder, clock=SystemClock(), create=False).close()
+    try:
+        shutil.rmtree(campaign.folder / FOLDER)
+    except OSError as error:
+        raise UsageError(
+            f"cannot remove the rehearsal before: {error}", remedy=f"remove {FOLDER} by hand"
+        ) from error
+
+
+@contextlib.contextmanager
+def sandbox_relay(campaign: Campaign) -> Iterator[Relay]:
+    """A running sandbox, as a relay to send to."""
+    from campaign.config.settings import Relay
+    from campaign.sandbox.server import Sandbox
+
+    folder = campaign.folder / FOLDER / MAIL
+    folder.mkdir(parents=True, exist_ok=True)
+    sandbox = Sandbox(folder, host=HOST, port=0)
+    sandbox.start()
+    try:
+        yield Relay(host=HOST, port=sandbox.port, security="none", connections=CONNECTIONS)
+    finally:
+        sandbox.stop()

@@ -1,0 +1,53 @@
+"""`campaign resume`: goes on with a run that was stopped, killed or cut off.
+
+In: the journal of an unfinished run.  Out: as `run`.  Touches: as `run`.
+"""
+
+from __future__ import annotations
+
+from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.sending import (
+    How,
+    LimitOption,
+    NoWaitOption,
+    SandboxOption,
+    StaleOption,
+    TranscriptOption,
+    send,
+)
+from campaign.errors import UsageError
+
+EXAMPLES = ("campaign resume spring",)
+
+
+def command(
+    path: PathArgument = HERE,
+    sandbox: SandboxOption = False,
+    limit: LimitOption = None,
+    no_wait: NoWaitOption = False,
+    transcript: TranscriptOption = None,
+    resume_stale: StaleOption = False,
+) -> int:
+    """Go on with an unfinished run.
+
+    Nobody is left out and nobody settled is tried again; whoever is in doubt is named.
+    """
+    from campaign.cli.lookup import has_begun
+    from campaign.cli.rehearsal import has_rehearsed, rehearsal_of
+    from campaign.config.loader import load
+
+    campaign = load(path, need_secrets=not sandbox)
+    if not sandbox and has_rehearsed(campaign) and not has_begun(campaign):
+        raise UsageError(
+            "only a rehearsal was begun here, and this would send for real",
+            remedy="`campaign resume --sandbox` goes on with the rehearsal, `campaign run` sends",
+        )
+    how = How(
+        sandbox=sandbox,
+        limit=limit,
+        no_wait=no_wait,
+        resume=True,
+        resume_stale=resume_stale,
+        transcript=transcript,
+    )
+    return send(rehearsal_of(campaign) if sandbox else campaign, how, path)

@@ -1,0 +1,114 @@
+"""`campaign run`: plans if needed, asks, sends.
+
+In: a campaign, and a yes of some kind.  Out: progress, a summary, the exit code of the contract.
+Touches: the journal, the relay, stdin when it is a terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from campaign.cli import plan
+from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.paint import Paint
+from campaign.cli.sending import (
+    How,
+    LimitOption,
+    NoWaitOption,
+    SandboxOption,
+    TranscriptOption,
+    send,
+)
+from campaign.cli.tables import counted
+from campaign.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
+    from campaign.delivery.plan import PlanSummary
+
+EXAMPLES = (
+    "campaign run spring --sandbox --yes",
+    "campaign run spring --expect 3",
+)
+
+
+def command(
+    path: PathArgument = HERE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    expect: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=0, help="Do not ask; send only if the plan is to send exactly N."
+        ),
+    ] = None,
+    sandbox: SandboxOption = False,
+    limit: LimitOption = None,
+    no_wait: NoWaitOption = False,
+    transcript: TranscriptOption = None,
+    workers: plan.WorkersOption = None,
+) -> int:
+    """Send what is planned.
+
+    Plans first where that was not done, then asks: type the number of messages to go on.
+    """
+    from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
+    from campaign.config.loader import load
+
+    may_ask = sys.stdin is not None and sys.stdin.isatty()
+    if not (yes or expect is not None or may_ask):
+        raise UsageError(
+            "nobody is there to be asked", remedy="say --yes, or --expect N with the plan's count"
+        )
+    campaign = load(path, need_secrets=not sandbox)
+    if sandbox:
+        forget_rehearsal(campaign)
+        campaign = rehearsal_of(campaign)
+    summary = planned(campaign, workers)
+    print("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)), flush=True)
+    if expect is not None and expect != summary.planned:
+        raise UsageError(
+            f"{expect:,} expected, but the plan sends {summary.planned:,}",
+            remedy="campaign plan shows what is in it and what is skipped",
+        )
+    if not yes and expect is None:
+        ask(min(summary.planned, limit or summary.planned), way_out(campaign, sandbox))
+    print()
+    return send(
+        campaign,
+        How(
+            sandbox=sandbox,
+            limit=limit,
+            no_wait=no_wait,
+            transcript=transcript,
+            workers=workers or 0,
+        ),
+        path,
+    )
+
+
+def planned(campaign: Campaign, workers: int | None) -> PlanSummary:
+    """The plan that is there, or a new one."""
+    from campaign.cli.lookup import is_planned
+    from campaign.delivery.plan import read_summary
+
+    return read_summary(campaign) if is_planned(campaign) else plan.make(campaign, workers=workers)
+
+
+def way_out(campaign: Campaign, sandbox: bool) -> str:
+    """Through what the letters go, for the question."""
+    if sandbox:
+        return "the sandbox"
+    hosts = [relay.host for relay in campaign.settings.relay]
+    return " and ".join(hosts) or "the mail servers of each domain"
+
+
+def ask(count: int, through: str) -> None:
+    """A typed number is harder to give by habit than a y.  Raises Interrupted."""
+    question = f"\nSend {counted(count, 'message')} through {through}? Type {count} to go on: "
+    print(question, end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline().strip().replace(",", "")
+    if answer != str(count):
+        raise Interrupted("nothing was sent", remedy=f"type {count} at the question, or say --yes")

@@ -1,0 +1,65 @@
+"""`campaign sandbox`: a mail server on this machine that delivers to nobody.
+
+In: a port.  Out: what it listens on.  Touches: a port on loopback, the folder of the mailbox.
+"""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.tables import table
+from campaign.errors import EXIT_DONE
+
+EXAMPLES = ("campaign sandbox spring --port 2525",)
+LOOPBACK = "127.0.0.1"
+
+
+def command(
+    path: PathArgument = HERE,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="0 takes a free one.")
+    ] = 2525,
+    mail: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where the mail is kept.", show_default="PATH/state/sandbox"
+        ),
+    ] = None,
+) -> int:
+    """Run a mail server that delivers to nobody.
+
+    It listens on loopback, keeps what it gets, and plays every kind of mailbox.
+    """
+    from campaign.sandbox.server import Sandbox
+
+    folder = mail or (path if path.is_dir() else path.parent) / "state" / "sandbox"
+    folder.mkdir(parents=True, exist_ok=True)
+    signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # before the server's thread starts
+    sandbox = Sandbox(folder, host=LOOPBACK, port=port)
+    sandbox.start()
+    try:
+        print(f"Listening on {LOOPBACK}:{sandbox.port}; what arrives is kept in {folder}")
+        print("Ctrl-C ends it. How an address is answered depends on the part before the @:")
+        print("\n".join(table(MAILBOXES)), flush=True)
+        signal.sigwait(signals)
+    finally:
+        sandbox.stop()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+    return EXIT_DONE
+
+
+MAILBOXES: list[tuple[str, str]] = [
+    ("bounce@", "refused: no such user"),
+    ("full@", "deferred: mailbox full"),
+    ("greylist@", "deferred at first, taken at the second attempt"),
+    ("throttle@", "deferred: too many messages"),
+    ("slow@", "taken, after a while"),
+    ("drop@", "the connection is lost before the answer: in doubt"),
+    ("anybody else", "taken"),
+]

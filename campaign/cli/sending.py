@@ -1,0 +1,128 @@
+"""A run from the first letter to the summary, for `run`, `resume` and `retry`.
+
+In: a campaign and how to send it.  Out: progress on stderr, a summary on stdout, an exit code.
+Touches: whatever a run touches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from campaign.cli.paint import Paint
+from campaign.cli.tables import counted, escape, percent, table
+from campaign.records import State
+
+if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
+    from campaign.config.settings import Relay
+    from campaign.delivery.run import RunResult
+
+SandboxOption = Annotated[
+    bool, typer.Option("--sandbox", help="Send to the built-in sandbox: a rehearsal.")
+]
+LimitOption = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Stop after N recipients.")
+]
+NoWaitOption = Annotated[
+    bool, typer.Option("--no-wait", help="End when only deferred recipients are left.")
+]
+TranscriptOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Write what each connection says, secrets left out."),
+]
+StaleOption = Annotated[
+    bool,
+    typer.Option("--resume-stale", help="Go on although the journal is a day old or was moved."),
+]
+
+
+@dataclass(frozen=True)
+class How:
+    """The options of a run."""
+
+    sandbox: bool = False
+    limit: int | None = None
+    no_wait: bool = False
+    resume: bool = False
+    resume_stale: bool = False
+    transcript: Path | None = None
+    workers: int = 0
+
+
+def send(campaign: Campaign, how: How, path: Path) -> int:
+    """Send, report, and return the exit code; `path` is how the user names the campaign."""
+    from campaign.cli.progress import RunProgress
+    from campaign.cli.rehearsal import sandbox_relay
+    from campaign.clock import SystemClock
+    from campaign.delivery.run import RunOptions, run_campaign
+
+    clock = SystemClock()
+    relay: contextlib.AbstractContextManager[Relay | None] = (
+        sandbox_relay(campaign) if how.sandbox else contextlib.nullcontext()
+    )
+    with relay as override, RunProgress(sys.stderr, clock) as progress:
+        options = RunOptions(
+            relay_override=override,
+            limit=how.limit,
+            no_wait=how.no_wait,
+            resume=how.resume,
+            resume_stale=how.resume_stale,
+            transcript=how.transcript,
+            workers=how.workers,
+        )
+        result = run_campaign(campaign, options, clock=clock, observer=progress)
+    print("\n".join(summary(result, Paint.on(sys.stdout))))
+    print("\n".join(next_steps(result, path, how.sandbox)))
+    return result.exit_code
+
+
+def summary(result: RunResult, paint: Paint) -> list[str]:
+    """What the run did, for a terminal."""
+    shown = [paint.bold(escape(result.sentence)), ""]
+    shown += state_table(result.counts, result.total, paint)
+    if result.in_doubt:
+        count = counted(len(result.in_doubt), "recipient was", "recipients were")
+        shown += ["", f"{count} in doubt when this run began:"]
+        shown += [f"  {escape(address)}" for address in result.in_doubt]
+    return shown
+
+
+def state_table(counts: dict[State, int], total: int, paint: Paint) -> list[str]:
+    """One line for each state that somebody is in."""
+    colours = {
+        State.SENT: paint.green,
+        State.FAILED: paint.red,
+        State.HELD: paint.red,
+        State.EXPIRED: paint.red,
+        State.DEFERRED: paint.yellow,
+        State.SENDING: paint.yellow,
+    }
+    present = [state for state in State if counts.get(state, 0)]
+    drawn = table(
+        [(counts[state], percent(counts[state], total), state) for state in present],
+        numbers=[0, 1],
+    )
+    return [colours.get(state, str)(line) for state, line in zip(present, drawn, strict=True)]
+
+
+def next_steps(result: RunResult, path: Path, sandbox: bool) -> list[str]:
+    """Where to look next."""
+    rehearsed = " --sandbox" if sandbox else ""
+    where = f" {shlex.quote(str(path))}{rehearsed}" if str(path) != "." else rehearsed
+    steps = ["", "Next:"]
+    if not result.finished:
+        steps.append(f"  campaign resume{where}")
+    lost = next((state for state in (State.FAILED, State.HELD) if result.counts.get(state)), None)
+    if lost:
+        steps.append(f"  campaign results{where} --state {lost}")
+    else:
+        steps.append(f"  campaign results{where}")
+    steps.append(f"  campaign audit{where}")
+    return steps

@@ -1,0 +1,42 @@
+"""The one place that knows the time.
+
+In: nothing.  Out: seconds.  Touches: the system's clocks.
+
+Everything that waits, paces or stamps takes a `Clock`, so that tests hand in their own.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """`now_s` for stamps people read, `tick_s` for every interval."""
+
+    def now_s(self) -> float:
+        """Seconds since 1970 (Unix time); may jump when the wall clock is set."""
+        ...
+
+    def tick_s(self) -> float:
+        """Seconds since an arbitrary start; never runs backwards."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now_s(self) -> float:
+        return time.time()
+
+    def tick_s(self) -> float:
+        return time.monotonic()
+
+
+def iso(at_s: float) -> str:
+    """Unix time as RFC 3339 in UTC with milliseconds; "" for 0 (never)."""
+    if not at_s:
+        return ""
+    stamp = datetime.fromtimestamp(at_s, UTC)
+    return stamp.strftime("%Y-%m-%dT%H:%M:%S.") + f"{stamp.microsecond // 1000:03d}Z"

@@ -1,0 +1,164 @@
+"""What the model cannot know: whether named files are there, addresses read, secrets come.
+
+In: settings and the campaign's folder.  Out: `Fault`s.  Touches: the file system, to look
+whether files exist; `check_secrets` also fetches each secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from campaign.addresses.syntax import AddressError, parse_address, parse_mailbox
+from campaign.config import positions
+from campaign.config.secrets import read_secret
+from campaign.config.settings import Message, Secret, Settings
+from campaign.config.wording import Fault
+from campaign.errors import ConfigError
+
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")  # narrower than RFC 5322, 3.6.8, on purpose
+# Fields that are written by campaign itself, or that would make the letter another one.
+RESERVED_HEADERS = frozenset(
+    ("from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "mime-version",
+     "return-path", "received", "dkim-signature")
+)  # fmt: skip
+_UNSUBSCRIBE_HEADERS = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
+STDIN = "-"
+
+TomlPath = positions.Path
+
+
+def check_values(settings: Settings) -> Iterator[Fault]:
+    """Addresses and header names."""
+    message = settings.message
+    yield from _check_mailbox(("message", "from"), message.from_)
+    yield from _check_mailbox(("message", "reply_to"), message.reply_to)
+    yield from _check_address(("message", "sender"), message.sender)
+    if settings.unsubscribe:
+        yield from _check_address(("unsubscribe", "mailto"), settings.unsubscribe.mailto)
+    yield from _check_headers(message, unsubscribes=settings.unsubscribe is not None)
+
+
+def check_files(settings: Settings, folder: Path) -> Iterator[Fault]:
+    """Every file that the settings name, other than per-recipient attachments and secrets."""
+    for index, pattern in enumerate(settings.recipients.files):
+        if pattern != STDIN:
+            yield from _check_glob(("recipients", "files", index), pattern, folder)
+    for path, name in _plain_files(settings):
+        if name:
+            yield from _check_file(path, name, folder)
+
+
+def check_secrets(settings: Settings, folder: Path) -> Iterator[Fault]:
+    """Fetch every secret once and forget it."""
+    for path, secret in _secrets(settings):
+        if secret and not list(secret.rules()):
+            try:
+                read_secret(secret, folder)
+            except ConfigError as trouble:
+                yield Fault(path, f"{path[-1]}: {trouble.what}", trouble.remedy)
+
+
+def is_template(text: str) -> bool:
+    """Whether a value differs from recipient to recipient."""
+    return "{{" in text or "{%" in text
+
+
+def _plain_files(settings: Settings) -> Iterator[tuple[TomlPath, str]]:
+    for index, file in enumerate(settings.recipients.suppress):
+        yield ("recipients", "suppress", index), file
+    message = settings.message
+    yield ("message", "text"), message.text
+    yield ("message", "html"), message.html
+    yield ("message", "markdown"), message.markdown
+    yield ("message", "calendar"), message.calendar
+    for name, file in message.inline.items():
+        yield ("message", "inline", name), file
+    for index, file in enumerate(message.attachments):
+        if not is_template(file):
+            yield ("message", "attachments", index), file
+    for index, relay in enumerate(settings.relay):
+        yield ("relay", index, "ca_file"), relay.ca_file
+        if certificate := relay.client_certificate:
+            yield ("relay", index, "client_certificate", "cert"), certificate.cert
+            yield ("relay", index, "client_certificate", "key"), certificate.key
+
+
+def _secrets(settings: Settings) -> Iterator[tuple[TomlPath, Secret | None]]:
+    if settings.unsubscribe:
+        yield ("unsubscribe", "secret"), settings.unsubscribe.secret
+    for index, relay in enumerate(settings.relay):
+        yield ("relay", index, "password"), relay.password
+        yield ("relay", index, "token"), relay.token
+    if settings.dkim:
+        yield ("dkim", "key"), settings.dkim.key
+
+
+def _check_mailbox(path: TomlPath, text: str) -> Iterator[Fault]:
+    if text and not is_template(text):
+        try:
+            parse_mailbox(text)
+        except AddressError as trouble:
+            yield Fault(path, f"{path[-1]}: {trouble}", "write Ada Lovelace <ada@example.com>")
+
+
+def _check_address(path: TomlPath, text: str) -> Iterator[Fault]:
+    if text and not is_template(text):
+        try:
+            parse_address(text)
+        except AddressError as trouble:
+            yield Fault(path, f"{path[-1]}: {trouble}", "write an address: ada@example.com")
+
+
+def _check_headers(message: Message, *, unsubscribes: bool) -> Iterator[Fault]:
+    for name, value in message.headers.items():
+        path, lower = ("message", "headers", name), name.lower()
+        if not _FIELD_NAME.fullmatch(name):
+            yield Fault(
+                path,
+                f"'{name}' is no header name",
+                "use letters, digits and hyphens, without colon and spaces",
+            )
+        elif lower in RESERVED_HEADERS or lower.startswith("content-"):
+            yield Fault(path, f"the header {name} is written by campaign", _instead(lower))
+        elif unsubscribes and lower in _UNSUBSCRIBE_HEADERS:
+            yield Fault(path, f"the header {name} is made from [unsubscribe]", "keep one of them")
+        if "\n" in value or "\r" in value:
+            yield Fault(path, f"the header {name} has a line break", "write it on one line")
+
+
+def _instead(header: str) -> str:
+    keys = {"from": "from", "subject": "subject", "reply-to": "reply_to"}
+    if header in keys:
+        return f"set {keys[header]} in [message]"
+    return "leave it out"
+
+
+def _check_glob(path: TomlPath, pattern: str, folder: Path) -> Iterator[Fault]:
+    """A file of that very name, or at least one that the pattern matches."""
+    if (folder / pattern).is_file() or not any(char in pattern for char in "*?["):
+        yield from _check_file(path, pattern, folder)
+        return
+    anchor = Path(pattern).anchor
+    found = (Path(anchor) if anchor else folder).glob(pattern[len(anchor) :])
+    if not any(file.is_file() for file in found):
+        yield Fault(path, f"no file matches '{pattern}'", f"patterns are relative to {folder}")
+
+
+def _check_file(path: TomlPath, name: str, folder: Path) -> Iterator[Fault]:
+    file = folder / name
+    if file.is_file():
+        return
+    if file.is_dir():
+        yield Fault(path, f"'{name}' is a folder, not a file", "name a file in it")
+        return
+    there = [found.name for found in file.parent.iterdir()] if file.parent.is_dir() else []
+    close = difflib.get_close_matches(file.name, there, 1)
+    remedy = f"paths are relative to {folder}"
+    if close:
+        remedy = f"did you mean {Path(name).with_name(close[0]).as_posix()}?"
+    elif not file.parent.is_dir():
+        remedy = f"there is no folder {file.parent}"
+    yield Fault(path, f"there is no file '{name}'", remedy)

@@ -1,0 +1,92 @@
+"""The kinds of value that campaign.toml has, read from text: durations, rates, sizes, names.
+
+In: one value from TOML.  Out: the value the model holds.  Touches: nothing.
+
+Each check raises ValueError("what is wrong; what to write instead"), as `campaign.units` does.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+from campaign.units import Rate, read_duration, read_rate, read_size
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, int):  # 24 what?  A float is seconds, as read_duration gives them
+        raise ValueError(f'{value} has no unit; write "{value}s", "{value}m" or "{value}h"')
+    return read_duration(value) if isinstance(value, str) else value
+
+
+def _rate(value: Any) -> Any:
+    if isinstance(value, int | float):
+        raise ValueError(f'{value} is no rate; write a number per unit: "{value}/s"')
+    return read_rate(value) if isinstance(value, str) else value
+
+
+def _size(value: Any) -> Any:
+    size = read_size(value) if isinstance(value, str) else value
+    if isinstance(size, int) and size < 1:
+        raise ValueError(f'{value} leaves no room; write a size: "500KB", "10MB"')
+    return size
+
+
+def as_list(value: Any) -> Any:
+    """What may stand alone or in a list, as a list."""
+    return [value] if isinstance(value, str | dict) else value
+
+
+def _encoding(value: str) -> str:
+    if value != "auto":
+        try:
+            codecs.lookup(value)
+        except LookupError:
+            raise ValueError(
+                f'\'{value}\' is no encoding; write "auto", "utf-8", "gb18030", "cp1252" ...'
+            ) from None
+    return value
+
+
+def _delimiter(value: str) -> str:
+    if value != "auto" and len(value) != 1:
+        raise ValueError(
+            f'\'{value}\' is no delimiter; write "auto" or one character: "," "\\t" "|"'
+        )
+    return value
+
+
+def _journal_url(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql")):
+        raise ValueError(  # the value is not shown: it may hold a password
+            "this names no journal; write sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+        )
+    return value
+
+
+def _host_name(value: str) -> str:
+    """What may stand in EHLO or name a server: letters, digits, "-", ".", or [address literal]."""
+    if not all(char.isalnum() or char in "-._:[]" for char in value):
+        raise ValueError(
+            f"'{value}' is no host name; write a name like mail.example.com, or an address"
+        )
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str)]
+RateText = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=str)]
+Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str | int)]
+Strings = Annotated[
+    tuple[str, ...],
+    BeforeValidator(as_list, json_schema_input_type=str | list[str]),
+]
+Rates = Annotated[
+    tuple[RateText, ...],
+    BeforeValidator(as_list, json_schema_input_type=str | list[str]),
+]
+HostName = Annotated[str, AfterValidator(_host_name)]
+Encoding = Annotated[str, AfterValidator(_encoding)]
+Delimiter = Annotated[str, AfterValidator(_delimiter)]
+JournalUrl = Annotated[str, AfterValidator(_journal_url)]

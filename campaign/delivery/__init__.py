@@ -1,0 +1,1 @@
+"""The verbs plan, run, resume and test: a letter's walk through the rooms."""

@@ -1,0 +1,149 @@
+"""Keeps the lanes filled: claims rows, renders them, hands letters to the pool.
+
+In: the journal's claimable rows.  Out: letters in the pool's lanes.
+Touches: a journal reader, render workers.
+
+What is in memory is bounded by bytes, whatever the list's length: a slow server fills the window
+and the feed waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+
+from campaign.clock import Clock
+from campaign.delivery.ledger import JournalLedger
+from campaign.delivery.render_pool import RenderPool
+from campaign.journal.reader import Reader
+from campaign.records import Claim, Job, Letter, Message, State
+from campaign.smtp.pool import Pool
+
+_MOST_LETTERS = 4000  # claimed and not yet settled
+_MOST_BYTES = 32_000_000  # rendered and waiting
+_BATCH = 100
+_BATCH_BYTES = 1_000_000
+_FIRST_GUESS_BYTES = 100_000  # of a message, until the first ones are rendered
+_READ = 1000  # rows a query brings
+_DRY_S = 0.05  # after a query that brought nothing; outcomes alone must not cause queries
+_LANE_SHARE = 4  # one provider may fill a quarter of the window, the rest is for others
+
+
+class Feed:
+    """One run's supply."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        ledger: JournalLedger,
+        pool: Pool,
+        rendering: RenderPool,
+        clock: Clock,
+        *,
+        sender: str,
+        most: int | None,
+        expire_after_s: float,
+        spawn: Callable[[Coroutine[None, None, None]], object],
+    ) -> None:
+        self._adapt(_FIRST_GUESS_BYTES)
+        self._reader = reader
+        self._ledger = ledger
+        self._pool = pool
+        self._rendering = rendering
+        self._clock = clock
+        self._sender = sender
+        self._left = most  # how many more recipients may be claimed; None = all
+        self._expire_after_s = expire_after_s
+        self._spawn = spawn
+        self._ahead: deque[Claim] = deque()  # read, not yet claimed
+        self._dry_until_s = 0.0
+        self._after = 0  # planned rows up to here were read in this run
+        self.is_stopping = False
+
+    async def fill(self) -> None:
+        """Claim and start to render as much as fits now."""
+        while not self.is_stopping and self._left != 0:
+            if self.window - len(self._ledger.open) < self._batch:
+                return
+            if not self._ahead and self._clock.tick_s() >= self._dry_until_s:
+                self._ahead.extend(await asyncio.to_thread(self._read))
+            if not self._ahead:
+                self._dry_until_s = self._clock.tick_s() + _DRY_S
+                return
+            batch = self._admit()
+            if batch:
+                self._spawn(self._render(batch))
+
+    def _adapt(self, size_bytes: int) -> None:
+        """The window and the batches for messages of this size."""
+        self.window = max(64, min(_MOST_LETTERS, _MOST_BYTES // size_bytes))
+        self._batch = max(1, min(_BATCH, _BATCH_BYTES // size_bytes, self.window // 4))
+
+    def rewind(self) -> None:
+        """Read the planned rows from the start again: the journal says that some are left."""
+        self._after = 0
+
+    @property
+    def is_used_up(self) -> bool:
+        """The number of recipients asked for was claimed."""
+        return self._left == 0
+
+    def _read(self) -> list[Claim]:
+        """Due rows first, then planned ones.  Runs in a thread."""
+        held = self._ledger.open
+        due = self._reader.claim_deferred(self._clock.now_s(), _READ + len(held))
+        claims = [c._replace(state=State.DEFERRED) for c in due if c.row not in held]
+        if not claims:
+            planned = self._reader.claim_planned(self._after, _READ)
+            if planned:
+                self._after = planned[-1].row
+            claims = [claim for claim in planned if claim.row not in held]
+        return claims
+
+    def _admit(self) -> list[Claim]:
+        """The next batch; rows that may not go now are settled or put off on the way."""
+        count = min(self._batch, len(self._ahead), self._left or self._batch)
+        if self._left is not None:
+            self._left -= count
+        taken = [self._ahead.popleft() for _ in range(count)]
+        self._ledger.claim(taken)
+        suppressed = self._reader.suppressed([claim.key for claim in taken])
+        now_s, tick_s = self._clock.now_s(), self._clock.tick_s()
+        batch = []
+        for claim in taken:
+            if claim.key in suppressed:
+                self._ledger.settle_unsent(claim, State.SKIPPED, "suppressed")
+            elif claim.first_at and now_s > claim.first_at + self._expire_after_s:
+                self._ledger.settle_unsent(claim, State.EXPIRED, "no try was left in its time")
+            elif wait_s := self._pool.lanes.admit(claim.domain, tick_s, self.window // _LANE_SHARE):
+                self._ledger.put_off(claim, wait_s, "paced", f"{claim.domain} has no room yet")
+            else:
+                batch.append(claim)
+        return batch
+
+    async def _render(self, claims: list[Claim]) -> None:
+        jobs = [Job(c.row, c.source, c.address, c.key, c.data) for c in claims]
+        messages = await self._rendering.render(jobs)
+        letters = []
+        self._adapt(max(1, sum(message.size_bytes for message in messages) // len(messages)))
+        for claim, message in zip(claims, messages, strict=True):
+            self._pool.lanes.arrived(claim.domain)
+            if self.is_stopping:
+                self._ledger.release([claim.row])
+            elif message.problem:
+                self._ledger.settle_unsent(claim, State.SKIPPED, message.problem)
+            else:
+                letters.append(self._letter(claim, message))
+        self._pool.put(letters)
+
+    def _letter(self, claim: Claim, message: Message) -> Letter:
+        return Letter(
+            message.row,
+            self._sender,
+            claim.address,
+            message.wire,
+            message.size_bytes,
+            message.needs_smtputf8,
+            claim,
+        )

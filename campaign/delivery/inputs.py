@@ -1,0 +1,95 @@
+"""What a plan was made from, and whether it is still the same.
+
+In: a loaded campaign.  Out: hashes, a `RenderSpec`.  Touches: the campaign's files, for reading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from campaign.addresses.syntax import Mailbox, parse_mailbox
+from campaign.config.loader import Campaign
+from campaign.config.secrets import read_secret
+from campaign.errors import DriftError
+from campaign.recipients.readers import input_files as list_files
+from campaign.records import PlanRecord, Source
+from campaign.rendering.render import RenderSpec, UnsubscribeSpec, input_files
+
+
+def sender_of(campaign: Campaign) -> Mailbox:
+    """Who the letters are from; checked by the loader."""
+    return parse_mailbox(campaign.settings.message.from_)
+
+
+def envelope_sender(campaign: Campaign) -> str:
+    """MAIL FROM of every letter."""
+    return campaign.settings.message.sender or sender_of(campaign).address.spec
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def input_hashes(campaign: Campaign) -> dict[str, str]:
+    """Hash of everything whose change would change who gets what: name -> SHA-256.
+
+    Suppression lists are left out: they may grow during a run, and count from the next claim.
+    """
+    settings = campaign.settings
+    files = [
+        campaign.file,
+        *list_files(campaign.folder, settings.recipients),
+        *input_files(campaign.folder, settings.message),
+    ]
+    return {
+        os.path.relpath(path, campaign.folder): file_sha256(path) for path in files if path.exists()
+    }
+
+
+def refuse_drift(campaign: Campaign, record: PlanRecord) -> None:
+    """Raise DriftError naming every input that is not what was planned."""
+    planned, now = record.hashes, input_hashes(campaign)
+    changed = sorted(
+        name for name in planned.keys() | now.keys() if planned.get(name) != now.get(name)
+    )
+    if changed:
+        raise DriftError(
+            f"changed since the plan was made: {', '.join(changed)}",
+            remedy="`campaign plan --amend` takes the change in; settled recipients stay settled",
+        )
+
+
+def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source]) -> RenderSpec:
+    """All a render worker needs; it holds keys derived for this campaign, never a secret."""
+    settings = campaign.settings
+    return RenderSpec(
+        folder=str(campaign.folder),
+        campaign=settings.name,
+        message=settings.message,
+        name_template=settings.recipients.name,
+        address_column=settings.recipients.address,
+        sources=tuple(source.columns for source in sources),
+        key=record.key,
+        date_s=record.date_s,
+        unsubscribe=_unsubscribe(campaign),
+    )
+
+
+def unsubscribe_key(campaign: Campaign) -> bytes:
+    """The key of this campaign's unsubscribe tokens, derived from the configured secret."""
+    settings = campaign.settings.unsubscribe
+    secret = read_secret(settings.secret, campaign.folder) if settings and settings.secret else ""
+    return hmac.digest(secret.encode(), f"unsubscribe {campaign.settings.name}".encode(), "sha256")
+
+
+def _unsubscribe(campaign: Campaign) -> UnsubscribeSpec | None:
+    settings = campaign.settings.unsubscribe
+    if settings is None:
+        return None
+    return UnsubscribeSpec(url=settings.url, mailto=settings.mailto, key=unsubscribe_key(campaign))

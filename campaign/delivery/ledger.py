@@ -1,0 +1,230 @@
+"""What became of each letter, turned into journal rows.
+
+In: verdicts, losses, permissions asked.  Out: changes for the journal; counts once they are
+durable.  Touches: the journal's queue.
+
+This is the only place that decides the next state of a recipient.  Nothing is counted before the
+journal says that it is durable.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Literal
+
+from campaign.clock import Clock
+from campaign.delivery.retry import RetrySchedule
+from campaign.errors import CampaignError
+from campaign.journal.states import MAX_RESENDS
+from campaign.journal.store import Journal
+from campaign.records import (
+    SETTLED,
+    Change,
+    Claim,
+    Letter,
+    Reply,
+    ReplyClass,
+    Stage,
+    State,
+    Verdict,
+)
+
+_SHORT_REST_S = 10.0  # letters wait this long in memory; longer in the journal
+
+
+class JournalLedger:
+    """Implements `smtp.site.Ledger` over the journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        schedule: RetrySchedule,
+        clock: Clock,
+        *,
+        in_doubt: Literal["resend", "hold"],
+        counts: dict[State, int],
+        keep: Callable[[list[Letter]], None],
+        on_want: Callable[[], None],
+        on_stop: Callable[[CampaignError], None],
+    ) -> None:
+        self.counts: Counter[State] = Counter(counts)
+        self.open: dict[int, State] = {}  # claimed rows: the state the journal last took
+        self._journal = journal
+        self._schedule = schedule
+        self._clock = clock
+        self._in_doubt = in_doubt
+        self._keep = keep
+        self._on_want = on_want
+        self._on_stop = on_stop
+
+    def claim(self, claims: Iterable[Claim]) -> None:
+        """These rows are ours until their outcome is durable."""
+        for claim in claims:
+            self.open[claim.row] = claim.state
+
+    def release(self, rows: Iterable[int]) -> None:
+        """Claimed rows that were not touched go back as they were."""
+        for row in rows:
+            del self.open[row]
+
+    # -- what sites report ---------------------------------------------------------------------
+
+    def permit(self, letter: Letter, relay: str, go: Callable[[], None]) -> None:
+        """Rule 1: `sending(n)` is durable before the first byte of the final dot."""
+        claim = letter.claim
+        change = Change(
+            letter.row,
+            State.SENDING,
+            self._clock.now_s(),
+            claim.attempts,
+            claim.sendings + 1,
+            claim.resends,
+            relay=relay,
+        )
+        self.counts[self.open[letter.row]] -= 1
+        self.counts[State.SENDING] += 1
+        self.open[letter.row] = State.SENDING
+        self._journal.write(change, go)
+
+    def settled(self, letter: Letter, relay: str, verdict: Verdict, reply: Reply) -> None:
+        """A complete reply decided."""
+        claim, now_s = letter.claim, self._clock.now_s()
+        state, due_s = verdict.state, 0.0
+        attempts = claim.attempts + verdict.uses_attempt
+        if state is State.DEFERRED:
+            due_s = max(self._schedule.due_s(attempts, now_s), now_s + verdict.pause_s)
+            if verdict.uses_attempt and self._schedule.expires(claim.first_at or now_s, due_s):
+                state, due_s = State.EXPIRED, 0.0
+        self._write(
+            claim,
+            state,
+            now_s,
+            attempts,
+            due=due_s,
+            reason="" if state is State.SENT else f"{verdict.class_}: {reply}",
+            class_=verdict.class_,
+            code=reply.code,
+            enhanced=reply.enhanced,
+            reply=reply.text,
+            relay=relay,
+        )
+
+    def lost(self, letter: Letter, relay: str, stage: Stage, dot_written: bool, why: str) -> None:
+        """Rule 3: before the dot a plain retry, after it doubt."""
+        claim, now_s = letter.claim, self._clock.now_s()
+        attempts = claim.attempts + 1
+        due_s = self._schedule.due_s(attempts, now_s)
+        if not dot_written:
+            expires = self._schedule.expires(claim.first_at, due_s)
+            state = State.EXPIRED if expires else State.DEFERRED
+            reason = f"connection lost at {stage}: {why}"
+            class_ = ReplyClass.CONNECTION
+            resends = claim.resends
+        else:
+            state, resends = in_doubt_state(self._in_doubt, claim.resends)
+            reason = f"in doubt: no reply after the final dot ({why})"
+            class_ = ReplyClass.IN_DOUBT
+        self._write(
+            claim,
+            state,
+            now_s,
+            attempts,
+            resends=resends,
+            due=due_s if state is State.DEFERRED else 0.0,
+            reason=reason,
+            class_=class_,
+            relay=relay,
+        )
+
+    def parked(self, letters: list[Letter], wait_s: float, why: str) -> None:
+        """Their provider rests: a short rest is waited out in memory, a long one in the journal."""
+        if wait_s <= _SHORT_REST_S:
+            self._keep(letters)
+            return
+        for letter in letters:
+            self.put_off(letter.claim, wait_s, ReplyClass.THROTTLE, why)
+
+    def want_letters(self) -> None:
+        self._on_want()
+
+    def must_stop(self, error: CampaignError) -> None:
+        self._on_stop(error)
+
+    # -- what the feed reports -----------------------------------------------------------------
+
+    def put_off(self, claim: Claim, wait_s: float, class_: str, why: str) -> None:
+        """Not tried, no attempt used: deferred until `wait_s` from now."""
+        now_s = self._clock.now_s()
+        self._write(
+            claim,
+            State.DEFERRED,
+            now_s,
+            claim.attempts,
+            due=now_s + wait_s,
+            reason=why,
+            class_=class_,
+        )
+
+    def settle_unsent(self, claim: Claim, state: State, why: str) -> None:
+        """Suppressed, expired or unrenderable: decided without the wire."""
+        self._write(claim, state, self._clock.now_s(), claim.attempts, reason=why)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _write(
+        self,
+        claim: Claim,
+        state: State,
+        now_s: float,
+        attempts: int,
+        *,
+        resends: int | None = None,
+        due: float = 0.0,
+        reason: str = "",
+        class_: str = "",
+        code: int = 0,
+        enhanced: str = "",
+        reply: str = "",
+        relay: str = "",
+    ) -> None:
+        before = self.open[claim.row]
+        change = Change(
+            claim.row,
+            state,
+            now_s,
+            attempts,
+            claim.sendings + (before is State.SENDING),
+            claim.resends if resends is None else resends,
+            due,
+            reason,
+            class_,
+            code,
+            enhanced,
+            reply,
+            relay,
+        )
+        self._journal.write(change, partial(self._durable, claim.row, before, state))
+
+    def _durable(self, row: int, before: State, state: State) -> None:
+        """Rule 2: counted only now."""
+        self.counts[before] -= 1
+        self.counts[state] += 1
+        del self.open[row]
+        self._on_want()
+
+    @property
+    def unsettled_count(self) -> int:
+        return sum(count for state, count in self.counts.items() if state not in SETTLED)
+
+    @property
+    def settled_count(self) -> int:
+        return sum(self.counts[state] for state in SETTLED)
+
+
+def in_doubt_state(policy: Literal["resend", "hold"], resends: int) -> tuple[State, int]:
+    """The state of a recipient in doubt, and how often it was sent again with that."""
+    if policy == "resend" and resends < MAX_RESENDS:
+        return State.DEFERRED, resends + 1
+    return State.HELD, resends

@@ -1,0 +1,250 @@
+"""Reads, cleans, renders and freezes the list.
+
+In: a campaign.  Out: a finished plan in the journal, and its summary.
+Touches: the journal, render workers.
+
+The list is loaded first, without looking back; duplicates and suppressed addresses are then
+found by the journal, set-wise, so that memory does not grow with the list.  Last, every row is
+rendered once: what cannot be rendered is known before anybody has received anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from contextlib import closing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from campaign.clock import Clock
+from campaign.config.loader import Campaign
+from campaign.delivery.inputs import input_hashes, refuse_drift, render_spec, sender_of
+from campaign.delivery.render_pool import RenderPool
+from campaign.errors import DataError, UsageError
+from campaign.journal.reader import Reader
+from campaign.journal.store import Journal
+from campaign.recipients.cleaning import clean
+from campaign.recipients.readers import read_lists
+from campaign.recipients.suppression import read_suppressed
+from campaign.records import Job, Message, PlanRecord, Source, State
+from campaign.rendering.render import RenderSpec
+
+Progress = Callable[[str, int, int | None], None]
+_BATCH = 100  # rows a render worker gets at once: pickling is cheap, memory small
+_SHOWN_REJECTS = 20
+_UNTOUCHED = frozenset({State.PLANNED, State.SKIPPED})
+# Messages per second and connection through a relay of ordinary distance (50 ms), for the
+# forecast only; configured rates come first.
+_ORDINARY_RATE = 18.0
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """What `campaign plan` prints."""
+
+    campaign: str
+    total: int
+    planned: int
+    skipped: int
+    reasons: list[tuple[str, int]]
+    rejects: list[tuple[str, int, str, str]]  # file, line, address, reason; the first 20
+    domains: list[tuple[str, int]]
+    sources: list[Source]
+    added: int
+    forecast_s: float | None
+    size_bytes: int  # mean of a message; 0 where nothing was rendered
+
+
+def make_plan(
+    campaign: Campaign,
+    *,
+    clock: Clock,
+    amend: bool = False,
+    render: bool = True,
+    workers: int = 0,
+    on_progress: Progress = lambda what, done, total: None,
+) -> PlanSummary:
+    """Plan a campaign, or amend a plan with what is new.
+
+    Raises DataError where the list cannot be used, UsageError for a second plan over a campaign
+    that has begun.
+    """
+    url = campaign.settings.journal.url
+    with closing(Journal.open(url, campaign.folder, clock=clock, create=True)) as journal:
+        before = _plan_before(campaign) if journal.is_planned else None
+        planned_before = read_summary(campaign).total if before else 0
+        if before and not amend and _has_begun(url, campaign.folder):
+            refuse_drift(campaign, before)
+            return read_summary(campaign)
+        if amend and not before:
+            raise UsageError("there is no plan to amend", remedy="`campaign plan` makes one")
+        record = _record(campaign, clock, before if amend else None)
+        _load(campaign, journal, record, on_progress)
+        size_bytes = 0
+        if render:
+            count = workers or os.cpu_count() or 1
+            size_bytes = _render_all(campaign, journal, record, count, on_progress)
+        journal.finish_plan()
+    summary = read_summary(campaign)
+    if not summary.planned and not amend:
+        _refuse_empty(summary)
+    added = summary.total - (planned_before if amend else 0)
+    return replace(summary, added=added, size_bytes=size_bytes)
+
+
+def read_summary(campaign: Campaign) -> PlanSummary:
+    """The existing plan.  Raises JournalError where there is none."""
+    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+        record = reader.plan_record()
+        counts = reader.counts()
+        total = sum(counts.values())
+        skipped = counts.get(State.SKIPPED, 0)
+        planned = total - skipped
+        return PlanSummary(
+            campaign=record.campaign,
+            total=total,
+            planned=planned,
+            skipped=skipped,
+            reasons=list(reader.skips().items()),
+            rejects=[
+                (skipped.file, skipped.line, skipped.address, skipped.reason)
+                for skipped in islice(reader.skipped(), _SHOWN_REJECTS)
+            ],
+            domains=reader.domains(10),
+            sources=reader.sources(),
+            added=total,
+            forecast_s=forecast_s(campaign, planned, reader.domains(1000)),
+            size_bytes=0,
+        )
+
+
+def forecast_s(campaign: Campaign, planned: int, domains: list[tuple[str, int]]) -> float | None:
+    """Seconds a run will take at the configured rates; None without a way out.
+
+    The slowest of: the relays' rates, each provider's rate, and an ordinary link.
+    """
+    settings = campaign.settings
+    if not settings.relay:
+        return None
+    per_s = 0.0
+    for relay in settings.relay:
+        rates = [rate.count / rate.per_s for rate in relay.rates]
+        per_s += min([relay.connections * _ORDINARY_RATE, *rates])
+    longest_s = planned / per_s
+    for domain, count in domains:
+        limit = settings.limits.get(domain)
+        for rate in limit.rates if limit else ():
+            longest_s = max(longest_s, count * rate.interval_s)
+    return longest_s
+
+
+def _plan_before(campaign: Campaign) -> PlanRecord:
+    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+        return reader.plan_record()
+
+
+def _has_begun(url: str, folder: Path) -> bool:
+    with closing(Reader.open(url, folder)) as reader:
+        return any(count for state, count in reader.counts().items() if state not in _UNTOUCHED)
+
+
+def _record(campaign: Campaign, clock: Clock, before: PlanRecord | None) -> PlanRecord:
+    now_s = clock.now_s()
+    record = PlanRecord(
+        campaign=campaign.settings.name,
+        plan_id=secrets.token_hex(8),
+        key=secrets.token_bytes(32),
+        date_s=float(int(now_s)),
+        hashes=input_hashes(campaign),
+        created_s=now_s,
+        message_id_domain=sender_of(campaign).address.domain,
+    )
+    if before is None:
+        return record
+    # Message-ID, boundary and Date of letters already sent must stay what they were.
+    return before._replace(hashes=record.hashes)
+
+
+def _load(campaign: Campaign, journal: Journal, record: PlanRecord, on_progress: Progress) -> None:
+    """The list into the journal."""
+    settings = campaign.settings.recipients
+    journal.begin_plan(record)
+    rows = 0
+    for chunk in read_lists(campaign.folder, settings):
+        source = journal.add_source(chunk.source)
+        entries = [entry._replace(source=source) for entry in clean(chunk, settings)]
+        journal.add_entries(entries)
+        rows += len(entries)
+        on_progress("reading", rows, None)
+    journal.add_suppressed(read_suppressed(campaign.folder, settings.suppress, settings.address))
+    on_progress("looking for duplicates", rows, rows)
+    journal.mark_duplicates_and_suppressed(settings.duplicates)
+
+
+def _render_all(
+    campaign: Campaign, journal: Journal, record: PlanRecord, workers: int, on_progress: Progress
+) -> int:
+    """Render every planned row once; the mean size of a message in bytes."""
+    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+        spec = render_spec(campaign, record, reader.sources())
+        total = reader.counts().get(State.PLANNED, 0)
+        check = _Check(journal, total, on_progress)
+        asyncio.run(check.all(spec, _batches(reader), workers))
+    return check.size_bytes // max(1, check.rendered)
+
+
+def _batches(reader: Reader) -> Iterator[list[Job]]:
+    after = 0
+    while claims := reader.claim_planned(after, _BATCH):
+        after = claims[-1].row
+        yield [Job(c.row, c.source, c.address, c.key, c.data) for c in claims]
+
+
+class _Check:
+    """Renders batches, a few at a time, and writes down what fails."""
+
+    def __init__(self, journal: Journal, total: int, on_progress: Progress) -> None:
+        self._journal = journal
+        self._total = total
+        self._on_progress = on_progress
+        self._done = 0
+        self.rendered = 0
+        self.size_bytes = 0
+
+    async def all(self, spec: RenderSpec, batches: Iterator[list[Job]], workers: int) -> None:
+        async with RenderPool(spec, workers=workers) as pool:
+            under_way: set[asyncio.Task[list[Message]]] = set()
+            for batch in batches:
+                under_way.add(asyncio.create_task(pool.render(batch)))
+                if len(under_way) >= 2 * workers:
+                    under_way = await self._some(under_way)
+            while under_way:
+                under_way = await self._some(under_way)
+
+    async def _some(
+        self, tasks: set[asyncio.Task[list[Message]]]
+    ) -> set[asyncio.Task[list[Message]]]:
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            self._note(task.result())
+        return pending
+
+    def _note(self, messages: list[Message]) -> None:
+        problems = [(message.row, message.problem) for message in messages if message.problem]
+        if problems:
+            self._journal.skip_rows(problems)
+        self.rendered += len(messages) - len(problems)
+        self.size_bytes += sum(message.size_bytes for message in messages)
+        self._done += len(messages)
+        self._on_progress("rendering", self._done, self._total)
+
+
+def _refuse_empty(summary: PlanSummary) -> None:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in summary.reasons[:3])
+    raise DataError(
+        f"no recipient is left to send to: {summary.total} rows, {reasons or 'none usable'}",
+        remedy="mend the list or the templates, then `campaign plan`",
+    )

@@ -1,0 +1,135 @@
+"""Render workers: batches of jobs in, messages out, whatever a template does to a worker.
+
+In: a `RenderSpec`, lists of `Job`.  Out: lists of `Message` in the same order.
+Touches: its own worker processes.
+
+A worker that dies, hangs or talks nonsense is replaced.  What it had finished is kept; the other
+rows of the batch it was at are rendered one by one, and a row that ends a worker twice is given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from types import TracebackType
+
+from campaign.delivery.render_process import Batch, RenderProcess
+from campaign.delivery.render_worker import Limits
+from campaign.errors import CampaignError
+from campaign.records import Job, Message
+from campaign.rendering.render import RenderSpec
+
+_DIED_TWICE = "render: the worker died twice (memory or time limit)"
+_GONE_S = 0.002
+
+
+class RenderPool:
+    """`async with RenderPool(spec, workers=2) as pool: messages = await pool.render(jobs)`.
+
+    Entering raises TemplateError or ConfigError when the templates do not compile.
+    """
+
+    def __init__(self, spec: RenderSpec, *, workers: int, limits: Limits | None = None) -> None:
+        self._spec = spec
+        self._count = workers
+        self._limits = limits or Limits()
+        self._processes: list[RenderProcess] = []
+        self._ended: list[RenderProcess] = []
+        self._waiting: deque[Batch] = deque()
+        self._failure: BaseException | None = None
+        self._is_closed = False
+
+    async def __aenter__(self) -> RenderPool:
+        for _ in range(self._count):
+            self._start()
+        try:
+            await asyncio.gather(*(process.started for process in self._processes))
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def pids(self) -> list[int]:
+        """The worker processes that run now."""
+        return [process.pid for process in self._processes]
+
+    async def render(self, jobs: list[Job]) -> list[Message]:
+        """The message of each job, in order; a row that cannot be rendered has a `problem`.
+
+        Raises CampaignError when no worker can be started any more, or the pool was closed.
+        """
+        messages = list(await self._attempt(jobs)) if jobs else []
+        for job in jobs[len(messages) :]:  # a worker ended with these rows in its hands
+            alone = await self._attempt([job])
+            messages.append(alone[0] if alone else Message(job.row, b"", 0, False, _DIED_TWICE))
+        return messages
+
+    async def close(self) -> None:
+        """End all workers and wait until they are gone; renders under way raise CampaignError."""
+        self._is_closed = True
+        self._fail(CampaignError("the render workers were stopped"))
+        for process in list(self._processes):
+            process.end("the pool was closed")
+        while not all(process.is_gone for process in self._ended):
+            await asyncio.sleep(_GONE_S)
+
+    async def _attempt(self, jobs: list[Job]) -> list[Message]:
+        """Messages of the first rows: of all, unless the worker ended on the way."""
+        if self._failure:
+            raise self._failure
+        batch = Batch(jobs, asyncio.get_running_loop().create_future())
+        self._waiting.append(batch)
+        self._hand_out()
+        messages = await batch.done
+        if self._failure and len(messages) < len(jobs):
+            raise self._failure
+        return messages
+
+    def _hand_out(self) -> None:
+        while self._waiting:
+            idlest = min(
+                (process for process in self._processes if process.has_room),
+                key=lambda process: process.queued,
+                default=None,
+            )
+            if idlest is None:
+                return
+            batch = self._waiting.popleft()
+            if not batch.done.done():  # else nobody waits for it any more
+                idlest.submit(batch)
+
+    def _start(self) -> None:
+        process = RenderProcess(self._spec, self._limits, self._hand_out, self._on_end)
+        self._processes.append(process)
+
+    def _on_end(self, process: RenderProcess, untouched: list[Batch]) -> None:
+        self._processes.remove(process)
+        self._ended = [ended for ended in self._ended if not ended.is_gone] + [process]
+        self._waiting.extendleft(reversed(untouched))
+        if self._is_closed:
+            return
+        if process.failure:  # it never got as far as a batch: another one would not either
+            self._fail(process.failure)
+            return
+        try:
+            self._start()
+        except OSError as error:
+            self._fail(CampaignError(f"a render worker cannot be started: {error.strerror}"))
+            return
+        self._hand_out()
+
+    def _fail(self, failure: BaseException) -> None:
+        self._failure = self._failure or failure
+        while self._waiting:
+            batch = self._waiting.popleft()
+            if not batch.done.done():
+                batch.done.set_exception(failure)

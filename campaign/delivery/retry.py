@@ -1,0 +1,44 @@
+"""When a deferred recipient is tried again, and when no more.
+
+In: the schedule of the config, attempts, the time.  Out: Unix times.  Touches: nothing.
+
+The waiting itself is done by the journal's due times, so that a schedule of hours outlives the
+process; tenacity supplies the strategies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from tenacity import RetryCallState, wait_chain, wait_fixed, wait_random_exponential
+from tenacity.wait import wait_base
+
+from campaign.config.settings import Delivery
+
+Jitter = Callable[[], float]  # 0..1
+_SPREAD = 0.1  # waits are lengthened by up to a tenth, lest a stopped herd return as one
+
+
+class RetrySchedule:
+    """`delivery.retry` and `delivery.expire_after`."""
+
+    def __init__(self, settings: Delivery, jitter: Jitter) -> None:
+        self._wait: wait_base = wait_chain(*(wait_fixed(wait_s) for wait_s in settings.retry))
+        self._expire_after_s = settings.expire_after
+        self._jitter = jitter
+
+    def due_s(self, attempts: int, now_s: float) -> float:
+        """Unix time of the try after `attempts` failed ones; the last interval repeats."""
+        state = RetryCallState(cast(Any, None), None, (), {})
+        state.attempt_number = max(1, attempts)
+        return now_s + self._wait(state) * (1 + _SPREAD * self._jitter())
+
+    def expires(self, first_at_s: float, due_s: float) -> bool:
+        """Would the next try come after the recipient's time is over?"""
+        return first_at_s > 0 and due_s > first_at_s + self._expire_after_s
+
+
+def connect_wait() -> wait_base:
+    """Between attempts to reach a relay: 0..1 s, 0..2 s, ... 0..60 s."""
+    return wait_random_exponential(multiplier=1, max=60)

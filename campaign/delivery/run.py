@@ -1,0 +1,355 @@
+"""Sends a planned campaign to its end, or to where it is told to stop.
+
+In: a campaign with a finished plan.  Out: `RunResult`.
+Touches: the journal, render workers, the network, signals.
+
+One event loop owns every socket, every rate and the journal's queue.  The run ends when the
+journal says that nobody is left in a state that is not settled; it is asked, never inferred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from campaign.clock import Clock
+from campaign.config.loader import Campaign
+from campaign.config.settings import Relay
+from campaign.delivery.feed import Feed
+from campaign.delivery.inputs import envelope_sender, refuse_drift, render_spec
+from campaign.delivery.ledger import JournalLedger
+from campaign.delivery.outlet import make_pool
+from campaign.delivery.render_pool import RenderPool
+from campaign.delivery.retry import RetrySchedule
+from campaign.delivery.speed import Speed
+from campaign.errors import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    CampaignError,
+    Interrupted,
+    JournalError,
+)
+from campaign.journal.reader import Reader
+from campaign.journal.store import Journal
+from campaign.records import PlanRecord, State
+from campaign.units import show_duration
+
+_VIEW_EVERY_S = 0.2
+_LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
+_GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
+_LEFT_OVER = (State.FAILED, State.HELD, State.EXPIRED)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line adds to the campaign."""
+
+    relay_override: Relay | None = None
+    limit: int | None = None
+    no_wait: bool = False
+    resume: bool = False
+    resume_stale: bool = False
+    transcript: Path | None = None
+    workers: int = 0  # 0: one a core
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A moment of the run, for the progress line."""
+
+    counts: dict[State, int]
+    total: int
+    rate_s: float
+    left_s: float | None
+    waiting_for: str
+    connections: int
+    stopping: bool
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How the run ended."""
+
+    exit_code: int
+    counts: dict[State, int]
+    total: int
+    in_doubt: list[str]
+    seconds: float
+    finished: bool
+    sentence: str
+
+
+class Observer(Protocol):
+    """Who watches."""
+
+    def update(self, view: RunView) -> None: ...
+    def say(self, line: str) -> None: ...
+
+
+def run_campaign(
+    campaign: Campaign, options: RunOptions, *, clock: Clock, observer: Observer
+) -> RunResult:
+    """Send what is planned and due.
+
+    Raises DriftError when inputs changed since the plan, JournalBusy when another run holds the
+    journal, LoginError, RelayError, JournalError; all else ends in a RunResult.
+    """
+    settings = campaign.settings
+    url, folder = settings.journal.url, campaign.folder
+    with closing(Journal.open(url, folder, clock=clock, create=False)) as journal:
+        with closing(Reader.open(url, folder)) as reader:
+            record = reader.plan_record()
+        refuse_drift(campaign, record)
+        doubts = journal.recover_in_doubt(settings.delivery.in_doubt, clock.now_s())
+        doubtful = [doubt.address for doubt in doubts]
+        if doubtful:
+            observer.say(_doubt_sentence(doubtful, settings.delivery.in_doubt))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            run = _Run(campaign, options, journal, record, clock, observer)
+            return runner.run(run.send(doubtful))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def _doubt_sentence(addresses: list[str], policy: str) -> str:
+    shown = ", ".join(addresses[:10]) + (", ..." if len(addresses) > 10 else "")
+    does = "sent again" if policy == "resend" else "held"
+    return f"in doubt since the last run, {does}: {shown}"
+
+
+class _Run:
+    """The state of one run: who feeds, who sends, why to stop."""
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        options: RunOptions,
+        journal: Journal,
+        record: PlanRecord,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self._campaign = campaign
+        self._options = options
+        self._journal = journal
+        self._record = record
+        self._clock = clock
+        self._observer = observer
+        self._wanted = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._error: CampaignError | None = None
+        self._crash: BaseException | None = None  # a bug of ours, raised when all is wound up
+        self._signals = 0
+        self._started_s = clock.tick_s()
+
+    async def send(self, doubtful: list[str]) -> RunResult:
+        """The whole run."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._crashed)
+        settings = self._campaign.settings
+        self._journal.start(loop, self._stop_for)
+        with closing(Reader.open(settings.journal.url, self._campaign.folder)) as reader:
+            spec = render_spec(self._campaign, self._record, reader.sources())
+            workers = self._options.workers or os.cpu_count() or 1
+            async with RenderPool(spec, workers=workers) as rendering:
+                self._set_up(reader, rendering)
+                self._catch_signals(loop)
+                watch = loop.create_task(self._watch())
+                try:
+                    finished = await self._until_done(reader)
+                    await self._wind_up()
+                finally:
+                    watch.cancel()
+                    self._release_signals(loop)
+            await self._journal.drain()
+            return self._result(reader.counts(), doubtful, finished)
+
+    def _set_up(self, reader: Reader, rendering: RenderPool) -> None:
+        settings = self._campaign.settings
+        counts = reader.counts()
+        self._ledger = JournalLedger(
+            self._journal,
+            RetrySchedule(settings.delivery, random.random),
+            self._clock,
+            in_doubt=settings.delivery.in_doubt,
+            counts=counts,
+            keep=lambda letters: self._pool.put(letters),
+            on_want=self._wanted.set,
+            on_stop=self._stop_for,
+        )
+        self._pool = make_pool(
+            self._campaign,
+            self._options.relay_override,
+            self._ledger,
+            reader,
+            self._clock,
+            transcript=self._options.transcript,
+        )
+        self._feed = Feed(
+            reader,
+            self._ledger,
+            self._pool,
+            rendering,
+            self._clock,
+            sender=envelope_sender(self._campaign),
+            most=self._options.limit,
+            expire_after_s=settings.delivery.expire_after,
+            spawn=self._spawn,
+        )
+        self._speed = Speed()
+        self._total = sum(counts.values())
+        self._pool.start()
+
+    async def _until_done(self, reader: Reader) -> bool:
+        """Feed until the journal says that everybody is settled.  True if so."""
+        while not self._is_stopping:
+            self._wanted.clear()
+            await self._feed.fill()
+            if self._ledger.open:
+                await self._want(_LOOK_AGAIN_S)
+                continue
+            if self._feed.is_used_up:
+                return False
+            # The count in memory only says when to ask; the answer is the journal's (rule 5).
+            if not self._ledger.unsettled_count and not await asyncio.to_thread(reader.unsettled):
+                return True
+            due_s = await asyncio.to_thread(reader.next_due)
+            if due_s is None:
+                self._feed.rewind()
+                await self._want(0.05)
+            elif self._options.no_wait:
+                return False
+            else:
+                await self._want(min(60.0, max(0.05, due_s - self._clock.now_s())))
+        return False
+
+    async def _want(self, wait_s: float | None) -> None:
+        self._wanted.clear()
+        try:
+            await asyncio.wait_for(self._wanted.wait(), wait_s)
+        except TimeoutError:
+            return
+
+    async def _wind_up(self) -> None:
+        """No new letters; replies on the way are waited for, unless told twice."""
+        self._feed.is_stopping = True
+        waiting = asyncio.create_task(self._pool.drain(_GRACE_S))
+        while not waiting.done() and self._signals < 2 and not self._journal_broken:
+            await asyncio.wait({waiting}, timeout=0.05)
+        waiting.cancel()
+        await self._pool.close("stopped")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- stopping ------------------------------------------------------------------------------
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self._error is not None or self._crash is not None
+
+    @property
+    def _journal_broken(self) -> bool:
+        return isinstance(self._error, JournalError)
+
+    def _crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An exception nobody awaited: our bug must stop the run, not become their bounce."""
+        self._crash = context.get("exception") or RuntimeError(context["message"])
+        self._wanted.set()
+
+    def _stop_for(self, error: CampaignError) -> None:
+        """The first reason counts; a broken journal always does."""
+        if self._error is None or isinstance(error, JournalError):
+            self._error = error
+        self._wanted.set()
+
+    def _catch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._signalled, number)
+
+    def _release_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+    def _signalled(self, number: int) -> None:
+        self._signals += 1
+        name = signal.Signals(number).name
+        if self._signals == 1:
+            self._observer.say(
+                f"{name}: no new messages; waiting for the replies on the way"
+                " (once more stops at once)"
+            )
+            self._stop_for(
+                Interrupted(f"stopped by {name}", remedy="`campaign resume` goes on from here")
+            )
+        else:
+            self._observer.say(f"{name} again: stopping at once")
+
+    # -- small parts ---------------------------------------------------------------------------
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            raise error
+
+    async def _watch(self) -> None:
+        while True:
+            self._observer.update(self._view())
+            await asyncio.sleep(_VIEW_EVERY_S)
+
+    def _view(self) -> RunView:
+        counts = dict(self._ledger.counts)
+        settled = self._ledger.settled_count
+        rate_s = self._speed.note(self._clock.tick_s(), settled)
+        left = self._total - settled
+        return RunView(
+            counts=counts,
+            total=self._total,
+            rate_s=rate_s,
+            left_s=left / rate_s if rate_s > 0 else None,
+            waiting_for=self._pool.waiting_for(),
+            connections=self._pool.connections,
+            stopping=self._is_stopping,
+        )
+
+    def _result(self, counts: dict[State, int], doubtful: list[str], finished: bool) -> RunResult:
+        self._observer.update(self._view())
+        if self._crash is not None:
+            raise self._crash
+        if self._error is not None and not isinstance(self._error, Interrupted):
+            raise self._error
+        left_over = sum(counts.get(state, 0) for state in _LEFT_OVER)
+        seconds = self._clock.tick_s() - self._started_s
+        if not finished:
+            code = EXIT_INTERRUPTED
+            sentence = str(self._error) if self._error else _unfinished(counts)
+        else:
+            code = EXIT_SOME_FAILED if left_over else EXIT_DONE
+            sentence = f"every recipient is settled after {show_duration(seconds)}"
+        return RunResult(code, counts, sum(counts.values()), doubtful, seconds, finished, sentence)
+
+
+def _unfinished(counts: dict[State, int]) -> str:
+    left = counts.get(State.PLANNED, 0)
+    deferred = counts.get(State.DEFERRED, 0)
+    return f"not finished: {left} not tried yet, {deferred} deferred; `campaign resume` goes on"

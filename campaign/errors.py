@@ -1,0 +1,121 @@
+"""Every exception of ours, one tree, each with its exit code and a remedy.
+
+In: nothing.  Out: exceptions.  Touches: nothing.
+
+Exit codes follow sysexits.h where it has a word for the case.  A refused recipient is an
+outcome, never an exception.
+"""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_SOME_FAILED = 1
+EXIT_USAGE = 64
+EXIT_DATA = 65
+EXIT_UNAVAILABLE = 69
+EXIT_JOURNAL = 74
+EXIT_INTERRUPTED = 75
+EXIT_LOGIN = 77
+EXIT_CONFIG = 78
+
+
+class CampaignError(Exception):
+    """One sentence for a person, with where it is and what to do about it."""
+
+    exit_code = EXIT_SOME_FAILED
+
+    def __init__(
+        self, what: str, *, file: str = "", line: int = 0, column: int = 0, remedy: str = ""
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.file = file
+        self.line = line
+        self.column = column
+        self.remedy = remedy
+
+    @property
+    def place(self) -> str:
+        """"file", "file:line" or "file:line:column", as compilers write it; "" if unknown."""
+        parts = [self.file, str(self.line or ""), str(self.column or "")]
+        return ":".join(part for part in parts if part) if self.file else ""
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.what}" if self.place else self.what
+        return f"{text} ({self.remedy})" if self.remedy else text
+
+
+class UsageError(CampaignError):
+    """The command line asks for something that does not exist or does not go together."""
+
+    exit_code = EXIT_USAGE
+
+
+class DataError(CampaignError):
+    """A recipient file cannot be used as it is."""
+
+    exit_code = EXIT_DATA
+
+
+class ConfigError(CampaignError):
+    """campaign.toml is wrong in one place."""
+
+    exit_code = EXIT_CONFIG
+
+
+class ConfigErrors(CampaignError):
+    """campaign.toml is wrong in several places; all of them, in file order."""
+
+    exit_code = EXIT_CONFIG
+
+    def __init__(self, errors: list[ConfigError]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = errors
+
+
+class TemplateError(CampaignError):
+    """A template does not compile, or is not there."""
+
+    exit_code = EXIT_CONFIG
+
+
+class RenderError(CampaignError):
+    """One row cannot be rendered; the row is skipped, the campaign goes on."""
+
+    exit_code = EXIT_DATA
+
+
+class RelayError(CampaignError):
+    """The relay cannot be reached, or cannot be spoken to."""
+
+    exit_code = EXIT_UNAVAILABLE
+
+
+class LoginError(CampaignError):
+    """The relay refused user name or password: nothing is tried a second time."""
+
+    exit_code = EXIT_LOGIN
+
+
+class JournalError(CampaignError):
+    """The journal cannot be read or written; nothing is sent without it."""
+
+    exit_code = EXIT_JOURNAL
+
+
+class JournalBusy(CampaignError):
+    """Another run holds the journal."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
+class Interrupted(CampaignError):
+    """Stopped before the end; `campaign resume` goes on."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
+class DriftError(CampaignError):
+    """List, templates or config changed since the plan was made."""
+
+    exit_code = EXIT_CONFIG

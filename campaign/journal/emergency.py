@@ -1,0 +1,82 @@
+"""Outcomes kept beside a journal that can no longer be written.
+
+In: changes.  Out: the same changes, at the next start.  Touches: one file beside the journal.
+
+Its room on the disk is set aside while all is well, since the usual reason to need it is a full
+disk.  The unused rest of the file is zero bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from campaign.errors import JournalError
+from campaign.records import Change, State
+
+RESERVED_BYTES = 1 << 20  # 1,000 connections with a reply of 1 KB each
+
+
+class EmergencyFile:
+    """Append, fsync, one JSON object a line."""
+
+    def __init__(self, path: Path, plan_id: str) -> None:
+        self.path = path
+        self._plan_id = plan_id
+        self._used = 0
+        self._file = -1
+
+    def reserve(self) -> None:
+        """Set the room aside.  Raises OSError when even that does not fit."""
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._used = len(_written(self.path))
+        os.posix_fallocate(self._file, 0, self._used + RESERVED_BYTES)
+        os.fsync(self._file)
+
+    def keep(self, changes: Iterable[Change]) -> None:
+        """Make the changes durable here.  Raises OSError."""
+        lines = [
+            json.dumps({"plan_id": self._plan_id, **change._asdict()}, ensure_ascii=True)
+            for change in changes
+        ]
+        if not lines:
+            return
+        data = ("\n".join(lines) + "\n").encode()
+        os.pwrite(self._file, data, self._used)
+        os.fsync(self._file)
+        self._used += len(data)
+
+    def close(self) -> None:
+        """Give the room back; what was kept stays."""
+        if self._file < 0:
+            return
+        os.close(self._file)
+        self._file = -1
+        if self._used:
+            os.truncate(self.path, self._used)
+        else:
+            self.path.unlink(missing_ok=True)
+
+
+def _written(path: Path) -> bytes:
+    return path.read_bytes().partition(b"\0")[0] if path.exists() else b""
+
+
+def read_kept(path: Path, plan_id: str) -> list[Change]:
+    """What an earlier run kept, in order; a last line cut short by a crash is left out.
+
+    Raises JournalError when the file belongs to another plan.
+    """
+    changes = []
+    for line in _written(path).split(b"\n")[:-1]:
+        fields = json.loads(line)
+        if fields.pop("plan_id") != plan_id:
+            raise JournalError(
+                "these outcomes belong to another plan than the journal's",
+                file=str(path),
+                remedy="put the journal they belong to back, or move the file away",
+            )
+        changes.append(Change(**{**fields, "state": State(fields["state"])}))
+    return changes

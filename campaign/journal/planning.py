@@ -1,0 +1,256 @@
+"""The plan: a list goes into the journal in bulk and is frozen there.
+
+In: sources, entries, suppressed keys, row by row in file order.  Out: one row per recipient, each
+`planned` or `skipped` with its reason.  Touches: the database.
+
+Duplicates and suppression are found by the database, set by set, once everything is loaded: SQLite
+sorts on disk, so memory does not grow with the list.  A plan counts once `finish` committed;
+what is left of an unfinished one is thrown away when the journal is opened again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Insert, insert, text
+
+from campaign.clock import Clock
+from campaign.errors import DataError, JournalError
+from campaign.journal import schema
+from campaign.records import Entry, PlanRecord, Source
+
+BULK_ROWS = 20_000  # rows in one transaction while loading
+_SHOWN = 10  # pairs of duplicates named in an error
+
+
+class Planning:
+    """One plan or amendment on its way in.
+
+    An amendment is loaded into a temporary table first, and only what is new moves on.
+    """
+
+    def __init__(self, connection: Connection, clock: Clock, record: PlanRecord) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._record = record
+        self._amends = is_finished(connection)
+        self._table = "arrivals" if self._amends else "recipients"
+        self._base = _count(connection, "recipients") if self._amends else 0
+        self._row = 0
+        self._sources_base = _count(connection, "sources")
+        self._sources = self._sources_base
+        self._pending = 0
+        self._insert = str(insert(schema.recipients).compile(dialect=connection.dialect)).replace(
+            "recipients", self._table, 1
+        )
+        self._begin()
+
+    def add_source(self, source: Source) -> int:
+        """Keep how a file was read.  Returns its number; entries count from 0 in each plan."""
+        number = self._sources
+        self._sources += 1
+        fields = source._asdict() | {"columns": json.dumps(source.columns, ensure_ascii=False)}
+        self._run(insert(schema.sources).values(source=number, **fields))
+        return number
+
+    def add_entries(self, entries: Sequence[Entry]) -> None:
+        """Rows in file order.  The first row of the plan is 1; rejects count as rows."""
+        if not entries:
+            return
+        row, base = self._row, self._sources_base
+        if base:
+            entries = [entry._replace(source=entry.source + base) for entry in entries]
+        numbered = [(number, *entry) for number, entry in enumerate(entries, row + 1)]
+        self._connection.exec_driver_sql(self._insert, numbered)
+        self._row = row + len(entries)
+        self._pending += len(entries)
+        if self._pending >= BULK_ROWS:
+            self._commit()
+
+    def add_suppressed(self, keys: Iterable[str]) -> None:
+        """Normalised keys of people who must not be written to; known ones may come again."""
+        sign = "%s" if self._connection.dialect.paramstyle == "format" else "?"
+        adding = f'INSERT INTO suppressed ("key") VALUES ({sign}) ON CONFLICT DO NOTHING'
+        rest = ((key,) for key in keys)
+        while part := list(islice(rest, BULK_ROWS)):
+            self._connection.exec_driver_sql(adding, part)
+            self._commit()
+
+    def mark(self, duplicates: str) -> None:
+        """Give every row its state: the first of each key is planned unless suppressed.
+
+        `duplicates`: "first", "allow", or "error", which raises DataError naming the first pairs.
+        """
+        self._run("CREATE INDEX IF NOT EXISTS recipients_key ON recipients (key)")
+        if self._amends:
+            self._move_arrivals()
+        if duplicates == "error":
+            self._refuse_duplicates()
+        self._run(
+            "INSERT INTO letters (row, state, reason)"
+            " SELECT row, CASE WHEN reason = '' THEN 'planned' ELSE 'skipped' END, reason"
+            " FROM recipients WHERE row > :base ORDER BY row",
+            base=self._base,
+        )
+        self._run(
+            f"UPDATE letters SET {self._skip('suppressed')} WHERE state IN ('planned', 'deferred')"
+            " AND row IN (SELECT r.row FROM suppressed s JOIN recipients r ON r.key = s.key"
+            " WHERE r.reason = '')",
+            now=self._clock.now_s(),
+        )
+        if duplicates == "first":
+            self._run(
+                f"UPDATE letters SET {self._skip('duplicate: same address as row ')} || d.first"
+                f" FROM ({_DUPLICATES}) d WHERE letters.row = d.row AND state = 'planned'",
+                now=self._clock.now_s(),
+                base=self._base,
+            )
+        self._commit()
+
+    def skip_rows(self, reasons: Iterable[tuple[int, str]]) -> None:
+        """Planned rows that cannot be sent after all, e.g. (7, "render: ...")."""
+        now = self._clock.now_s()
+        rows = [{"row": row, "reason": reason, "now": now} for row, reason in reasons]
+        if rows:
+            self._connection.execute(
+                text(
+                    f"UPDATE letters SET {self._skip(':reason')}"
+                    " WHERE row = :row AND state = 'planned'"
+                ),
+                rows,
+            )
+            self._commit()
+
+    def finish(self) -> None:
+        """The plan stands from here on.
+
+        Raises JournalError when its rows were never marked.
+        """
+        if _count(self._connection, "letters") != _count(self._connection, "recipients"):
+            raise JournalError("the plan was finished before its rows had a state")
+        if self._amends:
+            _forget(self._connection, "amended_from")
+            self._run("UPDATE plan SET hashes = :hashes", hashes=json.dumps(self._record.hashes))
+        else:
+            for guard in schema.guards(self._connection.dialect.name):
+                self._connection.exec_driver_sql(guard)
+            _remember(self._connection, "finished", "yes")
+        self._connection.commit()
+
+    def _begin(self) -> None:
+        record = self._record
+        if self._amends:
+            _remember(self._connection, "amended_from", f"{self._base} {self._sources_base}")
+            self._run("DROP TABLE IF EXISTS arrivals")
+            self._run("CREATE TEMPORARY TABLE arrivals AS SELECT * FROM recipients WHERE 1 = 0")
+        else:
+            fields = record._asdict() | {"hashes": json.dumps(record.hashes)}
+            self._run(insert(schema.plan).values(**fields))
+        self._commit()
+
+    def _move_arrivals(self) -> None:
+        """Rows of an amendment whose key, or whose reject, the plan does not have yet."""
+        self._run(
+            "INSERT INTO recipients (row, source, line, address, key, domain, data, reason)"
+            " SELECT :base + ROW_NUMBER() OVER (ORDER BY a.row), a.source, a.line, a.address,"
+            " a.key, a.domain, a.data, a.reason FROM arrivals a"
+            " LEFT JOIN (SELECT DISTINCT address, reason FROM recipients WHERE reason <> '') known"
+            " ON a.reason <> '' AND known.address = a.address AND known.reason = a.reason"
+            " WHERE known.address IS NULL AND (a.reason <> '' OR NOT EXISTS (SELECT 1"
+            " FROM recipients r WHERE r.key = a.key AND r.reason = '')) ORDER BY a.row",
+            base=self._base,
+        )
+        self._run("DROP TABLE arrivals")
+
+    def _refuse_duplicates(self) -> None:
+        pairs = self._run(
+            "SELECT f.name, first.line, s.name, r.line, r.address"
+            f" FROM ({_DUPLICATES}) d JOIN recipients r ON r.row = d.row"
+            " JOIN recipients first ON first.row = d.first"
+            " JOIN sources s ON s.source = r.source JOIN sources f ON f.source = first.source"
+            f" ORDER BY r.row LIMIT {_SHOWN + 1}",
+            base=self._base,
+        ).all()
+        if not pairs:
+            return
+        shown = "; ".join(
+            f"{file}:{line} and {file_again}:{line_again} ({address})"
+            for file, line, file_again, line_again, address in pairs[:_SHOWN]
+        )
+        more = "; and more" if len(pairs) > _SHOWN else ""
+        raise DataError(
+            f"the same person is on the list more than once: {shown}{more}",
+            file=pairs[0][2],
+            line=pairs[0][3],
+            remedy='remove them, or write duplicates = "first"',
+        )
+
+    def _skip(self, reason: str) -> str:
+        """SET of a skip; in an amendment it is a change and leaves its trace."""
+        shown = reason if reason.startswith(":") else f"'{reason}'"
+        step = "step + 1" if self._amends else "0"
+        return f"step = {step}, updated_at = :now, state = 'skipped', reason = {shown}"
+
+    def _run(self, statement: str | Insert, **values: object) -> CursorResult[*tuple[Any, ...]]:
+        made = text(statement) if isinstance(statement, str) else statement
+        return self._connection.execute(made, values)
+
+    def _commit(self) -> None:
+        self._connection.commit()
+        self._pending = 0
+
+
+# Rows beyond :base that have the key of an earlier row, with that earlier row.
+_DUPLICATES = (
+    "SELECT r.row AS row, k.first AS first FROM (SELECT key, min(row) AS first FROM recipients"
+    " WHERE reason = '' AND row > :base GROUP BY key HAVING count(*) > 1) k"
+    " JOIN recipients r ON r.key = k.key AND r.row > k.first AND r.reason = ''"
+)
+
+
+def is_finished(connection: Connection) -> bool:
+    """Whether the journal holds a plan that stands."""
+    return recall(connection, "finished") == "yes"
+
+
+def throw_away_unfinished(connection: Connection) -> None:
+    """Remove what a plan or an amendment that never finished left behind."""
+    amended_from = recall(connection, "amended_from")
+    if not is_finished(connection):
+        schema.metadata.drop_all(connection)
+        schema.metadata.create_all(connection)
+        _remember(connection, "format", schema.FORMAT)
+    elif amended_from:
+        rows, source_count = amended_from.split()
+        dialect = connection.dialect.name
+        for statement in schema.without_guards(dialect):
+            connection.exec_driver_sql(statement)
+        for table in ("history", "letters", "recipients"):
+            connection.execute(text(f"DELETE FROM {table} WHERE row > :n"), {"n": int(rows)})
+        connection.execute(text("DELETE FROM sources WHERE source >= :n"), {"n": int(source_count)})
+        for statement in schema.guards(dialect):
+            connection.exec_driver_sql(statement)
+        _forget(connection, "amended_from")
+    connection.commit()
+
+
+def recall(connection: Connection, name: str) -> str:
+    """A note of the journal about itself; "" where there is none."""
+    found = connection.execute(text("SELECT value FROM meta WHERE name = :name"), {"name": name})
+    return str(found.scalar() or "")
+
+
+def _remember(connection: Connection, name: str, value: str) -> None:
+    _forget(connection, name)
+    connection.execute(insert(schema.meta).values(name=name, value=value))
+
+
+def _forget(connection: Connection, name: str) -> None:
+    connection.execute(text("DELETE FROM meta WHERE name = :name"), {"name": name})
+
+
+def _count(connection: Connection, table: str) -> int:
+    return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())

@@ -1,0 +1,200 @@
+"""The reading side of the journal: it can change nothing, and a run may go on beside it.
+
+In: questions.  Out: claims, counts, results, history.  Touches: the database, read-only.
+
+Everything long is read in pages, each a transaction of its own: a reader that held one open would
+keep SQLite from moving its log into the database, and the log would grow with the run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, text
+
+from campaign.journal.database import Place, locate, open_for_reading, told
+from campaign.journal.planning import recall
+from campaign.journal.recovery import Doubt, doubts
+from campaign.journal.results import Step, read_plan, results, steps
+from campaign.journal.states import UNSETTLED
+from campaign.records import Claim, PlanRecord, Result, Source, State
+
+PAGE = 2_000  # rows read at once
+
+
+class Skipped(NamedTuple):
+    """A row that is not sent, and why."""
+
+    row: int
+    file: str
+    line: int
+    address: str
+    reason: str
+
+
+class Reader:
+    """See the module.  Every method may raise JournalError."""
+
+    def __init__(self, place: Place, connection: Connection) -> None:
+        self._place = place
+        self._connection = connection
+
+    @classmethod
+    def open(cls, url: str, folder: Path) -> Reader:
+        """Raises JournalError where there is no journal or no plan in it."""
+        place = locate(url, folder)
+        with told(place):
+            connection = open_for_reading(place).connect()
+            reader = cls(place, connection.execution_options(isolation_level="AUTOCOMMIT"))
+        return reader
+
+    def close(self) -> None:
+        self._connection.close()
+        self._connection.engine.dispose()
+
+    # ---- the plan
+
+    def plan_record(self) -> PlanRecord:
+        """Raises JournalError where nothing was planned."""
+        with told(self._place):
+            return read_plan(self._connection)
+
+    def is_planned(self) -> bool:
+        """Whether the plan is finished."""
+        with told(self._place):
+            return recall(self._connection, "finished") == "yes"
+
+    def sources(self) -> list[Source]:
+        found = self._all(
+            "SELECT name, columns, encoding, confidence, delimiter, sha256 FROM sources"
+            " ORDER BY source"
+        )
+        return [Source(row[0], tuple(json.loads(row[1])), *row[2:]) for row in found]
+
+    def total(self) -> int:
+        """Rows of the list, rejects included."""
+        return int(self._all("SELECT count(*) FROM recipients")[0][0])
+
+    def counts(self) -> dict[State, int]:
+        """How many recipients stand where; every state is there, if with 0."""
+        each = ", ".join(f"count(*) FILTER (WHERE state = '{state}')" for state in State)
+        return dict(zip(State, self._all(f"SELECT {each} FROM letters")[0], strict=True))
+
+    def skips(self) -> dict[str, int]:
+        """How many were skipped by kind of reason (what stands before the colon), most first."""
+        kinds: Counter[str] = Counter()
+        for skipped in self.skipped():
+            kinds[skipped.reason.partition(":")[0]] += 1
+        return dict(kinds.most_common())
+
+    def skipped(self) -> Iterator[Skipped]:
+        """Every row that was skipped, in order."""
+        yield from map(
+            Skipped._make,
+            self._pages(
+                "SELECT r.row, s.name, r.line, r.address, l.reason FROM letters l"
+                " JOIN recipients r ON r.row = l.row JOIN sources s ON s.source = r.source"
+                " WHERE l.row > :after AND l.state = 'skipped' ORDER BY l.row LIMIT :page"
+            ),
+        )
+
+    def domains(self, limit: int) -> list[tuple[str, int]]:
+        """The domains of those who are not skipped, with how many each has, most first."""
+        found = self._all(
+            "SELECT r.domain, count(*) AS n FROM recipients r JOIN letters l ON l.row = r.row"
+            " WHERE l.state <> 'skipped' GROUP BY r.domain ORDER BY n DESC, r.domain LIMIT :limit",
+            limit=limit,
+        )
+        return [(domain, count) for domain, count in found]
+
+    # ---- what is to be sent
+
+    def claim_planned(self, after_row: int, limit: int) -> list[Claim]:
+        """Planned recipients beyond a row, in order.  Nothing is marked: the caller goes on from
+        the last row it got, and never asks for those before it again."""
+        found = self._all(
+            f"{_CLAIM} WHERE l.row > :after AND l.state = 'planned' ORDER BY l.row LIMIT :limit",
+            after=after_row,
+            limit=limit,
+        )
+        return [Claim(*row) for row in found]
+
+    def claim_deferred(
+        self, due_before_s: float, limit: int, in_flight: Collection[int] = ()
+    ) -> list[Claim]:
+        """Deferred recipients that are due, longest waiting first, leaving out rows `in_flight`
+        (claimed before, and still deferred as far as the journal knows)."""
+        found = self._all(
+            f"{_CLAIM} WHERE l.state = 'deferred' AND l.due <= :due ORDER BY l.due LIMIT :limit",
+            due=due_before_s,
+            limit=limit + len(in_flight),
+        )
+        free = [row for row in found if row[0] not in in_flight]
+        return [Claim(*row)._replace(state=State.DEFERRED) for row in free[:limit]]
+
+    def next_due(self) -> float | None:
+        """Unix time when the first deferred recipient is due; None without any."""
+        found = self._all("SELECT min(due) FROM letters WHERE state = 'deferred'")[0][0]
+        return None if found is None else float(found)
+
+    def unsettled(self) -> int:
+        """How many are not in a terminal state.  A campaign is finished when this is 0."""
+        states = ", ".join(f"'{state}'" for state in UNSETTLED)
+        return int(self._all(f"SELECT count(*) FROM letters WHERE state IN ({states})")[0][0])
+
+    def suppressed(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that must not be written to."""
+        with told(self._place):
+            return set(self._connection.execute(_SUPPRESSED, {"keys": list(keys)}).scalars())
+
+    # ---- what became of it
+
+    def in_doubt(self) -> list[Doubt]:
+        """Everybody whose last copy may or may not have been accepted."""
+        with told(self._place):
+            return list(doubts(self._connection))
+
+    def results(self, state: State | None = None) -> Iterator[Result]:
+        """One line per recipient in row order; with `state` only those in it."""
+        record = self.plan_record()
+        with told(self._place):
+            yield from results(self._connection, record, state)
+
+    def row_of(self, key: str) -> int | None:
+        """The row of a person, by the normalised key of the address."""
+        found = self._all(
+            "SELECT min(row) FROM recipients WHERE key = :key AND reason = ''", key=key
+        )
+        return None if found[0][0] is None else int(found[0][0])
+
+    def history(self, row: int) -> list[Step]:
+        """Every change a recipient has seen, oldest first."""
+        with told(self._place):
+            return steps(self._connection, row)
+
+    # ---- inside
+
+    def _all(self, statement: str, **values: object) -> Sequence[Any]:
+        with told(self._place):
+            return self._connection.execute(text(statement), values).all()
+
+    def _pages(self, statement: str) -> Iterator[Any]:
+        """Rows of a statement that goes on after row :after, :page at a time."""
+        after = 0
+        while page := self._all(statement, after=after, page=PAGE):
+            yield from page
+            after = page[-1][0]
+
+
+_SUPPRESSED = text("SELECT key FROM suppressed WHERE key IN :keys").bindparams(
+    bindparam("keys", expanding=True)
+)
+
+_CLAIM = (
+    "SELECT r.row, r.source, r.address, r.key, r.domain, r.data, l.attempts, l.sendings,"
+    " l.resends, l.first_at FROM letters l JOIN recipients r ON r.row = l.row"
+)

@@ -1,0 +1,170 @@
+"""Putting a journal in order before a run: doubt, retries, outcomes kept in an emergency.
+
+In: what an interrupted run left, or what a person orders.  Out: changes by the table of states.
+Touches: the database, before the journal thread starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from campaign.errors import JournalError
+from campaign.journal.changes import ChangeWriter
+from campaign.journal.states import IN_DOUBT, MAX_RESENDS, is_legal
+from campaign.records import Change, State
+
+_PART = 5_000  # rows put back in one transaction
+
+
+def write(connection: Connection, writer: ChangeWriter, changes: Iterable[Change]) -> None:
+    """Changes in one transaction of their own."""
+    connection.rollback()  # ends what a question before began
+    with connection.begin():
+        writer.write(connection.connection.cursor(), changes)
+
+
+class Doubt(NamedTuple):
+    """A recipient whose last copy may or may not have been accepted."""
+
+    row: int
+    address: str
+    key: str
+    state: State
+    attempts: int
+    sendings: int
+    resends: int
+    since_s: float  # Unix time of the sending
+
+
+def doubts(connection: Connection) -> Iterator[Doubt]:
+    """Everybody in doubt, in row order: found in `sending`, or not settled since."""
+    found = connection.execute(
+        text(
+            "SELECT l.row, r.address, r.key, l.state, l.attempts, l.sendings, l.resends,"
+            " l.updated_at FROM letters l JOIN recipients r ON r.row = l.row"
+            " WHERE l.state = 'sending' OR (l.state IN ('deferred', 'held')"
+            f" AND l.class = '{IN_DOUBT}') ORDER BY l.row"
+        )
+    )
+    for line in found:
+        yield Doubt(*line)._replace(state=State(line[3]))
+
+
+def recovered(doubt: Doubt, policy: str, now_s: float) -> Change:
+    """What becomes of a recipient that an interrupted run left in `sending`.
+
+    `policy`: "resend" sends it again, but never more than MAX_RESENDS times; "hold" holds it.
+    """
+    again = policy == "resend" and doubt.resends < MAX_RESENDS
+    return Change(
+        row=doubt.row,
+        state=State.DEFERRED if again else State.HELD,
+        at=now_s,
+        attempts=doubt.attempts,
+        sendings=doubt.sendings,
+        resends=doubt.resends + again,
+        due=now_s if again else 0.0,
+        reason="in doubt: the run ended before the server's answer",
+        class_=IN_DOUBT,
+    )
+
+
+def settled(doubt: Doubt, evidence: str, now_s: float) -> Change:
+    """A copy in doubt was accepted after all, as the relay's log shows."""
+    return Change(
+        row=doubt.row,
+        state=State.SENT,
+        at=now_s,
+        attempts=doubt.attempts,
+        sendings=doubt.sendings,
+        resends=doubt.resends,
+        reason="settled from the relay's log",
+        class_="accepted",
+        code=250,
+        reply=evidence,
+    )
+
+
+def put_back(
+    connection: Connection,
+    writer: ChangeWriter,
+    states: Collection[State],
+    now_s: float,
+    *,
+    code: str,
+    reason: str,
+) -> int:
+    """Make recipients `planned` again, with a new retry schedule; returns how many.
+
+    Only those whose last answer had `code` ("550" or "4.7.28") and whose reason starts with
+    `reason`, where these are given.  Rows that the list's cleaning rejected stay.
+    """
+    chosen = ", ".join(f"'{state}'" for state in states)
+    asked = text(
+        "SELECT l.row, l.sendings, l.resends, l.state, l.class FROM letters l"
+        " JOIN recipients r ON r.row = l.row"
+        f" WHERE l.row > :after AND l.state IN ({chosen}) AND r.reason = ''"
+        " AND (:code = '' OR l.enhanced = :code OR CAST(l.code AS TEXT) = :code)"
+        " AND substr(l.reason, 1, length(:reason)) = :reason ORDER BY l.row LIMIT :part"
+    )
+    values: dict[str, Any] = {"code": code, "reason": reason, "part": _PART, "after": 0}
+    count = 0
+    while page := connection.execute(asked, values).all():
+        write(connection, writer, [_planned(now_s, *line) for line in page])
+        count += len(page)
+        values["after"] = page[-1][0]
+    return count
+
+
+def _planned(
+    now_s: float, row: int, sendings: int, resends: int, state: str, class_: str
+) -> Change:
+    """A held recipient in doubt that is sent again is one more copy, by order of a person."""
+    copy = state == State.HELD and class_ == IN_DOUBT
+    return Change(row, State.PLANNED, now_s, 0, sendings, resends + copy, reason="put back")
+
+
+def take_in(
+    connection: Connection, writer: ChangeWriter, kept: Iterable[Change], path: Path
+) -> int:
+    """Write outcomes an earlier run could only keep beside the journal; those already in stay.
+
+    Returns how many were new.  Raises JournalError for one that cannot be.
+    """
+    taken = 0
+    for change in kept:
+        found = connection.execute(
+            text("SELECT state, class, sendings FROM letters WHERE row = :row"),
+            {"row": change.row},
+        ).first()
+        if found is None:
+            raise _impossible(change, "there is no such row", path)
+        if _is_in(connection, change):
+            continue
+        state, class_, sendings = found
+        legal = is_legal(State(state), change.state, in_doubt=class_ == IN_DOUBT)
+        if sendings != change.sendings or not legal:
+            raise _impossible(change, f"it is {state} after {sendings} sendings", path)
+        write(connection, writer, [change])
+        taken += 1
+    return taken
+
+
+def _is_in(connection: Connection, change: Change) -> bool:
+    values: Mapping[str, Any] = {"row": change.row, "at": change.at, "state": str(change.state)}
+    found = connection.execute(
+        text("SELECT 1 FROM history WHERE row = :row AND at = :at AND state = :state"), values
+    )
+    return found.first() is not None
+
+
+def _impossible(change: Change, why: str, path: Path) -> JournalError:
+    return JournalError(
+        f"row {change.row} cannot become {change.state}, as kept in an emergency: {why}",
+        file=str(path),
+        remedy="look at the row with `campaign audit`, then move the file away",
+    )

@@ -1,0 +1,119 @@
+"""What became of each recipient, and how it came to that.
+
+In: a read-only connection.  Out: `Result`s in row order, the `Step`s of one recipient.
+Touches: the database, read-only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from campaign.addresses.tokens import message_id
+from campaign.clock import iso
+from campaign.errors import JournalError
+from campaign.records import PlanRecord, Result, State
+
+PAGE = 2_000  # rows read at once; each page is a transaction of its own
+
+
+class Step(NamedTuple):
+    """One change in the life of a recipient."""
+
+    step: int  # 1 is the first after planning
+    at: float  # Unix time
+    state: str
+    attempts: int
+    sendings: int
+    resends: int
+    due: float
+    reason: str
+    class_: str
+    code: int
+    enhanced: str
+    reply: str
+    relay: str
+
+
+def read_plan(connection: Connection) -> PlanRecord:
+    """The plan the journal holds.  Raises JournalError without one."""
+    found = connection.execute(
+        text(
+            "SELECT campaign, plan_id, key, date_s, hashes, created_s, message_id_domain FROM plan"
+        )
+    ).first()
+    if found is None:
+        raise JournalError("there is no plan yet", remedy="make one with `campaign plan`")
+    record = PlanRecord(*found)
+    return record._replace(key=bytes(record.key), hashes=json.loads(found[4]))
+
+
+def message_id_of(plan: PlanRecord, key: str) -> str:
+    """The Message-ID of every copy a person gets; "" for a row that was never an address."""
+    return message_id(plan.key, plan.campaign, key, plan.message_id_domain) if key else ""
+
+
+def results(connection: Connection, plan: PlanRecord, state: State | None) -> Iterator[Result]:
+    """One line per recipient in row order, in pages."""
+    chosen = "" if state is None else f" AND l.state = '{state}'"
+    statement = text(
+        "SELECT l.row, r.address, r.key, l.state, l.reason, l.class, l.attempts, l.code,"
+        " l.enhanced, l.reply, l.relay, l.sent_at, l.updated_at, l.step FROM letters l"
+        f" JOIN recipients r ON r.row = l.row WHERE l.row > :after{chosen}"
+        " ORDER BY l.row LIMIT :page"
+    )
+    after = 0
+    while page := connection.execute(statement, {"after": after, "page": PAGE}).all():
+        for found in page:
+            yield _result(connection, plan, found)
+        after = page[-1][0]
+
+
+def _result(connection: Connection, plan: PlanRecord, found: Any) -> Result:
+    row, address, key, state, reason, class_, attempts, *answer, sent_at, updated_at, step = found
+    if not answer[0] and step > 1:
+        answer = _last_answer(connection, row) or answer
+    code, enhanced, reply, relay = answer
+    return Result(
+        row=row,
+        address=address,
+        key=key,
+        state=state,
+        reason=reason,
+        class_=class_,
+        attempts=attempts,
+        code=code,
+        enhanced=enhanced,
+        reply=reply,
+        message_id=message_id_of(plan, key),
+        relay=relay,
+        sent_at=iso(sent_at),
+        updated_at=iso(updated_at),
+    )
+
+
+def _last_answer(connection: Connection, row: int) -> list[Any] | None:
+    """What a server said last, where the latest change was not an answer."""
+    found = connection.execute(
+        text(
+            "SELECT code, enhanced, reply, relay FROM history WHERE row = :row AND code <> 0"
+            " ORDER BY step DESC LIMIT 1"
+        ),
+        {"row": row},
+    ).first()
+    return list(found) if found else None
+
+
+def steps(connection: Connection, row: int) -> list[Step]:
+    """Every change of one recipient, oldest first."""
+    found = connection.execute(
+        text(
+            "SELECT step, at, state, attempts, sendings, resends, due, reason, class, code,"
+            " enhanced, reply, relay FROM history WHERE row = :row ORDER BY step"
+        ),
+        {"row": row},
+    )
+    return [Step(*line) for line in found]

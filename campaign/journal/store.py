@@ -1,0 +1,317 @@
+"""The writing side of the journal: the only connection that may change it.
+
+In: a plan, then changes of state.  Out: a journal that survives any interruption.
+Touches: the database, its lock file, its emergency file.
+
+A journal is opened, then planned or put in order (`recover_in_doubt`, `put_back`), then started;
+from `start` to `close` only the journal thread uses the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection, inspect, text
+
+from campaign.clock import Clock
+from campaign.errors import JournalError
+from campaign.journal import schema
+from campaign.journal.changes import ChangeWriter
+from campaign.journal.database import (
+    Place,
+    locate,
+    open_for_writing,
+    refuse_network_filesystem,
+    told,
+)
+from campaign.journal.emergency import EmergencyFile, read_kept
+from campaign.journal.lock import AdvisoryLock, FileLock, Runner
+from campaign.journal.planning import Planning, is_finished, recall, throw_away_unfinished
+from campaign.journal.recovery import Doubt, doubts, put_back, recovered, settled, take_in, write
+from campaign.journal.results import message_id_of, read_plan
+from campaign.journal.writer import Done, Writer
+from campaign.records import Change, Entry, PlanRecord, Source, State
+
+
+class Run(NamedTuple):
+    """How an earlier run went."""
+
+    host: str
+    boot_id: str
+    pid: int
+    started_s: float
+    ended_s: float  # 0.0: it never said goodbye
+    how: str  # "" likewise
+    last_change_s: float  # when any recipient last changed
+
+
+class Journal:
+    """See the module."""
+
+    def __init__(
+        self, place: Place, connection: Connection, lock: FileLock | AdvisoryLock, clock: Clock
+    ) -> None:
+        self._place = place
+        self._connection = connection
+        self._lock = lock
+        self._clock = clock
+        self._changes = ChangeWriter(connection.dialect)
+        self._planning: Planning | None = None
+        self._writer: Writer | None = None
+        self._emergency: EmergencyFile | None = None
+        self._run = 0
+        self.recovered = 0  # outcomes taken in from the emergency file
+
+    @classmethod
+    def open(cls, url: str, folder: Path, *, clock: Clock, create: bool) -> Journal:
+        """Take the lock and the writable connection.
+
+        With `create` a journal is made where none is, never over what is left of another.
+        Raises JournalBusy, JournalError, ConfigError for the url.
+        """
+        place = locate(url, folder)
+        runner = Runner.this_process(clock.now_s())
+        if place.path is None:
+            connection = _connect(place)
+            lock: FileLock | AdvisoryLock = AdvisoryLock(connection, place.shown)
+        else:
+            _refuse_leftovers(place, create)
+            place.path.parent.mkdir(parents=True, exist_ok=True)
+            refuse_network_filesystem(place.path)
+            lock = FileLock(place.beside(".lock"), runner)
+            connection = _connect(place)
+        journal = cls(place, connection, lock, clock)
+        with told(place):
+            journal._prepare(create)
+        return journal
+
+    # ---- the plan
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether a finished plan is there."""
+        return is_finished(self._connection)
+
+    def begin_plan(self, record: PlanRecord) -> None:
+        """Start a plan; on a journal that has one, an amendment (its hashes then take over)."""
+        with told(self._place):
+            self._planning = Planning(self._connection, self._clock, record)
+
+    def add_source(self, source: Source) -> int:
+        with told(self._place):
+            return self._plan.add_source(source)
+
+    def add_entries(self, entries: Sequence[Entry]) -> None:
+        with told(self._place):
+            self._plan.add_entries(entries)
+
+    def add_suppressed(self, keys: Iterable[str]) -> None:
+        with told(self._place):
+            self._plan.add_suppressed(keys)
+
+    def mark_duplicates_and_suppressed(self, duplicates: str) -> None:
+        """Every row gets its state; from here on a Reader sees the plan's rows.
+
+        Raises DataError where `duplicates` is "error" and there are any.
+        """
+        with told(self._place):
+            self._plan.mark(duplicates)
+
+    def skip_rows(self, reasons: Iterable[tuple[int, str]]) -> None:
+        with told(self._place):
+            self._plan.skip_rows(reasons)
+
+    def finish_plan(self) -> None:
+        with told(self._place):
+            self._plan.finish()
+        self._planning = None
+
+    @property
+    def _plan(self) -> Planning:
+        if self._planning is None:
+            raise JournalError("no plan was begun")
+        return self._planning
+
+    # ---- before a run
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Write changes now, in one transaction.  Only before `start`."""
+        with told(self._place):
+            write(self._connection, self._changes, changes)
+
+    def recover_in_doubt(self, policy: str, now_s: float) -> list[Doubt]:
+        """Settle what an interrupted run left in `sending`, by the policy "resend" or "hold".
+
+        Returns those concerned, as they were.  Only before `start`.
+        """
+        with told(self._place):
+            found = [each for each in doubts(self._connection) if each.state is State.SENDING]
+            self.apply(recovered(doubt, policy, now_s) for doubt in found)
+        return found
+
+    def resolve(self, accepted: Mapping[str, str], now_s: float) -> list[Doubt]:
+        """Settle recipients in doubt whose Message-ID the relay is known to have accepted.
+
+        `accepted`: Message-ID in angle brackets -> the evidence, e.g. the line of its log.
+        Returns those settled.  Only before `recover_in_doubt` and `start`.
+        """
+        with told(self._place):
+            plan = read_plan(self._connection)
+            found = [
+                (doubt, evidence)
+                for doubt in doubts(self._connection)
+                if (evidence := accepted.get(message_id_of(plan, doubt.key))) is not None
+            ]
+            self.apply(settled(doubt, evidence, now_s) for doubt, evidence in found)
+        return [doubt for doubt, _ in found]
+
+    def put_back(
+        self, states: Collection[State], now_s: float, *, code: str = "", reason: str = ""
+    ) -> int:
+        """Make recipients in these states `planned` again; returns how many.  Only before `start`.
+
+        `code`: only those whose last answer had it ("550", "4.7.28"); `reason`: only those whose
+        reason starts so.
+        """
+        with told(self._place):
+            return put_back(
+                self._connection, self._changes, states, now_s, code=code, reason=reason
+            )
+
+    def last_run(self) -> Run | None:
+        """The run before this one; asked before `start`."""
+        found = self._connection.execute(
+            text("SELECT host, boot_id, pid, started_s, ended_s, how FROM runs ORDER BY run DESC")
+        ).first()
+        changed = self._connection.execute(text("SELECT max(updated_at) FROM letters")).scalar()
+        self._connection.rollback()
+        return Run._make([*found, changed or 0.0]) if found else None
+
+    # ---- a run
+
+    def start(
+        self, loop: asyncio.AbstractEventLoop, on_failure: Callable[[JournalError], None]
+    ) -> None:
+        """Start the journal thread.  `on_failure` is called in the loop, once, at the first error;
+        after it nothing more becomes durable here."""
+        with told(self._place):
+            self._run = self._begin_run()
+        if self._place.path:
+            plan_id = read_plan(self._connection).plan_id
+            self._connection.rollback()
+            self._emergency = EmergencyFile(self._place.beside(".emergency"), plan_id)
+            try:
+                self._emergency.reserve()
+            except OSError as error:
+                raise JournalError(
+                    f"no room for outcomes in an emergency: {error}",
+                    file=str(self._emergency.path),
+                    remedy="make room on the disk (1 MB)",
+                ) from error
+        driver = self._connection.connection.dbapi_connection
+        assert driver is not None
+        self._writer = Writer(driver, self._place, self._changes, self._emergency, loop, on_failure)
+        self._writer.start()
+
+    def write(self, change: Change, done: Done | None = None) -> None:
+        """Queue a change, from any thread.  `done` is called in the loop once it is durable."""
+        if self._writer is None:
+            raise JournalError("the journal was not started")
+        self._writer.write(change, done)
+
+    async def drain(self) -> None:
+        """Wait until everything written so far is durable.  Raises JournalError otherwise."""
+        if self._writer:
+            await self._writer.drain()
+
+    def close(self, how: str = "closed") -> None:
+        """Write what is queued, note how the run ended, let go of the journal."""
+        failed = False
+        if self._writer:
+            self._writer.stop()
+            failed = self._writer.failure is not None
+        if self._emergency:
+            self._emergency.close()
+        if self._run and not failed:
+            with told(self._place):
+                self._end_run(how)
+        self._connection.close()
+        self._connection.engine.dispose()
+        self._lock.release()
+
+    # ---- inside
+
+    def _prepare(self, create: bool) -> None:
+        connection = self._connection
+        if not inspect(connection).has_table("meta"):
+            if not create:
+                raise JournalError(
+                    f"there is no plan in {self._place.shown}",
+                    remedy="make one with `campaign plan`",
+                )
+            schema.metadata.create_all(connection)
+        elif (found := recall(connection, "format")) not in ("", schema.FORMAT):
+            raise JournalError(
+                f"the journal {self._place.shown} has format {found}, this program knows"
+                f" {schema.FORMAT}",
+                remedy="use the version of campaign that made it",
+            )
+        throw_away_unfinished(connection)
+        if self._place.path and self.is_planned:
+            self._take_in_emergency()
+        connection.rollback()
+
+    def _take_in_emergency(self) -> None:
+        path = self._place.beside(".emergency")
+        if not path.exists():
+            return
+        kept = read_kept(path, read_plan(self._connection).plan_id)
+        self.recovered = take_in(self._connection, self._changes, kept, path)
+        path.unlink()
+
+    def _begin_run(self) -> int:
+        runner = Runner.this_process(self._clock.now_s())
+        inserted = self._connection.execute(
+            schema.runs.insert().values(
+                host=runner.host,
+                boot_id=runner.boot_id,
+                pid=runner.pid,
+                started_s=runner.since_s,
+            )
+        )
+        self._connection.commit()
+        assert inserted.inserted_primary_key is not None
+        return int(inserted.inserted_primary_key[0])
+
+    def _end_run(self, how: str) -> None:
+        self._connection.execute(
+            text("UPDATE runs SET ended_s = :now, how = :how WHERE run = :run"),
+            {"now": self._clock.now_s(), "how": how, "run": self._run},
+        )
+        self._connection.commit()
+
+
+def _connect(place: Place) -> Connection:
+    with told(place):
+        return open_for_writing(place).connect()
+
+
+def _refuse_leftovers(place: Place, create: bool) -> None:
+    """Never start afresh over what is left of a campaign."""
+    assert place.path is not None
+    if place.path.exists():
+        return
+    left = [place.beside(end) for end in ("-wal", ".emergency") if place.beside(end).exists()]
+    if left:
+        names = " and ".join(str(path) for path in left)
+        raise JournalError(
+            f"the journal {place.path} is gone, but {names} of the same campaign is there",
+            remedy="restore the journal; to begin anew, move these files away first",
+        )
+    if not create:
+        raise JournalError(
+            f"there is no journal at {place.path}", remedy="make one with `campaign plan`"
+        )

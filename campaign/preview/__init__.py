@@ -1,0 +1,1 @@
+"""Letters as they will be sent, looked at before anybody gets one."""

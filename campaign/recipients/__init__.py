@@ -1,0 +1,1 @@
+"""Recipient lists: from files of any kind to clean entries."""

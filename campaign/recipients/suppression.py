@@ -1,0 +1,116 @@
+"""Addresses that must not be written to, read from files.
+
+In: files of the campaign folder.  Out: normalised keys.  Touches: the files.
+
+A file is either one address a line, with `#` comments, or CSV with a header that names the
+address column.  What cannot be read must not be lost silently: it would be somebody who asked to
+be left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from campaign.addresses.syntax import AddressError, parse_address, shown
+from campaign.errors import DataError
+from campaign.recipients.columns import DELIMITERS
+from campaign.recipients.encodings import decoded, find_encoding
+from campaign.recipients.framing import Quote, quote_after, split_record
+
+_ADDRESS_LIKE = re.compile(r"[^\s<>()\[\],;:\"']+[@\uff20][^\s<>()\[\],;:\"']+")
+_HEADERS = ("email", "e-mail", "address", "mail", "email address", "e-mail address")
+
+
+def read_suppressed(folder: Path, files: Sequence[str], address: str = "email") -> Iterator[str]:
+    """The key of every address in the files; `address` is the column to look for in CSV.
+
+    A cell may hold more than the bare address: every address in it counts.  Raises DataError for
+    a missing file, and for a line with text but no address.
+    """
+    for name in files:
+        yield from _keys(folder / name, name, address)
+
+
+def _keys(path: Path, name: str, address: str) -> Iterator[str]:
+    try:
+        content = path.open("rb")
+    except OSError as error:
+        raise DataError(
+            f"cannot be read: {error.strerror}",
+            file=name,
+            remedy="mend suppress in [recipients]; paths are relative to campaign.toml",
+        ) from error
+    with content:
+        encoding = find_encoding(content, "auto", name)
+        lines = _lines(decoded(content, encoding.name, name))
+        for number, line in lines:
+            text = line.strip()
+            if not text or text.startswith("#"):
+                continue
+            header = _address_column(text, address)
+            if header is None:
+                yield from _line_keys(text, name, number)
+                continue
+            yield from _column_keys(lines, *header, name)
+            return
+
+
+def _column_keys(
+    lines: Iterator[tuple[int, str]], at: int, delimiter: str, name: str
+) -> Iterator[str]:
+    quote = Quote.CLOSED
+    for number, line in lines:
+        text = line.strip()
+        goes_on = quote is Quote.OPEN
+        quote = quote_after(text, delimiter, quote)
+        if goes_on or not text or text.startswith("#"):
+            # Inside a quoted cell nothing has to be an address, but what is one counts.
+            yield from _found_keys(text)
+            continue
+        cells = split_record(text, delimiter)
+        yield from _line_keys(cells[at] if at < len(cells) else text, name, number)
+
+
+def _line_keys(text: str, name: str, line: int) -> Iterator[str]:
+    text = re.sub(r"\s#.*", "", text)
+    if text.strip() and not _ADDRESS_LIKE.search(text):
+        raise DataError(
+            f"no address in {shown(text)}",
+            file=name,
+            line=line,
+            remedy="mend or remove the line; a comment starts with #",
+        )
+    yield from _found_keys(text)
+
+
+def _found_keys(text: str) -> Iterator[str]:
+    for found in _ADDRESS_LIKE.findall(text):
+        try:
+            yield parse_address(found).key
+        except AddressError:
+            yield found.casefold()  # no recipient can have it, but the list stays whole
+
+
+def _address_column(header: str, address: str) -> tuple[int, str] | None:
+    """Index of the address column and the delimiter; None where the line is no header."""
+    if "@" in header or "\uff20" in header:
+        return None
+    for delimiter in DELIMITERS:
+        names = [name.strip().casefold() for name in split_record(header, delimiter)]
+        for wanted in (address.casefold(), *_HEADERS):
+            if wanted in names:
+                return names.index(wanted), delimiter
+    return None
+
+
+def _lines(blocks: Iterator[str]) -> Iterator[tuple[int, str]]:
+    number, tail = 1, ""
+    for block in blocks:
+        *lines, tail = (tail + block).split("\n")
+        for line in lines:
+            yield number, line
+            number += 1
+    if tail:
+        yield number, tail

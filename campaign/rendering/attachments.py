@@ -1,0 +1,97 @@
+"""Files that travel with a letter: fixed ones, one per recipient, images inside the HTML.
+
+In: paths from the config, the columns of a row.  Out: MIME entities.
+Touches: those files, for reading.
+
+A path written out in the config may lead anywhere.  A path made from cells stays beneath the fixed
+folder it starts with (`invoices/` in `invoices/{{ invoice }}.pdf`), also behind symlinks.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from campaign.errors import RenderError, TemplateError
+from campaign.rendering.mime import file_entity
+from campaign.rendering.templates import Template, Workshop, fixed_start
+from campaign.units import show_size
+
+FILE_MAX = 50_000_000  # bytes; no provider takes more: Gmail receives 50 MB at most
+_KEPT_BYTES = 16_000_000  # encoded files kept for the next recipient who gets the same one
+
+
+def fixed_file(folder: Path, path: str, *, content_id: str = "") -> bytes:
+    """The entity of a file that everybody gets.  Raises TemplateError."""
+    full = folder / path
+    try:
+        return file_entity(_content(str(full)), full.name, content_id=content_id)
+    except RenderError as error:
+        raise TemplateError(error.what, file=path) from None
+
+
+class PersonalFiles:
+    """An attachment whose path is a template.
+
+    What follows the fixed folder may name several files, separated by `;` or line ends.  A path
+    that renders to nothing at all attaches nothing.
+    """
+
+    def __init__(self, workshop: Workshop, folder: Path, source: str) -> None:
+        self._template: Template = workshop.text(source, "message.attachments")
+        self._start = os.path.dirname(fixed_start(source))
+        self._root = os.path.realpath(folder / self._start)
+        self._kept: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
+        self._kept_bytes = 0
+
+    def entities(self, values: dict[str, Any]) -> list[bytes]:
+        """Raises RenderError for a file that is missing, too large or outside the folder."""
+        rendered = self._template.render(values).strip()
+        rest = rendered[len(self._start) :].lstrip("/") if self._start else rendered
+        if rendered and not rest:
+            raise RenderError(f"attachment '{rendered}' names no file")
+        names = (name.strip() for name in rest.replace(";", "\n").split("\n"))
+        return [self._entity(name) for name in names if name]
+
+    def _entity(self, name: str) -> bytes:
+        shown = os.path.join(self._start, name)
+        if "\0" in name:
+            raise RenderError(f"attachment {shown!r} holds NUL")
+        path = os.path.realpath(os.path.join(self._root, name))
+        if not path.startswith(self._root.rstrip("/") + "/"):
+            raise RenderError(f"attachment {shown!r} leads out of '{self._start or '.'}/'")
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            raise RenderError(f"attachment {shown!r}: {error.strerror}") from None
+        known = (path, found.st_mtime_ns, found.st_size)
+        entity = self._kept.get(known)
+        if entity is None:
+            entity = file_entity(_content(path, shown), os.path.basename(name))
+            self._keep(known, entity)
+        return entity
+
+    def _keep(self, known: tuple[str, int, int], entity: bytes) -> None:
+        self._kept[known] = entity
+        self._kept_bytes += len(entity)
+        while self._kept_bytes > _KEPT_BYTES:
+            _, dropped = self._kept.popitem(last=False)
+            self._kept_bytes -= len(dropped)
+
+
+def _content(path: str, shown: str = "") -> bytes:
+    """A regular file's bytes; a device or a pipe would block.  Raises RenderError."""
+    shown = shown or os.path.basename(path)
+    try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise RenderError(f"attachment {shown!r} is no file")
+        if found.st_size > FILE_MAX:
+            size, limit = show_size(found.st_size), show_size(FILE_MAX)
+            raise RenderError(f"attachment {shown!r} has {size}, more than {limit}")
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise RenderError(f"attachment {shown!r}: {error.strerror}") from None

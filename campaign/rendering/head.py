@@ -1,0 +1,154 @@
+"""The header of a letter, without the fields of its MIME structure.
+
+In: [message] and [unsubscribe] of the config, the columns of a row.  Out: bytes of header fields.
+Touches: nothing.
+
+What is the same for everybody is written once.  What differs is written for each row and read
+back before it is let out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from campaign.addresses.syntax import AddressError, Mailbox, parse_mailbox
+from campaign.addresses.tokens import message_id, unsubscribe_token
+from campaign.errors import ConfigError, RenderError
+from campaign.records import Job
+from campaign.rendering import headers
+from campaign.rendering.body import refuse_leftover
+from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
+from campaign.rendering.templates import Template, Workshop, is_constant
+
+# Fields that are written here, or by servers, or by nobody (a letter has one recipient).
+_OURS = frozenset(
+    ("from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "mime-version",
+     "return-path", "received", "dkim-signature", "list-unsubscribe-post")
+)  # fmt: skip
+_ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"  # RFC 8058, 3.1
+
+
+class Head:
+    """Raises TemplateError or ConfigError when it is made."""
+
+    def __init__(self, workshop: Workshop, spec: RenderSpec) -> None:
+        message = Content.of(spec.message)
+        sender = _sender(message.from_)
+        self._spec = spec
+        self._domain = sender.address.domain
+        self._subject = workshop.text(message.subject, "message.subject")
+        self._name = workshop.text(spec.name_template, "recipients.name")
+        self._reply_to = workshop.text(message.reply_to, "message.reply_to")
+        self._custom = _custom(workshop, message.headers, spec.unsubscribe)
+        self.constant = self._written_once(sender)
+
+    def fields(self, job: Job, values: dict[str, Any]) -> bytes:
+        """The fields that differ.  Raises RenderError."""
+        subject = self._subject.render(values)
+        if not subject or subject.isspace():
+            raise RenderError("the subject is empty")
+        refuse_leftover(subject, "the subject")
+        name = self._name.render(values) if self._name.source else ""
+        refuse_leftover(name, "the name")
+        unique = message_id(self._spec.key, self._spec.campaign, job.key, self._domain)
+        names = [b"To", b"Subject", b"Message-ID"]
+        lines = [
+            headers.mailbox_field("To", name, job.address),
+            headers.text_field("Subject", subject),
+            headers.token_field("Message-ID", (unique,)),
+        ]
+        if not self._reply_to.is_constant and (text := self._reply_to.render(values).strip()):
+            names.append(b"Reply-To")
+            lines.append(_reply_to_field(text))
+        if self._spec.unsubscribe:
+            names.append(b"List-Unsubscribe")
+            lines.append(_list_unsubscribe(self._spec.unsubscribe, values))
+        for field, template in self._custom:
+            if not template.is_constant and (text := template.render(values).strip()):
+                names.append(field.encode())
+                lines.append(headers.text_field(field, text))
+        block = b"".join(lines)
+        headers.verify(block, names)
+        return block
+
+    def _written_once(self, sender: Mailbox) -> bytes:
+        names = [b"From", b"Date", b"MIME-Version"]
+        lines = [
+            headers.mailbox_field("From", sender.name, sender.address.spec),
+            headers.text_field("Date", headers.date_text(self._spec.date_s)),
+            b"MIME-Version: 1.0\r\n",
+        ]
+        if self._spec.unsubscribe and self._spec.unsubscribe.url:
+            names.append(b"List-Unsubscribe-Post")
+            lines.append(_ONE_CLICK)
+        try:
+            if self._reply_to.is_constant and self._reply_to.source:
+                names.append(b"Reply-To")
+                lines.append(_reply_to_field(self._reply_to.source))
+            for field, template in self._custom:
+                if template.is_constant and template.source.strip():
+                    names.append(field.encode())
+                    lines.append(headers.text_field(field, template.source))
+            block = b"".join(lines)
+            headers.verify(block, names)
+        except RenderError as error:
+            raise ConfigError(f"message: {error}") from None
+        return block
+
+
+def unsubscribe_url(spec: RenderSpec, recipient_key: str) -> str:
+    """The recipient's own link; "" where the campaign has none."""
+    unsubscribe = spec.unsubscribe
+    if unsubscribe is None or not unsubscribe.url:
+        return ""
+    token = unsubscribe_token(unsubscribe.key, spec.campaign, recipient_key)
+    return f"{unsubscribe.url}{'&' if '?' in unsubscribe.url else '?'}t={token}"
+
+
+def _sender(text: str) -> Mailbox:
+    if not is_constant(text):
+        raise ConfigError("message.from: must be the same for everybody")
+    try:
+        return parse_mailbox(text)
+    except AddressError as error:
+        raise ConfigError(f"message.from: {error}") from None
+
+
+def _custom(
+    workshop: Workshop, texts: Mapping[str, str], unsubscribe: UnsubscribeSpec | None
+) -> list[tuple[str, Template]]:
+    found = []
+    for name, text in texts.items():
+        lower = name.lower()
+        is_ours = lower in _OURS or lower.startswith("content-")
+        if is_ours or (unsubscribe and lower == "list-unsubscribe"):
+            raise ConfigError(f"message.headers: {name} is written by the campaign itself")
+        try:
+            headers.field_name(name)
+        except RenderError as error:
+            raise ConfigError(f"message.headers: {error}") from None
+        found.append((name, workshop.text(text, f"message.headers.{name}")))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _reply_to_field(text: str) -> bytes:
+    try:
+        mailbox = parse_mailbox(text)
+    except AddressError as error:
+        raise RenderError(f"Reply-To: {error}") from None
+    if mailbox.address.needs_smtputf8:
+        raise RenderError(f"Reply-To: {text!r} can be answered only where SMTPUTF8 is offered")
+    return headers.mailbox_field("Reply-To", mailbox.name, mailbox.address.spec)
+
+
+def _list_unsubscribe(unsubscribe: UnsubscribeSpec, values: Mapping[str, Any]) -> bytes:
+    """RFC 2369, 3.2: the ways in the order we like them used."""
+    ways = []
+    if unsubscribe.url:
+        ways.append(f"<{values['unsubscribe_url']}>")
+    if unsubscribe.mailto:
+        ways.append(f"<mailto:{unsubscribe.mailto}?subject=unsubscribe>")
+    return headers.token_field("List-Unsubscribe", ways)

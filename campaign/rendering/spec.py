@@ -1,0 +1,62 @@
+"""What rendering needs to know of a campaign, in a form that travels to another process.
+
+In: settings.  Out: frozen, picklable records without secrets.  Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # pydantic stays out of the render workers
+    from campaign.config.settings import Message as MessageSettings
+
+
+@dataclass(frozen=True)
+class UnsubscribeSpec:
+    """[unsubscribe], with the key derived from its secret."""
+
+    url: str
+    mailto: str
+    key: bytes
+
+
+@dataclass(frozen=True)
+class Content:
+    """[message] as plain values: what a worker gets instead of the settings."""
+
+    from_: str
+    reply_to: str
+    subject: str
+    text: str
+    html: str
+    markdown: str
+    calendar: str
+    inline: dict[str, str]
+    attachments: tuple[str, ...]
+    headers: dict[str, str]
+    inline_css: bool
+
+    @classmethod
+    def of(cls, message: MessageSettings | Content) -> Content:
+        """The settings without their model."""
+        return cls(**{field.name: getattr(message, field.name) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class RenderSpec:
+    """All that rendering needs to know, once for the campaign."""
+
+    folder: str
+    campaign: str
+    message: MessageSettings | Content
+    name_template: str
+    address_column: str
+    sources: tuple[tuple[str, ...], ...]  # the columns of each source
+    key: bytes
+    date_s: float
+    unsubscribe: UnsubscribeSpec | None = None
+    locale_column: str = ""  # names the language of each recipient
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "message": Content.of(self.message)}

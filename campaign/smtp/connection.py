@@ -1,0 +1,272 @@
+"""One connection to one server: the socket, its deadlines, its TLS.
+
+In: `Endpoint`, letters from a `Courier`.  Out: what became of each letter, told to the courier.
+Touches: one socket; the only module that knows ssl.
+
+The wire half of this room:
+
+    replies.py     bytes -> Reply                   verdicts.py    Reply -> Verdict
+    protocol.py    the session, no socket           auth.py        the login mechanisms
+    endpoint.py    what a connection is told, and the Courier it tells
+    dial.py        addresses -> connected socket    greeting.py    greeting, EHLO, STARTTLS, AUTH
+    traffic.py     the letters, by callbacks        deadline.py    one timer for all deadlines
+    connection.py  opening, TLS, the socket         transcript.py  the session as a text file
+
+`connect` is a coroutine, for it is rare.  Letters run on plain callbacks: on a server that
+pipelines, one `data_received` brings [reply to dot k, and to MAIL, RCPT, DATA of k+1], and one
+write takes away [body of k+1, its dot, the envelope of k+2].
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import cast
+
+from campaign.errors import ConfigError, RelayError
+from campaign.records import Reply, Stage
+from campaign.smtp.deadline import FOREVER
+from campaign.smtp.dial import dial as dial_endpoint
+from campaign.smtp.endpoint import (
+    ConnectRefused,
+    Courier,
+    Endpoint,
+    LoginRefused,
+    Security,
+    Timeouts,
+)
+from campaign.smtp.greeting import greet
+from campaign.smtp.protocol import Extensions
+from campaign.smtp.traffic import Traffic
+from campaign.smtp.transcript import Transcript
+
+__all__ = [
+    "ConnectRefused",
+    "Connection",
+    "Courier",
+    "Endpoint",
+    "LoginRefused",
+    "Security",
+    "Timeouts",
+    "connect",
+]
+
+Dial = Callable[[Endpoint, float], Awaitable[socket.socket]]
+
+
+async def connect(
+    endpoint: Endpoint,
+    courier: Courier,
+    *,
+    limit: int,
+    timeouts: Timeouts | None = None,
+    transcript: Transcript | None = None,
+    dial: Dial = dial_endpoint,
+) -> Connection:
+    """A connection ready for its first envelope; it idles until `wake()`.
+
+    `limit`: letters it carries before it says QUIT (less, where the server's LIMITS say so).
+    Raises ConnectRefused (try elsewhere or later), LoginRefused (never again), RelayError
+    (this endpoint cannot be used as configured).  The courier hears of none of these.
+    """
+    timeouts = timeouts or Timeouts()
+    try:
+        return await _open(endpoint, courier, limit, timeouts, transcript, dial)
+    except _NoTls:
+        if endpoint.security != "opportunistic":
+            raise
+        clear = replace(endpoint, security="none")
+        return await _open(clear, courier, limit, timeouts, transcript, dial)
+
+
+async def _open(
+    endpoint: Endpoint,
+    courier: Courier,
+    limit: int,
+    timeouts: Timeouts,
+    transcript: Transcript | None,
+    dial: Dial,
+) -> Connection:
+    context = _tls_context(endpoint) if endpoint.security == "tls" else None
+    sock = await dial(endpoint, timeouts.connect)
+    connection = Connection(endpoint, courier, limit, timeouts, transcript, sock)
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.create_connection(
+            lambda: connection,
+            sock=sock,
+            ssl=context,
+            server_hostname=endpoint.host if context else None,
+            ssl_handshake_timeout=timeouts.starttls if context else None,
+            ssl_shutdown_timeout=timeouts.quit if context else None,
+        )
+        connection.start(await greet(connection, endpoint))
+    except OSError as error:
+        sock.close()
+        raise _tls_trouble(endpoint, error) from error
+    except BaseException:
+        connection.abort("given up")
+        raise
+    return connection
+
+
+class Connection(Traffic):
+    """Letters over one connection, and how it is opened; made by `connect` only."""
+
+    _waiter: asyncio.Future[Reply] | None = None  # for the reply to `ask`
+    _stage = Stage.CONNECT  # of the opening
+
+    def start(self, extensions: Extensions) -> None:
+        """The opening is through: letters from now on."""
+        self._refuse_if_ended()
+        most = extensions.letters_per_connection
+        self._limit = min(self._limit, most) if most else self._limit
+        self._client.extensions = extensions
+        self._is_open = True
+        self._watch()
+
+    # What the opening (greeting.Talk) needs.
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self._encrypted
+
+    @property
+    def local_address(self) -> str:
+        return str(self._transport.get_extra_info("sockname")[0])
+
+    @property
+    def is_loopback(self) -> bool:
+        peer = str(self._transport.get_extra_info("peername")[0]).partition("%")[0]
+        return ipaddress.ip_address(peer).is_loopback
+
+    async def greeting(self) -> Reply:
+        return await cast("asyncio.Future[Reply]", self._waiter)
+
+    async def ask(self, stage: Stage, line: bytes, shown: str = "") -> Reply:
+        self._refuse_if_ended()
+        self._waiter = self._loop.create_future()
+        self._stage = stage
+        self._client.ask(stage)
+        if self._transcript:
+            self._transcript.client(f"{shown}\r\n".encode() if shown else line)
+        self._transport.write(line)
+        self._watch()
+        return await self._waiter
+
+    async def encrypt(self) -> None:
+        context = _tls_context(self.endpoint)
+        if not self._client.is_quiet:
+            raise ConnectRefused(
+                f"{self.endpoint.host} sent clear text behind its consent to STARTTLS:"
+                " somebody may be tampering with the connection",
+                Stage.STARTTLS,
+            )
+        self._refuse_if_ended()
+        try:
+            transport = await self._loop.start_tls(
+                self._transport,
+                self,
+                context,
+                server_hostname=self.endpoint.host,
+                ssl_handshake_timeout=self._timeouts.starttls,
+                ssl_shutdown_timeout=self._timeouts.quit,
+            )
+        except OSError as error:
+            raise _tls_trouble(self.endpoint, error) from error
+        assert transport is not None
+        self._transport = transport
+        self._encrypted = True
+        if self._transcript:
+            self._transcript.note("TLS begins")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._encrypted = transport.get_extra_info("ssl_object") is not None
+        self._waiter = self._loop.create_future()
+        self._stage = Stage.GREETING
+        self._client.ask(Stage.GREETING)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_exception(self._refusal())
+
+    def _hear(self, stage: Stage, reply: Reply) -> None:
+        if self._waiter and not self._waiter.done() and stage is not Stage.QUIT:
+            self._waiter.set_result(reply)
+            self._deadline.at = FOREVER
+        else:
+            super()._hear(stage, reply)
+
+    def _refuse_if_ended(self) -> None:
+        if self._ending:
+            raise self._refusal()
+
+    def _refusal(self) -> ConnectRefused:
+        _, why, reply = self._ending or (None, "", None)
+        return ConnectRefused(f"{self.endpoint.host}: {why}", self._stage, reply)
+
+
+class _NoTls(ConnectRefused):
+    """The handshake came to nothing."""
+
+
+@lru_cache(maxsize=64)
+def _make_context(
+    ca_file: str, client_certificate: tuple[str, str] | None, verify: bool
+) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise ConfigError(f"ca_file {ca_file} cannot be used: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if client_certificate:
+        try:
+            context.load_cert_chain(*client_certificate)
+        except OSError as error:
+            files = " and ".join(client_certificate)
+            raise ConfigError(f"client certificate {files} cannot be used: {error}") from error
+    return context
+
+
+def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
+    """Verified, TLS 1.2 or newer; made once, for reading the system's store takes 20 ms."""
+    verify = endpoint.verify and endpoint.security != "opportunistic"
+    return _make_context(endpoint.ca_file, endpoint.client_certificate, verify)
+
+
+_CERTIFICATE_FAULTS = {  # X509_V_ERR_*: openssl/x509_vfy.h
+    9: ("is not valid yet", "look at this machine's clock"),
+    10: ("has expired", "the server's operator must renew it"),
+    18: ("is self-signed", "name it as ca_file if it is the server you mean"),
+    19: ("comes from an unknown issuer", "name the issuer's certificate as ca_file"),
+    20: ("comes from an unknown issuer", "name the issuer's certificate as ca_file"),
+    21: ("comes from an unknown issuer", "name the issuer's certificate as ca_file"),
+    62: ("is for another host", "use the name that stands in the certificate as host"),
+    64: ("is for another host", "use the name that stands in the certificate as host"),
+}
+
+
+def _tls_trouble(endpoint: Endpoint, error: OSError) -> RelayError:
+    """A failed handshake as one sentence."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        fault, remedy = _CERTIFICATE_FAULTS.get(
+            error.verify_code, (f"cannot be verified: {error.verify_message}", "")
+        )
+        return RelayError(f"the certificate of {endpoint.host} {fault}", remedy=remedy)
+    reason = getattr(error, "reason", None) or error.strerror or str(error) or "no answer"
+    return _NoTls(
+        f"no TLS with {endpoint.host} port {endpoint.port}: {reason}",
+        Stage.STARTTLS,
+        errno=0 if isinstance(error, ssl.SSLError) else error.errno or 0,
+    )

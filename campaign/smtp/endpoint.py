@@ -1,0 +1,138 @@
+"""What a connection is told, and whom it tells.
+
+In: nothing.  Out: `Endpoint`, `Timeouts`, the `Courier` interface, the errors of connecting.
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from campaign.errors import LoginError, RelayError
+from campaign.records import Letter, Reply, Stage
+
+if TYPE_CHECKING:
+    from campaign.smtp.connection import Connection
+
+Security = Literal["starttls", "tls", "none", "opportunistic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One server to speak to, and how.
+
+    `host` is the name in certificates and SNI; `address` (an IP address), where given, is what
+    is dialled instead of looking `host` up.  `secret` gives the password, or with
+    `secret_is_token` the OAuth token; it is asked anew for every connection, in a thread.
+    `opportunistic` security takes STARTTLS where offered, without verifying, and goes on in
+    clear text where it fails (RFC 7435; for direct delivery).
+    """
+
+    name: str  # as results and messages call it
+    host: str
+    port: int = 587
+    security: Security = "starttls"
+    hello: str = ""  # name in EHLO; empty: this host's name if qualified, else address literal
+    username: str = ""
+    secret: Callable[[], str] | None = field(default=None, repr=False)
+    secret_is_token: bool = False
+    auth: str = "auto"  # or the name of a mechanism, in lower case
+    allow_cleartext: bool = False  # log in without TLS although the server is not on loopback
+    ca_file: str = ""  # PEM; empty: the system's store
+    client_certificate: tuple[str, str] | None = None  # files (certificate, key), PEM
+    verify: bool = True
+    address: str | None = None
+    notify: tuple[str, ...] = ()  # DSN NOTIFY: never, or success, failure, delay (RFC 3461)
+    ret: str = ""  # DSN RET: full or hdrs
+    envid: str = ""  # DSN ENVID is this, a dot and the row
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to wait for each reply: RFC 5321, 4.5.3.2; connect as Postfix's smtp(8)."""
+
+    connect: float = 30.0
+    greeting: float = 300.0
+    hello: float = 300.0
+    starttls: float = 60.0  # each, the reply and the handshake
+    auth: float = 120.0
+    mail: float = 300.0
+    rcpt: float = 300.0
+    data: float = 120.0
+    block: float = 180.0  # without any of the body leaving
+    dot: float = 600.0
+    rset: float = 60.0
+    quit: float = 5.0  # nothing depends on the answer
+    idle: float = 50.0  # then QUIT: middleboxes forget silent connections after a minute
+
+    def by_stage(self) -> dict[Stage, float]:
+        """Seconds for the reply to the command of each stage."""
+        return {
+            Stage.CONNECT: self.connect,
+            Stage.GREETING: self.greeting,
+            Stage.EHLO: self.hello,
+            Stage.STARTTLS: self.starttls,
+            Stage.AUTH: self.auth,
+            Stage.MAIL: self.mail,
+            Stage.RCPT: self.rcpt,
+            Stage.DATA: self.data,
+            Stage.DOT: self.dot,
+            Stage.RSET: self.rset,
+            Stage.QUIT: self.quit,
+        }
+
+
+class Courier(Protocol):
+    """Who hands letters to connections and hears what became of them.
+
+    All methods are called in the event loop, never after `closed`.
+    """
+
+    def next_letter(self, connection: Connection) -> Letter | None:
+        """The connection can take an envelope.  None: it idles until `connection.wake()`."""
+
+    def permit_dot(self, connection: Connection, letter: Letter, go: Callable[[], None]) -> None:
+        """The server waits for this body.  Call `go()` in the loop, once, when it may have it.
+
+        Nothing of the final dot is written before; a `go()` after the connection's end does
+        nothing.  Asked only when no other letter of this connection can be in doubt.
+        """
+
+    def answered(self, connection: Connection, letter: Letter, stage: Stage, reply: Reply) -> None:
+        """The reply that settles this letter: to the dot, or a refusal at any stage."""
+
+    def lost(
+        self, connection: Connection, letter: Letter, stage: Stage, dot_written: bool, why: str
+    ) -> None:
+        """The connection ended with this letter open; in doubt only if `dot_written`."""
+
+    def closed(self, connection: Connection, stage: Stage, why: str, reply: Reply | None) -> None:
+        """The connection has ended; exactly once, after every `lost`.
+
+        `reply` is a farewell (421) that answered no letter; what answered one was told already.
+        """
+
+
+class ConnectRefused(RelayError):
+    """This attempt came to nothing; another address, or a later attempt, may do.
+
+    `reply` is None where the server said nothing; `errno` is that of the system, or 0.
+    """
+
+    def __init__(
+        self, what: str, stage: Stage, reply: Reply | None = None, *, errno: int = 0
+    ) -> None:
+        super().__init__(what)
+        self.stage = stage
+        self.reply = reply
+        self.errno = errno
+
+
+class LoginRefused(LoginError):
+    """The server refused user name or password with `reply`: do not try again."""
+
+    def __init__(self, what: str, reply: Reply | None, *, remedy: str = "") -> None:
+        super().__init__(what, remedy=remedy)
+        self.reply = reply

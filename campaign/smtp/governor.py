@@ -1,0 +1,105 @@
+"""Reads the replies of one site and decides how hard it may be pressed.
+
+In: verdicts and the time.  Out: seconds to wait, connections allowed, open or closed.
+Touches: nothing.
+
+`Governor` answers throttling: rest, come back with one connection, add one at a time while all
+goes well.  That is Google's published recipe for 4.7.28, and it is a good citizen's manner
+everywhere; only the length of the rest differs.  `Breaker` answers refusals that say the sender
+is the trouble: it stops everything before a reputation is spent.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from campaign.records import Verdict
+
+_FIRST_REST_S = 5.0
+_LONGEST_REST_S = 3600.0
+_SUCCESSES_PER_CONNECTION = 20  # accepted messages that earn one more connection
+_CALM_S = 300.0  # this long without a throttle and the next rest is short again
+
+
+class Governor:
+    """How one site (or one provider behind a relay) is pressed at the moment."""
+
+    __slots__ = (
+        "_accepted",
+        "_last_throttle_s",
+        "_rest_s",
+        "connections",
+        "limit",
+        "rests_until_s",
+    )
+
+    def __init__(self, connections: int) -> None:
+        self.limit = connections  # what config or provider allows
+        self.connections = connections  # what we dare now
+        self.rests_until_s = 0.0
+        self._rest_s = _FIRST_REST_S
+        self._accepted = 0
+        self._last_throttle_s = float("-inf")
+
+    def wait_s(self, now_s: float) -> float:
+        return max(0.0, self.rests_until_s - now_s)
+
+    def accepted(self) -> None:
+        """One message was taken."""
+        if self.connections >= self.limit:
+            return
+        self._accepted += 1
+        if self._accepted >= _SUCCESSES_PER_CONNECTION:
+            self._accepted = 0
+            self.connections += 1
+
+    def throttled(self, now_s: float, pause_s: float) -> None:
+        """A throttling reply; `pause_s` is what the provider's own rule asks, 0 if none.
+
+        Replies that arrive while the site rests were on the way before: they say nothing new.
+        """
+        if now_s < self.rests_until_s:
+            return
+        if now_s - self._last_throttle_s > _CALM_S:
+            self._rest_s = _FIRST_REST_S
+        rest_s = max(pause_s, self._rest_s)
+        self._last_throttle_s = now_s + rest_s
+        self._rest_s = min(_LONGEST_REST_S, self._rest_s * 2)
+        self.rests_until_s = now_s + rest_s
+        self.connections = 1
+        self._accepted = 0
+
+
+class Breaker:
+    """Open after `in_a_row` refusals of the sender, or `share` of the last `window` replies."""
+
+    __slots__ = ("_in_a_row", "_recent", "_refused", "_row_limit", "_share", "_window", "why")
+
+    def __init__(self, in_a_row: int = 3, share: float = 0.05, window: int = 200) -> None:
+        self._row_limit = in_a_row
+        self._share = share
+        self._window = window
+        self._in_a_row = 0
+        self._recent: deque[bool] = deque(maxlen=window)
+        self._refused = 0
+        self.why = ""  # the last reply that counted
+
+    @property
+    def is_open(self) -> bool:
+        full = len(self._recent) == self._window
+        return self._in_a_row >= self._row_limit or (
+            full and self._refused >= self._share * self._window
+        )
+
+    def note(self, verdict: Verdict, text: str) -> None:
+        """Every reply that settles a letter passes here."""
+        counts = verdict.counts_for_breaker
+        if len(self._recent) == self._window:
+            self._refused -= self._recent[0]
+        self._recent.append(counts)
+        self._refused += counts
+        if counts:
+            self._in_a_row += 1
+            self.why = text
+        else:
+            self._in_a_row = 0

@@ -1,0 +1,180 @@
+"""Which letter goes next, so that one provider's limit never holds up another.
+
+In: letters, the time.  Out: the next letter, or how long until there may be one.
+Touches: nothing.
+
+Every recipient provider has a lane: its ready letters, its rates, its governor.  Lanes that may
+go now stand in a round robin; those that must wait stand in a heap by time and cost nothing
+until then; those whose places are all taken come back when a place is free.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+
+from campaign.records import Letter
+from campaign.smtp.governor import Governor
+from campaign.smtp.pacing import Pacing
+from campaign.units import Rate, show_duration
+
+_AHEAD_S = 30.0  # rests and rates up to here are waited out in memory
+Limit = tuple[Sequence[Rate], int]  # rates and connections of one provider
+
+
+class Lane:
+    """The letters for one provider."""
+
+    __slots__ = (
+        "_booked_s",
+        "coming",
+        "governor",
+        "in_flight",
+        "is_queued",
+        "name",
+        "pacing",
+        "ready",
+    )
+
+    def __init__(self, name: str, rates: Sequence[Rate], connections: int) -> None:
+        self.name = name
+        self.ready: deque[Letter] = deque()
+        self.in_flight = 0
+        self.pacing = Pacing(rates)
+        self.governor = Governor(connections)
+        self.coming = 0  # letters being rendered for it
+        self.is_queued = False  # stands in the round robin or in the heap
+        self._booked_s = 0.0  # until when its rate is spoken for by letters sent back to wait
+
+    def wait_s(self, now_s: float) -> float:
+        return max(self.governor.wait_s(now_s), self.pacing.wait_s(now_s))
+
+    def admission_wait_s(self, now_s: float, share: int) -> float:
+        """How long one more letter should stay in the journal; 0.0 = let it come.
+
+        A lane with a rate takes what it can send in half a minute, and never more than its share
+        of the memory; the letters it sends back get a place each in its rate's own time.
+        """
+        rest_s = self.wait_s(now_s)
+        interval_s = self.pacing.interval_s
+        held = len(self.ready) + self.coming
+        if rest_s <= _AHEAD_S and (not interval_s or held < min(share, _AHEAD_S / interval_s + 1)):
+            return 0.0
+        self._booked_s = max(self._booked_s, now_s + rest_s + held * interval_s) + interval_s
+        return max(1.0, self._booked_s - now_s)
+
+    @property
+    def is_full(self) -> bool:
+        return self.in_flight >= self.governor.connections
+
+    @property
+    def is_plain(self) -> bool:
+        """Nothing is known of it that would be lost with it."""
+        return not (self.ready or self.in_flight or self.coming or self.pacing.windows) and (
+            self.governor.connections == self.governor.limit
+        )
+
+
+class Lanes:
+    """All lanes that share a set of connections."""
+
+    def __init__(self, limit_of: Callable[[str], Limit]) -> None:
+        self._limit_of = limit_of
+        self._lanes: dict[str, Lane] = {}
+        self._turn: deque[Lane] = deque()
+        self._waiting: list[tuple[float, int, Lane]] = []
+        self._order = count()  # breaks ties in the heap
+        self.ready = 0  # letters in all lanes
+
+    def lane(self, name: str) -> Lane:
+        """The lane of one provider, made when first asked for."""
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = Lane(name, *self._limit_of(name))
+        return lane
+
+    def put(self, letters: Iterable[Letter]) -> None:
+        """Letters that are ready to go."""
+        for letter in letters:
+            lane = self.lane(letter.claim.domain)
+            lane.ready.append(letter)
+            self.ready += 1
+            self._queue(lane)
+
+    def take(self, now_s: float) -> Letter | None:
+        """The next letter that may go now; the caller later says `done`."""
+        while self._waiting and self._waiting[0][0] <= now_s:
+            self._turn.append(heapq.heappop(self._waiting)[2])
+        while self._turn:
+            lane = self._turn.popleft()
+            lane.is_queued = False
+            if not lane.ready or lane.is_full:
+                continue  # `put` or `done` brings it back
+            wait_s = lane.wait_s(now_s)
+            if wait_s > 0:
+                lane.is_queued = True
+                heapq.heappush(self._waiting, (now_s + wait_s, next(self._order), lane))
+                continue
+            letter = lane.ready.popleft()
+            self.ready -= 1
+            lane.in_flight += 1
+            lane.pacing.take(now_s)
+            self._queue(lane)
+            return letter
+        return None
+
+    def done(self, letter: Letter) -> Lane:
+        """A taken letter is off the wire, whatever became of it."""
+        lane = self.lane(letter.claim.domain)
+        lane.in_flight -= 1
+        self._queue(lane)
+        return lane
+
+    def withdraw(self, lane: Lane) -> list[Letter]:
+        """All ready letters of a lane that will have to wait long."""
+        letters = list(lane.ready)
+        lane.ready.clear()
+        self.ready -= len(letters)
+        return letters
+
+    def withdraw_all(self) -> list[Letter]:
+        """Every ready letter; the campaign stops."""
+        return [letter for lane in self._lanes.values() for letter in self.withdraw(lane)]
+
+    def admit(self, name: str, now_s: float, share: int) -> float:
+        """May one more letter for this provider be rendered?  0.0 = yes, else seconds to wait."""
+        lane = self.lane(name)
+        wait_s = lane.admission_wait_s(now_s, share)
+        lane.coming += not wait_s
+        return wait_s
+
+    def arrived(self, name: str) -> None:
+        """An admitted letter is rendered, or will not come after all."""
+        self.lane(name).coming -= 1
+
+    def next_wait_s(self, now_s: float) -> float | None:
+        """Seconds until a waiting lane may go; None if none waits for time."""
+        return max(0.0, self._waiting[0][0] - now_s) if self._waiting else None
+
+    def forget_plain(self) -> None:
+        """Drop lanes that hold nothing: a list has many domains with a single recipient."""
+        for name in [
+            name for name, lane in self._lanes.items() if lane.is_plain and not lane.is_queued
+        ]:
+            del self._lanes[name]
+
+    def resting(self, now_s: float) -> list[str]:
+        """Sentences about lanes in cool-down, longest first."""
+        waits = [(lane.governor.wait_s(now_s), lane.name) for lane in self._lanes.values()]
+        return [
+            f"{name} cools down {show_duration(wait_s)}"
+            for wait_s, name in sorted(waits, reverse=True)
+            if wait_s > 0
+        ]
+
+    def _queue(self, lane: Lane) -> None:
+        if lane.ready and not lane.is_queued and not lane.is_full:
+            lane.is_queued = True
+            self._turn.append(lane)

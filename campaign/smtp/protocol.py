@@ -1,0 +1,380 @@
+"""The client's half of an SMTP session, without a socket and without a clock.
+
+In: bytes from the server, letters.  Out: bytes for the server (`out`), settled letters.
+Touches: nothing.
+
+Commands are answered in order (RFC 5321, 4.1.1; RFC 2920), so the session is a queue of stages
+that await their reply, and `ANSWERS` is the table of what each reply does there.  What the table
+does not list means that client and server are out of step: the session is `broken`.
+
+At most two letters are under way: `sent`, whose final dot awaits its reply, and `open`, whose
+envelope or body follows.  A dot is never written while another is unanswered.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from campaign.records import Letter, Reply, Stage
+from campaign.smtp.replies import ReplyParser, printable
+
+COMMAND_OCTETS = 512  # RFC 5321, 4.5.3.1.4, CRLF included
+LONG_COMMAND_OCTETS = 998  # MAIL and RCPT with the parameters of extensions
+AUTH_OCTETS = 12288  # RFC 4954, 4
+
+Settled = tuple[Letter | None, Stage, Reply]  # no letter: the reply to a command of `ask`
+
+
+class CommandError(ValueError):
+    """This text must not be written as a command."""
+
+
+def command_line(text: str, limit: int = COMMAND_OCTETS, *, utf8: bool = False) -> bytes:
+    """The one gate for every command: the line with CRLF, or CommandError.
+
+    Control characters and lone surrogates never pass, whatever a list, a config or a server put
+    into the text.
+    """
+    if not text.isprintable():
+        for char in text:
+            if char < " " or char == "\x7f" or "\ud800" <= char <= "\udfff":
+                raise CommandError(f"control character {char!r} in '{printable(text[:80])}'")
+    if not utf8 and not text.isascii():
+        raise CommandError(f"'{printable(text[:80])}' is not ASCII")
+    line = text.encode() + b"\r\n"
+    if len(line) > limit:
+        raise CommandError(f"a command of {len(line)} octets; {limit} is the limit")
+    return line
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """What the server offered in reply to EHLO (RFC 5321, 4.1.1.1); nothing after HELO."""
+
+    name: str = ""  # as the server calls itself
+    keywords: dict[str, str] = field(default_factory=dict)  # upper case -> parameters
+
+    def __contains__(self, keyword: str) -> bool:
+        return keyword in self.keywords
+
+    @property
+    def max_size_bytes(self) -> int:
+        """Largest message (RFC 1870); 0: none stated."""
+        size = self.keywords.get("SIZE", "")
+        return int(size) if size.isascii() and size.isdigit() else 0
+
+    @property
+    def login_mechanisms(self) -> frozenset[str]:
+        """Lower case names (RFC 4954)."""
+        return frozenset(self.keywords.get("AUTH", "").lower().split())
+
+    @property
+    def letters_per_connection(self) -> int:
+        """MAILMAX of LIMITS (RFC 9422); 0: none stated."""
+        for limit in self.keywords.get("LIMITS", "").split():
+            name, _, value = limit.partition("=")
+            if name.upper() == "MAILMAX" and value.isascii() and value.isdigit():
+                return int(value)
+        return 0
+
+
+def read_extensions(reply: Reply) -> Extensions:
+    """The extensions in a reply to EHLO; the first line is the server's name."""
+    keywords: dict[str, str] = {}
+    for line in reply.lines[1:]:
+        keyword, _, parameters = line.strip().partition(" ")
+        if keyword.upper().startswith("AUTH="):  # written so before RFC 2554; still met
+            keyword, parameters = "AUTH", f"{keyword[5:]} {parameters}"
+        keyword = keyword.upper()
+        if keyword == "AUTH" and keyword in keywords:
+            parameters = f"{keywords[keyword]} {parameters}"
+        keywords[keyword] = parameters.strip()
+    return Extensions(reply.lines[0].partition(" ")[0], keywords)
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """Delivery status notifications asked for (RFC 3461); empty: not mentioned."""
+
+    notify: tuple[str, ...] = ()
+    ret: str = ""
+    envid: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.notify or self.ret or self.envid)
+
+
+def xtext(text: str) -> str:
+    """RFC 3461, 4: printable ASCII but "+" and "=" as it is, every other octet as +HH."""
+    return "".join(
+        chr(octet) if 33 <= octet <= 126 and octet not in b"+=" else f"+{octet:02X}"
+        for octet in text.encode()
+    )
+
+
+class Phase(Enum):
+    """Where the open letter stands."""
+
+    NONE = auto()
+    ENVELOPE = auto()  # MAIL, RCPT, DATA under way
+    REFUSED = auto()  # settled; replies to the rest of its pipelined envelope are still to come
+    BODY = auto()  # 354 came; the dot is not yet written
+
+
+class Client:
+    """One session.  Append nothing to `out`; write it to the server and clear it."""
+
+    __slots__ = (
+        "_awaited", "_extensions", "_max_size", "_needs_rset", "_notifications", "_parser",
+        "_pipelining", "_rcpt_taken", "_settled", "_states_size", "_wanted", "broken",
+        "letters", "open", "out", "phase", "progressed", "sent",
+    )  # fmt: skip
+
+    def __init__(self, notifications: Notifications | None = None) -> None:
+        self.out: list[bytes] = []
+        self.broken = ""  # why client and server are out of step
+        self.letters = 0  # envelopes begun
+        self.progressed = False  # the last bytes completed a reply
+        self.sent: Letter | None = None
+        self.open: Letter | None = None
+        self.phase = Phase.NONE
+        self._wanted = notifications or Notifications()
+        self._parser = ReplyParser()
+        self._awaited: deque[Stage] = deque()
+        self._settled: list[Settled] = []
+        self._rcpt_taken = False
+        self._needs_rset = False
+        self.extensions = Extensions()
+
+    @property
+    def extensions(self) -> Extensions:
+        """What the server offers; set after each EHLO, emptied by STARTTLS (RFC 3207, 4.2)."""
+        return self._extensions
+
+    @extensions.setter
+    def extensions(self, extensions: Extensions) -> None:
+        self._extensions = extensions
+        self._pipelining = "PIPELINING" in extensions
+        self._states_size = "SIZE" in extensions
+        self._max_size = extensions.max_size_bytes or 1 << 62
+        self._notifications = self._wanted if "DSN" in extensions else Notifications()
+
+    @property
+    def awaits(self) -> Stage | None:
+        """The command whose reply comes next."""
+        return self._awaited[0] if self._awaited else None
+
+    @property
+    def is_quiet(self) -> bool:
+        """No command awaits its reply, and not a byte came that is not accounted for."""
+        return not self._awaited and self._parser.is_empty and not self.broken
+
+    @property
+    def can_take(self) -> bool:
+        """A further envelope may be written now."""
+        if self.phase is not Phase.NONE:
+            return False
+        return not self._awaited or (self._pipelining and self._awaited[-1] is Stage.DOT)
+
+    def under_way(self) -> list[tuple[Letter, Stage]]:
+        """Letters not settled, each with the stage whose reply is missing."""
+        letters = [(self.sent, Stage.DOT)] if self.sent else []
+        if self.open:
+            stage = self.awaits if self.awaits in (Stage.RCPT, Stage.DATA) else Stage.MAIL
+            letters.append((self.open, Stage.DATA if self.phase is Phase.BODY else stage))
+        return letters
+
+    def ask(self, stage: Stage, line: bytes = b"") -> None:
+        """Queue a command outside of a letter; its reply is settled with no letter."""
+        self._awaited.append(stage)
+        if line:
+            self.out.append(line)
+
+    def envelope(self, letter: Letter) -> tuple[Stage, Reply] | None:
+        """Queue the envelope; or say how the server would refuse this letter, unasked.
+
+        Only when `can_take`.
+        """
+        refusal = self._unfit(letter)
+        if refusal:
+            return refusal
+        try:
+            mail = command_line(self._mail(letter), LONG_COMMAND_OCTETS, utf8=letter.needs_smtputf8)
+            rcpt = self._rcpt_line(letter)
+        except CommandError as error:
+            return Stage.RCPT, Reply(553, (str(error),), "5.1.3")
+        self.open = letter
+        self.phase = Phase.ENVELOPE
+        self.letters += 1
+        self._rcpt_taken = False
+        awaited = self._awaited
+        if self._needs_rset:
+            self._needs_rset = False
+            awaited.append(Stage.RSET)
+            self.out.append(b"RSET\r\n")
+        if self._pipelining:
+            self.out.append(mail + rcpt + b"DATA\r\n")
+            awaited += _ENVELOPE
+        else:
+            self.out.append(mail)
+            awaited.append(Stage.MAIL)
+        return None
+
+    def end_data(self) -> None:
+        """Queue the final dot of the open letter, whose body is written."""
+        assert self.phase is Phase.BODY
+        self.out.append(b".\r\n")
+        self._awaited.append(Stage.DOT)
+        self.sent, self.open = self.open, None
+        self.phase = Phase.NONE
+
+    def receive(self, data: bytes) -> list[Settled]:
+        """What these bytes settle, in order; then look at `broken`, `phase` and `out`."""
+        settled = self._settled = []
+        awaited = self._awaited
+        replies = self._parser.feed(data)
+        self.progressed = bool(replies)
+        for reply in replies:
+            if not awaited:
+                self._unasked(reply)
+                continue
+            stage = awaited.popleft()
+            act = ANSWERS[stage].get(reply.code // 100)
+            if act is None:
+                self.broken = f"reply to {stage.upper()} out of step: {reply}"
+                awaited.appendleft(stage)
+                return settled
+            act(self, stage, reply)
+        if self._parser.problem:
+            self.broken = self._parser.problem
+        return settled
+
+    # What replies do; the table below says which when.
+
+    def _hear(self, stage: Stage, reply: Reply) -> None:
+        self._settled.append((None, stage, reply))
+
+    def _mail_taken(self, stage: Stage, reply: Reply) -> None:
+        if not self._pipelining and self.open is not None:
+            self.out.append(self._rcpt_line(self.open))
+            self._awaited.append(Stage.RCPT)
+
+    def _recipient_taken(self, stage: Stage, reply: Reply) -> None:
+        self._rcpt_taken = True
+        if not self._pipelining:
+            self.out.append(b"DATA\r\n")
+            self._awaited.append(Stage.DATA)
+
+    def _refuse(self, stage: Stage, reply: Reply) -> None:
+        """A refusal settles the letter; those of the commands pipelined after it say nothing."""
+        if self.phase is Phase.ENVELOPE:
+            self._settled.append((self.open, stage, reply))
+            self.open = None
+            self.phase = Phase.REFUSED
+        if stage is Stage.DATA or not self._pipelining:
+            self.phase = Phase.NONE
+            self._needs_rset = True
+
+    def _go_ahead(self, stage: Stage, reply: Reply) -> None:
+        """354: the body; or where the envelope was refused, a lone dot (RFC 2920, 3.1)."""
+        if self.phase is Phase.ENVELOPE:
+            self.phase = Phase.BODY
+        elif self._rcpt_taken:  # a dot here would send somebody an empty message
+            self.broken = "DATA accepted after MAIL was refused"
+        else:
+            self.phase = Phase.NONE
+            self.out.append(b".\r\n")
+            self._awaited.append(Stage.DOT)
+
+    def _dot_answered(self, stage: Stage, reply: Reply) -> None:
+        if self.sent is not None:  # else it was a lone dot
+            self._settled.append((self.sent, stage, reply))
+            self.sent = None
+
+    def _ignore(self, stage: Stage, reply: Reply) -> None:
+        pass
+
+    def _unasked(self, reply: Reply) -> None:
+        """A reply nobody waits for: the server's early word on a body, its farewell, or garbage."""
+        if self.phase is Phase.BODY and reply.code >= 400:
+            self._settled.append((self.open, Stage.DATA, reply))
+            self.open = None
+            self.phase = Phase.NONE
+            self.broken = f"the server answered before the end of the message: {reply}"
+        elif reply.code == 421:
+            self.broken = f"the server closes the connection: {reply}"
+            self._settled.append((None, Stage.QUIT, reply))
+        else:
+            self.broken = f"a reply to nothing: {reply}"
+
+    # How letters are written.
+
+    def _unfit(self, letter: Letter) -> tuple[Stage, Reply] | None:
+        """How this server would refuse the letter, known without asking it."""
+        if letter.size_bytes > self._max_size:
+            text = (
+                f"message of {letter.size_bytes} bytes exceeds the server's limit"
+                f" of {self._max_size}"
+            )
+            return Stage.MAIL, Reply(552, (text,), "5.3.4")
+        if letter.needs_smtputf8 and "SMTPUTF8" not in self._extensions:
+            text = "the address needs SMTPUTF8, which the server does not offer"
+            return Stage.RCPT, Reply(553, (text,), "5.6.7")
+        if not letter.wire.isascii() and "8BITMIME" not in self._extensions:
+            text = "the message is 8-bit, which the server does not take"
+            return Stage.MAIL, Reply(554, (text,), "5.6.3")
+        return None
+
+    def _mail(self, letter: Letter) -> str:
+        text = f"MAIL FROM:<{_path(letter.sender)}>"
+        if self._states_size:
+            text += f" SIZE={letter.size_bytes}"
+        if not letter.wire.isascii():
+            text += " BODY=8BITMIME"
+        if letter.needs_smtputf8:
+            text += " SMTPUTF8"
+        if self._notifications:
+            if self._notifications.ret:
+                text += f" RET={self._notifications.ret.upper()}"
+            if self._notifications.envid:
+                text += f" ENVID={xtext(f'{self._notifications.envid}.{letter.row}')}"
+        return text
+
+    def _rcpt_line(self, letter: Letter) -> bytes:
+        text = f"RCPT TO:<{_path(letter.recipient)}>"
+        if self._notifications.notify:
+            text += f" NOTIFY={','.join(self._notifications.notify).upper()}"
+            if letter.recipient.isascii():
+                text += f" ORCPT=rfc822;{xtext(letter.recipient)}"
+        return command_line(text, LONG_COMMAND_OCTETS, utf8=letter.needs_smtputf8)
+
+
+def _path(address: str) -> str:
+    """The address, if it cannot be taken for the end of the path and a parameter after it."""
+    if (" " in address or ">" in address or "<" in address) and not address.startswith('"'):
+        raise CommandError(f"'{printable(address)}' is no address")
+    return address
+
+
+Act = Callable[[Client, Stage, Reply], None]
+
+_ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA)
+
+_TOLD: dict[int, Act] = dict.fromkeys((2, 3, 4, 5), Client._hear)
+
+ANSWERS: dict[Stage, dict[int, Act]] = {
+    Stage.GREETING: _TOLD,
+    Stage.EHLO: _TOLD,
+    Stage.STARTTLS: _TOLD,
+    Stage.AUTH: _TOLD,
+    Stage.QUIT: _TOLD,
+    Stage.RSET: {2: Client._ignore},
+    Stage.MAIL: {2: Client._mail_taken, 4: Client._refuse, 5: Client._refuse},
+    Stage.RCPT: {2: Client._recipient_taken, 4: Client._refuse, 5: Client._refuse},
+    Stage.DATA: {3: Client._go_ahead, 4: Client._refuse, 5: Client._refuse},
+    Stage.DOT: {2: Client._dot_answered, 4: Client._dot_answered, 5: Client._dot_answered},
+}
+"""What a reply of each class (its first digit) does to the session, by the stage it answers."""

@@ -1,0 +1,318 @@
+"""Letters over one open connection: the round of the postman.
+
+In: bytes and events of an asyncio transport, letters from a `Courier`.  Out: bytes to the
+transport; what became of each letter, told to the courier.  Touches: the transport it is given.
+
+Everything here is a plain callback; no task, no future per reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+from campaign.records import Letter, Reply, Stage
+from campaign.smtp.deadline import FOREVER, Deadline
+from campaign.smtp.endpoint import Courier, Endpoint, Timeouts
+from campaign.smtp.protocol import Client, Extensions, Notifications, Phase
+from campaign.smtp.transcript import Transcript
+from campaign.smtp.verdicts import judge
+
+if TYPE_CHECKING:
+    from campaign.smtp.connection import Connection
+
+LARGE_BODY = 32 * 1024  # smaller bodies wait for the permission and go in one write with the dot
+CHUNK = 64 * 1024  # a larger body is given to the transport in such pieces
+
+_CLOSED = "the server closed the connection"
+
+Ending = tuple[Stage, str, Reply | None]
+
+
+class Traffic(asyncio.Protocol):
+    """A connection once it is open; `Connection` adds how it is opened."""
+
+    _transport: asyncio.Transport
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        courier: Courier,
+        limit: int,
+        timeouts: Timeouts,
+        transcript: Transcript | None,
+        sock: socket.socket,
+    ) -> None:
+        self.endpoint = endpoint
+        self._courier = courier
+        self._limit = limit
+        self._timeouts = timeouts
+        self._waits = timeouts.by_stage()
+        self._transcript = transcript
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._client = Client(Notifications(endpoint.notify, endpoint.ret, endpoint.envid))
+        self._deadline = Deadline(self._loop, self._deadline_passed)
+        self._dot_deadline = FOREVER
+        self._has_transport = False
+        self._encrypted = False
+        self._is_open = False  # handed to the courier
+        self._finishing = False
+        self._ending: Ending | None = None  # decided; only connection_lost is still to come
+        self._asked: Letter | None = None  # permission for its dot was asked
+        self._permitted = False
+        self._paused = False
+        self._rest: memoryview | None = None  # of a large body
+        self._since_dot = 0  # bytes handed to the transport from the last dot on
+        self._dot_written = True  # unless seen otherwise
+
+    # What the pool sees.
+
+    @property
+    def letters(self) -> int:
+        """Envelopes begun on this connection."""
+        return self._client.letters
+
+    @property
+    def is_idle(self) -> bool:
+        """Open, with no letter under way and no QUIT."""
+        client = self._client
+        return (
+            self._is_open
+            and not self._ending
+            and client.awaits is None
+            and client.phase is Phase.NONE
+        )
+
+    @property
+    def extensions(self) -> Extensions:
+        return self._client.extensions
+
+    def wake(self) -> None:
+        """Letters may be had again."""
+        if self._is_open and not self._ending and self._client.can_take:
+            self._advance()
+
+    def finish(self) -> None:
+        """QUIT after the letters already taken."""
+        self._finishing = True
+        if self.is_idle:
+            self._quit()
+
+    def abort(self, why: str) -> None:
+        """Cut the connection; `lost` and `closed` follow from the loop, not from here."""
+        self._end(self._client.awaits or Stage.QUIT, why)
+
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._has_transport = True
+
+    def data_received(self, data: bytes) -> None:
+        if self._ending:
+            return
+        self._settle(data)
+        if self._is_open and not self._ending and self._client.progressed:
+            self._advance()
+
+    def eof_received(self) -> None:
+        self._end(*self._end_of_stream(_CLOSED))
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._rest is not None and not self._ending:
+            self._pump()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline.cancel()
+        client = self._client
+        if not self._ending and exc is not None and not self._encrypted:
+            self._read_what_is_there()
+        if not self._ending:
+            self._ending = self._end_of_stream(f"connection lost: {exc}" if exc else _CLOSED)
+        stage, why, reply = self._ending
+        if self._transcript:
+            self._transcript.close(why)
+        if not self._is_open:
+            return
+        connection = cast("Connection", self)
+        for letter, missing in client.under_way():
+            dot_written = missing is Stage.DOT and self._dot_written
+            self._courier.lost(connection, letter, missing, dot_written, why)
+        self._courier.closed(connection, stage, why, reply)
+
+    # Inside.
+
+    def _end_of_stream(self, why: str) -> Ending:
+        stage = self._client.awaits or Stage.MAIL
+        return stage, "finished" if stage is Stage.QUIT else why, None
+
+    def _settle(self, data: bytes) -> None:
+        """Take in replies, tell what they settle; end the connection where they ask for it."""
+        if self._transcript:
+            self._transcript.server(data)
+        client = self._client
+        for letter, stage, reply in client.receive(data):
+            if letter is None:
+                self._hear(stage, reply)
+                continue
+            self._courier.answered(cast("Connection", self), letter, stage, reply)
+            if reply.code >= 400 and judge(stage, reply).drops_connection:
+                self._end(stage, f"after {reply}")
+        if client.broken:
+            self._end(client.awaits or Stage.MAIL, client.broken)
+
+    def _hear(self, stage: Stage, reply: Reply) -> None:
+        """A reply that is about no letter: to QUIT, or a farewell."""
+        if reply.code == 421:
+            self._end(Stage.MAIL, f"the server closes the connection: {reply}", reply)
+        else:
+            self._end(stage, "finished")
+
+    def _advance(self) -> None:
+        """Whatever the session allows next, in one write."""
+        client = self._client
+        if client.phase is Phase.BODY:
+            if self._asked is not client.open and client.open is not None:
+                self._begin_body(client.open)
+            return
+        if client.can_take:
+            self._take()
+        self._flush()
+        self._watch()
+
+    def _begin_body(self, letter: Letter) -> None:
+        """The server waits for the body: ask whether its dot may go; begin with a large one."""
+        self._asked = letter
+        self._permitted = False
+        self._deadline.at = FOREVER  # while we ourselves are at work
+        if len(letter.wire) >= LARGE_BODY:
+            self._rest = memoryview(letter.wire)
+            self._pump()
+        self._courier.permit_dot(cast("Connection", self), letter, self._go)
+
+    def _go(self) -> None:
+        """Permission for the dot."""
+        if self._ending or self._client.phase is not Phase.BODY:
+            return
+        self._permitted = True
+        if self._rest is None:
+            self._end_body()
+
+    def _end_body(self) -> None:
+        """The dot, what is still held back of the body before it, the next envelope behind it."""
+        client = self._client
+        letter = client.open
+        assert letter is not None
+        body = letter.wire if len(letter.wire) < LARGE_BODY else b""
+        client.end_data()
+        if client.can_take:
+            self._take()
+        self._since_dot = -len(body)
+        self._flush(body)
+        self._watch()
+
+    def _take(self) -> None:
+        """The next envelope, if there is one; QUIT if there will be none."""
+        client = self._client
+        while not self._finishing and client.letters < self._limit:
+            letter = self._courier.next_letter(cast("Connection", self))
+            if letter is None:
+                return
+            refusal = client.envelope(letter)
+            if refusal is None:
+                return
+            self._courier.answered(cast("Connection", self), letter, *refusal)
+        self._finishing = True
+        if self.is_idle:
+            self._quit()
+
+    def _pump(self) -> None:
+        """As much of a large body as the transport takes."""
+        while self._rest is not None and not self._paused:
+            self._transport.write(self._rest[:CHUNK])
+            self._rest = self._rest[CHUNK:] or None
+        if self._rest is not None:
+            self._deadline.set(self._loop.time() + self._timeouts.block)
+            return
+        self._deadline.at = FOREVER
+        if self._transcript and self._client.open:
+            self._transcript.body(self._client.open.wire)
+        if self._permitted:
+            self._end_body()
+
+    def _flush(self, body: bytes = b"") -> None:
+        out = self._client.out
+        if not out:
+            return
+        if self._transcript:
+            if body:
+                self._transcript.body(body)
+            for line in out:
+                self._transcript.client(line)
+        data = b"".join((body, *out))
+        out.clear()
+        self._since_dot += len(data)
+        self._transport.write(data)
+
+    def _quit(self) -> None:
+        self._finishing = True
+        self._client.ask(Stage.QUIT, b"QUIT\r\n")
+        self._flush()
+        self._watch()
+
+    def _end(self, stage: Stage, why: str, reply: Reply | None = None) -> None:
+        """Nothing more is read or written; `connection_lost` tells what is lost."""
+        if self._ending:
+            return
+        self._ending = stage, why, reply
+        if not self._has_transport:
+            self._sock.close()
+            return
+        if not self._encrypted:
+            # What still waits in our own buffer has not been sent, the dot perhaps among it.
+            self._dot_written = self._transport.get_write_buffer_size() < self._since_dot
+        if stage is Stage.QUIT:
+            self._transport.close()
+        else:
+            self._transport.abort()
+
+    def _read_what_is_there(self) -> None:
+        """A server that refuses early and closes makes our write fail before we have read why."""
+        with suppress(OSError):
+            while data := self._sock.recv(CHUNK, socket.MSG_DONTWAIT):
+                self._settle(data)
+
+    def _watch(self) -> None:
+        """The deadline of the reply, or of the idleness, that begins now (RFC 5321, 4.5.3.2)."""
+        stage = self._client.awaits
+        if stage is Stage.DOT:
+            # The first look is at whether the body left at all; then the rest of the wait.
+            now = self._loop.time()
+            self._dot_deadline = now + self._timeouts.dot
+            self._deadline.set(now + min(self._timeouts.block, self._timeouts.dot))
+        elif stage is not None:
+            self._deadline.set(self._loop.time() + self._waits[stage])
+        elif self.is_idle:
+            self._deadline.set(self._loop.time() + self._timeouts.idle)
+
+    def _deadline_passed(self) -> None:
+        if self._ending:
+            return
+        stage = self._client.awaits
+        stuck = self._transport.get_write_buffer_size() > 0
+        if stage is None and self._rest is None:
+            self._quit()
+        elif stage is None or (stage is Stage.DOT and stuck):
+            self._end(Stage.DATA, f"the server took nothing for {self._timeouts.block:g} s")
+        elif stage is Stage.DOT and self._deadline.at < self._dot_deadline:
+            self._deadline.set(self._dot_deadline)
+        else:
+            what = "greeting" if stage is Stage.GREETING else f"reply to {stage.upper()}"
+            self._end(stage, f"no {what} within {self._waits[stage]:g} s")

@@ -1,0 +1,257 @@
+"""The commands on a small campaign, with everything behind them real."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from campaign.cli.main import main
+from fakes.recorder import recorder
+from fakes.terminal import Terminal
+
+CAMPAIGN = [sys.executable, "-m", "campaign.cli.main"]
+CONFIG = """
+name = "small"
+[recipients]
+files = ["list.csv"]
+[message]
+from = "ada@example.com"
+subject = "Hello {{ name }}"
+text = "body.txt"
+[relay]
+host = "127.0.0.1"
+port = 9
+security = "none"
+[delivery]
+retry = ["1s"]
+"""
+LIST = """email,name
+ada@one.example,Ada
+bounce@sandbox.example,=Formula
+ADA@one.example,Again
+nobody,Nobody
+wang@two.example,王小明
+"""
+Ask = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "campaign.toml").write_text(CONFIG)
+    (tmp_path / "list.csv").write_text(LIST, encoding="utf-8")
+    (tmp_path / "body.txt").write_text("Dear {{ name }},\nhello.\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def ask(here: Path, capfd: pytest.CaptureFixture[str]) -> Ask:
+    def ask_(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        shown = capfd.readouterr()
+        return code, shown.out, shown.err
+
+    return ask_
+
+
+def states(ask: Ask, *options: str) -> dict[str, str]:
+    """Address -> state."""
+    code, out, _ = ask("results", "--format", "jsonl", *options)
+    assert code == 0
+    return {line["address"]: line["state"] for line in map(json.loads, out.splitlines())}
+
+
+def test_a_plan_shows_who_gets_it_and_why_others_do_not(ask: Ask) -> None:
+    code, out, _ = ask("plan")
+    assert code == 0
+    assert "small: 5 rows, 3 to send, 2 skipped" in out
+    assert "list.csv:4  ADA@one.example" in out
+    assert "list.csv:5  nobody  address: no @ in 'nobody'" in out
+    code, out, _ = ask("plan", "--json")
+    assert (code, json.loads(out)["planned"]) == (0, 3)
+
+
+def test_only_the_expected_number_is_sent(ask: Ask) -> None:
+    code, _, err = ask("run", "--expect", "4")
+    assert code == 64
+    assert "4 expected, but the plan sends 3" in err
+    assert set(states(ask).values()) == {"planned", "skipped"}
+
+
+def test_a_wrong_answer_to_the_question_sends_nothing(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("yes\n"))
+    code, _, err = ask("run")
+    assert code == 75
+    assert "Send 3 messages through 127.0.0.1? Type 3 to go on" in err
+    assert "nothing was sent" in err
+    assert set(states(ask).values()) == {"planned", "skipped"}
+
+
+def test_the_right_answer_sends(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("3\n"))
+    code, out, err = ask("run", "--sandbox")
+    assert code == 1  # one bounces
+    assert "through the sandbox?" in err
+    assert "campaign results --sandbox --state failed" in out
+    assert states(ask)["bounce@sandbox.example"] == "failed"
+
+
+def test_a_rehearsal_does_not_spend_the_list(ask: Ask) -> None:
+    ask("plan")
+    assert ask("run", "--sandbox", "--yes")[0] == 1
+    rehearsed = {
+        "ada@one.example": "sent",
+        "bounce@sandbox.example": "failed",
+        "ADA@one.example": "skipped",
+        "nobody": "skipped",
+        "wang@two.example": "sent",
+    }
+    assert states(ask, "--sandbox") == rehearsed
+    code, out, err = ask("status", "--json")
+    assert json.loads(out)["counts"]["sent"] == 2
+    assert "rehearsal" in err
+    code, _, err = ask("resume")
+    assert code == 64
+    assert "for real" in err
+    assert ask("run", "--sandbox", "--yes")[0] == 1  # a new rehearsal, from nothing
+    assert states(ask, "--sandbox") == rehearsed
+
+
+def test_after_a_real_run_the_rehearsal_is_shown_only_when_asked_for(ask: Ask, here: Path) -> None:
+    ask("run", "--sandbox", "--yes")
+    with recorder() as server:
+        (here / "campaign.toml").write_text(CONFIG.replace("port = 9", f"port = {server.port}"))
+        code, out, _ = ask("run", "--yes")
+        assert code == 0
+        assert sorted(server.accepted) == [
+            "ada@one.example",
+            "bounce@sandbox.example",
+            "wang@two.example",
+        ]
+    code, out, err = ask("status", "--json")
+    assert (json.loads(out)["finished"], err) == (True, "")
+    assert json.loads(out)["counts"]["failed"] == 0
+    assert states(ask, "--sandbox")["bounce@sandbox.example"] == "failed"
+
+
+def test_failed_recipients_are_tried_again_by_retry(ask: Ask) -> None:
+    ask("run", "--sandbox", "--yes")
+    code, _, err = ask("retry", "--failed", "--sandbox")
+    assert code == 1  # it bounces again
+    assert "1 recipient put back" in err
+    assert "0 recipients put back" in ask("retry", "--code", "4.7.28", "--sandbox")[2]
+
+
+def test_the_status_of_one_recipient_is_its_history(ask: Ask) -> None:
+    ask("run", "--sandbox", "--yes")
+    code, out, _ = ask("status", "--recipient", "Bounce@SANDBOX.example")
+    assert code == 0
+    assert "failed now" in out
+    assert "550 5.1.1" in out
+    code, _, err = ask("status", "--recipient", "stranger@example.com")
+    assert code == 64
+    assert "is not in the plan" in err
+
+
+def test_the_status_counts_states_and_watches_to_the_end(ask: Ask) -> None:
+    ask("run", "--sandbox", "--yes")
+    code, out, _ = ask("status", "--watch")
+    assert code == 0
+    assert "small: 5 rows, finished" in out
+    assert "sent" in out
+
+
+def test_results_are_written_whole_and_by_state(ask: Ask, here: Path) -> None:
+    ask("run", "--sandbox", "--yes")
+    code, out, _ = ask("results", "--state", "failed")
+    assert code == 0
+    (row,) = csv.DictReader(io.StringIO(out, newline=""))
+    assert (row["address"], row["class"], row["code"]) == (
+        "bounce@sandbox.example",
+        "recipient-gone",
+        "550",
+    )
+    code, out, err = ask("results", "--format", "parquet", "-o", "all.parquet")
+    assert (code, out) == (0, "")
+    assert (here / "all.parquet").stat().st_size > 0
+    code, _, err = ask("results", "-o", "no/such/folder.csv")
+    assert code == 64
+    assert "cannot write no/such/folder.csv" in err
+
+
+def test_the_letter_of_anybody_can_be_looked_at(ask: Ask, here: Path) -> None:
+    ask("plan")
+    code, out, _ = ask("preview")
+    assert code == 0
+    assert "Hello Ada" in out
+    code, out, _ = ask("preview", "--to", "wang@two.example")
+    assert "Dear 王小明," in out
+    code, _, err = ask("preview", "--row", "4")
+    assert code == 64
+    assert "row 4 has no letter: address: no @ in 'nobody'" in err
+    code, _, err = ask("preview", "--row", "99")
+    assert code == 64
+    assert ask("preview", "--out", "letters")[0] == 0
+    assert len(list((here / "letters").glob("*.eml"))) == 3
+
+
+def test_the_audit_of_a_finished_run_finds_nothing(ask: Ask) -> None:
+    ask("run", "--sandbox", "--yes")
+    code, out, _ = ask("audit")
+    assert code == 0
+    code, out, _ = ask("audit", "--json")
+    assert json.loads(out)["clean"] is True
+
+
+def test_a_relay_that_is_not_there_is_69(ask: Ask) -> None:
+    code, _, err = ask("run", "--yes")
+    assert code == 69
+    assert "127.0.0.1" in err
+
+
+@pytest.mark.parametrize("command", ["status", "results", "audit", "preview", "resume"])
+def test_without_a_plan_the_sentence_says_how_to_make_one(command: str, ask: Ask) -> None:
+    code, out, err = ask(command)
+    assert (code, out) == (74, "")
+    assert "campaign plan" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_reader_that_goes_away_is_no_error(here: Path, ask: Ask) -> None:
+    ask("plan")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*CAMPAIGN, "results"], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_ctrl_c_at_the_question_is_75_without_a_traceback(here: Path) -> None:
+    ours, theirs = os.openpty()
+    asking = subprocess.Popen([*CAMPAIGN, "run"], stdin=theirs, stderr=subprocess.PIPE)
+    assert asking.stderr
+    said = b""
+    while b"Type 3 to go on" not in said:
+        piece = os.read(asking.stderr.fileno(), 4096)
+        assert piece, said
+        said += piece
+    asking.send_signal(signal.SIGINT)
+    rest = asking.communicate(timeout=30)[1]
+    os.close(ours)
+    os.close(theirs)
+    assert asking.returncode == 75
+    assert b"Traceback" not in said + rest
+    assert b"campaign resume" in rest

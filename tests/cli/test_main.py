@@ -1,0 +1,102 @@
+"""How commands end: exit codes, one sentence on stderr, no traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from campaign.cli.main import app, main
+
+COMMANDS = list(get_command(app).commands)  # type: ignore[attr-defined]
+HEAVY = {"pandas", "numpy", "sqlalchemy", "jinja2", "pydantic", "tqdm", "rich", "aiosmtpd", "ssl"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"campaign {command} " in shown.partition("Example:")[2]
+    assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+def test_help_imports_no_library_that_a_command_needs() -> None:
+    code = (
+        "import sys; from campaign.cli.main import main; main(['--help']);"
+        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("campaign ")
+
+
+def test_no_command_shows_the_help_and_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 64
+    assert "Commands:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'"),
+        (["plan", "--ammend"], "No such option: --ammend"),
+        (["plan", "a", "b"], "unexpected extra argument"),
+        (["run", "--limit", "many"], "--limit"),
+        (["run", "--limit", "0"], "--limit"),
+        (["init"], "DIR"),
+        (["results", "--format", "pdf"], "--format"),
+        (["results", "--state", "lost"], "--state"),
+        (["results", "--format", "parquet"], "-o results.parquet"),
+        (["preview", "--row", "1", "--to", "a@example.com"], "--row and --to"),
+        (["retry"], "--failed, --held or --code"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_64_and_one_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 64
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_folder_without_a_campaign_ends_with_78(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(tmp_path)]) == 78
+    assert "campaign init" in capsys.readouterr().err
+
+
+def test_every_fault_of_the_config_stands_on_a_line_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "campaign.toml").write_text('nmae = "x"\n[delivery]\nretry = ["soon"]\n')
+    assert main(["plan", str(tmp_path)]) == 78
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) >= 3
+    assert any("campaign.toml:1:" in line and "nmae" in line for line in said)
+    assert any("campaign.toml:3:" in line and "soon" in line for line in said)
+
+
+def test_run_asks_nobody_where_nobody_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["run", str(tmp_path)]) == 64
+    assert "--yes" in capsys.readouterr().err
+
+
+def test_an_error_cannot_write_control_characters_to_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["plan", "\x1b[2Jnowhere"]) == 78
+    assert "\x1b" not in capsys.readouterr().err

@@ -1,0 +1,105 @@
+"""The plan and the end of a run, as people see them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from campaign.cli.paint import Paint
+from campaign.cli.plan import as_object, lines
+from campaign.cli.sending import next_steps, state_table, summary
+from campaign.cli.status import Standing, as_line
+from campaign.cli.tables import columns
+from campaign.delivery.plan import PlanSummary
+from campaign.delivery.run import RunResult
+from campaign.records import Source, State
+
+PLAN = PlanSummary(
+    campaign="spring-renewal",
+    total=500,
+    planned=471,
+    skipped=29,
+    reasons=[("duplicate", 12), ("address", 9), ("suppressed", 8)],
+    rejects=[
+        ("recipients.csv", 14, "ada\x1b(at)example.com", "address: there is no @ in it"),
+        ("recipients.csv", 20, "x" * 60, "address: the part before the @ has over 64 characters"),
+    ],
+    domains=[("gmail.com", 210), ("例え.jp", 61)],
+    sources=[Source("recipients.csv", ("email", "name"), "gb18030", 0.98, ",", "00")],
+    added=471,
+    forecast_s=9.4,
+    size_bytes=5400,
+)
+RESULT = RunResult(
+    exit_code=1,
+    counts={State.SENT: 460, State.FAILED: 11, State.SKIPPED: 29, State.HELD: 0},
+    total=500,
+    in_doubt=["ada@example.com"],
+    seconds=12.4,
+    finished=True,
+    sentence="every recipient is settled after 12s",
+)
+
+
+def test_the_plan_fits_80_columns_and_obeys_no_cell() -> None:
+    shown = lines(PLAN, Paint(False))
+    assert all(columns(line) <= 80 for line in shown)
+    assert not any("\x1b" in line for line in shown)
+
+
+def test_the_plan_says_who_gets_it_who_does_not_and_how_long_it_takes() -> None:
+    shown = "\n".join(lines(PLAN, Paint(False)))
+    assert "spring-renewal: 500 rows, 471 to send, 29 skipped" in shown
+    assert "recipients.csv  gb18030 (98% sure)" in shown
+    assert "210  44.6 %  gmail.com" in shown
+    assert "200  42.5 %  all others" in shown
+    assert "12  duplicate" in shown
+    assert "recipients.csv:14  ada\\x1b(at)example.com" in shown
+    assert "471 messages of 5.4 KB on average, 2.5 MB in all; about 9s on the way" in shown
+
+
+def test_the_json_of_a_plan_has_every_figure() -> None:
+    fields = json.loads(json.dumps(as_object(PLAN)))
+    assert fields["planned"] == 471
+    assert fields["reasons"] == {"duplicate": 12, "address": 9, "suppressed": 8}
+    assert fields["rejects"][0]["line"] == 14
+    assert fields["domains"]["gmail.com"] == 210
+    assert fields["sources"][0]["encoding"] == "gb18030"
+
+
+def test_the_summary_names_who_was_in_doubt() -> None:
+    shown = summary(RESULT, Paint(False))
+    assert shown[0] == "every recipient is settled after 12s"
+    assert shown[2:5] == ["  460  92.0 %  sent", "   11   2.2 %  failed", "   29   5.8 %  skipped"]
+    assert shown[-2:] == ["1 recipient was in doubt when this run began:", "  ada@example.com"]
+
+
+def test_states_that_nobody_is_in_are_left_out() -> None:
+    assert not any("held" in line for line in state_table(RESULT.counts, 500, Paint(False)))
+
+
+def test_the_next_steps_name_the_campaign_as_the_user_did() -> None:
+    shown = next_steps(RESULT, Path("my spring"), sandbox=True)
+    assert "  campaign results 'my spring' --sandbox --state failed" in shown
+    assert "  campaign audit 'my spring' --sandbox" in shown
+    assert not any("resume" in line for line in shown)
+
+
+def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:
+    standing = Standing("spring", {State.SENT: 2, State.PLANNED: 1}, None, 0.0)
+    assert json.loads(as_line(standing)) == {
+        "campaign": "spring",
+        "finished": False,
+        "total": 3,
+        "counts": {
+            "planned": 1,
+            "sending": 0,
+            "sent": 2,
+            "failed": 0,
+            "deferred": 0,
+            "held": 0,
+            "skipped": 0,
+            "expired": 0,
+            "cancelled": 0,
+        },
+    }

@@ -1,0 +1,87 @@
+"""Progress, as a bar and as lines."""
+
+from __future__ import annotations
+
+import io
+
+from campaign.cli.progress import PlanProgress, RunProgress, describe
+from campaign.delivery.run import RunView
+from campaign.records import State
+from fakes.clock import FakeClock
+from fakes.terminal import ClosedTerminal, Terminal
+
+
+def view(sent: int = 0, **changes: object) -> RunView:
+    counts = {State.SENT: sent, State.FAILED: 1, State.SKIPPED: 10, State.PLANNED: 99 - sent}
+    values: dict[str, object] = {
+        "counts": counts,
+        "total": 110,
+        "rate_s": 50.0,
+        "left_s": 61.0,
+        "waiting_for": "",
+        "connections": 2,
+        "stopping": False,
+    }
+    return RunView(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_the_line_names_counts_rate_time_left_and_what_it_waits_for() -> None:
+    shown = describe(view(40, waiting_for="gmail.com cools down 4:12"))
+    assert shown == "sent 40  failed 1  deferred 0  50/s  1m1s left  gmail.com cools down 4:12"
+
+
+def test_a_stopping_run_says_so_instead_of_a_time_left() -> None:
+    assert "stopping" in describe(view(stopping=True))
+    assert "left" not in describe(view(stopping=True))
+
+
+def test_a_hostile_name_in_what_it_waits_for_is_escaped() -> None:
+    assert "\x1b" not in describe(view(waiting_for="\x1b[2Jgmail.com"))
+
+
+def test_without_a_terminal_a_line_comes_every_few_seconds_and_one_at_the_end() -> None:
+    stream, clock = io.StringIO(), FakeClock()
+    with RunProgress(stream, clock) as progress:
+        for sent in range(60):
+            clock.tick += 0.2
+            progress.update(view(sent))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 3
+    assert "sent 59" in lines[-1]
+
+
+def test_on_a_terminal_there_is_one_bar_that_skipped_rows_do_not_fill() -> None:
+    stream = Terminal()
+    with RunProgress(stream, FakeClock()) as progress:
+        progress.update(view(0))
+        progress.update(view(49))
+    shown = stream.getvalue()
+    assert "\r" in shown
+    assert "  1% " in shown  # 1 failed of 100 that are to be sent
+    assert " 50% " in shown
+
+
+def test_a_sentence_stands_on_a_line_of_its_own_above_the_bar() -> None:
+    stream = Terminal()
+    with RunProgress(stream, FakeClock()) as progress:
+        progress.update(view(1))
+        progress.say("waiting for \x1b[31mreplies")
+    assert "waiting for \\x1b[31mreplies\n" in stream.getvalue()
+
+
+def test_a_closed_terminal_does_not_end_the_run() -> None:
+    stream = ClosedTerminal()
+    with RunProgress(stream, FakeClock()) as progress:
+        progress.update(view(1))
+        progress.say("still here")
+        progress.update(view(2))
+
+
+def test_each_stage_of_a_plan_ends_at_its_full_count() -> None:
+    stream, clock = Terminal(), FakeClock()
+    with PlanProgress(stream, clock) as progress:
+        progress("reading", 1000, None)
+        progress("rendering", 1, 1000)
+        progress("rendering", 1000, 1000)
+    assert "reading 1,000" in stream.getvalue()
+    assert "rendering 1,000 of 1,000" in stream.getvalue()

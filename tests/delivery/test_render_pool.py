@@ -1,0 +1,318 @@
+"""The render pool: every job gets its message, whatever becomes of the workers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from fakes.letters import job, parsed, spec, write
+from hypothesis import given
+from hypothesis import strategies as st
+
+import campaign
+from campaign.delivery.render_pool import RenderPool
+from campaign.delivery.render_worker import LENGTH, Limits, pack, unpack
+from campaign.errors import CampaignError, ConfigError, TemplateError
+from campaign.records import Job, Message
+from campaign.rendering.render import RenderSpec
+
+# 10,000,000,000 turns: only a limit ends it.
+HANG = (
+    "{% if cell == 'hang' %}{% for i in range(100000) %}{% for j in range(100000) %}"
+    "{% endfor %}{% endfor %}{% endif %}{{ cell }}"
+)
+BOMB = "{{ '{:2000000000d}'.format(1) if cell == 'bomb' else cell }}"
+DIED_TWICE = "render: the worker died twice (memory or time limit)"
+
+
+def jobs(*cells: str) -> list[Job]:
+    return [job({"cell": cell}, number) for number, cell in enumerate(cells, 1)]
+
+
+def subjects(messages: list[Message]) -> list[str]:
+    return [message.problem or parsed(message)["Subject"] for message in messages]
+
+
+def run(
+    spec: RenderSpec,
+    use: Callable[[RenderPool], Awaitable[None]],
+    workers: int = 1,
+    limits: Limits | None = None,
+) -> None:
+    async def main() -> None:
+        async with RenderPool(spec, workers=workers, limits=limits) as pool:
+            await use(pool)
+
+    asyncio.run(main())
+
+
+def cells(folder: Path, subject: str = "{{ cell }}") -> RenderSpec:
+    return spec(folder, ("cell",), subject=subject)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_messages_come_in_the_order_of_the_jobs(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        batches = [jobs(*(f"{batch}-{row}" for row in range(50))) for batch in range(12)]
+        found = await asyncio.gather(*(pool.render(batch) for batch in batches))
+        for batch, messages in enumerate(found):
+            assert subjects(messages) == [f"{batch}-{row}" for row in range(50)]
+            assert [message.row for message in messages] == list(range(1, 51))
+
+    run(cells(tmp_path), use, workers=2)
+
+
+def test_no_jobs_are_no_messages(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        assert await pool.render([]) == []
+
+    run(cells(tmp_path), use)
+
+
+def test_a_row_that_cannot_be_rendered_has_its_reason(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        bad, good = await pool.render(jobs("", "x"))
+        assert bad == Message(1, b"", 0, False, "render: the subject is empty")
+        assert subjects([good]) == ["x"]
+
+    run(cells(tmp_path), use)
+
+
+def test_messages_larger_than_the_pipe_arrive_whole(tmp_path: Path) -> None:
+    content = os.urandom(1_500_000)
+    write(tmp_path, "big.bin", content)
+
+    async def use(pool: RenderPool) -> None:
+        for message in await pool.render(jobs("a", "b", "c")):
+            (attachment,) = parsed(message).iter_attachments()
+            assert attachment.get_payload(decode=True) == content
+
+    run(spec(tmp_path, ("cell",), subject="{{ cell }}", attachments=["big.bin"]), use)
+
+
+def test_a_template_fault_is_raised_when_the_pool_is_entered(tmp_path: Path) -> None:
+    write(tmp_path, "body.html", "a\n{{ ")
+    with pytest.raises(TemplateError) as caught:
+        run(spec(tmp_path, html="body.html"), lambda _: asyncio.sleep(0), workers=2)
+    assert caught.value.place == "body.html:2"
+    assert caught.value.exit_code == 78
+
+
+def test_a_config_fault_is_raised_as_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"message\.headers: Bcc"):
+        run(spec(tmp_path, headers={"Bcc": "x"}), lambda _: asyncio.sleep(0))
+
+
+def test_a_template_that_never_compiles_is_given_up(tmp_path: Path) -> None:
+    campaign = cells(tmp_path, "{{ 'x'|center(10 ** 9)|length * 10 ** 9 }}" * 99)
+    with pytest.raises(CampaignError):
+        run(campaign, lambda _: asyncio.sleep(0), limits=Limits(start_s=0.4))
+
+
+def test_a_row_that_hangs_costs_itself_only(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        found = await asyncio.gather(
+            pool.render(jobs("a", "hang", "b")), pool.render(jobs("c")), pool.render(jobs("d"))
+        )
+        assert [subjects(messages) for messages in found] == [["a", DIED_TWICE, "b"], ["c"], ["d"]]
+
+    run(cells(tmp_path, HANG), use, limits=Limits(wall_s=0.4))
+
+
+def test_the_cpu_limit_ends_a_row_that_hangs(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        assert subjects(await pool.render(jobs("hang"))) == [DIED_TWICE]
+        assert subjects(await pool.render(jobs("a"))) == ["a"]
+
+    run(cells(tmp_path, HANG), use, limits=Limits(cpu_s=0))
+
+
+def test_a_row_that_wants_too_much_memory_costs_itself_only(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        a, bomb, b = subjects(await pool.render(jobs("a", "bomb", "b")))
+        assert (a, b) == ("a", "b")
+        assert bomb == "render: message.subject:1: the template needs more memory than it may have"
+
+    run(cells(tmp_path, BOMB), use, limits=Limits(memory_bytes=500_000_000))
+
+
+def test_a_worker_killed_from_outside_loses_nothing(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        for _ in range(5):
+            under_way = [asyncio.create_task(pool.render(jobs(*"abcdef"))) for _ in range(8)]
+            await asyncio.sleep(0)
+            for pid in pool.pids:
+                os.kill(pid, signal.SIGKILL)
+            for messages in await asyncio.gather(*under_way):
+                assert subjects(messages) == list("abcdef")
+        assert len(pool.pids) == 2
+
+    run(cells(tmp_path), use, workers=2)
+
+
+def test_a_stopped_worker_is_replaced(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        (pid,) = pool.pids
+        os.kill(pid, signal.SIGSTOP)
+        assert subjects(await pool.render(jobs("a"))) == ["a"]
+        assert pool.pids != [pid]
+
+    run(cells(tmp_path), use, limits=Limits(wall_s=0.4))
+
+
+def test_workers_that_die_leave_no_descriptor_behind(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        await pool.render(jobs("a"))
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            os.kill(pool.pids[0], signal.SIGKILL)
+            assert subjects(await pool.render(jobs("a"))) == ["a"]
+        while len(os.listdir("/proc/self/fd")) > before:
+            await asyncio.sleep(0.01)
+
+    run(cells(tmp_path), use)
+
+
+def test_a_cancelled_caller_disturbs_nobody(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        tasks = [asyncio.create_task(pool.render(jobs("a"))) for _ in range(9)]
+        await asyncio.sleep(0)
+        for task in tasks[::2]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert subjects(await pool.render(jobs("b"))) == ["b"]
+
+    run(cells(tmp_path), use)
+
+
+def test_closing_leaves_no_process_behind(tmp_path: Path) -> None:
+    async def main() -> None:
+        pool = RenderPool(cells(tmp_path, HANG), workers=2)
+        async with pool:
+            pids = pool.pids
+            hanging = asyncio.create_task(pool.render(jobs("hang")))
+            waiting = [asyncio.create_task(pool.render(jobs("hang"))) for _ in range(9)]
+            await asyncio.sleep(0.05)
+        for task in [hanging, *waiting]:
+            with pytest.raises(CampaignError, match="stopped"):
+                await task
+        with pytest.raises(CampaignError, match="stopped"):
+            await pool.render(jobs("a"))
+        assert not any(is_alive(pid) for pid in pids)
+
+    asyncio.run(main())
+
+
+def test_workers_have_no_secret_in_their_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMTP_PASSWORD", "hunter2")
+
+    async def use(pool: RenderPool) -> None:
+        environment = Path(f"/proc/{pool.pids[0]}/environ").read_bytes()
+        assert b"PATH=" in environment
+        assert b"hunter2" not in environment
+
+    run(cells(tmp_path), use)
+
+
+def test_workers_have_no_socket_and_only_their_three_streams(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        folder = Path(f"/proc/{pool.pids[0]}/fd")
+        open_files = {path.name: os.readlink(path) for path in folder.iterdir()}
+        assert sorted(open_files) == ["0", "1", "2"]
+        assert not any(target.startswith("socket:") for target in open_files.values())
+
+    run(cells(tmp_path), use)
+
+
+def test_workers_do_not_load_what_they_do_not_need(tmp_path: Path) -> None:
+    code = (
+        "import sys, campaign.delivery.render_worker;"
+        "print({'pandas', 'sqlalchemy', 'typer', 'pydantic', 'asyncio', 'ssl', 'lxml',"
+        " 'email_validator', 'dns'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_signals_of_the_terminal_do_not_end_a_worker(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    async def use(pool: RenderPool) -> None:
+        pids = pool.pids
+        os.kill(pids[0], number)
+        assert subjects(await pool.render(jobs("a"))) == ["a"]
+        assert pool.pids == pids
+        assert os.getpgid(pids[0]) != os.getpgid(0)
+
+    run(cells(tmp_path), use)
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    code = f"""
+import asyncio, pathlib, time
+from campaign.delivery.render_pool import RenderPool
+from fakes.letters import spec, job
+async def main():
+    async with RenderPool(spec(pathlib.Path({str(tmp_path)!r})), workers=2) as pool:
+        print(*pool.pids, flush=True)
+        time.sleep(60)
+asyncio.run(main())
+"""
+    paths = [str(Path(campaign.__file__).parent.parent), str(Path(__file__).parent.parent)]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+    )
+    assert parent.stdout
+    pids = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(pids) == 2
+    parent.kill()
+    parent.communicate()
+    while any(is_alive(pid) for pid in pids):
+        time.sleep(0.01)
+
+
+messages = st.builds(
+    Message,
+    row=st.just(1),
+    wire=st.binary(max_size=50),
+    size_bytes=st.integers(0, 2**32 - 1),
+    needs_smtputf8=st.booleans(),
+    problem=st.text(st.characters(exclude_categories=("Cs",)), max_size=20),
+)
+
+
+@given(st.lists(messages, max_size=5))
+def test_messages_are_unpacked_as_they_were_packed(given: list[Message]) -> None:
+    frame = memoryview(pack(given))[LENGTH.size :]
+    assert unpack(frame, jobs(*"abcde")) == [
+        message._replace(row=row) for row, message in enumerate(given, 1)
+    ]
+
+
+@given(st.binary(max_size=60), st.integers(0, 3))
+def test_a_frame_of_nonsense_is_a_value_error_and_nothing_else(frame: bytes, count: int) -> None:
+    for nonsense in (frame, LENGTH.pack(count) + frame):
+        try:
+            found = unpack(memoryview(nonsense), jobs("a", "b"))
+        except ValueError:
+            continue
+        assert pack(found)[LENGTH.size :] == nonsense or any(m.needs_smtputf8 for m in found)

@@ -1,0 +1,106 @@
+"""A mail server that remembers every message it took, and answers when it likes.
+
+In: how long it may hesitate.  Out: `received` and `accepted`, by recipient.
+Touches: one loopback port, one thread.
+
+It pipelines.  A message counts as received when its dot has come, and as accepted when the 250
+was handed to the socket; between the two lies a random wait, so that a sender killed at a random
+moment is often killed in doubt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_PATH = re.compile(rb"<([^>]*)>")
+_EHLO = b"250-recorder\r\n250-PIPELINING\r\n250-SIZE 50000000\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
+
+
+@dataclass
+class Recorder:
+    """What came in; read it when the server has stopped, or tolerate a race."""
+
+    hesitates_s: float
+    dice: random.Random
+    port: int = 0
+    received: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[str] = field(default_factory=Counter)
+    message_ids: dict[str, set[bytes]] = field(default_factory=dict)
+    connections: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One session."""
+        self.connections += 1
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            writer.write(b"220 recorder\r\n")
+            recipient = ""
+            while line := await reader.readline():
+                verb = line[:4].upper()
+                if verb == b"EHLO":
+                    writer.write(_EHLO)
+                elif verb == b"RCPT":
+                    found = _PATH.search(line)
+                    recipient = found[1].decode() if found else ""
+                    writer.write(b"250 2.1.5 Ok\r\n")
+                elif verb == b"DATA":
+                    writer.write(b"354 go on\r\n")
+                    await self._take(reader, writer, recipient)
+                elif verb == b"QUIT":
+                    writer.write(b"221 2.0.0 Bye\r\n")
+                    break
+                else:
+                    writer.write(b"250 2.0.0 Ok\r\n")
+        writer.close()
+
+    async def _take(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recipient: str
+    ) -> None:
+        message = await reader.readuntil(b"\r\n.\r\n")
+        unique = re.search(rb"(?im)^message-id:\s*(<[^>]*>)", message)
+        self.message_ids.setdefault(recipient, set()).add(unique[1] if unique else b"")
+        self.received[recipient] += 1
+        if self.hesitates_s:
+            await asyncio.sleep(self.dice.random() * self.hesitates_s)
+        writer.write(b"250 2.0.0 Ok: recorded\r\n")
+        self.accepted[recipient] += 1
+
+
+@contextlib.contextmanager
+def recorder(hesitates_s: float = 0.0, seed: int = 0) -> Iterator[Recorder]:
+    """Run the server in a thread until the block ends."""
+    record = Recorder(hesitates_s, random.Random(seed))
+    ready = threading.Event()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def main() -> None:
+        server = await asyncio.start_server(record.serve, "127.0.0.1", 0, limit=2**24)
+        record.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await stop.wait()
+        server.close()
+
+    def work() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.run_until_complete(main())
+        for session in asyncio.all_tasks(loop):
+            session.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                loop.run_until_complete(session)
+        loop.close()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    ready.wait(10)
+    try:
+        yield record
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)

@@ -1,0 +1,69 @@
+"""A web server on loopback that gives one prepared response to everybody, over TLS.
+
+In: a certificate, bytes.  Out: its port, the requests it got.  Touches: one thread, one socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+
+from fakes.certificates import Pair
+
+
+class WebServer:
+    """See `web_server`."""
+
+    def __init__(self, certificate: Pair, response: bytes, *, closes: bool) -> None:
+        self.requests: list[str] = []
+        self.response = response
+        self._closes = closes
+        self._held: list[ssl.SSLSocket] = []
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate.cert, certificate.key)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
+        self._listener.close()
+        for connection in self._held:
+            connection.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            plain.settimeout(5)
+            with contextlib.suppress(OSError):
+                connection = self._context.wrap_socket(plain, server_side=True)
+                self.requests.append(connection.recv(65536).decode())
+                connection.sendall(self.response)
+                if not self._closes:
+                    self._held.append(connection)
+                    continue
+                connection.unwrap()
+                connection.close()
+            plain.close()
+
+
+@contextlib.contextmanager
+def web_server(certificate: Pair, response: bytes, *, closes: bool = True) -> Iterator[WebServer]:
+    """Until the block ends; `closes` False: it never ends a connection."""
+    server = WebServer(certificate, response, closes=closes)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,115 @@
+"""recipients.encodings: found from the whole file, and a byte that does not fit is named."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from campaign.errors import DataError
+from campaign.recipients.encodings import BLOCK, decoded, find_encoding
+from fakes.lists import Read
+
+LISTS = {
+    "gb18030": ["王小明", "李娜", "张伟", "刘洋", "陈静", "杨帆", "赵磊", "黄丽", "周杰", "徐强"],
+    "big5": ["陳大文", "林志玲", "黃曉明", "張學友", "劉德華", "周潤發", "鄧麗君"],
+    "cp932": ["佐藤健", "鈴木一郎", "高橋さくら", "田中ヒロシ", "渡辺けん"],
+    "euc_jp": ["佐藤健", "鈴木一郎", "高橋さくら", "田中ヒロシ", "渡辺けん"],
+    "cp949": ["김민수", "이영희", "박지성", "최유리", "정우성", "강하늘"],
+    "cp1252": ["François", "Zoë", "Hélène\u2019s", "Jürgen", "Muñoz", "Søren", "“x” \u2013 €5"],
+    "cp1250": ["Łukasz", "Małgorzata", "Wałęsa", "Święta", "Żółw"],
+    "cp1254": ["Şükrü", "Ayşe", "Gökçe", "İbrahim", "Doğan", "I\u015f\u0131k"],
+    "cp1251": ["Иван", "Мария", "Сергей", "Ольга", "Дмитрий", "Наталья"],
+    "koi8_r": ["Иван", "Мария", "Сергей", "Ольга", "Дмитрий", "Наталья"],
+    "cp1253": ["Γιώργος", "Μαρία", "Νίκος", "Ελένη"],
+    "mac_roman": ["François", "Zoë", "Hélène", "Jürgen", "Muñoz", "Søren"],
+}
+
+
+def written(names: list[str], encoding: str) -> bytes:
+    rows = [f"user{at}@example.com,{name},gold\r\n" for at, name in enumerate(names)]
+    return "".join(["email,name,plan\r\n", *rows]).encode(encoding)
+
+
+@pytest.mark.parametrize("encoding", LISTS)
+def test_a_list_of_names_tells_its_encoding(encoding: str) -> None:
+    raw = written(LISTS[encoding], encoding)
+    found = find_encoding(io.BytesIO(raw), "auto", "list.csv")
+    assert raw.decode(found.name) == raw.decode(encoding)
+    assert found.confidence is not None
+    assert 0 < found.confidence < 1
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "big5", "cp932", "cp1252"])
+def test_more_names_make_surer(encoding: str) -> None:
+    names = LISTS[encoding]
+    few = find_encoding(io.BytesIO(written(names[:2], encoding)), "auto", "f").confidence
+    many = find_encoding(io.BytesIO(written(names * 50, encoding)), "auto", "f").confidence
+    assert few is not None
+    assert many is not None
+    assert few < many
+
+
+def test_one_accent_in_the_last_line_decides(read: Read) -> None:
+    plain = "".join(f"u{at}@example.com,Ada\n" for at in range(20_000))
+    assert len(plain) > BLOCK
+    for encoding in ("utf-8", "cp1252"):
+        reading = read(f"email,name\n{plain}z@example.com,Zoë\n".encode(encoding))
+        assert reading.source.encoding == encoding
+        assert reading.rows[-1] == ("z@example.com", "Zoë")
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8", "utf-16", "utf-16-be", "big5"])
+def test_characters_may_lie_across_two_blocks(encoding: str) -> None:
+    for shift in range(4):
+        text = "x" * shift + "陳大文,周\n" * (BLOCK // 8)
+        raw = text.encode(encoding)
+        if encoding == "utf-16-be":
+            found = "utf-16-be"
+        else:
+            found = find_encoding(io.BytesIO(raw), "auto", "f").name
+        assert "".join(decoded(io.BytesIO(raw), found, "f")) == text
+
+
+def test_plain_ascii_is_utf_8_for_sure() -> None:
+    assert find_encoding(io.BytesIO(b"email\na@b.com\n"), "auto", "f") == ("utf-8", 1.0)
+
+
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_leaves_nothing_to_guess(mark: str) -> None:
+    raw = "email,name\na@b.com,Zoë\n".encode(mark)
+    found = find_encoding(io.BytesIO(raw), "auto", "f")
+    assert found.confidence is None
+    assert "".join(decoded(io.BytesIO(raw), found.name, "f")) == "email,name\na@b.com,Zoë\n"
+
+
+def test_a_byte_that_does_not_fit_is_named_by_line_and_offset(read: Read) -> None:
+    good = "email,name\n" + "".join(f"u{at}@example.com,Zoë\n" for at in range(30_000))
+    raw = good.encode() + b"x@example.com,Fran\xe7ois\n"
+    with pytest.raises(DataError) as caught:
+        read(raw)
+    assert f"list.csv:30002: byte {len(good.encode()) + 18} (0xE7) is not utf-8" in str(
+        caught.value
+    )
+    assert "encoding = " in caught.value.remedy
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16-le", "cp1252", "big5"])
+def test_the_offset_is_right_in_every_encoding(encoding: str) -> None:
+    bad = b"\x00\xdc" if encoding == "utf-16-le" else b"\x81\xff"
+    for fill in (10, BLOCK - 1, BLOCK, BLOCK + 7):
+        head = ("ab\n" * fill).encode(encoding)
+        with pytest.raises(DataError) as caught:
+            list(decoded(io.BytesIO(head + bad + head), encoding, "f"))
+        assert f"f:{fill + 1}: byte {len(head)} " in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "base64", "rot13"])
+def test_a_name_that_is_no_encoding_is_refused(name: str) -> None:
+    with pytest.raises(DataError, match="is no encoding"):
+        find_encoding(io.BytesIO(b"email\n"), name, "list.csv")
+
+
+def test_a_file_without_line_ends_is_looked_at_all_the_same() -> None:
+    raw = ("Müller " * BLOCK).encode("cp1252")
+    assert find_encoding(io.BytesIO(raw), "auto", "f").name == "cp1252"

@@ -1,0 +1,235 @@
+"""Templates: strict, sandboxed, and able to reach what they should and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from campaign.errors import RenderError, TemplateError
+from campaign.rendering.templates import Workshop, fixed_start, is_constant
+from fakes.letters import write
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A campaign beside a `templates` folder, as the sample has it."""
+    campaign = tmp_path / "spring"
+    campaign.mkdir()
+    return campaign
+
+
+def render(folder: Path, path: str, *, autoescape: bool = False, **values: Any) -> str:
+    workshop = Workshop(folder)
+    return workshop.file(path, autoescape=autoescape).render(workshop.values() | values)
+
+
+def render_text(folder: Path, source: str, **values: Any) -> str:
+    workshop = Workshop(folder)
+    return workshop.text(source, "message.subject").render(workshop.values() | values)
+
+
+def test_a_template_extends_and_includes_from_its_own_folder(folder: Path) -> None:
+    write(folder, "../templates/renewal/base.html", "<{% block b %}{% endblock %}>")
+    write(folder, "../templates/renewal/name.txt", "{{ name }}")
+    write(
+        folder,
+        "../templates/renewal/body.html",
+        '{% extends "base.html" %}{% block b %}{% include "name.txt" %}{% endblock %}',
+    )
+    assert render(folder, "../templates/renewal/body.html", name="Ada") == "<Ada>"
+
+
+@pytest.mark.parametrize("name", ["layouts/base.html", "../layouts/base.html"])
+def test_a_layout_lies_in_the_nearest_templates_folder(folder: Path, name: str) -> None:
+    write(folder, "../templates/layouts/base.html", "<{% block b %}{% endblock %}>")
+    write(
+        folder,
+        "../templates/renewal/body.html",
+        f'{{% extends "{name}" %}}{{% block b %}}x{{% endblock %}}',
+    )
+    assert render(folder, "../templates/renewal/body.html") == "<x>"
+
+
+def test_the_campaigns_folder_is_a_root_for_templates_in_it(folder: Path) -> None:
+    write(folder, "layouts/base.html", "<{% block b %}{% endblock %}>")
+    write(folder, "mail/body.html", '{% extends "layouts/base.html" %}')
+    assert render(folder, "mail/body.html") == "<>"
+
+
+@pytest.mark.parametrize(
+    "name", ["../../secret.txt", "../secret.txt", "/etc/hostname", "link.txt", "deep/../../x.txt"]
+)
+def test_what_lies_outside_the_roots_does_not_exist(folder: Path, name: str) -> None:
+    write(folder, "../secret.txt", "secret")
+    write(folder, "../x.txt", "secret")
+    write(folder, "../templates/renewal/deep/x.txt", "")
+    write(folder, "../templates/renewal/body.txt", f'a\n{{% include "{name}" %}}')
+    (folder / "../templates/renewal/link.txt").symlink_to(folder.parent / "secret.txt")
+    with pytest.raises(TemplateError, match="there is no template") as caught:
+        render(folder, "../templates/renewal/body.txt")
+    assert caught.value.place == "../templates/renewal/body.txt:2"
+
+
+@pytest.mark.parametrize("name", ["../../secret.txt", "/etc/hostname", "link.txt"])
+def test_a_name_made_by_an_expression_reaches_nothing_outside_either(
+    folder: Path, name: str
+) -> None:
+    write(folder, "../secret.txt", "secret")
+    write(folder, "../templates/renewal/body.txt", "{% include cell %}")
+    (folder / "../templates/renewal/link.txt").symlink_to(folder.parent / "secret.txt")
+    with pytest.raises(RenderError, match=r"body\.txt:1: there is no template"):
+        render(folder, "../templates/renewal/body.txt", cell=name)
+
+
+def test_an_include_that_may_be_missing_may_be_missing(folder: Path) -> None:
+    write(folder, "body.txt", '{% include "gone.txt" ignore missing %}x')
+    assert render(folder, "body.txt") == "x"
+
+
+def test_a_text_in_the_config_reaches_no_file(folder: Path) -> None:
+    write(folder, "a.txt", "x")
+    with pytest.raises(RenderError, match=r"message\.subject:1"):
+        render_text(folder, '{% include "a.txt" %}')
+
+
+def test_html_escapes_cells_and_text_does_not(folder: Path) -> None:
+    write(folder, "body.x", "<b>{{ cell }}</b>")
+    assert render(folder, "body.x", autoescape=True, cell="<i>&") == "<b>&lt;i&gt;&amp;</b>"
+    assert render(folder, "body.x", autoescape=False, cell="<i>&") == "<b><i>&</b>"
+
+
+def test_a_cell_is_never_a_template(folder: Path) -> None:
+    assert render_text(folder, "{{ cell }}", cell="{{ 7 * 7 }}") == "{{ 7 * 7 }}"
+
+
+def test_a_misspelt_column_is_named_with_its_line_and_a_suggestion(folder: Path) -> None:
+    write(folder, "body.html", "Hello\n\n{{ frist_name }}")
+    with pytest.raises(RenderError) as caught:
+        render(folder, "body.html", first_name="Ada")
+    assert str(caught.value) == (
+        "body.html:3: 'frist_name' is undefined (did you mean 'first_name'?)"
+    )
+
+
+def test_a_misspelt_key_of_columns_is_named_with_a_suggestion(folder: Path) -> None:
+    with pytest.raises(RenderError, match=r"'Frist name' .did you mean 'First name'"):
+        render_text(folder, '{{ columns["Frist name"] }}', columns={"First name": "Ada"})
+
+
+def test_the_line_is_that_of_the_template_where_it_happened(folder: Path) -> None:
+    write(folder, "base.html", "a\nb {{ unknown }}\n{% block b %}{% endblock %}")
+    write(folder, "body.html", '{% extends "base.html" %}')
+    with pytest.raises(RenderError, match=r"^base\.html:2: 'unknown' is undefined$"):
+        render(folder, "body.html")
+
+
+def test_a_condition_on_a_missing_column_is_an_error_unless_it_asks(folder: Path) -> None:
+    with pytest.raises(RenderError, match="'city' is undefined"):
+        render_text(folder, "{% if city %}x{% endif %}")
+    assert render_text(folder, "{% if city is defined %}x{% endif %}") == ""
+
+
+def test_a_syntax_error_has_file_and_line(folder: Path) -> None:
+    write(folder, "body.html", "a\n{% if x %}\n")
+    with pytest.raises(TemplateError, match=r"^body\.html:2: Unexpected end of template"):
+        render(folder, "body.html")
+
+
+def test_a_syntax_error_in_an_included_file_has_its_file_and_line(folder: Path) -> None:
+    write(folder, "part.html", "\n{{ }}")
+    write(folder, "body.html", '{% include "part.html" %}')
+    with pytest.raises(TemplateError, match=r"^part\.html:2: Expected an expression"):
+        render(folder, "body.html")
+
+
+def test_a_missing_template_is_named(folder: Path) -> None:
+    with pytest.raises(TemplateError, match=r"^gone\.html: there is no such template"):
+        render(folder, "gone.html")
+
+
+def test_a_template_that_is_not_utf8_is_named_with_its_line(folder: Path) -> None:
+    write(folder, "body.txt", b"a\nb\xff")
+    with pytest.raises(TemplateError, match=r"^body\.txt:2: is not UTF-8"):
+        render(folder, "body.txt")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_letter(folder: Path) -> None:
+    write(folder, "body.txt", b"\xef\xbb\xbfHello\n")
+    assert render(folder, "body.txt") == "Hello\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ cell.__init__.__globals__ }}",
+        "{{ ''|attr('__class__') }}",
+        "{{ '{0.__class__}'.format(cell) }}",
+        "{{ ('{0.__class__}'|attr('format'))(cell) }}",
+        "{{ columns.update({'a': 'b'}) }}",
+        "{{ columns.clear() }}",
+        "{{ cycler.__init__.__globals__.os }}",
+        "{{ self.__init__.__globals__ }}",
+        "{{ 'x' * 400000000 }}",
+        "{{ 400000000 * 'x' }}",
+        "{{ [1] * 400000000 }}",
+        "{{ 9 ** 9 ** 9 ** 9 }}",
+        "{{ '%400000000d' % 1 }}",
+        "{% for i in range(100000000) %}{% endfor %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    ],
+)
+def test_the_sandbox_lets_nothing_out(folder: Path, source: str) -> None:
+    with pytest.raises(RenderError, match=r"^message\.subject:1: "):
+        render_text(folder, source, cell="x", columns={"cell": "x"})
+
+
+def test_a_template_sees_no_environment(folder: Path) -> None:
+    for name in ("os", "environ", "config", "open", "request", "__builtins__"):
+        with pytest.raises(RenderError, match="is undefined"):
+            render_text(folder, "{{ " + name + " }}")
+
+
+@pytest.mark.parametrize("source", ["{{ none }}", "{{ columns.get('x') }}", "{{ cell|float }}"])
+def test_an_expression_that_gives_none_or_nan_is_an_error(folder: Path, source: str) -> None:
+    with pytest.raises(RenderError, match=r"an expression gives (None|nan)"):
+        render_text(folder, source, columns={}, cell="nan")
+
+
+def test_a_cell_that_says_none_or_nan_is_printed(folder: Path) -> None:
+    assert render_text(folder, "{{ cell }}", cell="None") == "None"
+
+
+def test_an_error_in_a_filter_is_a_render_error_with_its_kind(folder: Path) -> None:
+    with pytest.raises(RenderError, match=r"message\.subject:2: ZeroDivisionError"):
+        render_text(folder, "\n{{ 1 / (cell|int) }}", cell="x")
+
+
+def test_rows_cannot_leave_anything_for_the_next_row(folder: Path) -> None:
+    workshop = Workshop(folder)
+    template = workshop.text("{% set x = cell %}{{ x }}{% set range = 1 %}", "message.subject")
+    for cell in ("a", "b"):
+        assert template.render(workshop.values() | {"cell": cell}) == cell
+    assert "x" not in workshop.values()
+    assert callable(workshop.values()["range"])
+
+
+def test_the_files_of_a_template_are_all_it_reaches_and_nothing_is_run(folder: Path) -> None:
+    base = write(folder, "base.html", '{% import "macros.html" as m %}')
+    macros = write(folder, "macros.html", "{{ 'x'|center(10 ** 12) }}")
+    part = write(folder, "part.html", '{% include "part.html" %}')
+    body = write(folder, "body.html", '{% extends "base.html" %}{% include ["no", "part.html"] %}')
+    assert sorted(Workshop(folder).files_of("body.html")) == sorted([base, macros, part, body])
+
+
+@pytest.mark.parametrize(
+    ("source", "start"),
+    [("a/{{ b }}.pdf", "a/"), ("a{# c #}", "a"), ("a{% if b %}", "a"), ("a.pdf", "a.pdf")],
+)
+def test_the_fixed_start_of_a_template_ends_where_the_first_tag_begins(
+    source: str, start: str
+) -> None:
+    assert fixed_start(source) == start
+    assert is_constant(source) == (source == start)
