@@ -38,8 +38,9 @@ check: venv ## lint, format, types, floors and doors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-schema: venv ## write docs/campaign.schema.json from the settings
+schema: venv ## write docs/campaign.schema.json and docs/config.md from the settings
 	$(BIN)/python -m campaign.config.schema > docs/campaign.schema.json
+	$(BIN)/python -m campaign.config.schema --markdown > docs/config.md
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -23,6 +23,10 @@ class Clock(Protocol):
         """Seconds since an arbitrary start; never runs backwards."""
         ...
 
+    def passed_s(self) -> float:
+        """As `tick_s`, but the time a machine slept has passed too."""
+        ...
+
 
 class SystemClock:
     """The machine's own clocks."""
@@ -31,6 +35,11 @@ class SystemClock:
         return time.time()
 
     def tick_s(self) -> float:
+        return time.monotonic()
+
+    def passed_s(self) -> float:
+        if hasattr(time, "CLOCK_BOOTTIME"):  # Linux; elsewhere sleep counts or does not, as it may
+            return time.clock_gettime(time.CLOCK_BOOTTIME)
         return time.monotonic()
 
 

@@ -115,6 +115,16 @@ class Interrupted(CampaignError):
     exit_code = EXIT_INTERRUPTED
 
 
+class SenderRefused(Interrupted):
+    """Replies say that the sender is the trouble, not single recipients: the breaker opened."""
+
+
+class StaleError(CampaignError):
+    """The journal may be an old copy; going on with it could send again what was sent since."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
 class DriftError(CampaignError):
     """List, templates or config changed since the plan was made."""
 

@@ -23,19 +23,24 @@ if TYPE_CHECKING:
 _UNTOUCHED = (State.PLANNED, State.SKIPPED)
 
 
-@contextmanager
-def look_up(path: Path, sandbox: bool) -> Iterator[Reader]:
-    """The journal to look at.  Raises JournalError where nothing is planned."""
+def campaign_to_look_at(path: Path, sandbox: bool) -> Campaign:
+    """The campaign, or its rehearsal."""
     from campaign.cli.rehearsal import has_rehearsed, rehearsal_of
     from campaign.config.loader import load
-    from campaign.journal.reader import Reader
 
     campaign = load(path)
     if not sandbox and has_rehearsed(campaign) and not has_begun(campaign):
         print("nothing was sent for real yet; this is the rehearsal", file=sys.stderr)
         sandbox = True
-    if sandbox:
-        campaign = rehearsal_of(campaign)
+    return rehearsal_of(campaign) if sandbox else campaign
+
+
+@contextmanager
+def look_up(path: Path, sandbox: bool) -> Iterator[Reader]:
+    """The journal to look at.  Raises JournalError where nothing is planned."""
+    from campaign.journal.reader import Reader
+
+    campaign = campaign_to_look_at(path, sandbox)
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         reader.plan_record()
         yield reader
@@ -51,6 +56,14 @@ def is_planned(campaign: Campaign) -> bool:
         return False
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         return reader.is_planned()
+
+
+def unsettled(campaign: Campaign) -> int:
+    """How many are still to be sent to."""
+    from campaign.journal.reader import Reader
+
+    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+        return reader.unsettled()
 
 
 def has_begun(campaign: Campaign) -> bool:

@@ -8,6 +8,7 @@ The libraries behind a command are imported when the command runs, never here.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -20,8 +21,10 @@ from campaign import __version__
 from campaign.cli import (
     audit,
     init_command,
+    mx,
     plan,
     preview,
+    probe,
     results,
     resume,
     retry,
@@ -82,12 +85,17 @@ for name, module in {
     "results": results,
     "audit": audit,
     "sandbox": sandbox,
+    "mx": mx,
+    "probe": probe,
 }.items():
     _register(name, module.command, module.EXAMPLES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (the entry point of `campaign`)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows escapes
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _invoke(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()  # a reader that has gone away shows here, not at interpreter exit

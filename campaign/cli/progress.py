@@ -9,13 +9,14 @@ silences the progress, and the run goes on.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from campaign.cli.tables import escape
+from campaign.cli.tables import WIDTH, clip, escape
 from campaign.clock import Clock
 from campaign.records import SETTLED, State
 from campaign.units import show_duration
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
 LINE_EVERY_S = 5.0
 _MOVE_EVERY_S = 0.1  # drawing costs about as much as planning ten rows
 _BAR = "{percentage:3.0f}% {bar} {desc}"
+_TEXT = "{desc}"
 
 
 class Progress:
-    """A bar or lines; `__exit__` leaves the last state standing."""
+    """A bar with a line of text below it, or lines now and then."""
+
+    leaves_the_bar = True
 
     def __init__(self, stream: TextIO, clock: Clock) -> None:
         self._stream = stream
@@ -37,6 +41,7 @@ class Progress:
         self._is_live = stream.isatty()
         self._is_gone = False
         self._bar: Any = None
+        self._text: Any = None
         self._said_at = clock.tick_s()
 
     def __enter__(self) -> Self:
@@ -54,31 +59,55 @@ class Progress:
         """One sentence, above the bar."""
         self._write(escape(line))
 
-    def show(self, done: int, total: int | None, text: str, *, is_last: bool = False) -> None:
-        """How far it is; `text` must be escaped."""
+    def show(
+        self, done: int, total: int | None, beside: str, below: str = "", *, is_last: bool = False
+    ) -> None:
+        """How far it is; `beside` and `below` the bar, both escaped.
+
+        Without a total there is no bar, only `beside`.
+        """
         if self._is_live:
-            self._guard(lambda: self._move_bar(done, total, text))
+            self._guard(lambda: self._move_bar(done, total, beside, below))
             return
         now = self._clock.tick_s()
         if is_last or now - self._said_at >= LINE_EVERY_S:
             self._said_at = now
             stamp = time.strftime("%H:%M:%S", time.localtime(self._clock.now_s()))
-            share = f" {done / total:4.0%}" if total else ""
-            self._write(f"{stamp}{share}  {text}")
+            share = f"{done / total:4.0%}" if total else ""
+            self._write("  ".join(part for part in (stamp, share, below, beside) if part))
 
-    def _move_bar(self, done: int, total: int | None, text: str) -> None:
+    def _move_bar(self, done: int, total: int | None, beside: str, below: str) -> None:
         if self._bar is None:
-            from tqdm import tqdm
-
-            # Its own lock is one between processes and its monitor a thread: neither is needed.
-            tqdm.set_lock(threading.RLock())
-            tqdm.monitor_interval = 0
-            self._bar = tqdm(
-                total=total, file=self._stream, bar_format=_BAR, dynamic_ncols=True, leave=True
-            )
+            self._bar = self._new_bar(_TEXT if total is None else _BAR, total)
+            if below:
+                self._text = self._new_bar(_TEXT, 0)
+        width = self._width()
         self._bar.total = total
-        self._bar.n = min(done, total) if total is not None else done
-        self._bar.set_description_str(text, refresh=True)
+        self._bar.n = done if total is None else min(done, total)
+        self._bar.set_description_str(clip(beside, width), refresh=True)
+        if self._text is not None:
+            self._text.set_description_str(clip(below, width), refresh=True)
+
+    def _new_bar(self, form: str, total: int | None) -> Any:
+        from tqdm import tqdm
+
+        # Its own lock is one between processes and its monitor a thread: neither is needed.
+        tqdm.set_lock(threading.RLock())
+        tqdm.monitor_interval = 0
+        return tqdm(
+            total=total,
+            file=self._stream,
+            bar_format=form,
+            dynamic_ncols=True,
+            leave=self.leaves_the_bar,
+        )
+
+    def _width(self) -> int:
+        """Columns that a line may take; one is left free, so that no terminal wraps."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns - 1
+        except OSError:
+            return WIDTH - 1
 
     def _write(self, line: str) -> None:
         if self._bar is not None:
@@ -87,9 +116,10 @@ class Progress:
             self._guard(lambda: print(line, file=self._stream, flush=True))
 
     def _close_bar(self) -> None:
-        if self._bar is not None:
-            self._guard(self._bar.close)
-            self._bar = None
+        for bar in (self._bar, self._text):
+            if bar is not None:
+                self._guard(bar.close)
+        self._bar = self._text = None
 
     def _guard(self, write: Callable[[], object]) -> None:
         if self._is_gone:
@@ -101,8 +131,9 @@ class Progress:
 
 
 class PlanProgress(Progress):
-    """The stages of a plan, one bar for each."""
+    """The stages of a plan, one bar for each; the plan itself is what stays to be seen."""
 
+    leaves_the_bar = False
     _stage = ""
     _moved_at = 0.0
 
@@ -130,7 +161,13 @@ class RunProgress(Progress):
     def _show_view(self, view: RunView, *, is_last: bool) -> None:
         skipped = view.counts.get(State.SKIPPED, 0)
         settled = sum(view.counts.get(state, 0) for state in SETTLED)
-        self.show(settled - skipped, view.total - skipped, describe(view), is_last=is_last)
+        self.show(
+            settled - skipped,
+            view.total - skipped,
+            time_left(view),
+            describe(view),
+            is_last=is_last,
+        )
 
     def __exit__(
         self,
@@ -143,18 +180,21 @@ class RunProgress(Progress):
         super().__exit__(kind, error, trace)
 
 
+def time_left(view: RunView) -> str:
+    """ "4m12s left", or that it is stopping; "" where nobody can say."""
+    if view.stopping:
+        return "stopping"
+    return f"{show_duration(max(1.0, view.left_s))} left" if view.left_s else ""
+
+
 def describe(view: RunView) -> str:
-    """ "sent 412  failed 3  deferred 12  50/s  4m12s left  gmail.com cools down 4:12"."""
+    """ "sent 412  failed 3  deferred 12  50/s  gmail.com cools down 4:12"."""
     parts = [f"sent {view.counts.get(State.SENT, 0):,}"]
     for state in (State.FAILED, State.DEFERRED, State.HELD):
         count = view.counts.get(state, 0)
         if count or state is not State.HELD:
             parts.append(f"{state} {count:,}")
     parts.append(f"{view.rate_s:,.0f}/s" if view.rate_s >= 10 else f"{view.rate_s:.1f}/s")
-    if view.stopping:
-        parts.append("stopping")
-    elif view.left_s:
-        parts.append(f"{show_duration(max(1.0, view.left_s))} left")
     if view.waiting_for:
         parts.append(escape(view.waiting_for))
     return "  ".join(parts)

@@ -1,6 +1,6 @@
 """Rehearsals: a campaign sent to the built-in sandbox, with a journal of its own.
 
-In: a campaign.  Out: the same campaign, journalled beside the sandbox's mailbox.
+In: a campaign.  Out: the same campaign, journalled in the folder of the sandbox's Maildir.
 Touches: the folder `state/sandbox`.
 
 A rehearsal must not spend the list: whoever was "sent" to the sandbox still has to get the real
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from campaign.config.settings import Relay
 
 FOLDER = Path("state") / "sandbox"
-MAIL = "mail"
 JOURNAL_URL = "sqlite:///state/sandbox/journal.sqlite"
 CONNECTIONS = 10
 HOST = "127.0.0.1"
@@ -50,9 +48,12 @@ def forget_rehearsal(campaign: Campaign) -> None:
     from campaign.journal.store import Journal
 
     # Whoever runs holds the journal's lock: opening it says so (exit 75).
-    Journal.open(JOURNAL_URL, campaign.folder, clock=SystemClock(), create=False).close()
+    Journal.open(JOURNAL_URL, campaign.folder, clock=SystemClock(), create=False).forget()
+    files = [file for file in (campaign.folder / FOLDER).rglob("*") if file.is_file()]
     try:
-        shutil.rmtree(campaign.folder / FOLDER)
+        for file in files:
+            if file.suffix != ".lock":  # removing a lock would let two in
+                file.unlink()
     except OSError as error:
         raise UsageError(
             f"cannot remove the rehearsal before: {error}", remedy=f"remove {FOLDER} by hand"
@@ -65,7 +66,7 @@ def sandbox_relay(campaign: Campaign) -> Iterator[Relay]:
     from campaign.config.settings import Relay
     from campaign.sandbox.server import Sandbox
 
-    folder = campaign.folder / FOLDER / MAIL
+    folder = campaign.folder / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     sandbox = Sandbox(folder, host=HOST, port=0)
     sandbox.start()

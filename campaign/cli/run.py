@@ -54,6 +54,7 @@ def command(
 
     Plans first where that was not done, then asks: type the number of messages to go on.
     """
+    from campaign.cli.lookup import unsettled
     from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
     from campaign.config.loader import load
 
@@ -73,9 +74,12 @@ def command(
             f"{expect:,} expected, but the plan sends {summary.planned:,}",
             remedy="campaign plan shows what is in it and what is skipped",
         )
-    if not yes and expect is None:
-        ask(min(summary.planned, limit or summary.planned), way_out(campaign, sandbox))
-    print()
+    left = unsettled(campaign)
+    if left < summary.planned:
+        print(f"\n{summary.planned - left:,} of them are settled already, {left:,} are left")
+    if left and not yes and expect is None:
+        ask(min(left, limit or left), way_out(campaign, sandbox))
+    print(flush=True)
     return send(
         campaign,
         How(

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.rehearsal import FOLDER
 from campaign.cli.tables import table
 from campaign.errors import EXIT_DONE
 
@@ -26,9 +27,7 @@ def command(
     ] = 2525,
     mail: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", help="Where the mail is kept.", show_default="PATH/state/sandbox"
-        ),
+        typer.Option(metavar="DIR", help="Where the mail is kept; left out: PATH/state/sandbox."),
     ] = None,
 ) -> int:
     """Run a mail server that delivers to nobody.
@@ -36,8 +35,9 @@ def command(
     It listens on loopback, keeps what it gets, and plays every kind of mailbox.
     """
     from campaign.sandbox.server import Sandbox
+    from campaign.sandbox.simulator import MAILBOXES
 
-    folder = mail or (path if path.is_dir() else path.parent) / "state" / "sandbox"
+    folder = mail or (path if path.is_dir() else path.parent) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # before the server's thread starts
@@ -52,14 +52,3 @@ def command(
         sandbox.stop()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
     return EXIT_DONE
-
-
-MAILBOXES: list[tuple[str, str]] = [
-    ("bounce@", "refused: no such user"),
-    ("full@", "deferred: mailbox full"),
-    ("greylist@", "deferred at first, taken at the second attempt"),
-    ("throttle@", "deferred: too many messages"),
-    ("slow@", "taken, after a while"),
-    ("drop@", "the connection is lost before the answer: in doubt"),
-    ("anybody else", "taken"),
-]

@@ -1,6 +1,6 @@
-"""Keeps the lanes filled: claims rows, renders them, hands letters to the pool.
+"""Keeps the lanes filled: claims rows, renders them, hands letters to the outlet.
 
-In: the journal's claimable rows.  Out: letters in the pool's lanes.
+In: the journal's claimable rows.  Out: letters in the outlet.
 Touches: a journal reader, render workers.
 
 What is in memory is bounded by bytes, whatever the list's length: a slow server fills the window
@@ -13,12 +13,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 
-from campaign.clock import Clock
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.render_pool import RenderPool
+from campaign.delivery.staleness import RunClock
 from campaign.journal.reader import Reader
 from campaign.records import Claim, Job, Letter, Message, State
-from campaign.smtp.pool import Pool
+from campaign.smtp.pool import Outlet
 
 _MOST_LETTERS = 4000  # claimed and not yet settled
 _MOST_BYTES = 32_000_000  # rendered and waiting
@@ -37,9 +37,9 @@ class Feed:
         self,
         reader: Reader,
         ledger: JournalLedger,
-        pool: Pool,
+        outlet: Outlet,
         rendering: RenderPool,
-        clock: Clock,
+        clock: RunClock,
         *,
         sender: str,
         most: int | None,
@@ -49,7 +49,7 @@ class Feed:
         self._adapt(_FIRST_GUESS_BYTES)
         self._reader = reader
         self._ledger = ledger
-        self._pool = pool
+        self._outlet = outlet
         self._rendering = rendering
         self._clock = clock
         self._sender = sender
@@ -110,13 +110,14 @@ class Feed:
         self._ledger.claim(taken)
         suppressed = self._reader.suppressed([claim.key for claim in taken])
         now_s, tick_s = self._clock.now_s(), self._clock.tick_s()
+        expired_s = now_s - self._expire_after_s - self._clock.asleep_s
         batch = []
         for claim in taken:
             if claim.key in suppressed:
                 self._ledger.settle_unsent(claim, State.SKIPPED, "suppressed")
-            elif claim.first_at and now_s > claim.first_at + self._expire_after_s:
+            elif claim.first_at and claim.first_at < expired_s:
                 self._ledger.settle_unsent(claim, State.EXPIRED, "no try was left in its time")
-            elif wait_s := self._pool.lanes.admit(claim.domain, tick_s, self.window // _LANE_SHARE):
+            elif wait_s := self._outlet.admit(claim.domain, tick_s, self.window // _LANE_SHARE):
                 self._ledger.put_off(claim, wait_s, "paced", f"{claim.domain} has no room yet")
             else:
                 batch.append(claim)
@@ -128,14 +129,14 @@ class Feed:
         letters = []
         self._adapt(max(1, sum(message.size_bytes for message in messages) // len(messages)))
         for claim, message in zip(claims, messages, strict=True):
-            self._pool.lanes.arrived(claim.domain)
+            self._outlet.arrived(claim.domain)
             if self.is_stopping:
                 self._ledger.release([claim.row])
             elif message.problem:
                 self._ledger.settle_unsent(claim, State.SKIPPED, message.problem)
             else:
                 letters.append(self._letter(claim, message))
-        self._pool.put(letters)
+        self._outlet.put(letters)
 
     def _letter(self, claim: Claim, message: Message) -> Letter:
         return Letter(

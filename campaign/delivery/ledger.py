@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Literal
 
-from campaign.clock import Clock
 from campaign.delivery.retry import RetrySchedule
-from campaign.errors import CampaignError
+from campaign.delivery.staleness import RunClock
 from campaign.journal.states import MAX_RESENDS
 from campaign.journal.store import Journal
 from campaign.records import (
@@ -41,13 +40,12 @@ class JournalLedger:
         self,
         journal: Journal,
         schedule: RetrySchedule,
-        clock: Clock,
+        clock: RunClock,
         *,
         in_doubt: Literal["resend", "hold"],
         counts: dict[State, int],
         keep: Callable[[list[Letter]], None],
         on_want: Callable[[], None],
-        on_stop: Callable[[CampaignError], None],
     ) -> None:
         self.counts: Counter[State] = Counter(counts)
         self.open: dict[int, State] = {}  # claimed rows: the state the journal last took
@@ -57,7 +55,16 @@ class JournalLedger:
         self._in_doubt = in_doubt
         self._keep = keep
         self._on_want = on_want
-        self._on_stop = on_stop
+        self._on_the_wire: set[int] = set()  # rows whose `sending` is durable
+        self._is_broken = False
+
+    def journal_broke(self) -> None:
+        """Nothing becomes durable any more; outcomes still go to the journal's emergency file.
+
+        A `sending` that is not durable now never will be, and its dot is never written: such a
+        letter has no outcome, whatever becomes of its connection.
+        """
+        self._is_broken = True
 
     def claim(self, claims: Iterable[Claim]) -> None:
         """These rows are ours until their outcome is durable."""
@@ -86,16 +93,18 @@ class JournalLedger:
         self.counts[self.open[letter.row]] -= 1
         self.counts[State.SENDING] += 1
         self.open[letter.row] = State.SENDING
-        self._journal.write(change, go)
+        self._journal.write(change, partial(self._permitted, letter.row, go))
 
     def settled(self, letter: Letter, relay: str, verdict: Verdict, reply: Reply) -> None:
         """A complete reply decided."""
         claim, now_s = letter.claim, self._clock.now_s()
+        if self._was_never_sent(claim.row):
+            return
         state, due_s = verdict.state, 0.0
         attempts = claim.attempts + verdict.uses_attempt
         if state is State.DEFERRED:
             due_s = max(self._schedule.due_s(attempts, now_s), now_s + verdict.pause_s)
-            if verdict.uses_attempt and self._schedule.expires(claim.first_at or now_s, due_s):
+            if verdict.uses_attempt and self._expires(claim.first_at or now_s, due_s):
                 state, due_s = State.EXPIRED, 0.0
         self._write(
             claim,
@@ -114,10 +123,12 @@ class JournalLedger:
     def lost(self, letter: Letter, relay: str, stage: Stage, dot_written: bool, why: str) -> None:
         """Rule 3: before the dot a plain retry, after it doubt."""
         claim, now_s = letter.claim, self._clock.now_s()
+        if self._was_never_sent(claim.row):
+            return
         attempts = claim.attempts + 1
         due_s = self._schedule.due_s(attempts, now_s)
         if not dot_written:
-            expires = self._schedule.expires(claim.first_at, due_s)
+            expires = self._expires(claim.first_at, due_s)
             state = State.EXPIRED if expires else State.DEFERRED
             reason = f"connection lost at {stage}: {why}"
             class_ = ReplyClass.CONNECTION
@@ -149,8 +160,43 @@ class JournalLedger:
     def want_letters(self) -> None:
         self._on_want()
 
-    def must_stop(self, error: CampaignError) -> None:
-        self._on_stop(error)
+    def unreached(self, letter: Letter, relay: str, why: str, reply: Reply | None) -> None:
+        """No server of its domain could be spoken to: a try is used up, nobody is failed."""
+        claim, now_s = letter.claim, self._clock.now_s()
+        attempts = claim.attempts + 1
+        due_s = self._schedule.due_s(attempts, now_s)
+        expires = self._schedule.expires(claim.first_at, due_s)
+        self._write(
+            claim,
+            State.EXPIRED if expires else State.DEFERRED,
+            now_s,
+            attempts,
+            due=0.0 if expires else due_s,
+            reason=why,
+            class_=ReplyClass.CONNECTION,
+            code=reply.code if reply else 0,
+            enhanced=reply.enhanced if reply else "",
+            reply=reply.text if reply else "",
+            relay=relay,
+        )
+
+    def undeliverable(self, letter: Letter, reply: Reply, *, permanent: bool) -> None:
+        """There is no way to its domain, for good or for now (RFC 5321, 5.1)."""
+        if not permanent:
+            self.unreached(letter, "", str(reply), reply)
+            return
+        claim = letter.claim
+        self._write(
+            claim,
+            State.FAILED,
+            self._clock.now_s(),
+            claim.attempts + 1,
+            reason=f"{ReplyClass.RECIPIENT_GONE}: {reply}",
+            class_=ReplyClass.RECIPIENT_GONE,
+            code=reply.code,
+            enhanced=reply.enhanced,
+            reply=reply.text,
+        )
 
     # -- what the feed reports -----------------------------------------------------------------
 
@@ -173,6 +219,22 @@ class JournalLedger:
 
     # -- inside --------------------------------------------------------------------------------
 
+    @property
+    def is_awaiting_replies(self) -> bool:
+        """Is any letter's dot on the wire, or about to be?"""
+        return bool(self._on_the_wire)
+
+    def _permitted(self, row: int, go: Callable[[], None]) -> None:
+        self._on_the_wire.add(row)
+        go()
+
+    def _was_never_sent(self, row: int) -> bool:
+        return self._is_broken and row not in self._on_the_wire
+
+    def _expires(self, first_at_s: float, due_s: float) -> bool:
+        """Nobody's time runs out while the machine sleeps."""
+        return self._schedule.expires(first_at_s, due_s - self._clock.asleep_s)
+
     def _write(
         self,
         claim: Claim,
@@ -190,6 +252,7 @@ class JournalLedger:
         relay: str = "",
     ) -> None:
         before = self.open[claim.row]
+        self._on_the_wire.discard(claim.row)
         change = Change(
             claim.row,
             state,

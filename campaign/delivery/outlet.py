@@ -1,66 +1,85 @@
-"""Where letters leave: the pool that the config describes.
+"""Where letters leave: the relays, or the mail servers of each domain, as the config says.
 
-In: settings.  Out: a `Pool`.  Touches: nothing until letters come.
+In: settings.  Out: an `Outlet`.  Touches: nothing until letters come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.config.secrets import read_secret
+from campaign.config.settings import Limit as LimitSettings
 from campaign.config.settings import Relay
 from campaign.delivery.retry import connect_wait
-from campaign.errors import ConfigError
+from campaign.errors import CampaignError, ConfigError
 from campaign.journal.reader import Reader
+from campaign.smtp.allowance import Allowance
 from campaign.smtp.connection import Connection, connect
 from campaign.smtp.endpoint import Endpoint
 from campaign.smtp.lanes import Lanes, Limit
+from campaign.smtp.pacing import Pacing
 from campaign.smtp.pool import Pool
-from campaign.smtp.site import Ledger, Site
+from campaign.smtp.site import Dial, Ledger, Patience, Site
 from campaign.smtp.transcript import Transcript
 
-_LOW_WATER = 400  # letters ready; below it the feed is asked for more
 
-
-def make_pool(
+def relay_pool(
     campaign: Campaign,
-    relay_override: Relay | None,
+    relays: tuple[Relay, ...],
     ledger: Ledger,
     reader: Reader,
     clock: Clock,
     *,
+    must_stop: Callable[[CampaignError], None],
+    say: Callable[[str], None],
     transcript: Path | None,
 ) -> Pool:
-    """One site a relay, all fed from the same lanes.
-
-    Raises ConfigError where the campaign names no way out.
-    """
-    settings = campaign.settings
-    relays = (relay_override,) if relay_override else settings.relay
+    """One site a relay, all fed from the same lanes.  ConfigError where there is no relay."""
     if not relays:
         raise ConfigError(
-            "no way out: there is no [relay]",
+            "no way out: there is neither [relay] nor [direct]",
             file=str(campaign.file),
             remedy="add [relay] with host, port and security, or try `campaign run --sandbox`",
         )
-    most = sum(relay.connections for relay in relays)
+    limits = campaign.settings.limits
+    lanes = Lanes(limit_by_domain(limits, sum(relay.connections for relay in relays)))
+    for domain in limits:
+        seed(lanes.lane(domain).pacing, reader, clock, domain=domain)
+    pool = Pool(lanes, clock, must_stop=must_stop, say=say)
+    weights = {}
+    for relay in relays:
+        endpoint = endpoint_of(relay, campaign.folder)
+        allowance = Allowance(endpoint.name, relay.connections, relay.rates)
+        seed(allowance.pacing, reader, clock, relay=endpoint.name)
+        site = Site(
+            endpoint.name,
+            lanes,
+            ledger,
+            dialer(endpoint, clock, transcript),
+            allowance,
+            clock=clock,
+            messages_per_connection=relay.messages_per_connection,
+            patience=Patience(connect_wait()),
+            may_take=pool.may_take,
+            on_failure=pool.failed,
+        )
+        weights[site] = relay.weight
+    pool.take_on(weights)
+    return pool
+
+
+def limit_by_domain(limits: dict[str, LimitSettings], most: int) -> Callable[[str], Limit]:
+    """What [limits."gmail.com"] says of a domain; without it only `most` connections."""
 
     def limit_of(domain: str) -> Limit:
-        limit = settings.limits.get(domain)
-        if limit is None:
-            return (), most
-        return limit.rates, limit.connections or most
+        limit = limits.get(domain)
+        return (limit.rates, limit.connections or most) if limit else ((), most)
 
-    lanes = Lanes(limit_of)
-    sites = [
-        _site(relay, campaign, lanes, ledger, clock, transcript=transcript) for relay in relays
-    ]
-    _seed_quotas(sites, lanes, settings.limits, reader, clock)
-    return Pool(lanes, sites, clock)
+    return limit_of
 
 
 def endpoint_of(relay: Relay, folder: Path) -> Endpoint:
@@ -87,17 +106,8 @@ def endpoint_of(relay: Relay, folder: Path) -> Endpoint:
     )
 
 
-def _site(
-    relay: Relay,
-    campaign: Campaign,
-    lanes: Lanes,
-    ledger: Ledger,
-    clock: Clock,
-    *,
-    transcript: Path | None,
-) -> Site:
-    endpoint = endpoint_of(relay, campaign.folder)
-
+def dialer(endpoint: Endpoint, clock: Clock, transcript: Path | None) -> Dial:
+    """How a site opens a connection to its relay."""
     numbers = count(1)
 
     async def dial(site: Site, limit: int) -> Connection:
@@ -106,33 +116,21 @@ def _site(
             written = open_transcript(transcript, site.name, next(numbers), clock)
         return await connect(endpoint, site, limit=limit, transcript=written)
 
-    return Site(
-        endpoint.name,
-        lanes,
-        ledger,
-        dial,
-        clock=clock,
-        connections=relay.connections,
-        messages_per_connection=relay.messages_per_connection,
-        rates=relay.rates,
-        connect_wait=connect_wait(),
-        low_water=_LOW_WATER,
-    )
+    return dial
 
 
 def open_transcript(folder: Path, name: str, number: int, clock: Clock) -> Transcript:
     """The file that takes down one connection: `relay.example.com-587-0001.txt`."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name.replace(':', '-')}-{number:04d}.txt"
+    path = folder / f"{name.replace(':', '-').replace('/', '-')}-{number:04d}.txt"
     return Transcript(path.open("w", encoding="utf-8"), clock)
 
 
-def _seed_quotas(
-    sites: Sequence[Site], lanes: Lanes, limits: object, reader: Reader, clock: Clock
+def seed(
+    pacing: Pacing, reader: Reader, clock: Clock, *, relay: str = "", domain: str = ""
 ) -> None:
     """What earlier runs used of a day's quota still counts."""
     now_s, tick_s = clock.now_s(), clock.tick_s()
-    for site in sites:
-        for quota in site.pacing.quotas:
-            for at_s, used in reader.sendings_since(now_s - quota.per_s, relay=site.name):
-                quota.seed(tick_s - (now_s - at_s), used)
+    for quota in pacing.quotas:
+        for at_s, used in reader.sendings_since(now_s - quota.per_s, relay=relay, domain=domain):
+            quota.seed(tick_s - (now_s - at_s), used)

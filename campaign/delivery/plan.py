@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from contextlib import closing
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path

@@ -20,6 +20,7 @@ from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
 
 _DIED_TWICE = "render: the worker died twice (memory or time limit)"
+_FAILED_STARTS_MAX = 3  # in a row; an overloaded machine may kill one that is starting
 _GONE_S = 0.002
 
 
@@ -36,8 +37,9 @@ class RenderPool:
         self._processes: list[RenderProcess] = []
         self._ended: list[RenderProcess] = []
         self._waiting: deque[Batch] = deque()
+        self._shared: dict[bytes, bytes] = {}
         self._failure: BaseException | None = None
-        self._is_closed = False
+        self._failed_starts = _FAILED_STARTS_MAX  # the very first start must succeed
 
     async def __aenter__(self) -> RenderPool:
         for _ in range(self._count):
@@ -47,6 +49,7 @@ class RenderPool:
         except BaseException:
             await self.close()
             raise
+        self._failed_starts = 0
         return self
 
     async def __aexit__(
@@ -75,7 +78,6 @@ class RenderPool:
 
     async def close(self) -> None:
         """End all workers and wait until they are gone; renders under way raise CampaignError."""
-        self._is_closed = True
         self._fail(CampaignError("the render workers were stopped"))
         for process in list(self._processes):
             process.end("the pool was closed")
@@ -108,24 +110,30 @@ class RenderPool:
                 idlest.submit(batch)
 
     def _start(self) -> None:
-        process = RenderProcess(self._spec, self._limits, self._hand_out, self._on_end)
+        process = RenderProcess(self._spec, self._limits, self._keep, self._hand_out, self._on_end)
         self._processes.append(process)
+
+    def _keep(self, piece: bytes) -> bytes:
+        """All workers have the same shared pieces; one of each stays in memory."""
+        return self._shared.setdefault(piece, piece)
 
     def _on_end(self, process: RenderProcess, untouched: list[Batch]) -> None:
         self._processes.remove(process)
         self._ended = [ended for ended in self._ended if not ended.is_gone] + [process]
         self._waiting.extendleft(reversed(untouched))
-        if self._is_closed:
-            return
-        if process.failure:  # it never got as far as a batch: another one would not either
-            self._fail(process.failure)
-            return
-        try:
-            self._start()
-        except OSError as error:
-            self._fail(CampaignError(f"a render worker cannot be started: {error.strerror}"))
-            return
-        self._hand_out()
+        self._failed_starts = self._failed_starts + 1 if process.failure else 0
+        failure = self._failure
+        if self._failed_starts > _FAILED_STARTS_MAX:
+            failure = failure or process.failure
+        if not failure:
+            try:
+                self._start()
+            except OSError as error:
+                failure = CampaignError(f"a render worker cannot be started: {error.strerror}")
+        if failure:
+            self._fail(failure)
+        else:
+            self._hand_out()
 
     def _fail(self, failure: BaseException) -> None:
         self._failure = self._failure or failure

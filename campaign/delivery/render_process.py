@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import os
 import pickle
 import subprocess
@@ -20,11 +19,11 @@ import tempfile
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import campaign
-from campaign.delivery.render_worker import LENGTH, Limits, unpack
-from campaign.errors import CampaignError, ConfigError, TemplateError
+from campaign.delivery.render_frames import Inbox, Started, framed, unpack
+from campaign.delivery.render_worker import Limits
+from campaign.errors import CampaignError
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
 
@@ -53,25 +52,28 @@ class Batch:
 class RenderProcess:
     """Started when it is made; lives in the running event loop.
 
-    `on_room()` is called when it can take a batch, `on_end(process, untouched)` once, when it has
-    ended; `untouched` are batches it had not begun.
+    `keep` gives back one object for equal pieces.  `on_room()` is called when it can take a batch,
+    `on_end(process, untouched)` once, when it has ended; `untouched` are batches it had not begun.
     """
 
     def __init__(
         self,
         spec: RenderSpec,
         limits: Limits,
+        keep: Callable[[bytes], bytes],
         on_room: Callable[[], None],
         on_end: Callable[[RenderProcess, list[Batch]], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._limits = limits
+        self._keep = keep
         self._on_room = on_room
         self._on_end = on_end
         self._queue: deque[Batch] = deque()
         self._unsent = bytearray()
-        self._buffer = bytearray(_PIPE_BYTES)
-        self._filled = 0
+        self._inbox = Inbox(_PIPE_BYTES, limits.memory_bytes)
+        self._shared: list[bytes] = []
+        self._awaited = 0  # shared pieces still on their way
         self._deadline: asyncio.TimerHandle | None = None
         self.started: asyncio.Future[None] = self._loop.create_future()
         self.has_ended = False
@@ -155,8 +157,7 @@ class RenderProcess:
 
     def _send(self, payload: bytes) -> None:
         is_idle = not self._unsent
-        self._unsent += LENGTH.pack(len(payload))
-        self._unsent += payload
+        self._unsent += framed(payload)
         if is_idle:
             self._on_writable()
 
@@ -174,75 +175,49 @@ class RenderProcess:
 
     def _on_readable(self) -> None:
         try:
-            count = os.readv(self._output, [memoryview(self._buffer)[self._filled :]])
+            count = os.readv(self._output, [self._inbox.room()])
         except BlockingIOError:
             return
         if not count:
             self.end(self._last_words())
             return
-        self._filled += count
         try:
-            self._take_frames()
+            for frame in self._inbox.frames(count):
+                self._take(frame)
+                if self.has_ended:
+                    return
         except ValueError as error:
             self.end(str(error))
 
-    def _take_frames(self) -> None:
-        """Take every whole frame from the buffer; raises ValueError for nonsense."""
-        at = 0
-        view = memoryview(self._buffer)
-        while self._filled - at >= LENGTH.size and not self.has_ended:
-            start = at + LENGTH.size
-            end = start + LENGTH.unpack_from(view, at)[0]
-            if end - at > self._limits.memory_bytes:
-                raise ValueError("a frame larger than the worker's memory")
-            if end > self._filled:
-                self._make_room(end - at)
-                break
-            self._take(view[start:end])
-            at = end
-        if at and not self.has_ended:
-            rest = bytes(view[at : self._filled])
-            view = memoryview(self._buffer)
-            view[: len(rest)] = rest
-            self._filled = len(rest)
-
-    def _make_room(self, frame_bytes: int) -> None:
-        if frame_bytes > len(self._buffer):
-            larger = bytearray(frame_bytes + _PIPE_BYTES)
-            larger[: self._filled] = memoryview(self._buffer)[: self._filled]
-            self._buffer = larger
-
     def _take(self, frame: memoryview) -> None:
         if not self.started.done():
-            said = json.loads(bytes(frame))
-            self._take_start(said if isinstance(said, dict) else {})
+            self._take_start(frame)
             return
         if not self._queue:
             raise ValueError("messages that nobody asked for")
         batch = self._queue[0]
-        batch.messages += unpack(frame, batch.jobs[len(batch.messages) :])
+        batch.messages += unpack(frame, batch.jobs[len(batch.messages) :], self._shared)
         if len(batch.messages) == len(batch.jobs):
             self._queue.popleft()
             batch.settle()
             self._rearm()
             self._on_room()
 
-    def _take_start(self, said: dict[str, Any]) -> None:
-        if said == {"kind": "ready"}:
+    def _take_start(self, frame: memoryview) -> None:
+        """`ready` and so many shared pieces, or what is wrong with the templates."""
+        if self._awaited:
+            self._awaited -= 1
+            self._shared.append(self._keep(bytes(frame)))
+        else:
+            said = Started.read(frame)
+            if said.fault:
+                self.started.set_exception(said.fault)
+                self.end("")
+                return
+            self._awaited = said.shared
+        if not self._awaited:
             self.started.set_result(None)
             self._rearm()
-            return
-        error = ConfigError if said.get("kind") == "config" else TemplateError
-        line = said.get("line")
-        self.started.set_exception(
-            error(
-                str(said.get("what")),
-                file=str(said.get("file")),
-                line=line if isinstance(line, int) else 0,
-                remedy=str(said.get("remedy")),
-            )
-        )
-        self.end("")
 
     def _rearm(self) -> None:
         """The deadline of what it does now: to start, or one batch; none while it has no work."""

@@ -15,7 +15,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,13 +23,16 @@ from typing import Any, Protocol
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.config.settings import Relay
+from campaign.delivery.direct_outlet import direct_outlet
+from campaign.delivery.evidence import settle_by
 from campaign.delivery.feed import Feed
 from campaign.delivery.inputs import envelope_sender, refuse_drift, render_spec
 from campaign.delivery.ledger import JournalLedger
-from campaign.delivery.outlet import make_pool
+from campaign.delivery.outlet import relay_pool
 from campaign.delivery.render_pool import RenderPool
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.speed import Speed
+from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
 from campaign.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -41,6 +44,7 @@ from campaign.errors import (
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
 from campaign.records import PlanRecord, State
+from campaign.smtp.pool import Outlet
 from campaign.units import show_duration
 
 _VIEW_EVERY_S = 0.2
@@ -58,6 +62,7 @@ class RunOptions:
     no_wait: bool = False
     resume: bool = False
     resume_stale: bool = False
+    resolve: Path | None = None  # a relay's log that settles recipients in doubt
     transcript: Path | None = None
     workers: int = 0  # 0: one a core
 
@@ -100,21 +105,31 @@ def run_campaign(
 ) -> RunResult:
     """Send what is planned and due.
 
-    Raises DriftError when inputs changed since the plan, JournalBusy when another run holds the
-    journal, LoginError, RelayError, JournalError; all else ends in a RunResult.
+    Raises DriftError when inputs changed since the plan, StaleError for what may be an old copy of
+    the journal, JournalBusy when another run holds it, LoginError, RelayError, JournalError,
+    DataError for evidence that is none; all else ends in a RunResult.
     """
+    observer = _Unheard(observer)
     settings = campaign.settings
     url, folder = settings.journal.url, campaign.folder
     with closing(Journal.open(url, folder, clock=clock, create=False)) as journal:
         with closing(Reader.open(url, folder)) as reader:
             record = reader.plan_record()
+            is_finished = not reader.unsettled()
         refuse_drift(campaign, record)
-        doubts = journal.recover_in_doubt(settings.delivery.in_doubt, clock.now_s())
+        run_clock = clock_for(journal, clock, may_be_stale=options.resume_stale or is_finished)
+        if run_clock.was_set_back:
+            observer.say(set_back_sentence(run_clock))
+        if journal.recovered:
+            observer.say(f"{journal.recovered} outcomes taken in from the emergency file")
+        if options.resolve:
+            observer.say(settle_by(options.resolve, campaign, journal, run_clock.now_s()))
+        doubts = journal.recover_in_doubt(settings.delivery.in_doubt, run_clock.now_s())
         doubtful = [doubt.address for doubt in doubts]
         if doubtful:
             observer.say(_doubt_sentence(doubtful, settings.delivery.in_doubt))
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            run = _Run(campaign, options, journal, record, clock, observer)
+            run = _Run(campaign, options, journal, record, run_clock, observer)
             return runner.run(run.send(doubtful))
 
 
@@ -132,6 +147,21 @@ def _doubt_sentence(addresses: list[str], policy: str) -> str:
     return f"in doubt since the last run, {does}: {shown}"
 
 
+class _Unheard:
+    """An observer whose terminal may be gone; a run does not depend on being watched."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def update(self, view: RunView) -> None:
+        with suppress(OSError):
+            self._observer.update(view)
+
+    def say(self, line: str) -> None:
+        with suppress(OSError):
+            self._observer.say(line)
+
+
 class _Run:
     """The state of one run: who feeds, who sends, why to stop."""
 
@@ -141,7 +171,7 @@ class _Run:
         options: RunOptions,
         journal: Journal,
         record: PlanRecord,
-        clock: Clock,
+        clock: RunClock,
         observer: Observer,
     ) -> None:
         self._campaign = campaign
@@ -188,22 +218,14 @@ class _Run:
             self._clock,
             in_doubt=settings.delivery.in_doubt,
             counts=counts,
-            keep=lambda letters: self._pool.put(letters),
+            keep=lambda letters: self._outlet.put(letters),
             on_want=self._wanted.set,
-            on_stop=self._stop_for,
         )
-        self._pool = make_pool(
-            self._campaign,
-            self._options.relay_override,
-            self._ledger,
-            reader,
-            self._clock,
-            transcript=self._options.transcript,
-        )
+        self._outlet = self._way_out(reader)
         self._feed = Feed(
             reader,
             self._ledger,
-            self._pool,
+            self._outlet,
             rendering,
             self._clock,
             sender=envelope_sender(self._campaign),
@@ -213,7 +235,31 @@ class _Run:
         )
         self._speed = Speed()
         self._total = sum(counts.values())
-        self._pool.start()
+        self._outlet.start()
+
+    def _way_out(self, reader: Reader) -> Outlet:
+        """Relays, or the mail servers of each domain."""
+        settings, options = self._campaign.settings, self._options
+        if settings.direct and not options.relay_override:
+            return direct_outlet(
+                self._campaign,
+                settings.direct,
+                self._ledger,
+                self._clock,
+                say=self._observer.say,
+                transcript=options.transcript,
+            )
+        override = options.relay_override
+        return relay_pool(
+            self._campaign,
+            (override,) if override else settings.relay,
+            self._ledger,
+            reader,
+            self._clock,
+            must_stop=self._stop_for,
+            say=self._observer.say,
+            transcript=options.transcript,
+        )
 
     async def _until_done(self, reader: Reader) -> bool:
         """Feed until the journal says that everybody is settled.  True if so."""
@@ -246,13 +292,16 @@ class _Run:
             return
 
     async def _wind_up(self) -> None:
-        """No new letters; replies on the way are waited for, unless told twice."""
+        """No new letters; replies on the way are waited for, unless told twice.
+
+        With a broken journal only these: a letter that waits for its permission never gets it.
+        """
         self._feed.is_stopping = True
-        waiting = asyncio.create_task(self._pool.drain(_GRACE_S))
-        while not waiting.done() and self._signals < 2 and not self._journal_broken:
+        waiting = asyncio.create_task(self._outlet.drain(_GRACE_S))
+        while not waiting.done() and self._signals < 2 and not self._is_waiting_in_vain:
             await asyncio.wait({waiting}, timeout=0.05)
         waiting.cancel()
-        await self._pool.close("stopped")
+        await self._outlet.close("stopped")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -264,8 +313,8 @@ class _Run:
         return self._error is not None or self._crash is not None
 
     @property
-    def _journal_broken(self) -> bool:
-        return isinstance(self._error, JournalError)
+    def _is_waiting_in_vain(self) -> bool:
+        return isinstance(self._error, JournalError) and not self._ledger.is_awaiting_replies
 
     def _crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception nobody awaited: our bug must stop the run, not become their bounce."""
@@ -274,8 +323,10 @@ class _Run:
 
     def _stop_for(self, error: CampaignError) -> None:
         """The first reason counts; a broken journal always does."""
-        if self._error is None or isinstance(error, JournalError):
+        if isinstance(error, JournalError):
             self._error = error
+            self._ledger.journal_broke()
+        self._error = self._error or error
         self._wanted.set()
 
     def _catch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -327,8 +378,8 @@ class _Run:
             total=self._total,
             rate_s=rate_s,
             left_s=left / rate_s if rate_s > 0 else None,
-            waiting_for=self._pool.waiting_for(),
-            connections=self._pool.connections,
+            waiting_for=self._outlet.waiting_for(),
+            connections=self._outlet.connections,
             stopping=self._is_stopping,
         )
 

@@ -20,8 +20,8 @@ from campaign.records import Job, State
 
 _STRETCH = 20_000  # rows looked through in one statement
 _LISTED = (
-    "SELECT r.row, r.source, r.address, r.domain, r.data, l.state, l.reason FROM recipients r"
-    " JOIN letters l ON l.row = r.row"
+    "SELECT r.row, r.source, r.address, r.domain, r.data, l.state, h.reason FROM recipients r"
+    " JOIN standings l ON l.row = r.row LEFT JOIN history h ON h.change = l.change"
 )
 
 
@@ -92,14 +92,16 @@ class Browser(Reader):
 
     def last_row(self) -> int:
         """The highest row number, which is how many rows there are."""
-        return int(self._all("SELECT max(row) FROM letters")[0][0] or 0)
+        return int(self._all("SELECT max(row) FROM standings")[0][0] or 0)
 
     def standing(self, row: int) -> Standing | None:
         """One recipient; None where there is no such row."""
         found = self._all(
             "SELECT r.row, r.source, r.line, r.address, r.key, r.domain, r.data, l.state,"
-            " l.reason, l.attempts, l.reply, l.code, l.due FROM recipients r"
-            " JOIN letters l ON l.row = r.row WHERE r.row = :row",
+            " coalesce(h.reason, ''), l.attempts, coalesce(a.reply, ''), coalesce(a.code, 0), l.due"
+            " FROM recipients r JOIN standings l ON l.row = r.row"
+            " LEFT JOIN history h ON h.change = l.change LEFT JOIN history a ON a.change = l.answer"
+            " WHERE r.row = :row",
             row=row,
         )
         return Standing(*found[0]) if found else None
@@ -196,4 +198,4 @@ def _pattern(text: str) -> str:
 
 def _listed(found: Sequence[Any]) -> Listed:
     row, source, address, domain, data, state, reason = found
-    return Listed(row, source, address, domain, tuple(json.loads(data)), state, reason)
+    return Listed(row, source, address, domain, tuple(json.loads(data)), state, reason or "")

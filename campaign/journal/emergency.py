@@ -31,7 +31,7 @@ class EmergencyFile:
     def reserve(self) -> None:
         """Set the room aside.  Raises OSError when even that does not fit."""
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        self._used = len(_written(self.path))
+        self._used = len(written(self.path))
         os.posix_fallocate(self._file, 0, self._used + RESERVED_BYTES)
         os.fsync(self._file)
 
@@ -60,7 +60,8 @@ class EmergencyFile:
             self.path.unlink(missing_ok=True)
 
 
-def _written(path: Path) -> bytes:
+def written(path: Path) -> bytes:
+    """What is in the file, without the room set aside."""
     return path.read_bytes().partition(b"\0")[0] if path.exists() else b""
 
 
@@ -70,7 +71,7 @@ def read_kept(path: Path, plan_id: str) -> list[Change]:
     Raises JournalError when the file belongs to another plan.
     """
     changes = []
-    for line in _written(path).split(b"\n")[:-1]:
+    for line in written(path).split(b"\n")[:-1]:
         fields = json.loads(line)
         if fields.pop("plan_id") != plan_id:
             raise JournalError(

@@ -40,9 +40,12 @@ class Runner(NamedTuple):
 
 
 class FileLock:
-    """flock(2) on a file that is never removed (removing it would let two in)."""
+    """flock(2) on a file that is never removed (removing it would let two in).
 
-    def __init__(self, path: Path, runner: Runner) -> None:
+    The file is empty until `sign`, and stays signed: it says that there was a journal here.
+    """
+
+    def __init__(self, path: Path) -> None:
         """Raises JournalBusy when another process holds it."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -52,7 +55,14 @@ class FileLock:
             os.close(self._file)
             raise _busy(_read(held), path) from None
         os.ftruncate(self._file, 0)
+
+    def sign(self, runner: Runner) -> None:
+        """Say who holds it, once the journal is there."""
         os.pwrite(self._file, json.dumps(runner._asdict()).encode(), 0)
+
+    def clear(self) -> None:
+        """There is no journal here any more."""
+        os.ftruncate(self._file, 0)
 
     def release(self) -> None:
         """Let go; the file stays."""

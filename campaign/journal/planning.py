@@ -80,48 +80,39 @@ class Planning:
             self._commit()
 
     def mark(self, duplicates: str) -> None:
-        """Give every row its state: the first of each key is planned unless suppressed.
+        """Give every row its state: planned, or skipped if rejected, suppressed or a duplicate.
 
-        `duplicates`: "first", "allow", or "error", which raises DataError naming the first pairs.
+        `duplicates`: "first" is planned and the others skipped, "allow", or "error", which raises
+        DataError naming the first pairs.
         """
+        _remember(self._connection, "duplicates", duplicates)
         self._run("CREATE INDEX IF NOT EXISTS recipients_key ON recipients (key)")
         if self._amends:
             self._move_arrivals()
         if duplicates == "error":
             self._refuse_duplicates()
         self._run(
-            "INSERT INTO letters (row, state, reason)"
-            " SELECT row, CASE WHEN reason = '' THEN 'planned' ELSE 'skipped' END, reason"
-            " FROM recipients WHERE row > :base ORDER BY row",
+            "INSERT INTO standings (row, state)"
+            " SELECT row, 'planned' FROM recipients WHERE row > :base ORDER BY row",
             base=self._base,
         )
-        self._run(
-            f"UPDATE letters SET {self._skip('suppressed')} WHERE state IN ('planned', 'deferred')"
-            " AND row IN (SELECT r.row FROM suppressed s JOIN recipients r ON r.key = s.key"
-            " WHERE r.reason = '')",
-            now=self._clock.now_s(),
+        self._skip("SELECT row, reason FROM recipients WHERE reason <> '' AND row > :base")
+        self._skip(
+            "SELECT r.row AS row, 'suppressed' AS reason FROM suppressed s"
+            " JOIN recipients r ON r.key = s.key WHERE r.reason = ''"
         )
         if duplicates == "first":
-            self._run(
-                f"UPDATE letters SET {self._skip('duplicate: same address as row ')} || d.first"
-                f" FROM ({_DUPLICATES}) d WHERE letters.row = d.row AND state = 'planned'",
-                now=self._clock.now_s(),
-                base=self._base,
+            self._skip(
+                f"SELECT d.row AS row, {_SAME_AS} || d.first AS reason FROM ({_DUPLICATES}) d"
             )
         self._commit()
 
     def skip_rows(self, reasons: Iterable[tuple[int, str]]) -> None:
         """Planned rows that cannot be sent after all, e.g. (7, "render: ...")."""
         now = self._clock.now_s()
-        rows = [{"row": row, "reason": reason, "now": now} for row, reason in reasons]
+        rows = [{"row": row, "reason": reason, "at": now} for row, reason in reasons]
         if rows:
-            self._connection.execute(
-                text(
-                    f"UPDATE letters SET {self._skip(':reason')}"
-                    " WHERE row = :row AND state = 'planned'"
-                ),
-                rows,
-            )
+            self._connection.execute(insert(schema.history).values(state="skipped"), rows)
             self._commit()
 
     def finish(self) -> None:
@@ -129,14 +120,12 @@ class Planning:
 
         Raises JournalError when its rows were never marked.
         """
-        if _count(self._connection, "letters") != _count(self._connection, "recipients"):
+        if _count(self._connection, "standings") != _count(self._connection, "recipients"):
             raise JournalError("the plan was finished before its rows had a state")
         if self._amends:
             _forget(self._connection, "amended_from")
             self._run("UPDATE plan SET hashes = :hashes", hashes=json.dumps(self._record.hashes))
         else:
-            for guard in schema.guards(self._connection.dialect.name):
-                self._connection.exec_driver_sql(guard)
             _remember(self._connection, "finished", "yes")
         self._connection.commit()
 
@@ -188,11 +177,16 @@ class Planning:
             remedy='remove them, or write duplicates = "first"',
         )
 
-    def _skip(self, reason: str) -> str:
-        """SET of a skip; in an amendment it is a change and leaves its trace."""
-        shown = reason if reason.startswith(":") else f"'{reason}'"
-        step = "step + 1" if self._amends else "0"
-        return f"step = {step}, updated_at = :now, state = 'skipped', reason = {shown}"
+    def _skip(self, found: str) -> None:
+        """Skip rows by a query for (row, reason), where they are not settled yet."""
+        self._run(
+            "INSERT INTO history (row, state, at, attempts, sendings, resends, reason)"
+            " SELECT f.row, 'skipped', :now, s.attempts, s.sendings, s.resends, f.reason"
+            f" FROM ({found}) f JOIN standings s ON s.row = f.row"
+            " WHERE s.state IN ('planned', 'deferred') ORDER BY f.row",
+            now=self._clock.now_s(),
+            **({"base": self._base} if ":base" in found else {}),
+        )
 
     def _run(self, statement: str | Insert, **values: object) -> CursorResult[*tuple[Any, ...]]:
         made = text(statement) if isinstance(statement, str) else statement
@@ -202,6 +196,8 @@ class Planning:
         self._connection.commit()
         self._pending = 0
 
+
+_SAME_AS = "'duplicate: same address as row '"
 
 # Rows beyond :base that have the key of an earlier row, with that earlier row.
 _DUPLICATES = (
@@ -216,19 +212,27 @@ def is_finished(connection: Connection) -> bool:
     return recall(connection, "finished") == "yes"
 
 
+def make_tables(connection: Connection) -> None:
+    """Make the empty tables, under guard from the start."""
+    schema.metadata.create_all(connection)
+    for statement in (schema.LETTERS, *schema.guards(connection.dialect.name)):
+        connection.exec_driver_sql(statement)
+    _remember(connection, "format", schema.FORMAT)
+
+
 def throw_away_unfinished(connection: Connection) -> None:
     """Remove what a plan or an amendment that never finished left behind."""
     amended_from = recall(connection, "amended_from")
     if not is_finished(connection):
+        connection.exec_driver_sql("DROP VIEW IF EXISTS letters")
         schema.metadata.drop_all(connection)
-        schema.metadata.create_all(connection)
-        _remember(connection, "format", schema.FORMAT)
+        make_tables(connection)
     elif amended_from:
         rows, source_count = amended_from.split()
         dialect = connection.dialect.name
         for statement in schema.without_guards(dialect):
             connection.exec_driver_sql(statement)
-        for table in ("history", "letters", "recipients"):
+        for table in ("history", "standings", "recipients"):
             connection.execute(text(f"DELETE FROM {table} WHERE row > :n"), {"n": int(rows)})
         connection.execute(text("DELETE FROM sources WHERE source >= :n"), {"n": int(source_count)})
         for statement in schema.guards(dialect):

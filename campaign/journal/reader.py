@@ -14,8 +14,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, TextClause, bindparam, inspect, text
 
+from campaign.errors import JournalError
 from campaign.journal.database import Place, locate, open_for_reading, told
 from campaign.journal.planning import recall
 from campaign.journal.recovery import Doubt, doubts
@@ -24,6 +25,7 @@ from campaign.journal.states import UNSETTLED
 from campaign.records import Claim, PlanRecord, Result, Source, State
 
 PAGE = 2_000  # rows read at once
+_SLOT_S = 300
 
 
 class Skipped(NamedTuple):
@@ -49,8 +51,13 @@ class Reader:
         place = locate(url, folder)
         with told(place):
             connection = open_for_reading(place).connect()
-            reader = cls(place, connection.execution_options(isolation_level="AUTOCOMMIT"))
-        return reader
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            if inspect(connection).has_table("plan"):
+                return cls(place, connection)
+        connection.close()
+        raise JournalError(
+            f"there is no plan in {place.shown}", remedy="make one with `campaign plan`"
+        )
 
     def close(self) -> None:
         self._connection.close()
@@ -82,7 +89,7 @@ class Reader:
     def counts(self) -> dict[State, int]:
         """How many recipients stand where; every state is there, if with 0."""
         each = ", ".join(f"count(*) FILTER (WHERE state = '{state}')" for state in State)
-        return dict(zip(State, self._all(f"SELECT {each} FROM letters")[0], strict=True))
+        return dict(zip(State, self._all(f"SELECT {each} FROM standings")[0], strict=True))
 
     def skips(self) -> dict[str, int]:
         """How many were skipped by kind of reason (what stands before the colon), most first."""
@@ -105,8 +112,8 @@ class Reader:
     def domains(self, limit: int) -> list[tuple[str, int]]:
         """The domains of those who are not skipped, with how many each has, most first."""
         found = self._all(
-            "SELECT r.domain, count(*) AS n FROM recipients r JOIN letters l ON l.row = r.row"
-            " WHERE l.state <> 'skipped' GROUP BY r.domain ORDER BY n DESC, r.domain LIMIT :limit",
+            "SELECT r.domain, count(*) AS n FROM recipients r JOIN standings s ON s.row = r.row"
+            " WHERE s.state <> 'skipped' GROUP BY r.domain ORDER BY n DESC, r.domain LIMIT :limit",
             limit=limit,
         )
         return [(domain, count) for domain, count in found]
@@ -116,40 +123,51 @@ class Reader:
     def claim_planned(self, after_row: int, limit: int) -> list[Claim]:
         """Planned recipients beyond a row, in order.  Nothing is marked: the caller goes on from
         the last row it got, and never asks for those before it again."""
-        found = self._all(
-            f"{_CLAIM} WHERE l.row > :after AND l.state = 'planned' ORDER BY l.row LIMIT :limit",
-            after=after_row,
-            limit=limit,
-        )
-        return [Claim(*row) for row in found]
+        return [Claim(*row) for row in self._claims(_PLANNED, after_row, limit)]
 
     def claim_deferred(
         self, due_before_s: float, limit: int, in_flight: Collection[int] = ()
     ) -> list[Claim]:
         """Deferred recipients that are due, longest waiting first, leaving out rows `in_flight`
         (claimed before, and still deferred as far as the journal knows)."""
-        found = self._all(
-            f"{_CLAIM} WHERE l.state = 'deferred' AND l.due <= :due ORDER BY l.due LIMIT :limit",
-            due=due_before_s,
-            limit=limit + len(in_flight),
-        )
+        found = self._claims(_DEFERRED, due_before_s, limit + len(in_flight))
         free = [row for row in found if row[0] not in in_flight]
-        return [Claim(*row)._replace(state=State.DEFERRED) for row in free[:limit]]
+        return [Claim._make((*row, State.DEFERRED)) for row in free[:limit]]
 
     def next_due(self) -> float | None:
         """Unix time when the first deferred recipient is due; None without any."""
-        found = self._all("SELECT min(due) FROM letters WHERE state = 'deferred'")[0][0]
+        found = self._all("SELECT min(due) FROM standings WHERE state = 'deferred'")[0][0]
         return None if found is None else float(found)
 
     def unsettled(self) -> int:
         """How many are not in a terminal state.  A campaign is finished when this is 0."""
         states = ", ".join(f"'{state}'" for state in UNSETTLED)
-        return int(self._all(f"SELECT count(*) FROM letters WHERE state IN ({states})")[0][0])
+        return int(self._all(f"SELECT count(*) FROM standings WHERE state IN ({states})")[0][0])
 
     def suppressed(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that must not be written to."""
         with told(self._place):
             return set(self._connection.execute(_SUPPRESSED, {"keys": list(keys)}).scalars())
+
+    def sendings_since(
+        self, since_s: float, *, relay: str = "", domain: str = ""
+    ) -> list[tuple[float, int]]:
+        """How many letters were handed over since a Unix time, in slots of five minutes.
+
+        Slots are named by their last moment, oldest first: what is counted against a quota may
+        look younger than it is, never older.
+        """
+        of_domain = " AND row IN (SELECT row FROM recipients WHERE domain = :domain)"
+        found = self._all(
+            f"SELECT CAST(at / {_SLOT_S} AS INTEGER) AS slot, max(at), count(*) FROM history"
+            " WHERE state = 'sending' AND at >= :since"
+            f"{' AND relay = :relay' if relay else ''}{of_domain if domain else ''}"
+            " GROUP BY slot ORDER BY slot",
+            since=since_s,
+            **({"relay": relay} if relay else {}),
+            **({"domain": domain} if domain else {}),
+        )
+        return [(float(at_s), int(count)) for _, at_s, count in found]
 
     # ---- what became of it
 
@@ -178,6 +196,13 @@ class Reader:
 
     # ---- inside
 
+    def _claims(self, statement: TextClause, *values: float) -> list[Any]:
+        """By the driver's own cursor: once per recipient, SQLAlchemy's rows cost 2 µs more."""
+        with told(self._place):
+            cursor = self._connection.connection.cursor()
+            cursor.execute(str(statement.compile(dialect=self._connection.dialect)), values)
+            return list(cursor.fetchall())
+
     def _all(self, statement: str, **values: object) -> Sequence[Any]:
         with told(self._place):
             return self._connection.execute(text(statement), values).all()
@@ -195,6 +220,8 @@ _SUPPRESSED = text("SELECT key FROM suppressed WHERE key IN :keys").bindparams(
 )
 
 _CLAIM = (
-    "SELECT r.row, r.source, r.address, r.key, r.domain, r.data, l.attempts, l.sendings,"
-    " l.resends, l.first_at FROM letters l JOIN recipients r ON r.row = l.row"
+    "SELECT r.row, r.source, r.address, r.key, r.domain, r.data, s.attempts, s.sendings,"
+    " s.resends, s.first_at FROM standings s JOIN recipients r ON r.row = s.row"
 )
+_PLANNED = text(f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b")
+_DEFERRED = text(f"{_CLAIM} WHERE s.state = 'deferred' AND s.due <= :a ORDER BY s.due LIMIT :b")

@@ -6,7 +6,7 @@ Touches: the database, before the journal thread starts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ class Doubt(NamedTuple):
     attempts: int
     sendings: int
     resends: int
-    since_s: float  # Unix time of the sending
+    since_s: float  # Unix time of the change to that state
 
 
 def doubts(connection: Connection) -> Iterator[Doubt]:
@@ -135,31 +135,21 @@ def take_in(
 
     Returns how many were new.  Raises JournalError for one that cannot be.
     """
-    taken = 0
+    missing = []
+    asked = text("SELECT state, sendings, updated_at, class FROM letters WHERE row = :row")
     for change in kept:
-        found = connection.execute(
-            text("SELECT state, class, sendings FROM letters WHERE row = :row"),
-            {"row": change.row},
-        ).first()
+        found = connection.execute(asked, {"row": change.row}).first()
         if found is None:
             raise _impossible(change, "there is no such row", path)
-        if _is_in(connection, change):
+        state, sendings, at, class_ = found
+        if at >= change.at and sendings >= change.sendings:
             continue
-        state, class_, sendings = found
         legal = is_legal(State(state), change.state, in_doubt=class_ == IN_DOUBT)
         if sendings != change.sendings or not legal:
             raise _impossible(change, f"it is {state} after {sendings} sendings", path)
-        write(connection, writer, [change])
-        taken += 1
-    return taken
-
-
-def _is_in(connection: Connection, change: Change) -> bool:
-    values: Mapping[str, Any] = {"row": change.row, "at": change.at, "state": str(change.state)}
-    found = connection.execute(
-        text("SELECT 1 FROM history WHERE row = :row AND at = :at AND state = :state"), values
-    )
-    return found.first() is not None
+        missing.append(change)
+    write(connection, writer, missing)
+    return len(missing)
 
 
 def _impossible(change: Change, why: str, path: Path) -> JournalError:

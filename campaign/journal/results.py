@@ -23,7 +23,7 @@ PAGE = 2_000  # rows read at once; each page is a transaction of its own
 class Step(NamedTuple):
     """One change in the life of a recipient."""
 
-    step: int  # 1 is the first after planning
+    change: int  # its number in the whole history
     at: float  # Unix time
     state: str
     attempts: int
@@ -61,21 +61,19 @@ def results(connection: Connection, plan: PlanRecord, state: State | None) -> It
     chosen = "" if state is None else f" AND l.state = '{state}'"
     statement = text(
         "SELECT l.row, r.address, r.key, l.state, l.reason, l.class, l.attempts, l.code,"
-        " l.enhanced, l.reply, l.relay, l.sent_at, l.updated_at, l.step FROM letters l"
+        " l.enhanced, l.reply, l.relay, l.sent_at, l.updated_at FROM letters l"
         f" JOIN recipients r ON r.row = l.row WHERE l.row > :after{chosen}"
         " ORDER BY l.row LIMIT :page"
     )
     after = 0
     while page := connection.execute(statement, {"after": after, "page": PAGE}).all():
         for found in page:
-            yield _result(connection, plan, found)
+            yield _result(plan, found)
         after = page[-1][0]
 
 
-def _result(connection: Connection, plan: PlanRecord, found: Any) -> Result:
-    row, address, key, state, reason, class_, attempts, *answer, sent_at, updated_at, step = found
-    if not answer[0] and step > 1:
-        answer = _last_answer(connection, row) or answer
+def _result(plan: PlanRecord, found: Any) -> Result:
+    row, address, key, state, reason, class_, attempts, *answer, sent_at, updated_at = found
     code, enhanced, reply, relay = answer
     return Result(
         row=row,
@@ -95,24 +93,12 @@ def _result(connection: Connection, plan: PlanRecord, found: Any) -> Result:
     )
 
 
-def _last_answer(connection: Connection, row: int) -> list[Any] | None:
-    """What a server said last, where the latest change was not an answer."""
-    found = connection.execute(
-        text(
-            "SELECT code, enhanced, reply, relay FROM history WHERE row = :row AND code <> 0"
-            " ORDER BY step DESC LIMIT 1"
-        ),
-        {"row": row},
-    ).first()
-    return list(found) if found else None
-
-
 def steps(connection: Connection, row: int) -> list[Step]:
     """Every change of one recipient, oldest first."""
     found = connection.execute(
         text(
-            "SELECT step, at, state, attempts, sendings, resends, due, reason, class, code,"
-            " enhanced, reply, relay FROM history WHERE row = :row ORDER BY step"
+            "SELECT change, at, state, attempts, sendings, resends, due, reason, class, code,"
+            " enhanced, reply, relay FROM history WHERE row = :row ORDER BY change"
         ),
         {"row": row},
     )

@@ -2,9 +2,11 @@
 
 In: a dialect name.  Out: tables (SQLAlchemy Core) and DDL text.  Touches: nothing.
 
-`recipients` is frozen when planned.  `letters` is the state of each, narrow, touched twice per
-message.  `history` gets every change of `letters` from a trigger and nothing is ever taken away
-from it, so no program can change a state without leaving a trace.
+`recipients` is frozen when planned.  `history` is the journal proper: a log that only grows, one
+line per change, in the order they became durable.  `standings` is its sum, one narrow row per
+recipient, and follows by a trigger: nothing can change a state without a line in the log, nor
+write a line that the table of states does not allow.  The view `letters` is for those who read:
+a recipient's standing with its latest change and the last reply written out.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-from campaign.journal.states import BORN, MAX_RESENDS, legal_sql
+from campaign.journal.states import MAX_RESENDS, legal_sql
 
 FORMAT = "1"  # raised when an older program could misread the journal
 
@@ -37,14 +39,18 @@ def _integer(name: str) -> Column[int]:
     return Column(name, Integer, nullable=False, server_default=text("0"))
 
 
+def _big(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
 def _real(name: str) -> Column[float]:
     return Column(name, Double, nullable=False, server_default=text("0"))
 
 
-def _number(name: str) -> Column[int]:
+def _number(name: str, *, counts: bool = False) -> Column[int]:
     """An INTEGER PRIMARY KEY is the table's own key in SQLite: no second tree."""
     kind = BigInteger().with_variant(Integer, "sqlite")
-    return Column(name, kind, primary_key=True, autoincrement=False)
+    return Column(name, kind, primary_key=True, autoincrement=counts)
 
 
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), _text("value"))
@@ -78,7 +84,7 @@ recipients = Table(
     metadata,
     _number("row"),
     _integer("source"),
-    _integer("line"),
+    _integer("line"),  # of the file
     _text("address"),
     _text("key"),
     _text("domain"),
@@ -93,29 +99,20 @@ suppressed = Table(
     sqlite_with_rowid=False,
 )
 
-CHANGE = ("due", "reason", "class", "code", "enhanced", "reply", "relay")  # taken as they come
-
-letters = Table(
-    "letters",
+standings = Table(
+    "standings",
     metadata,
     _number("row"),
     _text("state"),
-    _integer("step"),  # how many changes it has seen: the number of its last line of history
+    _big("change"),  # the latest line of history; 0: none yet
+    _big("answer"),  # the latest line of history with a reply; 0: none yet
     _integer("attempts"),
     _integer("sendings"),
     _integer("resends"),
     _real("due"),
     _real("first_at"),
-    _real("sent_at"),
-    _real("updated_at"),
-    _text("reason"),
-    _text("class"),
-    _integer("code"),
-    _text("enhanced"),
-    _text("reply"),
-    _text("relay"),
     Index(
-        "letters_due",
+        "standings_due",
         "due",
         sqlite_where=text("state = 'deferred'"),
         postgresql_where=text("state = 'deferred'"),
@@ -125,10 +122,10 @@ letters = Table(
 history = Table(
     "history",
     metadata,
-    _number("row"),
-    Column("step", Integer, primary_key=True),
-    _real("at"),
+    _number("change", counts=True),
+    Column("row", BigInteger, nullable=False),
     _text("state"),
+    _real("at"),
     _integer("attempts"),
     _integer("sendings"),
     _integer("resends"),
@@ -139,13 +136,12 @@ history = Table(
     _text("enhanced"),
     _text("reply"),
     _text("relay"),
-    sqlite_with_rowid=False,
 )
 
 runs = Table(
     "runs",
     metadata,
-    Column("run", Integer, primary_key=True),
+    _number("run", counts=True),
     _text("host"),
     _text("boot_id"),
     _integer("pid"),
@@ -154,78 +150,96 @@ runs = Table(
     _text("how"),
 )
 
-_HISTORY = "attempts, sendings, resends, due, reason, class, code, enhanced, reply, relay"
-_INTO_HISTORY = (
-    f'INSERT INTO history ("row", step, at, state, {_HISTORY}) VALUES '
-    f'(NEW."row", NEW.step, NEW.updated_at, NEW.state, '
-    + ", ".join(f"NEW.{name}" for name in _HISTORY.split(", "))
-    + ");"
-)
-_CHANGE_IS_LEGAL = f"""({legal_sql("OLD.state", "NEW.state", "OLD.class")})
-    AND NEW."row" = OLD."row" AND NEW.step = OLD.step + 1
+LETTERS = """CREATE VIEW letters AS SELECT s."row", s.state, s.attempts, s.sendings, s.resends,
+    s.due, s.first_at, CASE WHEN s.state = 'sent' THEN h.at ELSE 0 END AS sent_at,
+    COALESCE(h.at, 0) AS updated_at, COALESCE(h.reason, '') AS reason,
+    COALESCE(h.class, '') AS class, COALESCE(a.code, 0) AS code,
+    COALESCE(a.enhanced, '') AS enhanced, COALESCE(a.reply, '') AS reply,
+    COALESCE(a.relay, '') AS relay
+    FROM standings s LEFT JOIN history h ON h.change = s.change
+    LEFT JOIN history a ON a.change = s.answer"""
+
+_CLASS_BEFORE = "(SELECT b.class FROM history b WHERE b.change = OLD.change)"
+_BIRTH = "NEW.state = 'planned' AND NEW.change = 0 AND NEW.sendings = 0 AND NEW.resends = 0"
+_CHANGE = f"""({legal_sql("OLD.state", "NEW.state", _CLASS_BEFORE)})
+    AND NEW."row" = OLD."row" AND NEW.change > OLD.change
     AND NEW.sendings = OLD.sendings + CASE WHEN NEW.state = 'sending' THEN 1 ELSE 0 END
     AND (NEW.resends = OLD.resends OR NEW.resends = OLD.resends + 1)
     AND (NEW.state <> 'deferred' OR NEW.resends <= {MAX_RESENDS} OR NEW.resends = OLD.resends)
-    AND (NEW.state <> 'sent' OR (NEW.code >= 200 AND NEW.code < 300))"""
-_BORN = " OR ".join(f"NEW.state = '{state}'" for state in sorted(BORN))
-_BIRTH_IS_LEGAL = f"({_BORN}) AND NEW.step = 0 AND NEW.sendings = 0 AND NEW.resends = 0"
+    AND EXISTS (SELECT 1 FROM history h WHERE h.change = NEW.change AND h."row" = NEW."row"
+    AND h.state = NEW.state AND (h.state <> 'sent' OR (h.code >= 200 AND h.code < 300)))"""
+_SUM_UP = """UPDATE standings SET state = NEW.state, change = NEW.change,
+    answer = CASE WHEN NEW.code <> 0 THEN NEW.change ELSE answer END,
+    attempts = NEW.attempts, sendings = NEW.sendings, resends = NEW.resends, due = NEW.due,
+    first_at = CASE WHEN NEW.state = 'planned' THEN 0
+    WHEN first_at = 0 AND NEW.state = 'sending' THEN NEW.at ELSE first_at END
+    WHERE "row" = NEW."row";"""
 
 REFUSED = "the table of states does not allow this change"
 FROZEN = "this part of the journal is never changed"
+NO_ROW = "the plan has no such row"
 
-# name, event, table, condition under which the change is refused
+# name, event, table, what must be true, otherwise the message
 _GUARDS = (
-    ("letters_change", "UPDATE", "letters", f"NOT ({_CHANGE_IS_LEGAL})", REFUSED),
-    ("letters_birth", "INSERT", "letters", f"NOT ({_BIRTH_IS_LEGAL})", REFUSED),
-    ("letters_death", "DELETE", "letters", "", FROZEN),
-    ("history_change", "UPDATE", "history", "", FROZEN),
-    ("history_death", "DELETE", "history", "", FROZEN),
-    ("recipients_change", "UPDATE", "recipients", "", FROZEN),
-    ("recipients_death", "DELETE", "recipients", "", FROZEN),
+    ("standings_change", "UPDATE", "standings", _CHANGE, REFUSED),
+    ("standings_birth", "INSERT", "standings", _BIRTH, REFUSED),
+    ("standings_death", "DELETE", "standings", "1 = 0", FROZEN),
+    ("history_change", "UPDATE", "history", "1 = 0", FROZEN),
+    ("history_death", "DELETE", "history", "1 = 0", FROZEN),
+    ("recipients_change", "UPDATE", "recipients", "1 = 0", FROZEN),
+    ("recipients_death", "DELETE", "recipients", "1 = 0", FROZEN),
 )
 
 
 def guards(dialect: str) -> list[str]:
-    """DDL of the triggers; made last, since a plan is loaded in bulk without them."""
+    """DDL of the triggers."""
     return _postgresql_guards() if dialect == "postgresql" else _sqlite_guards()
+
+
+def guard_names() -> set[str]:
+    """The names of the triggers."""
+    return {name for name, *_ in _GUARDS} | {"history_told"}
 
 
 def without_guards(dialect: str) -> list[str]:
     """DDL that takes the triggers away, to throw away an unfinished amendment."""
     on = " ON {}" if dialect == "postgresql" else ""
-    named = [(name, table) for name, _, table, _, _ in _GUARDS] + [("letters_trace", "letters")]
+    named = [(name, table) for name, _, table, _, _ in _GUARDS] + [("history_told", "history")]
     return [f"DROP TRIGGER IF EXISTS {name}{on.format(table)}" for name, table in named]
 
 
 def _sqlite_guards() -> list[str]:
     made = [
-        f"CREATE TRIGGER {name} BEFORE {event} ON {table}"
-        + (f" WHEN {condition}" if condition else "")
-        + f" BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN NOT ({condition})"
+        f" BEGIN SELECT RAISE(ABORT, '{message}'); END"
         for name, event, table, condition, message in _GUARDS
     ]
-    return [
-        *made,
-        f"CREATE TRIGGER letters_trace AFTER UPDATE ON letters BEGIN {_INTO_HISTORY} END",
-    ]
+    told = (
+        f"CREATE TRIGGER history_told AFTER INSERT ON history BEGIN {_SUM_UP}"
+        f" SELECT RAISE(ABORT, '{NO_ROW}') WHERE changes() = 0; END"
+    )
+    return [*made, told]
 
 
 def _postgresql_guards() -> list[str]:
     made = []
     for name, event, table, condition, message in _GUARDS:
-        made.append(
-            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
-            f"BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = 'check_violation'; END $$"
+        made += _function_and_trigger(
+            name,
+            f"BEFORE {event} ON {table}",
+            f"IF NOT ({condition}) THEN {_raise(message)} END IF; RETURN NEW;",
         )
-        when = f" WHEN ({condition})" if condition else ""
-        made.append(
-            f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW{when}"
-            f" EXECUTE FUNCTION {name}()"
-        )
+    told = f"{_SUM_UP} IF NOT FOUND THEN {_raise(NO_ROW)} END IF; RETURN NULL;"
+    return made + _function_and_trigger("history_told", "AFTER INSERT ON history", told)
+
+
+def _function_and_trigger(name: str, when: str, body: str) -> list[str]:
     return [
-        *made,
-        "CREATE OR REPLACE FUNCTION letters_trace() RETURNS trigger LANGUAGE plpgsql AS $$ "
-        f"BEGIN {_INTO_HISTORY} RETURN NULL; END $$",
-        "CREATE TRIGGER letters_trace AFTER UPDATE ON letters FOR EACH ROW"
-        " EXECUTE FUNCTION letters_trace()",
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN {body} END $$",
+        f"CREATE TRIGGER {name} {when} FOR EACH ROW EXECUTE FUNCTION {name}()",
     ]
+
+
+def _raise(message: str) -> str:
+    return f"RAISE EXCEPTION '{message}' USING ERRCODE = 'check_violation';"

@@ -29,8 +29,6 @@ LEGAL: dict[State, frozenset[State]] = {
 # Accepted without a `sending` just before: only where a copy was in doubt, and a log settled it.
 ONLY_FROM_DOUBT = frozenset({(D, S), (H, S)})
 
-BORN = frozenset({P, K})  # what a plan may make of a row
-
 MAX_RESENDS = 2  # copies beyond the first that are sent without asking, for one recipient ever
 
 IN_DOUBT = str(ReplyClass.IN_DOUBT)

@@ -29,7 +29,13 @@ from campaign.journal.database import (
 )
 from campaign.journal.emergency import EmergencyFile, read_kept
 from campaign.journal.lock import AdvisoryLock, FileLock, Runner
-from campaign.journal.planning import Planning, is_finished, recall, throw_away_unfinished
+from campaign.journal.planning import (
+    Planning,
+    is_finished,
+    make_tables,
+    recall,
+    throw_away_unfinished,
+)
 from campaign.journal.recovery import Doubt, doubts, put_back, recovered, settled, take_in, write
 from campaign.journal.results import message_id_of, read_plan
 from campaign.journal.writer import Done, Writer
@@ -81,11 +87,20 @@ class Journal:
             _refuse_leftovers(place, create)
             place.path.parent.mkdir(parents=True, exist_ok=True)
             refuse_network_filesystem(place.path)
-            lock = FileLock(place.beside(".lock"), runner)
-            connection = _connect(place)
+            lock = FileLock(place.beside(".lock"))
+            try:
+                connection = _connect(place)
+                lock.sign(runner)
+            except BaseException:
+                lock.release()
+                raise
         journal = cls(place, connection, lock, clock)
-        with told(place):
-            journal._prepare(create)
+        try:
+            with told(place):
+                journal._prepare(create)
+        except BaseException:
+            journal.close()
+            raise
         return journal
 
     # ---- the plan
@@ -186,7 +201,9 @@ class Journal:
         found = self._connection.execute(
             text("SELECT host, boot_id, pid, started_s, ended_s, how FROM runs ORDER BY run DESC")
         ).first()
-        changed = self._connection.execute(text("SELECT max(updated_at) FROM letters")).scalar()
+        changed = self._connection.execute(
+            text("SELECT at FROM history ORDER BY change DESC LIMIT 1")
+        ).scalar()
         self._connection.rollback()
         return Run._make([*found, changed or 0.0]) if found else None
 
@@ -242,6 +259,17 @@ class Journal:
         self._connection.engine.dispose()
         self._lock.release()
 
+    def forget(self) -> None:
+        """Close the journal and remove it with all that is beside it.  For rehearsals only."""
+        self._connection.close()
+        self._connection.engine.dispose()
+        if self._place.path is None or not isinstance(self._lock, FileLock):
+            raise JournalError("only a journal in a file can be forgotten")
+        for suffix in ("", "-wal", "-shm", ".emergency"):
+            self._place.beside(suffix).unlink(missing_ok=True)
+        self._lock.clear()
+        self._lock.release()
+
     # ---- inside
 
     def _prepare(self, create: bool) -> None:
@@ -252,8 +280,8 @@ class Journal:
                     f"there is no plan in {self._place.shown}",
                     remedy="make one with `campaign plan`",
                 )
-            schema.metadata.create_all(connection)
-        elif (found := recall(connection, "format")) not in ("", schema.FORMAT):
+            make_tables(connection)
+        elif (found := recall(connection, "format")) != schema.FORMAT:
             raise JournalError(
                 f"the journal {self._place.shown} has format {found}, this program knows"
                 f" {schema.FORMAT}",
@@ -304,7 +332,8 @@ def _refuse_leftovers(place: Place, create: bool) -> None:
     assert place.path is not None
     if place.path.exists():
         return
-    left = [place.beside(end) for end in ("-wal", ".emergency") if place.beside(end).exists()]
+    beside = [place.beside(end) for end in ("-wal", ".emergency", ".lock")]
+    left = [path for path in beside if path.exists() and path.stat().st_size]
     if left:
         names = " and ".join(str(path) for path in left)
         raise JournalError(

@@ -17,9 +17,11 @@ from email.policy import default
 from typing import NamedTuple
 
 _CID = re.compile(r"cid:([^\"'\s)>]+)", re.IGNORECASE)
-# A link element can make the browser open connections that no policy forbids (preconnect).
+# A link element can make the browser open connections that no policy forbids (preconnect), and a
+# refresh, though the sandbox keeps it from leaving, puts an error in the letter's place.  What
+# other meta elements say (charset, viewport) is said by our answer.
 _DOCTYPE = re.compile(r"\s*<!doctype", re.IGNORECASE)
-_REACHES_OUT = re.compile(r"<(link|base)(?=[\s/>])", re.IGNORECASE)
+_REACHES_OUT = re.compile(r"<(link|base|meta)(?=[\s/>])", re.IGNORECASE)
 _SCHEME = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 _TURNED = (
     "<style>:root{background:#fff;filter:invert(1) hue-rotate(180deg)}"
@@ -139,7 +141,7 @@ def _value(message: EmailMessage, at: int) -> str:
     values = message.items()
     if at >= len(values):
         return ""
-    return re.sub(r"\s*\n\s*", " ", str(values[at][1]))
+    return re.sub(r"\s*\n\s*", " ", str(values[at][1])).strip()
 
 
 def _part(leaf: EmailMessage) -> Part:

@@ -24,22 +24,26 @@ _HERE = Path(__file__).parent / "look"
 class Look:
     """The templates of one room, over those that all rooms share.
 
-    `styles` and `scripts` name files in the room's folder; a page has them all.
+    `room` names its style sheet and its script, where it has them; `viewer` adds what shows one
+    letter.
     """
 
-    def __init__(self, folder: Path, *, styles: str = "", script: str = "") -> None:
+    def __init__(self, folder: Path, *, room: str, viewer: bool = False) -> None:
         self._environment = page_environment(folder, _HERE)
         self._environment.filters.update(_FILTERS)
-        self._style = _read(_HERE / "base.css") + (_read(folder / styles) if styles else "")
-        self._script = _read(_HERE / "base.js") + (_read(folder / script) if script else "")
+        names = [_HERE / "base", *([_HERE / "viewer"] if viewer else []), folder / room]
+        self._style = "".join(_read(name.with_suffix(".css")) for name in names)
+        self._script = "".join(_read(name.with_suffix(".js")) for name in names)
 
-    def page(self, request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    def page(
+        self, request: Request, template: str, status: int = 200, /, **values: Any
+    ) -> HTMLResponse:
         """A whole page."""
-        return HTMLResponse(self.text(request, name, **values), status)
+        return HTMLResponse(self.text(request, template, **values), status)
 
-    def text(self, request: Request, name: str, **values: Any) -> str:
+    def text(self, request: Request, template: str, /, **values: Any) -> str:
         """A template's text; whole pages extend "shell.html" and so get style and script."""
-        return self._environment.get_template(name).render(
+        return self._environment.get_template(template).render(
             nonce=request.state.nonce,
             style=self._style,
             script=self._script,
@@ -47,9 +51,9 @@ class Look:
             **values,
         )
 
-    def plain(self, name: str, **values: Any) -> str:
+    def plain(self, template: str, /, **values: Any) -> str:
         """A page that is kept as a file: no nonce, no script."""
-        return self._environment.get_template(name).render(style=self._style, **values)
+        return self._environment.get_template(template).render(style=self._style, **values)
 
 
 def ago(at_s: float, now_s: float) -> str:
@@ -70,8 +74,16 @@ def clock_time(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).astimezone().strftime("%H:%M:%S") if at_s else ""
 
 
+def shown_domain(domain: str) -> str:
+    """An internationalised name as people write it: "bücher.example" for its A-label."""
+    try:
+        return domain.encode("ascii").decode("idna")
+    except UnicodeError:
+        return domain
+
+
 def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _share(count: float, whole: float) -> str:
@@ -99,6 +111,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "number": lambda count: f"{count:,}".replace(",", "\u202f"),
     "share": _share,
     "percent": _percent,
+    "domain": shown_domain,
     "moment": moment,
     "clock_time": clock_time,
 }

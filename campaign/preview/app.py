@@ -12,18 +12,18 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from campaign.clock import Clock
 from campaign.journal.browsing import Listed, Page, Wanted
+from campaign.pages import viewer
 from campaign.pages.events import Bell
-from campaign.pages.guard import LETTER_POLICY, LETTER_POLICY_WITHOUT_IMAGES
-from campaign.pages.letter import Letter, framed
+from campaign.pages.letter import Letter
 from campaign.pages.look import Look
 from campaign.preview.desk import Desk, Tally
 from campaign.preview.survey import Findings, cells_of, survey
@@ -33,7 +33,6 @@ from campaign.preview.workbench import Edition, Fault, OpenPress, Workbench
 from campaign.records import State
 
 _PAGE = 60  # recipients listed at once
-_VIEWS = ("html", "text", "headers", "source", "files")
 _SIMPLE_NAME = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _TONES = {Gravity.NOTE: "info", Gravity.CAUTION: "warn", Gravity.FAULT: "bad"}
 
@@ -78,7 +77,7 @@ class Preview:
         self._desk = Desk(url, folder, clock)
         self._workbench = Workbench(path, self._desk, open_press)
         self.bell = Bell()
-        self._look = Look(Path(__file__).parent / "look", styles="preview.css", script="preview.js")
+        self._look = Look(Path(__file__).parent / "look", room="preview", viewer=True)
         self._findings = Findings()
         self._tally: Tally | None = None
         self._survey: asyncio.Task[None] | None = None
@@ -135,32 +134,18 @@ class Preview:
     # -- the letter itself ---------------------------------------------------------------------
 
     async def _frame(self, request: Request) -> Response:
-        made = await self._made(request.path_params["row"])
-        if not isinstance(made, Letter):
-            return PlainTextResponse("", 404)
-        images = request.query_params.get("images") != "0"
-        html = framed(made, images=images, dark=request.query_params.get("dark") == "1")
-        policy = LETTER_POLICY if images else LETTER_POLICY_WITHOUT_IMAGES
-        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
+        return viewer.frame(await self._made(request), request)
 
     async def _eml(self, request: Request) -> Response:
-        row = request.path_params["row"]
-        made = await self._made(row)
-        if not isinstance(made, Letter):
-            return PlainTextResponse("", 404)
-        return _download(made.source, "message/rfc822", f"{row:06d}.eml")
+        return viewer.source(await self._made(request), f"{request.path_params['row']:06d}.eml")
 
     async def _part(self, request: Request) -> Response:
-        made = await self._made(request.path_params["row"])
-        at = request.path_params["part"]
-        if not isinstance(made, Letter) or at >= len(made.parts):
-            return PlainTextResponse("", 404)
-        part = made.parts[at]
-        return _download(part.content, part.type, part.name or f"part-{at + 1}")
+        return viewer.part(await self._made(request), request.path_params["part"])
 
-    async def _made(self, row: int) -> Letter | Fault | None:
-        standing = await self._desk.standing(row)
-        return await self._workbench.letter(standing) if standing else None
+    async def _made(self, request: Request) -> Letter | None:
+        standing = await self._desk.standing(request.path_params["row"])
+        made = await self._workbench.letter(standing) if standing else None
+        return made if isinstance(made, Letter) else None
 
     # -- what templates get --------------------------------------------------------------------
 
@@ -178,7 +163,7 @@ class Preview:
         return Query(
             row=_whole(asked.get("row")),
             after=_whole(asked.get("after")),
-            view=view if view in _VIEWS else "html",
+            view=view if view in viewer.VIEWS else "html",
             wanted=wanted,
             kind=kind,
         )
@@ -214,9 +199,10 @@ class Preview:
             "fault": fault,
             "is_row_fault": fault is not None and fault not in edition.faults,
             "warnings": _badges(letter, cells, edition) if letter else [],
-            "files": _files(letter) if letter else [],
-            "view": view if view in _VIEWS else "html",
-            "stamp": f"{edition.number}",
+            "files": viewer.files_of(letter) if letter else [],
+            "view": view if view in viewer.VIEWS else "html",
+            "stamp": edition.number,
+            "base": f"/letter/{row}",
             "before": row - 1 if row > 1 else 0,
             "behind": row + 1 if row < last else 0,
         }
@@ -271,15 +257,6 @@ def _badges(letter: Letter, cells: Mapping[str, str], edition: Edition) -> list[
     return [(_TONES[warn.gravity], warn) for warn in found]
 
 
-def _files(letter: Letter) -> list[tuple[int, str, str, int, bool]]:
-    """Index, name, type, size and whether it is shown inside the HTML, of every file."""
-    return [
-        (at, part.name or f"part-{at + 1}", part.type, len(part.content), bool(part.content_id))
-        for at, part in enumerate(letter.parts)
-        if part.is_attachment
-    ]
-
-
 def _line(line: Listed, edition: Edition, query: Query) -> Line:
     cells = cells_of(line.cells, edition.sources[line.source])
     name = simple_name(edition.name_template, cells)
@@ -291,21 +268,6 @@ def simple_name(template: str, cells: Mapping[str, str]) -> str:
     if not template or re.sub(_SIMPLE_NAME, "", template).count("{"):
         return ""
     return _SIMPLE_NAME.sub(lambda found: cells.get(found[1], ""), template).strip()
-
-
-def _download(content: bytes, media_type: str, name: str) -> Response:
-    """Saved, never shown: what a letter carries must not become a page of ours."""
-    shown = re.sub(r"[^\w.\- ]", "_", name)
-    ascii_name = shown.encode("ascii", "replace").decode().replace("?", "_")
-    disposition = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(shown)}"
-    return Response(
-        content,
-        media_type=media_type,
-        headers={
-            "Content-Disposition": disposition,
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-        },
-    )
 
 
 def _whole(text: str | None) -> int:

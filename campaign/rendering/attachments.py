@@ -33,6 +33,11 @@ def fixed_file(folder: Path, path: str, *, content_id: str = "") -> bytes:
         raise TemplateError(error.what, file=path) from None
 
 
+def personal_root(folder: Path, source: str) -> str:
+    """The folder that a path with cells in it stays beneath."""
+    return os.path.realpath(folder / os.path.dirname(fixed_start(source)))
+
+
 class PersonalFiles:
     """An attachment whose path is a template.
 
@@ -43,7 +48,7 @@ class PersonalFiles:
     def __init__(self, workshop: Workshop, folder: Path, source: str) -> None:
         self._template: Template = workshop.text(source, "message.attachments")
         self._start = os.path.dirname(fixed_start(source))
-        self._root = os.path.realpath(folder / self._start)
+        self._root = personal_root(folder, source)
         self._kept: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
         self._kept_bytes = 0
 

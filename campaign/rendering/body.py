@@ -7,69 +7,89 @@ Content-Type field on.  Touches: template and attachment files, for reading.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from campaign.errors import ConfigError, RenderError
 from campaign.rendering.attachments import PersonalFiles, fixed_file
+from campaign.rendering.draft import Piece
+from campaign.rendering.invitation import folded, method_of
+from campaign.rendering.locales import Variants, variants_of
+from campaign.rendering.markup import markdown_page, style_inliner
 from campaign.rendering.mime import Hole, Multipart, Skeleton, delimited, text_entity
-from campaign.rendering.templates import Template, Workshop, is_constant
+from campaign.rendering.spec import Content
+from campaign.rendering.templates import Escaping, Template, Workshop, is_constant
 
 _CONTENT_ID = re.compile(r"[A-Za-z0-9._+@-]+")
-_TEXT, _HTML, _PERSONAL = range(3)
+_TEXT, _HTML, _CALENDAR, _PERSONAL = range(4)
 
-
-class Parts(Protocol):
-    """What of [message] makes up the body."""
-
-    @property
-    def text(self) -> str: ...
-    @property
-    def html(self) -> str: ...
-    @property
-    def inline(self) -> Mapping[str, str]: ...
-    @property
-    def attachments(self) -> tuple[str, ...]: ...
+Change = Callable[[str], str]
 
 
 class Body:
-    """Only the levels that are needed: mixed(alternative(text, related(html, images)), files).
+    """Only the levels that are needed:
+    mixed(alternative(text, related(html, images), calendar), files).
 
     Raises TemplateError or ConfigError when it is made.
     """
 
-    def __init__(self, workshop: Workshop, folder: Path, parts: Parts) -> None:
-        self._text = _file(workshop, parts.text, autoescape=False)
-        self._html = _file(workshop, parts.html, autoescape=True)
-        fixed = [fixed_file(folder, path) for path in parts.attachments if is_constant(path)]
+    def __init__(
+        self, workshop: Workshop, folder: Path, content: Content, *, by_locale: bool
+    ) -> None:
+        def file(path: str, escaping: Escaping) -> Variants[Template] | None:
+            if not path:
+                return None
+            others = variants_of(folder, path) if by_locale else {}
+            variants = {tag: workshop.file(other, escaping) for tag, other in others.items()}
+            return Variants(workshop.file(path, escaping), variants)
+
+        # Markdown stands in for what is not written: its own text, and the HTML made from it.
+        self._text = file(content.text or content.markdown, "none")
+        self._html = file(content.html, "html") or file(content.markdown, "markdown")
+        self._calendar = file(content.calendar, "calendar")
+        self._changes: list[Change] = []
+        if self._html and not content.html:
+            self._changes.append(markdown_page())
+        if self._html and content.inline_css:
+            self._changes.append(style_inliner())
+        fixed = [fixed_file(folder, path) for path in content.attachments if is_constant(path)]
         self._personal = [
             PersonalFiles(workshop, folder, path)
-            for path in parts.attachments
+            for path in content.attachments
             if not is_constant(path)
         ]
-        self._skeleton = Skeleton(self._layout(_images(folder, parts.inline), fixed))
+        self._skeleton = Skeleton(self._layout(_images(folder, content.inline), fixed))
+        self.shared = self._skeleton.shared
 
-    def pieces(self, values: dict[str, Any], boundary: str) -> list[bytes]:
+    def pieces(self, values: dict[str, Any], locale: str, boundary: str) -> list[Piece]:
         """One body.  Raises RenderError; UnicodeEncodeError for a lone surrogate."""
-        entities = [b"", b"", b""]
+        entities = [b"", b"", b"", b""]
         html = ""
         if self._html:
-            html = _checked(self._html.render(values), "the HTML")
+            html = _checked(self._html.pick(locale).render(values), "the HTML")
+            for change in self._changes:
+                html = change(html)
             entities[_HTML] = text_entity(b"text/html", html)
-        text = self._text.render(values) if self._text else _text_of(html)
+        text = self._text.pick(locale).render(values) if self._text else _text_of(html)
         entities[_TEXT] = text_entity(b"text/plain", _checked(text, "the text"))
+        if self._calendar:
+            text = _checked(self._calendar.pick(locale).render(values), "the calendar")
+            kind = f"text/calendar; method={method_of(text)}"
+            entities[_CALENDAR] = text_entity(kind.encode(), folded(text))
         files = [entity for source in self._personal for entity in source.entities(values)]
         entities[_PERSONAL] = delimited(boundary, files)
         return self._skeleton.fill(boundary, entities)
 
     def _layout(self, images: list[bytes], fixed: list[bytes]) -> Multipart | Hole:
-        layout: Multipart | Hole = Hole(_TEXT)
-        if self._html:
-            html: Multipart | Hole = Hole(_HTML)
-            if images:
-                html = Multipart("related", (html, *images), '; type="text/html"')
-            layout = Multipart("alternative", (layout, html))
+        forms: list[Multipart | Hole] = [Hole(_TEXT)]
+        if self._html and images:
+            forms.append(Multipart("related", (Hole(_HTML), *images), '; type="text/html"'))
+        elif self._html:
+            forms.append(Hole(_HTML))
+        if self._calendar:  # the last form is the one liked best (RFC 2046, 5.1.4)
+            forms.append(Hole(_CALENDAR))
+        layout = Multipart("alternative", tuple(forms)) if len(forms) > 1 else forms[0]
         if fixed or self._personal:
             more = Hole(_PERSONAL) if self._personal else None
             layout = Multipart("mixed", (layout, *fixed), more=more)
@@ -88,10 +108,6 @@ def _checked(text: str, what: str) -> str:
         raise RenderError(f"{what} is empty")
     refuse_leftover(text, what)
     return text
-
-
-def _file(workshop: Workshop, path: str, *, autoescape: bool) -> Template | None:
-    return workshop.file(path, autoescape=autoescape) if path else None
 
 
 def _images(folder: Path, inline: Mapping[str, str]) -> list[bytes]:

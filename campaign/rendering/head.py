@@ -57,7 +57,7 @@ class Head:
         lines = [
             headers.mailbox_field("To", name, job.address),
             headers.text_field("Subject", subject),
-            headers.token_field("Message-ID", (unique,)),
+            f"Message-ID: {unique}\r\n".encode(),
         ]
         if not self._reply_to.is_constant and (text := self._reply_to.render(values).strip()):
             names.append(b"Reply-To")

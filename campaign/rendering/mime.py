@@ -14,6 +14,7 @@ from functools import lru_cache
 from mimetypes import MimeTypes
 from typing import NamedTuple
 
+from campaign.rendering.draft import Piece
 from campaign.rendering.headers import LINE, parameter, verify
 
 # Bytes that stand for themselves in quoted-printable (RFC 2045, 6.7).
@@ -21,6 +22,7 @@ _QP_PLAIN = bytes(set(range(33, 127)) - {ord("=")}) + b" \t\n"
 _ASCII_TEXT = bytes(range(32, 127)) + b"\t\n"
 _QP_LINE = 75  # characters before the soft line break
 _B64_LINE = 76
+_SHARED_BYTES = 8000  # what is larger is worth keeping apart
 _KEPT_LINE = 1000  # bytes; longer ones are not worth their memory
 # The table of the library only, not the machine's: the same file is the same type everywhere.
 _TYPES = MimeTypes(filenames=())
@@ -44,17 +46,19 @@ class Multipart(NamedTuple):
 class Skeleton:
     """The bytes of a layout, with places for the boundary and for what differs.
 
-    Filled, it begins with the MIME header fields of the message and its blank line.
+    Filled, it begins with the MIME header fields of the message and its blank line.  Large
+    constants are not in it: they stand in `shared`, and their numbers among the pieces.
     """
 
     def __init__(self, layout: Multipart | Hole) -> None:
-        self._pieces: list[bytes] = []
+        self.shared: list[bytes] = []
+        self._pieces: list[Piece] = []
         self._boundaries: list[int] = []
         self._holes: list[tuple[int, int]] = []
         self._levels = 0
         self._add(layout)
 
-    def fill(self, boundary: str, entities: Sequence[bytes]) -> list[bytes]:
+    def fill(self, boundary: str, entities: Sequence[bytes]) -> list[Piece]:
         """The pieces of one body; `entities[n]` goes where `Hole(n)` stood."""
         pieces = self._pieces.copy()
         mark = boundary.encode()
@@ -65,7 +69,10 @@ class Skeleton:
         return pieces
 
     def _add(self, node: Multipart | Hole | bytes) -> None:
-        if isinstance(node, bytes):
+        if isinstance(node, bytes) and len(node) > _SHARED_BYTES:
+            self._pieces.append(len(self.shared))
+            self.shared.append(node)
+        elif isinstance(node, bytes):
             self._constant(node)
         elif isinstance(node, Hole):
             self._holes.append((len(self._pieces), node.slot))
@@ -96,9 +103,9 @@ class Skeleton:
         self._pieces.append(after)
 
     def _constant(self, data: bytes) -> None:
-        is_free = self._pieces and self._pieces[-1]
-        if is_free:
-            self._pieces[-1] += data
+        last = self._pieces[-1] if self._pieces else b""
+        if last and isinstance(last, bytes):
+            self._pieces[-1] = last + data
         else:
             self._pieces.append(data)
 

@@ -9,6 +9,7 @@ The same job gives the same bytes, always: Date, Message-ID and boundary come fr
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,13 @@ from typing import TYPE_CHECKING, Any
 from campaign.addresses.tokens import boundary
 from campaign.errors import RenderError
 from campaign.records import Job, Message
+from campaign.rendering.attachments import personal_root
 from campaign.rendering.body import Body
+from campaign.rendering.draft import Draft, joined, stuffed
 from campaign.rendering.head import Head, unsubscribe_url
 from campaign.rendering.headers import ForbiddenCharacterError
+from campaign.rendering.locales import variants_of
+from campaign.rendering.roots import Roots
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.templates import Workshop, is_constant
 from campaign.units import show_size
@@ -26,7 +31,7 @@ from campaign.units import show_size
 if TYPE_CHECKING:
     from campaign.config.settings import Message as MessageSettings
 
-__all__ = ["Content", "RenderSpec", "Renderer", "UnsubscribeSpec", "input_files"]
+__all__ = ["Content", "RenderSpec", "Renderer", "UnsubscribeSpec", "input_files", "readable_paths"]
 
 MESSAGE_MAX = 50_000_000  # bytes; no provider takes more: Gmail receives 50 MB at most
 
@@ -43,37 +48,47 @@ class Renderer:
         self._spec = spec
         self._workshop = Workshop(folder)
         self._head = Head(self._workshop, spec)
-        self._body = Body(self._workshop, folder, Content.of(spec.message))
+        content = Content.of(spec.message)
+        self._body = Body(self._workshop, folder, content, by_locale=bool(spec.locale_column))
+
+    @property
+    def shared(self) -> list[bytes]:
+        """What drafts mean by numbers: large pieces that are in every message."""
+        return self._body.shared
 
     def render(self, job: Job) -> Message:
         """Raises RenderError, which says why this row cannot be sent."""
+        return self.draft(job).assembled(self.shared)
+
+    def draft(self, job: Job) -> Draft:
+        """The message in pieces, for another process to put together.  Raises RenderError."""
         columns = dict(zip(self._spec.sources[job.source], json.loads(job.data), strict=True))
-        values = self._values(job, columns)
+        locale = columns.get(self._spec.locale_column, "")
+        values = self._values(job, columns, locale)
         try:
             head = self._head.fields(job, values)
-            pieces = self._body.pieces(values, boundary(self._spec.key, job.key))
+            body = self._body.pieces(values, locale, boundary(self._spec.key, job.key))
         except UnicodeEncodeError as error:
             char = error.object[error.start]
             what = f"U+{ord(char):04X} is half a character"
             raise _blamed(RenderError(what), char, columns) from None
         except ForbiddenCharacterError as error:
             raise _blamed(error, error.char, columns) from None
-        wire = b"".join([self._head.constant, head, *pieces])
-        if not wire.endswith(b"\r\n"):
-            wire += b"\r\n"
-        size = len(wire)
+        pieces = [self._head.constant, head, *body]
+        if isinstance(pieces[-1], bytes) and not pieces[-1].endswith(b"\r\n"):
+            pieces.append(b"\r\n")  # a text of a single part
+        size = sum(map(len, joined(pieces, self.shared)))
         if size > MESSAGE_MAX:
             limit = show_size(MESSAGE_MAX)
             raise RenderError(f"the message has {show_size(size)}, more than {limit}")
-        wire = wire.replace(b"\r\n.", b"\r\n..")  # RFC 5321, 4.5.2; the first line is From
-        return Message(job.row, wire, size, not job.address.isascii())
+        return Draft(job.row, stuffed(pieces), size, not job.address.isascii())
 
-    def _values(self, job: Job, columns: dict[str, str]) -> dict[str, Any]:
+    def _values(self, job: Job, columns: dict[str, str], locale: str) -> dict[str, Any]:
         """What templates see: the row's columns, `columns`, `address`, `unsubscribe_url`.
 
         A column of one of the first two names keeps `address` and loses to `columns`.
         """
-        values = self._workshop.values()
+        values = self._workshop.values(locale)
         values["address"] = job.address
         values.update(columns)
         values["columns"] = columns
@@ -82,17 +97,41 @@ class Renderer:
         return values
 
 
-def input_files(folder: Path, message: MessageSettings | Content) -> list[Path]:
+def input_files(
+    folder: Path, message: MessageSettings | Content, *, locale_column: str = ""
+) -> list[Path]:
     """Every file whose change would change a letter, sorted; nothing is run, only parsed.
 
-    Files whose names are made from cells are not known here.  Raises TemplateError.
+    With a locale column these are the templates of all languages.  Files whose names are made
+    from cells are not known here.  Raises TemplateError.
     """
     workshop = Workshop(folder)
-    templates = [message.text, message.html, message.markdown, message.calendar]
-    found = {path for name in templates if name for path in workshop.files_of(name)}
-    found |= {folder / path for path in message.inline.values()}
-    found |= {folder / path for path in message.attachments if is_constant(path)}
+    templates = [name for name in _templates(message) if name]
+    if locale_column:
+        templates += [path for name in templates for path in variants_of(folder, name).values()]
+    found = {path for name in templates for path in workshop.files_of(name)}
+    found |= {folder / path for path in _fixed_files(message)}
     return sorted(found)
+
+
+def readable_paths(spec: RenderSpec) -> list[str]:
+    """Folders and files that rendering has to read; it needs nothing else of the disk."""
+    folder, message = Path(spec.folder), spec.message
+    paths = [os.path.realpath(folder / path) for path in _fixed_files(message)]
+    for name in filter(None, _templates(message)):
+        roots = Roots(folder, name)
+        paths += [os.path.realpath(roots.main), *roots.folders]
+    personal = [path for path in message.attachments if not is_constant(path)]
+    return paths + [personal_root(folder, path) for path in personal]
+
+
+def _templates(message: MessageSettings | Content) -> list[str]:
+    return [message.text, message.html, message.markdown, message.calendar]
+
+
+def _fixed_files(message: MessageSettings | Content) -> list[str]:
+    fixed = [path for path in message.attachments if is_constant(path)]
+    return [*message.inline.values(), *fixed]
 
 
 def _blamed(error: RenderError, char: str, columns: Mapping[str, str]) -> RenderError:

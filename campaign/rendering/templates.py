@@ -1,13 +1,7 @@
 """Jinja templates, compiled once, rendered for each row in the strictest sandbox there is.
 
 In: template files and texts from the config, the columns of a row.  Out: text.
-Touches: template files, for reading, inside their roots.  The only module that imports jinja2.
-
-Where templates may reach: `extends`, `include` and `import` look for a name first in the folder
-of the template that campaign.toml names, then in the nearest folder above it called `templates`
-(or in the campaign's folder, when the template lies in it).  A name that starts with `./` or `../`
-is taken from the template it stands in.  What then lies outside these two folders, also behind a
-symlink, does not exist.
+Touches: template files, for reading, within their roots.  The only module that imports jinja2.
 
 Rendering, and compiling too (constants are folded), runs code of the template's author: only a
 render worker with its limits does either.  Reading which files belong together only parses.
@@ -18,29 +12,43 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import jinja2
 import jinja2.nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from campaign.errors import RenderError, TemplateError
+from campaign.rendering.formats import FormatError, Formats
+from campaign.rendering.invitation import escaped_calendar
+from campaign.rendering.markup import escaped_markdown
+from campaign.rendering.roots import Roots
+
+# How cells are kept from being anything but text where they stand.
+Escaping = Literal["none", "html", "markdown", "calendar"]
+
+
+class EmptyValueError(ValueError):
+    """An expression gave None or NaN, which would be printed as a word (fault 57)."""
+
 
 # What an expression of a template may raise; anything else is a fault of ours.
 _TEMPLATE_FAULTS = (
     jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, NameError, TypeError,
     ValueError, RecursionError, MemoryError, TemplateError,
 )  # fmt: skip
+# Those of them whose text says enough without their kind.
+_PLAIN_FAULTS = (jinja2.TemplateError, TemplateError, EmptyValueError, FormatError)
 _UNKNOWN = re.compile(r"'([^']+)' is undefined|has no attribute '([^']+)'")
+_ASKING = frozenset({"defined", "undefined", "default", "d"})  # tests and filters that take a name
+_REMEMBERED = 1000  # names of templates; those made from cells must not fill the memory
 _REPEAT_MAX = 1_000_000  # characters or items that `*` may make of a sequence
-
-
-class EmptyValueError(ValueError):
-    """An expression gave None or NaN, which would be printed as a word (fault 57)."""
 
 
 class Template:
@@ -74,15 +82,28 @@ class Template:
             return error
 
 
+class Word(NamedTuple):
+    """A name in a template that the row must have a value for."""
+
+    name: str
+    file: str
+    line: int
+
+
 class Workshop:
     """Compiles the templates of one campaign."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._globals = _Sandbox(loader=None, autoescape=False).globals
+        self._formats = Formats()
+        self._globals = _Sandbox(None, "none", self._formats).globals
 
-    def values(self) -> dict[str, Any]:
-        """A fresh dict of what every template can use; the row's values are added to it."""
+    def values(self, locale: str = "") -> dict[str, Any]:
+        """A fresh dict of what every template can use; the row's values are added to it.
+
+        `locale` is the language the filters speak from now on.
+        """
+        self._formats.locale = locale
         return self._globals.copy()
 
     def text(self, source: str, name: str) -> Template:
@@ -90,33 +111,45 @@ class Workshop:
 
         Raises TemplateError.
         """
-        environment = _Sandbox(loader=None, autoescape=False)
-        try:
+        environment = _Sandbox(None, "none", self._formats)
+        with _template_errors(name):
             code = environment.compile(source, name, name)
-        except jinja2.TemplateSyntaxError as error:
-            raise _template_error(error, name) from None
         compiled = jinja2.Template.from_code(environment, code, environment.globals)
         return Template(compiled, source, self._folder)
 
-    def file(self, path: str, *, autoescape: bool) -> Template:
+    def file(self, path: str, escaping: Escaping) -> Template:
         """A template file, named relative to the campaign; everything it reaches is there too.
 
         Raises TemplateError.
         """
-        loader = _Loader(self._folder, path)
-        environment = _Sandbox(loader=loader, autoescape=autoescape)
-        for _ in _reached(environment, loader):
-            pass
-        try:
-            compiled = environment.get_template(loader.main)
-        except jinja2.TemplateSyntaxError as error:
-            raise _template_error(error, loader.shown(loader.main)) from None
-        return Template(compiled, loader.read(loader.main), self._folder)
+        roots = Roots(self._folder, path)
+        environment = _Sandbox(roots, escaping, self._formats)
+        for reached in _reached(environment, roots):
+            with _template_errors(roots.shown(reached)):
+                environment.get_template(reached)
+        compiled = environment.get_template(roots.main)
+        return Template(compiled, roots.read(roots.main), self._folder)
 
     def files_of(self, path: str) -> list[Path]:
         """The template and every file it can reach by a fixed name.  Raises TemplateError."""
-        loader = _Loader(self._folder, path)
-        return [Path(name) for name in _reached(_Sandbox(loader=loader, autoescape=True), loader)]
+        roots = Roots(self._folder, path)
+        return [Path(name) for name in _reached(_Sandbox(roots, "none", self._formats), roots)]
+
+    def words_of(self, path: str) -> Iterator[Word]:
+        """Every name that a template file and what it reaches need a value for.
+
+        Raises TemplateError.
+        """
+        roots = Roots(self._folder, path)
+        environment = _Sandbox(roots, "none", self._formats)
+        for reached in _reached(environment, roots):
+            yield from _words(environment.parse(roots.read(reached)), roots.shown(reached))
+
+    def words_in(self, source: str, name: str) -> Iterator[Word]:
+        """The same for a text in the config.  Raises TemplateError."""
+        with _template_errors(name):
+            tree = _Sandbox(None, "none", self._formats).parse(source)
+        yield from _words(tree, name)
 
 
 def fixed_start(source: str) -> str:
@@ -134,16 +167,34 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
-    def __init__(self, *, loader: _Loader | None, autoescape: bool) -> None:
+    def __init__(self, roots: Roots | None, escaping: Escaping, formats: Formats) -> None:
         super().__init__(
-            loader=loader,
-            autoescape=autoescape,
+            loader=_Loader(roots) if roots else None,
+            autoescape=escaping != "none",
             undefined=jinja2.StrictUndefined,
-            finalize=_finalize,
+            finalize=_FINALIZE[escaping],
             keep_trailing_newline=True,
             auto_reload=False,
             cache_size=-1,
         )
+        self._roots = roots
+        self._found: dict[tuple[str | jinja2.Template, str | None], jinja2.Template] = {}
+        self.filters.update((name, _unfolded(use)) for name, use in formats.filters.items())
+
+    def get_template(
+        self,
+        name: str | jinja2.Template,
+        parent: str | None = None,
+        globals: MutableMapping[str, Any] | None = None,
+    ) -> jinja2.Template:
+        """Remembers what `extends` and `include` ask for again with each row."""
+        asked = (name, parent)
+        found = self._found.get(asked)
+        if found is None:
+            found = super().get_template(name, parent, globals)
+            if len(self._found) < _REMEMBERED:
+                self._found[asked] = found
+        return found
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """A plain dict: the ChainMap of jinja2 costs 6 µs a rendering."""
@@ -151,11 +202,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def join_path(self, template: str, parent: str) -> str:
         """Names from `./` and `../` belong to the template they stand in."""
-        if template.startswith(("./", "../")):
-            assert isinstance(self.loader, _Loader)
-            folder = os.path.dirname(self.loader.find(parent))
-            return os.path.normpath(os.path.join(folder, template))
-        return template
+        return self._roots.join(template, parent) if self._roots else template
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """`*`, `**` and `%` on bounded operands: the cheap ways to fill memory or burn hours."""
@@ -172,82 +219,38 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 class _Loader(jinja2.BaseLoader):
-    """Finds templates inside the roots of one main template; names may be absolute paths."""
+    """What is within the roots; names may be absolute paths."""
 
-    def __init__(self, folder: Path, path: str) -> None:
-        self._folder = folder
-        self.main = os.path.abspath(folder / path)
-        self._roots = [os.path.realpath(root) for root in _roots(folder, Path(self.main))]
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
 
     def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, None]:
-        path = self.find(template)
-        return self.read(path), path, None
-
-    def find(self, name: str) -> str:
-        """The path of a template.  Raises jinja2.TemplateNotFound."""
-        if name == self.main:
-            return name
-        for root in self._roots:
-            path = os.path.realpath(os.path.join(root, name))
-            if any(_is_beneath(path, allowed) for allowed in self._roots) and os.path.isfile(path):
-                return path
-        raise jinja2.TemplateNotFound(name)
-
-    def read(self, path: str) -> str:
-        """The source.  Raises TemplateError when it is no UTF-8 or not there."""
-        try:
-            return Path(path).read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            raise TemplateError("there is no such template", file=self.shown(path)) from None
-        except OSError as error:
-            reason = error.strerror or "unreadable"
-            raise TemplateError(f"cannot be read: {reason}", file=self.shown(path)) from None
-        except UnicodeDecodeError as error:
-            line = error.object[: error.start].count(b"\n") + 1
-            raise TemplateError("is not UTF-8", file=self.shown(path), line=line) from None
-
-    def shown(self, path: str) -> str:
-        """A path as a person writes it: relative to the campaign's folder."""
-        return os.path.relpath(path, self._folder) if os.path.isabs(path) else path
+        path = self._roots.find(template)
+        if path is None:
+            raise jinja2.TemplateNotFound(template)
+        return self._roots.read(path), path, None
 
 
-def _roots(folder: Path, main: Path) -> Iterator[Path]:
-    """The two folders a template may reach (see the top of this module)."""
-    yield main.parent
-    for above in main.parents:
-        if above.name == "templates":
-            yield above
-            return
-    if main.is_relative_to(os.path.abspath(folder)):
-        yield folder
-
-
-def _is_beneath(path: str, root: str) -> bool:
-    return path.startswith(root.rstrip("/") + "/")
-
-
-def _reached(environment: _Sandbox, loader: _Loader) -> Iterator[str]:
+def _reached(environment: _Sandbox, roots: Roots) -> Iterator[str]:
     """Paths of the main template and of all it names, each once.  Raises TemplateError."""
     seen: set[str] = set()
-    waiting = [loader.main]
+    waiting = [roots.main]
     while waiting:
         path = waiting.pop()
         if path in seen:
             continue
         seen.add(path)
         yield path
-        try:
-            tree = environment.parse(loader.read(path), path, path)
-        except jinja2.TemplateSyntaxError as error:
-            raise _template_error(error, loader.shown(path)) from None
+        with _template_errors(roots.shown(path)):
+            tree = environment.parse(roots.read(path), path, path)
         for node, names in _references(tree):
-            found = _first_found(environment, loader, path, names)
-            if found:
-                waiting.append(found)
+            found = (roots.find(roots.join(name, path)) for name in names)
+            if reached := next(filter(None, found), None):
+                waiting.append(reached)
             elif not getattr(node, "ignore_missing", False):
                 raise TemplateError(
                     f"there is no template {names[0]!r}",
-                    file=loader.shown(path),
+                    file=roots.shown(path),
                     line=node.lineno,
                     remedy="it must lie in the template's own folder or in the nearest"
                     " folder above called 'templates'",
@@ -260,34 +263,82 @@ def _references(tree: jinja2.nodes.Template) -> Iterator[tuple[jinja2.nodes.Node
              jinja2.nodes.Import, jinja2.nodes.FromImport)  # fmt: skip
     for node in tree.find_all(kinds):
         assert isinstance(node, kinds)
-        try:
-            value = node.template.as_const()
-        except jinja2.nodes.Impossible:
-            continue
-        names = [value] if isinstance(value, str) else list(value)
-        if names:
+        written = node.template
+        items = [written]
+        if isinstance(written, jinja2.nodes.List | jinja2.nodes.Tuple):
+            items = written.items
+        names = [item.value for item in items if isinstance(item, jinja2.nodes.Const)]
+        if names and len(names) == len(items):
             yield node, names
 
 
-def _first_found(
-    environment: _Sandbox, loader: _Loader, parent: str, names: list[str]
-) -> str | None:
-    for name in names:
-        try:
-            return loader.find(environment.join_path(name, parent))
-        except jinja2.TemplateNotFound:
-            continue
-    return None
+def _unfolded(use: Callable[..., str]) -> Callable[..., str]:
+    """A filter whose result depends on the row, so that compiling must not use it on constants."""
+
+    @jinja2.pass_context
+    def unfolded(context: object, *args: Any, **options: Any) -> str:
+        return use(*args, **options)
+
+    return unfolded
 
 
-def _finalize(value: Any) -> Any:
+def _words(tree: jinja2.nodes.Template, file: str) -> Iterator[Word]:
+    """Names that are read, without those the template sets itself or asks about first."""
+    nodes = jinja2.nodes
+    known = {"self", "super", "loop", "caller", "varargs", "kwargs"}
+    known |= {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"}
+    known |= {node.name for node in tree.find_all(nodes.Macro)}
+    known |= {node.target for node in tree.find_all(nodes.Import)}
+    for imported in tree.find_all(nodes.FromImport):
+        known |= {name if isinstance(name, str) else name[1] for name in imported.names}
+    for asking in tree.find_all((nodes.Test, nodes.Filter)):
+        assert isinstance(asking, nodes.Test | nodes.Filter)
+        if asking.name in _ASKING and isinstance(asking.node, nodes.Name):
+            known.add(asking.node.name)
+    for node in tree.find_all(nodes.Name):
+        if node.name not in known:
+            yield Word(node.name, file, node.lineno)
+
+
+def _present(value: Any) -> Any:
+    """For text and HTML: the value, unless it is one that nobody wants to read."""
     if value is None or value != value:
         raise EmptyValueError(f"an expression gives {value}")
     return value
 
 
-def _template_error(error: jinja2.TemplateSyntaxError, file: str) -> TemplateError:
-    return TemplateError(error.message or "syntax error", file=file, line=error.lineno)
+def _in_markdown(value: Any) -> Any:
+    return _marked(value, escaped_markdown)
+
+
+def _in_calendar(value: Any) -> Any:
+    return _marked(value, escaped_calendar)
+
+
+def _marked(value: Any, escape: Callable[[str], str]) -> Markup:
+    """Escaped by rules of our own, and marked as done for jinja2's HTML escaping, which is on so
+    that what macros give back is not escaped twice."""
+    value = _present(value)
+    return value if isinstance(value, Markup) else Markup(escape(str(value)))
+
+
+_FINALIZE: dict[Escaping, Callable[[Any], Any]] = {
+    "none": _present,
+    "html": _present,
+    "markdown": _in_markdown,
+    "calendar": _in_calendar,
+}
+
+
+@contextmanager
+def _template_errors(file: str) -> Iterator[None]:
+    """What compiling raises, as TemplateError with file and line."""
+    try:
+        yield
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(error.message or "syntax error", file=file, line=error.lineno) from None
+    except (RecursionError, SyntaxError):  # of the parser; of Python, for the code jinja2 made
+        raise TemplateError("is nested too deeply", file=file) from None
 
 
 def _render_error(error: BaseException, values: Mapping[str, Any], folder: Path) -> RenderError:
@@ -305,7 +356,7 @@ def _render_error(error: BaseException, values: Mapping[str, Any], folder: Path)
         what = "the template calls itself without end"
     elif isinstance(error, SecurityError):
         what = f"not allowed in a template: {what}"
-    elif not isinstance(error, jinja2.TemplateError | EmptyValueError | TemplateError):
+    elif not isinstance(error, _PLAIN_FAULTS):
         what = f"{type(error).__name__}: {what}"
     file, line = _place(error.__traceback__)
     shown = os.path.relpath(file, folder) if os.path.isabs(file) else file

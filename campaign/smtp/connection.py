@@ -24,6 +24,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import cast
@@ -92,23 +93,20 @@ async def _open(
     transcript: Transcript | None,
     dial: Dial,
 ) -> Connection:
-    context = _tls_context(endpoint) if endpoint.security == "tls" else None
-    sock = await dial(endpoint, timeouts.connect)
-    connection = Connection(endpoint, courier, limit, timeouts, transcript, sock)
-    loop = asyncio.get_running_loop()
+    if endpoint.security != "none":
+        _tls_context(endpoint)  # faults of the config before anything is dialled
     try:
-        await loop.create_connection(
-            lambda: connection,
-            sock=sock,
-            ssl=context,
-            server_hostname=endpoint.host if context else None,
-            ssl_handshake_timeout=timeouts.starttls if context else None,
-            ssl_shutdown_timeout=timeouts.quit if context else None,
-        )
+        sock = await dial(endpoint, timeouts.connect)
+    except BaseException as error:
+        if transcript:
+            transcript.close(str(error))
+        raise
+    connection = Connection(endpoint, courier, limit, timeouts, transcript, sock)
+    try:
+        await asyncio.get_running_loop().create_connection(lambda: connection, sock=sock)
+        if endpoint.security == "tls":
+            await connection.encrypted()
         connection.start(await greet(connection, endpoint))
-    except OSError as error:
-        sock.close()
-        raise _tls_trouble(endpoint, error) from error
     except BaseException:
         connection.abort("given up")
         raise
@@ -120,6 +118,8 @@ class Connection(Traffic):
 
     _waiter: asyncio.Future[Reply] | None = None  # for the reply to `ask`
     _stage = Stage.CONNECT  # of the opening
+    _tls: _Tls | None = None
+    _shaken: asyncio.Future[None] | None = None  # done when the handshake is
 
     def start(self, extensions: Extensions) -> None:
         """The opening is through: letters from now on."""
@@ -134,7 +134,7 @@ class Connection(Traffic):
 
     @property
     def is_encrypted(self) -> bool:
-        return self._encrypted
+        return self._cipher is not None and not self._is_shaking
 
     @property
     def local_address(self) -> str:
@@ -155,12 +155,11 @@ class Connection(Traffic):
         self._client.ask(stage)
         if self._transcript:
             self._transcript.client(f"{shown}\r\n".encode() if shown else line)
-        self._transport.write(line)
+        self._transport.write(line if self._cipher is None else self._cipher.seal(line))
         self._watch()
         return await self._waiter
 
     async def encrypt(self) -> None:
-        context = _tls_context(self.endpoint)
         if not self._client.is_quiet:
             raise ConnectRefused(
                 f"{self.endpoint.host} sent clear text behind its consent to STARTTLS:"
@@ -168,35 +167,82 @@ class Connection(Traffic):
                 Stage.STARTTLS,
             )
         self._refuse_if_ended()
-        try:
-            transport = await self._loop.start_tls(
-                self._transport,
-                self,
-                context,
-                server_hostname=self.endpoint.host,
-                ssl_handshake_timeout=self._timeouts.starttls,
-                ssl_shutdown_timeout=self._timeouts.quit,
-            )
-        except OSError as error:
-            raise _tls_trouble(self.endpoint, error) from error
-        assert transport is not None
-        self._transport = transport
-        self._encrypted = True
+        self._begin_tls()
+        await self.encrypted()
+
+    async def encrypted(self) -> None:
+        """Wait for the end of the handshake."""
+        await cast("asyncio.Future[None]", self._shaken)
         if self._transcript:
             self._transcript.note("TLS begins")
+        self._watch()
+
+    def _begin_tls(self) -> None:
+        self._cipher = self._tls = _Tls(_tls_context(self.endpoint), self.endpoint.host)
+        self._shaken = self._loop.create_future()
+        self._deadline.set(self._loop.time() + self._timeouts.starttls)
+        self._shake(b"")
+
+    def _shake(self, data: bytes) -> None:
+        """A step of the handshake."""
+        assert self._tls
+        assert self._shaken
+        try:
+            is_done, answer = self._tls.shake(data)
+        except OSError as error:
+            self._transport.write(self._tls.outgoing())  # the alert, for their log
+            self._fail_tls(_tls_trouble(self.endpoint, error))
+            return
+        self._transport.write(answer)
+        if is_done:
+            self._deadline.at = FOREVER
+            self._shaken.set_result(None)
+            self.data_received(b"")  # what came with the end of the handshake
+
+    def _fail_tls(self, error: RelayError) -> None:
+        assert self._shaken
+        if not self._shaken.done():
+            self._shaken.set_exception(error)
+        if self._waiter:
+            self._waiter.cancel()  # nobody asks for the greeting any more
+        if self._transcript and self.endpoint.security == "opportunistic":
+            self._transcript.note(str(error))
+            self._transcript = None  # the second attempt, in clear, goes on with it
+        self._end(Stage.STARTTLS, str(error))
+
+    @property
+    def _is_shaking(self) -> bool:
+        return self._shaken is not None and not self._shaken.done()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._encrypted = transport.get_extra_info("ssl_object") is not None
         self._waiter = self._loop.create_future()
         self._stage = Stage.GREETING
         self._client.ask(Stage.GREETING)
-        self._watch()
+        if self.endpoint.security == "tls":
+            self._begin_tls()
+        else:
+            self._watch()
+
+    def _unsealed(self, data: bytes) -> bytes:
+        if self._is_shaking:
+            self._shake(data)
+            return b""
+        return super()._unsealed(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._is_shaking:
+            self._fail_tls(_tls_trouble(self.endpoint, OSError("the connection was closed")))
         super().connection_lost(exc)
         if self._waiter and not self._waiter.done():
             self._waiter.set_exception(self._refusal())
+
+    def _deadline_passed(self) -> None:
+        if self._is_shaking:
+            why = f"no end of the handshake within {self._timeouts.starttls:g} s"
+            self._fail_tls(_tls_trouble(self.endpoint, OSError(why)))
+        else:
+            super()._deadline_passed()
 
     def _hear(self, stage: Stage, reply: Reply) -> None:
         if self._waiter and not self._waiter.done() and stage is not Stage.QUIT:
@@ -212,6 +258,58 @@ class Connection(Traffic):
     def _refusal(self) -> ConnectRefused:
         _, why, reply = self._ending or (None, "", None)
         return ConnectRefused(f"{self.endpoint.host}: {why}", self._stage, reply)
+
+
+class _Tls:
+    """TLS between two buffers (`traffic.Cipher`).
+
+    Not asyncio's own TLS: that keeps what is received together with a failed write to itself,
+    and the server's last word, an early 550, would be lost with it.
+    """
+
+    def __init__(self, context: ssl.SSLContext, host: str) -> None:
+        self._in = ssl.MemoryBIO()
+        self._out = ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._in, self._out, server_hostname=host)
+
+    def shake(self, data: bytes) -> tuple[bool, bytes]:
+        """Whether the handshake is done, and bytes to be sent; ssl.SSLError if it failed."""
+        self._in.write(data)
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return False, self._out.read()
+        return True, self._out.read()
+
+    def outgoing(self) -> bytes:
+        return self._out.read()
+
+    def seal(self, data: bytes | memoryview) -> bytes:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._object.write(rest) :]
+        return self._out.read()
+
+    def unseal(self, data: bytes) -> tuple[bytes, bytes]:
+        self._in.write(data)
+        plain = []
+        try:
+            while chunk := self._object.read(65536):
+                plain.append(chunk)
+                if not self._in.pending and not self._object.pending():
+                    break
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            pass  # a record is not complete; or they are done, and the end of the stream follows
+        except ssl.SSLError:
+            if not plain:  # what was whole before the damage still counts
+                raise
+        return b"".join(plain), self._out.read()
+
+    def farewell(self) -> bytes:
+        """Our close_notify; theirs is not waited for."""
+        with suppress(OSError):
+            self._object.unwrap()
+        return self._out.read()
 
 
 class _NoTls(ConnectRefused):
@@ -257,6 +355,14 @@ _CERTIFICATE_FAULTS = {  # X509_V_ERR_*: openssl/x509_vfy.h
 }
 
 
+_HANDSHAKE_FAULTS = {  # OpenSSL's reasons that a person can do something about
+    "WRONG_VERSION_NUMBER": 'the server speaks no TLS there (perhaps security = "starttls")',
+    "UNSUPPORTED_PROTOCOL": "the server speaks nothing newer than TLS 1.1",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "the server speaks nothing newer than TLS 1.1",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server wants a client certificate",
+}
+
+
 def _tls_trouble(endpoint: Endpoint, error: OSError) -> RelayError:
     """A failed handshake as one sentence."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -264,7 +370,8 @@ def _tls_trouble(endpoint: Endpoint, error: OSError) -> RelayError:
             error.verify_code, (f"cannot be verified: {error.verify_message}", "")
         )
         return RelayError(f"the certificate of {endpoint.host} {fault}", remedy=remedy)
-    reason = getattr(error, "reason", None) or error.strerror or str(error) or "no answer"
+    reason = getattr(error, "reason", None) or error.strerror or str(error)
+    reason = _HANDSHAKE_FAULTS.get(reason, reason)
     return _NoTls(
         f"no TLS with {endpoint.host} port {endpoint.port}: {reason}",
         Stage.STARTTLS,

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections import deque
 
-from campaign.records import Verdict
+from campaign.records import ReplyClass, Verdict
 
 _FIRST_REST_S = 5.0
 _LONGEST_REST_S = 3600.0
 _SUCCESSES_PER_CONNECTION = 20  # accepted messages that earn one more connection
 _CALM_S = 300.0  # this long without a throttle and the next rest is short again
+_MESSAGE_DOMAINS = 5  # so many domains that refuse the message itself: it is the message
 
 
 class Governor:
@@ -53,6 +54,11 @@ class Governor:
             self._accepted = 0
             self.connections += 1
 
+    def learn_limit(self, connections: int) -> None:
+        """The server, or this machine, gives no more connections than these."""
+        self.limit = max(1, min(self.limit, connections))
+        self.connections = min(self.connections, self.limit)
+
     def throttled(self, now_s: float, pause_s: float) -> None:
         """A throttling reply; `pause_s` is what the provider's own rule asks, 0 if none.
 
@@ -71,35 +77,74 @@ class Governor:
 
 
 class Breaker:
-    """Open after `in_a_row` refusals of the sender, or `share` of the last `window` replies."""
+    """Open after `in_a_row` refusals of the sender, `share` of the last `window` replies, or when
+    the message itself is refused by five domains of those.
 
-    __slots__ = ("_in_a_row", "_recent", "_refused", "_row_limit", "_share", "_window", "why")
+    The same recipient refused again and again is one refusal in a row: that may be about them.
+    """
+
+    __slots__ = (
+        "_domains",
+        "_in_a_row",
+        "_last_row",
+        "_noted",
+        "_recent",
+        "_refused",
+        "_row_limit",
+        "_share",
+        "_window",
+        "is_on_trial",
+        "why",
+    )
 
     def __init__(self, in_a_row: int = 3, share: float = 0.05, window: int = 200) -> None:
         self._row_limit = in_a_row
         self._share = share
         self._window = window
         self._in_a_row = 0
+        self._last_row = 0
         self._recent: deque[bool] = deque(maxlen=window)
         self._refused = 0
+        self._noted = 0
+        self._domains: dict[str, int] = {}  # that refused the message -> number of that reply
+        self.is_on_trial = False  # half open: one letter at a time, until one is taken
         self.why = ""  # the last reply that counted
 
     @property
     def is_open(self) -> bool:
         full = len(self._recent) == self._window
-        return self._in_a_row >= self._row_limit or (
-            full and self._refused >= self._share * self._window
+        return (
+            self._in_a_row >= self._row_limit
+            or (full and self._refused >= self._share * self._window)
+            or len(self._domains) >= _MESSAGE_DOMAINS
         )
 
-    def note(self, verdict: Verdict, text: str) -> None:
-        """Every reply that settles a letter passes here."""
+    def half_open(self) -> None:
+        """Let one more through: the next refusal opens it again, an acceptance closes it."""
+        self._in_a_row = self._row_limit - 1
+        self._last_row = 0
+        self._recent.clear()
+        self._domains.clear()
+        self._refused = 0
+        self.is_on_trial = True
+
+    def note(self, verdict: Verdict, text: str, *, row: int = 0, domain: str = "") -> None:
+        """Every reply that settles a letter passes here; `row` and `domain` of its recipient."""
         counts = verdict.counts_for_breaker
         if len(self._recent) == self._window:
             self._refused -= self._recent[0]
         self._recent.append(counts)
         self._refused += counts
-        if counts:
-            self._in_a_row += 1
-            self.why = text
-        else:
+        self._noted += 1
+        if not counts:
             self._in_a_row = 0
+            self.is_on_trial = False
+            return
+        self.why = text
+        if row != self._last_row or not row:
+            self._in_a_row += 1
+        self._last_row = row
+        if verdict.class_ is ReplyClass.MESSAGE:
+            self._domains[domain] = self._noted
+            oldest = self._noted - self._window
+            self._domains = {name: at for name, at in self._domains.items() if at > oldest}

@@ -10,7 +10,7 @@ import asyncio
 import socket
 from typing import Protocol
 
-from campaign.errors import RelayError
+from campaign.errors import ConfigError, RelayError
 from campaign.records import Reply, Stage
 from campaign.smtp import auth
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, LoginRefused
@@ -67,13 +67,17 @@ async def greet(talk: Talk, endpoint: Endpoint) -> Extensions:
 def own_name(local_address: str) -> str:
     """This host's name if it is qualified, else its address literal (RFC 5321, 4.1.3)."""
     name = socket.gethostname()
-    if "." in name.strip("."):
+    if "." in name.strip(".") and name.isascii():
         return name
     return f"[IPv6:{local_address}]" if ":" in local_address else f"[{local_address}]"
 
 
 async def _hello(talk: Talk, endpoint: Endpoint, name: str) -> Extensions:
-    reply = await talk.ask(Stage.EHLO, command_line(f"EHLO {name}"))
+    try:
+        line = command_line(f"EHLO {name}")
+    except CommandError as error:
+        raise ConfigError(f"hello cannot be used: {error}") from error
+    reply = await talk.ask(Stage.EHLO, line)
     if reply.code // 100 == 2:
         return read_extensions(reply)
     if reply.code // 100 == 5:  # RFC 5321, 3.2: an old server
@@ -101,7 +105,8 @@ async def _starttls(talk: Talk, endpoint: Endpoint, extensions: Extensions) -> N
 
 
 async def _log_in(talk: Talk, endpoint: Endpoint, extensions: Extensions) -> None:
-    if not (talk.is_encrypted or talk.is_loopback or endpoint.allow_cleartext):
+    private = talk.is_encrypted and endpoint.security != "opportunistic"
+    if not (private or talk.is_loopback or endpoint.allow_cleartext):
         raise LoginRefused(
             f"the password for {endpoint.host} would travel in clear text",
             None,

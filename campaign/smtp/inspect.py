@@ -2,7 +2,7 @@
 
 In: a `Connection`.  Out: `TlsFacts`.  Touches: nothing.
 
-Facts are asked of the transport, whose TLS object knows them; nothing here imports ssl.
+The connection's TLS object knows them; nothing here imports ssl.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class TlsFacts:
 
 def tls_facts(connection: Connection) -> TlsFacts | None:
     """The facts, verified or not; None on a connection in clear text."""
-    tls: Any = connection._transport.get_extra_info("ssl_object")
-    if tls is None:
+    if connection._tls is None:
         return None
+    tls = connection._tls._object
     cipher = tls.cipher()
     return TlsFacts(tls.version() or "", cipher[0] if cipher else "", _chain(tls))
 

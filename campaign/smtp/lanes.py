@@ -80,16 +80,19 @@ class Lane:
 class Lanes:
     """All lanes that share a set of connections."""
 
-    def __init__(self, limit_of: Callable[[str], Limit]) -> None:
+    def __init__(self, limit_of: Callable[[str], Limit], name_of: Callable[[str], str]) -> None:
+        """`name_of` a domain is the lane its letters take: many domains may be one provider's."""
         self._limit_of = limit_of
+        self._name_of = name_of
         self._lanes: dict[str, Lane] = {}
         self._turn: deque[Lane] = deque()
         self._waiting: list[tuple[float, int, Lane]] = []
         self._order = count()  # breaks ties in the heap
         self.ready = 0  # letters in all lanes
 
-    def lane(self, name: str) -> Lane:
-        """The lane of one provider, made when first asked for."""
+    def lane(self, domain: str) -> Lane:
+        """The lane that letters for a domain take, made when first asked for."""
+        name = self._name_of(domain)
         lane = self._lanes.get(name)
         if lane is None:
             lane = self._lanes[name] = Lane(name, *self._limit_of(name))
@@ -143,20 +146,30 @@ class Lanes:
         """Every ready letter; the campaign stops."""
         return [letter for lane in self._lanes.values() for letter in self.withdraw(lane)]
 
-    def admit(self, name: str, now_s: float, share: int) -> float:
-        """May one more letter for this provider be rendered?  0.0 = yes, else seconds to wait."""
-        lane = self.lane(name)
+    def admit(self, domain: str, now_s: float, share: int) -> float:
+        """May one more letter for this domain be rendered?  0.0 = yes, else seconds to wait."""
+        lane = self.lane(domain)
         wait_s = lane.admission_wait_s(now_s, share)
         lane.coming += not wait_s
         return wait_s
 
-    def arrived(self, name: str) -> None:
+    def arrived(self, domain: str) -> None:
         """An admitted letter is rendered, or will not come after all."""
-        self.lane(name).coming -= 1
+        self.lane(domain).coming -= 1
+
+    @property
+    def lonely(self) -> bool:
+        """Is there one lane at most?"""
+        return len(self._lanes) < 2
 
     def next_wait_s(self, now_s: float) -> float | None:
         """Seconds until a waiting lane may go; None if none waits for time."""
         return max(0.0, self._waiting[0][0] - now_s) if self._waiting else None
+
+    @property
+    def is_plain(self) -> bool:
+        """No lane holds a letter, or knows anything that would be lost with it."""
+        return all(lane.is_plain for lane in self._lanes.values())
 
     def forget_plain(self) -> None:
         """Drop lanes that hold nothing: a list has many domains with a single recipient."""

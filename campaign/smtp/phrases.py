@@ -149,7 +149,8 @@ PHRASES: tuple[Phrase, ...] = (
     *_each(
         ReplyClass.POLICY,
         """
-        unusual rate of | reputation | ip address has been blocked | ip has been blocked | ip is blocked
+        unusual rate of | reputation
+        ip address has been blocked | ip has been blocked | ip is blocked
         connections will not be accepted
         """,
         digit=5,

@@ -1,36 +1,93 @@
-"""Which connection carries the next letter: all sites of a run together.
+"""Which connection carries the next letter: the relays of a run together.
 
 In: letters.  Out: verdicts, through the ledger.  Touches: sites.
+
+All relays draw from the same lanes.  Weights decide while every relay keeps up; a relay that is
+slow, rests or is down leaves its share to the others.  A letter changes relays only before its
+final dot, so that it can never arrive twice because of this.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 from campaign.clock import Clock
+from campaign.errors import CampaignError, LoginError
 from campaign.records import Letter
 from campaign.smtp.lanes import Lanes
 from campaign.smtp.site import Site
 
-_CHECK_S = 5.0
+_HOUSEKEEPING_S = 5.0
+_SLACK = 8  # letters a relay may be ahead of its share
 
 
-class Pool:
-    """The sites that share one set of lanes."""
+class Outlet(Protocol):
+    """Where the feed puts letters; relays and direct delivery are alike to it."""
 
-    def __init__(self, lanes: Lanes, sites: Sequence[Site], clock: Clock) -> None:
-        self.lanes = lanes
-        self.sites = tuple(sites)
-        self._clock = clock
-        self._housekeeping: asyncio.Task[None] | None = None
+    @property
+    def connections(self) -> int:
+        """How many are open."""
 
-    def start(self) -> None:
-        """Begin to keep house."""
-        self._housekeeping = asyncio.get_running_loop().create_task(self._keep_house())
+    def admit(self, domain: str, now_s: float, share: int) -> float:
+        """May one more letter for this domain be rendered?  0.0 = yes, else seconds to wait."""
+
+    def arrived(self, domain: str) -> None:
+        """An admitted letter is rendered, or will not come after all."""
 
     def put(self, letters: Sequence[Letter]) -> None:
         """Letters ready to go."""
+
+    def start(self) -> None:
+        """Begin to keep house."""
+
+    def waiting_for(self) -> str:
+        """What holds the run up, for the progress line; "" when nothing does."""
+
+    async def drain(self, grace_s: float) -> bool:
+        """Take no new letters, wait for replies on the way.  False if the grace ran out."""
+
+    async def close(self, why: str) -> None:
+        """Cut what is left and stop housekeeping."""
+
+
+class Pool:
+    """The relays of a run."""
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        clock: Clock,
+        *,
+        must_stop: Callable[[CampaignError], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.lanes = lanes
+        self.sites: tuple[Site, ...] = ()
+        self._weights: Mapping[Site, int] = {}
+        self._clock = clock
+        self._must_stop = must_stop
+        self._say = say
+        self._housekeeping: asyncio.Task[None] | None = None
+
+    def take_on(self, weights: Mapping[Site, int]) -> None:
+        """The relays, each with its weight; once, before `start`."""
+        self._weights = weights
+        self.sites = tuple(weights)
+
+    def start(self) -> None:
+        self._housekeeping = asyncio.get_running_loop().create_task(self._keep_house())
+
+    # -- what the feed asks --------------------------------------------------------------------
+
+    def admit(self, domain: str, now_s: float, share: int) -> float:
+        return self.lanes.admit(domain, now_s, share)
+
+    def arrived(self, domain: str) -> None:
+        self.lanes.arrived(domain)
+
+    def put(self, letters: Iterable[Letter]) -> None:
         self.lanes.put(letters)
         for site in self.sites:
             site.wake()
@@ -40,25 +97,44 @@ class Pool:
         return sum(len(site.connections) for site in self.sites)
 
     def waiting_for(self) -> str:
-        """What holds the run up, for the progress line; "" when nothing does."""
         now_s = self._clock.tick_s()
         phrases = [phrase for site in self.sites if (phrase := site.waiting_for(now_s))]
         return ", ".join((phrases + self.lanes.resting(now_s))[:2])
 
+    # -- what sites ask ------------------------------------------------------------------------
+
+    def may_take(self, site: Site) -> bool:
+        """Is it this relay's turn?  It yields only to one that is behind and has a free hand."""
+        if len(self.sites) == 1:
+            return True
+        mine = site.taken / self._weights[site]
+        behind = [
+            other
+            for other, weight in self._weights.items()
+            if other is not site and other.has_free_hand and mine - other.taken / weight > _SLACK
+        ]
+        for other in behind:
+            asyncio.get_running_loop().call_soon(other.wake)
+        return not behind
+
+    def failed(self, site: Site, error: CampaignError) -> None:
+        """A relay is out for this run.  A refused login always stops; else the last one does."""
+        healthy = [other for other in self.sites if other.failure is None]
+        if isinstance(error, LoginError) or not healthy:
+            self._must_stop(error)
+            return
+        self._say(f"{site.name} is out, {', '.join(s.name for s in healthy)} goes on: {error}")
+        for other in healthy:
+            other.wake()
+
+    # -- the end -------------------------------------------------------------------------------
+
     async def drain(self, grace_s: float) -> bool:
-        """Take no new letters, wait for replies on the way.  False if the grace ran out."""
         for site in self.sites:
             site.stop()
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + grace_s
-        while not all(site.is_closed for site in self.sites):
-            if loop.time() > until_s:
-                return False
-            await asyncio.sleep(0.01)
-        return True
+        return await all_closed(self.sites, grace_s)
 
     async def close(self, why: str) -> None:
-        """Cut what is left and stop housekeeping."""
         for site in self.sites:
             site.abort(why)
         if self._housekeeping:
@@ -66,5 +142,16 @@ class Pool:
 
     async def _keep_house(self) -> None:
         while True:
-            await asyncio.sleep(_CHECK_S)
+            await asyncio.sleep(_HOUSEKEEPING_S)
             self.lanes.forget_plain()
+
+
+async def all_closed(sites: Iterable[Site], grace_s: float) -> bool:
+    """Wait until no site has a connection; False if the grace ran out first."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + grace_s
+    while not all(site.is_closed for site in sites):
+        if loop.time() > until_s:
+            return False
+        await asyncio.sleep(0.01)
+    return True

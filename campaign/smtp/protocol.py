@@ -103,9 +103,6 @@ class Notifications:
     ret: str = ""
     envid: str = ""
 
-    def __bool__(self) -> bool:
-        return bool(self.notify or self.ret or self.envid)
-
 
 def xtext(text: str) -> str:
     """RFC 3461, 4: printable ASCII but "+" and "=" as it is, every other octet as +HH."""
@@ -128,9 +125,9 @@ class Client:
     """One session.  Append nothing to `out`; write it to the server and clear it."""
 
     __slots__ = (
-        "_awaited", "_extensions", "_max_size", "_needs_rset", "_notifications", "_parser",
-        "_pipelining", "_rcpt_taken", "_settled", "_states_size", "_wanted", "broken",
-        "letters", "open", "out", "phase", "progressed", "sent",
+        "_awaited", "_extensions", "_from", "_max_size", "_needs_rset", "_notifications",
+        "_parser", "_pipelining", "_rcpt_taken", "_sender", "_settled", "_states_size", "_wanted",
+        "broken", "letters", "open", "out", "phase", "progressed", "sent",
     )  # fmt: skip
 
     def __init__(self, notifications: Notifications | None = None) -> None:
@@ -141,17 +138,19 @@ class Client:
         self.sent: Letter | None = None
         self.open: Letter | None = None
         self.phase = Phase.NONE
-        self._wanted = notifications or Notifications()
+        self._wanted = notifications  # None: none
         self._parser = ReplyParser()
         self._awaited: deque[Stage] = deque()
         self._settled: list[Settled] = []
         self._rcpt_taken = False
         self._needs_rset = False
+        self._sender: str | None = None  # of the last letter
+        self._from = b""  # MAIL FROM:<...> for it
         self.extensions = Extensions()
 
     @property
     def extensions(self) -> Extensions:
-        """What the server offers; set after each EHLO, emptied by STARTTLS (RFC 3207, 4.2)."""
+        """What the server offers; set when the opening is through."""
         return self._extensions
 
     @extensions.setter
@@ -160,7 +159,7 @@ class Client:
         self._pipelining = "PIPELINING" in extensions
         self._states_size = "SIZE" in extensions
         self._max_size = extensions.max_size_bytes or 1 << 62
-        self._notifications = self._wanted if "DSN" in extensions else Notifications()
+        self._notifications = self._wanted if "DSN" in extensions else None
 
     @property
     def awaits(self) -> Stage | None:
@@ -198,11 +197,15 @@ class Client:
 
         Only when `can_take`.
         """
-        refusal = self._unfit(letter)
-        if refusal:
-            return refusal
+        extras = b""
+        if letter.size_bytes > self._max_size or letter.needs_smtputf8 or not letter.wire.isascii():
+            refusal = self._unfit(letter)
+            if refusal:
+                return refusal
+            extras = b"" if letter.wire.isascii() else b" BODY=8BITMIME"
+            extras += b" SMTPUTF8" if letter.needs_smtputf8 else b""
         try:
-            mail = command_line(self._mail(letter), LONG_COMMAND_OCTETS, utf8=letter.needs_smtputf8)
+            mail = self._mail_line(letter, extras)
             rcpt = self._rcpt_line(letter)
         except CommandError as error:
             return Stage.RCPT, Reply(553, (str(error),), "5.1.3")
@@ -328,24 +331,28 @@ class Client:
             return Stage.MAIL, Reply(554, (text,), "5.6.3")
         return None
 
-    def _mail(self, letter: Letter) -> str:
-        text = f"MAIL FROM:<{_path(letter.sender)}>"
+    def _mail_line(self, letter: Letter, extras: bytes) -> bytes:
+        sender = letter.sender
+        if sender == self._sender:
+            line = self._from
+        else:
+            text = f"MAIL FROM:<{_path(sender)}>"
+            line = command_line(text, LONG_COMMAND_OCTETS, utf8=letter.needs_smtputf8)[:-2]
+            if sender.isascii():  # the same for the next letter, most likely
+                self._sender, self._from = sender, line
         if self._states_size:
-            text += f" SIZE={letter.size_bytes}"
-        if not letter.wire.isascii():
-            text += " BODY=8BITMIME"
-        if letter.needs_smtputf8:
-            text += " SMTPUTF8"
+            line += b" SIZE=%d" % letter.size_bytes
         if self._notifications:
             if self._notifications.ret:
-                text += f" RET={self._notifications.ret.upper()}"
+                extras += f" RET={self._notifications.ret.upper()}".encode()
             if self._notifications.envid:
-                text += f" ENVID={xtext(f'{self._notifications.envid}.{letter.row}')}"
-        return text
+                envid = xtext(f"{self._notifications.envid}.{letter.row}")
+                extras += f" ENVID={envid}".encode()
+        return line + extras + b"\r\n"
 
     def _rcpt_line(self, letter: Letter) -> bytes:
         text = f"RCPT TO:<{_path(letter.recipient)}>"
-        if self._notifications.notify:
+        if self._notifications and self._notifications.notify:
             text += f" NOTIFY={','.join(self._notifications.notify).upper()}"
             if letter.recipient.isascii():
                 text += f" ORCPT=rfc822;{xtext(letter.recipient)}"

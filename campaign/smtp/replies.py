@@ -16,6 +16,8 @@ MAX_REPLY_BYTES = 64 * 1024  # faults of hostile servers; RFC 5321, 4.5.3.1.5 as
 MAX_REPLY_LINES = 1000
 _REMEMBERED = 32  # servers say the same few lines for every letter; a queue id makes one new
 
+_CODES = {b"%d" % code: code for code in range(200, 600)}
+_SEPARATORS = (b" ", b"-", b"")
 _ENHANCED = re.compile(r"[#(\[<]?([245]\.\d{1,3}\.\d{1,3})(?!\d)", re.ASCII)
 
 
@@ -77,6 +79,10 @@ class ReplyParser:
                     return replies
                 if reply is None:
                     continue
+                if len(seen) >= _REMEMBERED:
+                    seen.clear()
+                if len(reply.lines) == 1:
+                    seen[line] = reply
             replies.append(reply)
         if self._size + len(self._tail) > MAX_REPLY_BYTES:
             self.problem = f"a reply of more than {MAX_REPLY_BYTES // 1024} KB"
@@ -84,38 +90,30 @@ class ReplyParser:
 
     def _take_line(self, line: bytes) -> Reply | None:
         """One line; the reply if it was the last of it."""
-        body = line.removesuffix(b"\r")
-        digits, separator = body[:3], body[3:4]
-        if not (len(digits) == 3 and digits.isdigit() and separator in (b" ", b"-", b"")):
-            self.problem = f"no SMTP reply: {printable(repr(body[:80])[1:])}"
-            return None
-        code = int(digits)
-        if not 200 <= code <= 599:
-            self.problem = f"reply code {code} does not exist"
+        if line[-1:] == b"\r":
+            line = line[:-1]
+        code = _CODES.get(line[:3], 0)
+        separator = line[3:4]
+        if not code or separator not in _SEPARATORS:
+            self.problem = f"no SMTP reply: {printable(repr(line[:80])[1:])}"
             return None
         if self._texts and code != self._code:
             self.problem = f"reply code changed from {self._code} to {code} within one reply"
             return None
-        self._size += len(line)
+        self._size += len(line) + 2
         if self._size > MAX_REPLY_BYTES or len(self._texts) >= MAX_REPLY_LINES:
             self.problem = "a reply of more than 64 KB or 1000 lines"
             return None
-        text = printable(body[4:].decode("utf-8", "backslashreplace"))
+        text = printable(line[4:].decode("utf-8", "backslashreplace"))
         if separator == b"-":
             self._code = code
             self._texts.append(text)
             return None
         if not self._texts:
             self._size = 0
-            return self._remember(line, make_reply(code, (text,)))
+            return make_reply(code, (text,))
         self._texts.append(text)
         reply = make_reply(code, tuple(self._texts))
         self._texts.clear()
         self._size = 0
-        return reply
-
-    def _remember(self, line: bytes, reply: Reply) -> Reply:
-        if len(self._seen) >= _REMEMBERED:
-            self._seen.clear()
-        self._seen[line] = reply
         return reply

@@ -12,26 +12,49 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_base
 
 from campaign.clock import Clock
-from campaign.errors import CampaignError, Interrupted, LoginError, RelayError
+from campaign.errors import CampaignError, LoginError, RelayError, SenderRefused
 from campaign.records import Letter, Reply, ReplyClass, Stage, State, Verdict
+from campaign.smtp.allowance import Allowance
 from campaign.smtp.connection import Connection
-from campaign.smtp.endpoint import ConnectRefused
-from campaign.smtp.governor import Breaker, Governor
+from campaign.smtp.endpoint import ConnectRefused, Timeouts
 from campaign.smtp.lanes import Lanes
-from campaign.smtp.pacing import Pacing
 from campaign.smtp.verdicts import judge
-from campaign.units import Rate, show_duration
 
 ACCEPTED = Verdict(ReplyClass.ACCEPTED, State.SENT)
-_FIRST_TRIES = 5  # a relay never reached is given up after this many
-_OUTAGE_S = 1800.0  # a relay that worked before is waited for this long
+_PACED = (ReplyClass.THROTTLE, ReplyClass.QUOTA)
+_BREAKS_MAKE_A_REST = 3  # connections that broke in a row: the server is left alone for a while
+_TOO_MANY_CONNECTIONS = (
+    "too many connections",
+    "too many concurrent",
+    "too many simultaneous",
+    "too many sessions",
+    "too many smtp sessions",
+    "maximum number of connections",
+    "max concurrent connections",
+    "number of concurrent connections",
+    "connection limit",
+    "hl:icc",
+)
+_LOW_WATER = 400  # letters ready; below it more are asked for
 _LANES_MAKE_A_SITE = 3  # so many throttled providers at once: it is the relay that is throttled
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long connections are tried for, and replies waited for."""
+
+    wait: wait_base  # between attempts
+    first_tries: int = 5  # for a server not reached yet in this run
+    outage_s: float = 1800.0  # for one that worked before
+    timeouts: Timeouts = Timeouts()
 
 
 class Ledger(Protocol):
@@ -40,8 +63,10 @@ class Ledger(Protocol):
     def permit(self, letter: Letter, relay: str, go: Callable[[], None]) -> None:
         """Make `sending` durable, then call `go`."""
 
-    def settled(self, letter: Letter, relay: str, verdict: Verdict, reply: Reply) -> None:
-        """A complete reply decided."""
+    def settled(
+        self, letter: Letter, relay: str, verdict: Verdict, reply: Reply, *, wait_s: float | None
+    ) -> None:
+        """A complete reply decided; where it defers, after `wait_s`, None: as the schedule says."""
 
     def lost(self, letter: Letter, relay: str, stage: Stage, dot_written: bool, why: str) -> None:
         """The connection ended with this letter open."""
@@ -52,11 +77,9 @@ class Ledger(Protocol):
     def want_letters(self) -> None:
         """The lanes run low."""
 
-    def must_stop(self, error: CampaignError) -> None:
-        """Nothing more can or may be sent."""
-
 
 Dial = Callable[["Site", int], Awaitable[Connection]]
+Failed = Callable[["Site", CampaignError], None]
 
 
 class Site:
@@ -68,33 +91,39 @@ class Site:
         lanes: Lanes,
         ledger: Ledger,
         dial: Dial,
+        allowance: Allowance,
         *,
         clock: Clock,
-        connections: int,
         messages_per_connection: int,
-        rates: tuple[Rate, ...],
-        connect_wait: wait_base,
-        low_water: int,
+        patience: Patience,
+        may_take: Callable[[Site], bool],
+        on_failure: Failed,
     ) -> None:
         self.name = name
-        self.pacing = Pacing(rates)
-        self.governor = Governor(connections)
-        self.breaker = Breaker()
+        self.allowance = allowance
         self.messages_per_connection = messages_per_connection
         self.connections: set[Connection] = set()
         self.is_stopping = False
         self.trouble = ""  # why no connection can be had at the moment
+        self.failure: CampaignError | None = None  # why nothing more goes this way
+        self.taken = 0  # letters, for weights
         self._lanes = lanes
         self._ledger = ledger
         self._dial = dial
         self._clock = clock
-        self._connect_wait = connect_wait
-        self._low_water = low_water
+        self._patience = patience
+        self._may_take = may_take
+        self._on_failure = on_failure
         self._idle: dict[Connection, None] = {}  # in the order they became idle
+        self._stillborn: set[Connection] = set()  # ended before `_open` took them over
         self._openings: set[asyncio.Task[None]] = set()
         self._proven = False  # a login succeeded; before that only one connection is tried
         self._retried: set[int] = set()  # rows given one silent second chance
         self._permitted: set[int] = set()  # rows whose `sending` was asked of the journal
+        self._under_way = 0  # letters taken and not settled
+        self._parted: set[Connection] = set()  # ended by a reply: what rides along is innocent
+        self._broken: set[Connection] = set()  # ended as no connection should
+        self._breaks = 0  # connections in a row that did, nothing accepted in between
         self._timer: asyncio.TimerHandle | None = None
 
     # -- what connections ask ------------------------------------------------------------------
@@ -103,17 +132,19 @@ class Site:
         """The courier's first duty; None leaves the connection idle until it is woken."""
         now_s = self._clock.tick_s()
         letter = None
-        if len(self.connections) > self.governor.connections:
+        if self.allowance.is_overdrawn:
             connection.finish()
-        elif not self.is_stopping and self._wait_s(now_s) <= 0:
+        elif self._is_open and self._may_go(now_s) and self._may_take(self):
             letter = self._lanes.take(now_s)
-        if self._lanes.ready < self._low_water:
+        if self._lanes.ready < _LOW_WATER:
             self._ledger.want_letters()
         if letter is None:
             self._idle[connection] = None
             self._arm(now_s)
             return None
-        self.pacing.take(now_s)
+        self.allowance.pacing.take(now_s)
+        self.taken += 1
+        self._under_way += 1
         self._idle.pop(connection, None)
         return letter
 
@@ -125,26 +156,38 @@ class Site:
         """A complete reply settles the letter."""
         lane = self._lanes.done(letter)
         self._permitted.discard(letter.row)
+        self._under_way -= 1
+        was_on_trial = self.allowance.breaker.is_on_trial
         if stage is Stage.DOT and 200 <= reply.code < 300:
-            self.governor.accepted()
+            self._breaks = 0
+            self.allowance.governor.accepted()
             lane.governor.accepted()
-            self.breaker.note(ACCEPTED, "")
-            self._ledger.settled(letter, self.name, ACCEPTED, reply)
-            return
-        verdict = judge(stage, reply)
-        self._learn(connection, letter, stage, reply, verdict)
-        self._ledger.settled(letter, self.name, verdict, reply)
-        self.breaker.note(verdict, str(reply))
-        if self.breaker.is_open:
-            self._ledger.must_stop(refused_as_sender(self.name, self.breaker.why))
+            self.allowance.note(ACCEPTED, "")
+            self._ledger.settled(letter, self.name, ACCEPTED, reply, wait_s=None)
+        else:
+            verdict = judge(stage, reply)
+            wait_s = self._learn(connection, letter, stage, reply, verdict)
+            self._ledger.settled(letter, self.name, verdict, reply, wait_s=wait_s)
+            domain = letter.claim.domain
+            self.allowance.note(verdict, str(reply), row=letter.row, domain=domain)
+            if self.allowance.is_refused and self._is_open:
+                self._fail(refused_as_sender(self.name, str(reply)))
+        if was_on_trial:
+            self.wake()
 
     def lost(
         self, connection: Connection, letter: Letter, stage: Stage, dot_written: bool, why: str
     ) -> None:
         """The connection ended with this letter open."""
         self._lanes.done(letter)
+        self._under_way -= 1
+        if connection not in self._parted:
+            self._broken.add(connection)
         if letter.row in self._permitted:
             self._permitted.remove(letter.row)
+        elif connection in self._parted:
+            self._lanes.put([letter])  # another letter's reply ended it
+            return
         elif letter.row not in self._retried:
             # Servers close kept connections when they like: that says nothing of the letter.
             # Once per letter, so that one which kills every connection does not go round forever.
@@ -155,20 +198,30 @@ class Site:
 
     def closed(self, connection: Connection, stage: Stage, why: str, reply: Reply | None) -> None:
         """Exactly once, after every `lost`."""
-        self.connections.discard(connection)
+        if connection in self.connections:
+            self.connections.remove(connection)
+            self.allowance.connections -= 1
+        else:
+            self._stillborn.add(connection)
         self._idle.pop(connection, None)
-        if reply is not None and judge(stage, reply).class_ is ReplyClass.THROTTLE:
-            self.governor.throttled(self._clock.tick_s(), judge(stage, reply).pause_s)
+        self._parted.discard(connection)
+        if reply is not None:
+            self._slow_down(judge(stage, reply), reply)
+        if connection in self._broken:
+            self._broken.remove(connection)
+            self._breaks += 1
+            if self._breaks >= _BREAKS_MAKE_A_REST:
+                self.allowance.governor.throttled(self._clock.tick_s(), 0.0)
         self.wake()
 
     # -- what the pool asks --------------------------------------------------------------------
 
     def wake(self) -> None:
         """Letters came, a rest is over, a place is free: use what we have, then open more."""
-        if self.is_stopping:
+        if not self._is_open:
             return
         now_s = self._clock.tick_s()
-        if self._wait_s(now_s) > 0:
+        if not self._may_go(now_s):
             self._arm(now_s)
             return
         for connection in list(self._idle)[: self._lanes.ready]:
@@ -191,46 +244,82 @@ class Site:
             connection.abort(why)
 
     @property
+    def has_free_hand(self) -> bool:
+        """Could it take a letter at this moment?"""
+        now_s = self._clock.tick_s()
+        return bool(self._is_open and self._idle and self.allowance.wait_s(now_s) <= 0)
+
+    @property
     def is_closed(self) -> bool:
         return not self.connections and not self._openings
 
     def waiting_for(self, now_s: float) -> str:
         """One phrase for the progress line; "" when nothing holds the site up."""
-        rest_s = self.governor.wait_s(now_s)
-        if rest_s > 0:
-            return f"{self.name} cools down {show_duration(rest_s)}"
         if self.trouble and not self.connections:
             return self.trouble
-        pace_s = self.pacing.wait_s(now_s)
-        return f"{self.name} rate: next in {show_duration(pace_s)}" if pace_s > 2 else ""
+        return self.allowance.waiting_for(now_s)
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _wait_s(self, now_s: float) -> float:
-        return max(self.governor.wait_s(now_s), self.pacing.wait_s(now_s))
+    @property
+    def _is_open(self) -> bool:
+        return not self.is_stopping and self.failure is None
+
+    def _may_go(self, now_s: float) -> bool:
+        """Is one more letter allowed now?  While the breaker is half open, one at a time."""
+        on_trial = self.allowance.breaker.is_on_trial and self._under_way
+        return not on_trial and self.allowance.wait_s(now_s) <= 0
+
+    def _fail(self, error: CampaignError) -> None:
+        """No further letter goes this way in this run."""
+        self.failure = error
+        self._on_failure(self, error)
 
     def _learn(
         self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
-    ) -> None:
-        now_s = self._clock.tick_s()
-        if verdict.class_ is ReplyClass.RECONNECT and connection.letters > 1:
-            self.messages_per_connection = min(self.messages_per_connection, connection.letters - 1)
-        if verdict.class_ in (ReplyClass.THROTTLE, ReplyClass.QUOTA):
+    ) -> float | None:
+        """What a refusal says of the site, and when its letter may go again (None: by schedule)."""
+        now_s, wait_s = self._clock.tick_s(), None
+        if verdict.drops_connection:
+            self._parted.add(connection)
+            if verdict.class_ in (ReplyClass.CONNECTION, ReplyClass.PROTOCOL):
+                self._broken.add(connection)
+        if verdict.class_ is ReplyClass.RECONNECT:
+            if connection.letters > 1:
+                most = min(self.messages_per_connection, connection.letters - 1)
+                self.messages_per_connection, wait_s = most, 0.0
+            else:  # not even one: that is no number to be learned
+                self.allowance.governor.throttled(now_s, 0.0)
+        if verdict.class_ in _PACED:
             lane = self._lanes.lane(letter.claim.domain)
-            about_site = verdict.class_ is ReplyClass.QUOTA or stage is Stage.MAIL
             lane.governor.throttled(now_s, verdict.pause_s)
-            if about_site or len(self._lanes.resting(now_s)) >= _LANES_MAKE_A_SITE:
-                self.governor.throttled(now_s, verdict.pause_s)
-            rest_s = lane.governor.wait_s(now_s)
+            if (
+                verdict.class_ is ReplyClass.QUOTA
+                or stage is Stage.MAIL
+                or self._lanes.lonely
+                or len(self._lanes.resting(now_s)) >= _LANES_MAKE_A_SITE
+            ):
+                self.allowance.governor.throttled(now_s, verdict.pause_s)
+            wait_s = lane.governor.wait_s(now_s)
             self._ledger.parked(
-                self._lanes.withdraw(lane), rest_s, f"{lane.name} cools down: {reply}"
+                self._lanes.withdraw(lane), wait_s, f"{lane.name} cools down: {reply}"
             )
         if verdict.drops_connection:
             connection.finish()
+        return wait_s
+
+    def _slow_down(self, verdict: Verdict, reply: Reply | None) -> None:
+        """A reply that was about no letter: the site's pace, or its number of connections."""
+        if verdict.class_ not in _PACED and not verdict.pause_s:
+            return
+        if reply and counts_connections(reply) and self.connections:
+            self.allowance.governor.learn_limit(len(self.connections))
+        else:
+            self.allowance.governor.throttled(self._clock.tick_s(), verdict.pause_s)
 
     def _arm(self, now_s: float) -> None:
         """One timer: the moment something held up by time may go."""
-        waits = [self._wait_s(now_s), self._lanes.next_wait_s(now_s)]
+        waits = [self.allowance.wait_s(now_s), self._lanes.next_wait_s(now_s)]
         due = [wait_s for wait_s in waits if wait_s]
         if not due or self._timer is not None:
             return
@@ -241,62 +330,100 @@ class Site:
         self.wake()
 
     def _open_more(self) -> None:
-        allowed = self.governor.connections if self._proven else 1
-        if self.trouble:
-            allowed = min(allowed, len(self.connections) + 1)
+        # Before the first success, and in trouble, one attempt at a time: a refused login must
+        # not be hammered by ten, nor a server that is down.
+        most_openings = self.allowance.governor.connections
+        if self.trouble or not self._proven:
+            most_openings = 1
         demand = self._lanes.ready - len(self._idle)
-        while demand > 0 and len(self.connections) + len(self._openings) < allowed:
+        while demand > 0 and self.allowance.has_place and len(self._openings) < most_openings:
             opening = asyncio.get_running_loop().create_task(self._open())
             self._openings.add(opening)
+            opening.add_done_callback(_surface)
+            self.allowance.connections += 1
             demand -= 1
 
     async def _open(self) -> None:
         task = asyncio.current_task()
         assert task is not None
+        connection: Connection | None = None
         try:
             retrying = AsyncRetrying(
                 retry=retry_if_exception_type(ConnectRefused),
-                wait=self._connect_wait,
-                stop=self._gives_up,
-                before_sleep=self._note_trouble,
+                wait=self._wait_before_opening,
+                stop=partial(self._gives_up, self._clock.tick_s()),
                 reraise=True,
             )
-            connection: Connection = await retrying(
-                self._dial, self, self.messages_per_connection
-            )
+            connection = await retrying(self._dial, self, self.messages_per_connection)
         except asyncio.CancelledError:
             return
         except (RelayError, LoginError) as error:
-            self._ledger.must_stop(error)
+            if not (isinstance(error, ConnectRefused) and self._has_enough):
+                self._fail(error)
             return
         finally:
             self._openings.discard(task)
-        self.trouble = ""
-        self._proven = True
-        if self.is_stopping:
-            connection.finish()
+            if connection is None:
+                self.allowance.connections -= 1
+        assert connection is not None
+        if connection in self._stillborn:
+            self._stillborn.remove(connection)
+            self.allowance.connections -= 1
+            self._open_more()
             return
         self.connections.add(connection)
+        self.trouble = ""
+        self._proven = True
+        if not self._is_open:
+            connection.finish()
+            return
         connection.wake()
         self._open_more()
 
-    def _gives_up(self, state: RetryCallState) -> bool:
-        if self._proven:
-            return (state.seconds_since_start or 0.0) > _OUTAGE_S
-        return state.attempt_number >= _FIRST_TRIES
-
-    def _note_trouble(self, state: RetryCallState) -> None:
+    def _gives_up(self, since_s: float, state: RetryCallState) -> bool:
+        """After each failed attempt to connect: learn from it, and decide about another."""
         error = state.outcome.exception() if state.outcome else None
         self.trouble = f"waiting for {self.name}: {error}"
-        if isinstance(error, ConnectRefused) and error.errno in (errno.EMFILE, errno.ENFILE):
-            # Out of file descriptors: the connections we have are the most this machine gives.
-            self.governor.limit = max(1, len(self.connections))
-            self.governor.connections = self.governor.limit
+        governor = self.allowance.governor
+        if isinstance(error, ConnectRefused):
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                # No file descriptor left: what we have is the most this machine gives.
+                governor.learn_limit(len(self.connections))
+            if error.reply:
+                self._slow_down(judge(error.stage, error.reply), error.reply)
+        if self._has_enough:
+            return True
+        if not self._proven:
+            return state.attempt_number >= self._patience.first_tries
+        # A server that asks for a rest is not down.
+        now_s = self._clock.tick_s()
+        return not governor.wait_s(now_s) and now_s - since_s > self._patience.outage_s
+
+    def _wait_before_opening(self, state: RetryCallState) -> float:
+        rest_s = self.allowance.governor.wait_s(self._clock.tick_s())
+        return max(rest_s, float(self._patience.wait(state)))
+
+    @property
+    def _has_enough(self) -> bool:
+        """Are there connections to go on with, and no place for another?"""
+        return bool(self.connections) and self.allowance.is_overdrawn
 
 
-def refused_as_sender(site: str, reply: str) -> Interrupted:
+def _surface(task: asyncio.Task[None]) -> None:
+    """A bug in opening a connection must be seen, not waited for."""
+    if not task.cancelled() and (error := task.exception()):
+        raise error
+
+
+def counts_connections(reply: Reply) -> bool:
+    """Is it the number of connections at the same time that the server complains of?"""
+    text = reply.text.lower()
+    return any(phrase in text for phrase in _TOO_MANY_CONNECTIONS)
+
+
+def refused_as_sender(site: str, reply: str) -> SenderRefused:
     """The breaker's one clear sentence."""
-    return Interrupted(
+    return SenderRefused(
         f"{site} refuses this sender, not single recipients: {reply!r}; stopped before more harm",
         remedy="mend what the reply names, then `campaign resume`: nobody was marked failed for it",
     )

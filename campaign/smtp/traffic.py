@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from campaign.records import Letter, Reply, Stage
+from campaign.records import Reply, Stage
 from campaign.smtp.deadline import FOREVER, Deadline
 from campaign.smtp.endpoint import Courier, Endpoint, Timeouts
 from campaign.smtp.protocol import Client, Extensions, Notifications, Phase
@@ -29,6 +29,17 @@ CHUNK = 64 * 1024  # a larger body is given to the transport in such pieces
 _CLOSED = "the server closed the connection"
 
 Ending = tuple[Stage, str, Reply | None]
+
+
+class Cipher(Protocol):
+    """TLS on bytes.  `unseal` raises OSError for what is no TLS."""
+
+    def seal(self, data: bytes | memoryview) -> bytes: ...
+
+    def unseal(self, data: bytes) -> tuple[bytes, bytes]:
+        """Plain text received, and bytes to be sent in answer."""
+
+    def farewell(self) -> bytes: ...
 
 
 class Traffic(asyncio.Protocol):
@@ -53,16 +64,18 @@ class Traffic(asyncio.Protocol):
         self._transcript = transcript
         self._sock = sock
         self._loop = asyncio.get_running_loop()
-        self._client = Client(Notifications(endpoint.notify, endpoint.ret, endpoint.envid))
+        wanted = endpoint.notify or endpoint.ret or endpoint.envid
+        self._client = Client(
+            Notifications(endpoint.notify, endpoint.ret, endpoint.envid) if wanted else None
+        )
         self._deadline = Deadline(self._loop, self._deadline_passed)
         self._dot_deadline = FOREVER
         self._has_transport = False
-        self._encrypted = False
+        self._cipher: Cipher | None = None
         self._is_open = False  # handed to the courier
         self._finishing = False
         self._ending: Ending | None = None  # decided; only connection_lost is still to come
-        self._asked: Letter | None = None  # permission for its dot was asked
-        self._permitted = False
+        self._permitted = False  # to write the dot of the open letter
         self._paused = False
         self._rest: memoryview | None = None  # of a large body
         self._since_dot = 0  # bytes handed to the transport from the last dot on
@@ -114,7 +127,7 @@ class Traffic(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._ending:
             return
-        self._settle(data)
+        self._settle(data if self._cipher is None else self._unsealed(data))
         if self._is_open and not self._ending and self._client.progressed:
             self._advance()
 
@@ -132,7 +145,7 @@ class Traffic(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadline.cancel()
         client = self._client
-        if not self._ending and exc is not None and not self._encrypted:
+        if not self._ending and exc is not None:
             self._read_what_is_there()
         if not self._ending:
             self._ending = self._end_of_stream(f"connection lost: {exc}" if exc else _CLOSED)
@@ -153,9 +166,20 @@ class Traffic(asyncio.Protocol):
         stage = self._client.awaits or Stage.MAIL
         return stage, "finished" if stage is Stage.QUIT else why, None
 
+    def _unsealed(self, data: bytes) -> bytes:
+        assert self._cipher is not None
+        try:
+            plain, answer = self._cipher.unseal(data)
+        except OSError as error:
+            self._end(self._client.awaits or Stage.MAIL, f"TLS is broken: {error}")
+            return b""
+        if answer:
+            self._transport.write(answer)
+        return plain
+
     def _settle(self, data: bytes) -> None:
         """Take in replies, tell what they settle; end the connection where they ask for it."""
-        if self._transcript:
+        if self._transcript and data:
             self._transcript.server(data)
         client = self._client
         for letter, stage, reply in client.receive(data):
@@ -164,13 +188,16 @@ class Traffic(asyncio.Protocol):
                 continue
             self._courier.answered(cast("Connection", self), letter, stage, reply)
             if reply.code >= 400 and judge(stage, reply).drops_connection:
-                self._end(stage, f"after {reply}")
+                if reply.code != 421 and self.is_idle:
+                    self.finish()
+                else:
+                    self._end(stage, f"after {reply}")
         if client.broken:
             self._end(client.awaits or Stage.MAIL, client.broken)
 
     def _hear(self, stage: Stage, reply: Reply) -> None:
         """A reply that is about no letter: to QUIT, or a farewell."""
-        if reply.code == 421:
+        if reply.code == 421 and not self._finishing:
             self._end(Stage.MAIL, f"the server closes the connection: {reply}", reply)
         else:
             self._end(stage, "finished")
@@ -179,17 +206,17 @@ class Traffic(asyncio.Protocol):
         """Whatever the session allows next, in one write."""
         client = self._client
         if client.phase is Phase.BODY:
-            if self._asked is not client.open and client.open is not None:
-                self._begin_body(client.open)
+            self._begin_body()
             return
         if client.can_take:
             self._take()
         self._flush()
         self._watch()
 
-    def _begin_body(self, letter: Letter) -> None:
+    def _begin_body(self) -> None:
         """The server waits for the body: ask whether its dot may go; begin with a large one."""
-        self._asked = letter
+        letter = self._client.open
+        assert letter is not None
         self._permitted = False
         self._deadline.at = FOREVER  # while we ourselves are at work
         if len(letter.wire) >= LARGE_BODY:
@@ -214,7 +241,7 @@ class Traffic(asyncio.Protocol):
         client.end_data()
         if client.can_take:
             self._take()
-        self._since_dot = -len(body)
+        self._since_dot = 0
         self._flush(body)
         self._watch()
 
@@ -222,6 +249,8 @@ class Traffic(asyncio.Protocol):
         """The next envelope, if there is one; QUIT if there will be none."""
         client = self._client
         while not self._finishing and client.letters < self._limit:
+            if self._ending:
+                return
             letter = self._courier.next_letter(cast("Connection", self))
             if letter is None:
                 return
@@ -236,8 +265,11 @@ class Traffic(asyncio.Protocol):
     def _pump(self) -> None:
         """As much of a large body as the transport takes."""
         while self._rest is not None and not self._paused:
-            self._transport.write(self._rest[:CHUNK])
+            chunk = self._rest[:CHUNK]
+            self._transport.write(chunk if self._cipher is None else self._cipher.seal(chunk))
             self._rest = self._rest[CHUNK:] or None
+            if self._transport.is_closing():  # that write failed; connection_lost comes
+                return
         if self._rest is not None:
             self._deadline.set(self._loop.time() + self._timeouts.block)
             return
@@ -256,9 +288,15 @@ class Traffic(asyncio.Protocol):
                 self._transcript.body(body)
             for line in out:
                 self._transcript.client(line)
-        data = b"".join((body, *out))
+        if self._cipher is None:
+            data = b"".join((body, *out))
+            self._since_dot += len(data) - len(body)
+        else:
+            head = self._cipher.seal(body) if body else b""
+            tail = self._cipher.seal(b"".join(out))  # so that the dot begins a record of its own
+            data = head + tail
+            self._since_dot += len(tail)
         out.clear()
-        self._since_dot += len(data)
         self._transport.write(data)
 
     def _quit(self) -> None:
@@ -275,19 +313,20 @@ class Traffic(asyncio.Protocol):
         if not self._has_transport:
             self._sock.close()
             return
-        if not self._encrypted:
-            # What still waits in our own buffer has not been sent, the dot perhaps among it.
-            self._dot_written = self._transport.get_write_buffer_size() < self._since_dot
-        if stage is Stage.QUIT:
-            self._transport.close()
-        else:
+        # What still waits in our own buffer has not been sent, the dot perhaps among it.
+        self._dot_written = self._transport.get_write_buffer_size() < self._since_dot
+        if stage is not Stage.QUIT or self._transport.get_write_buffer_size():
             self._transport.abort()
+            return
+        if self._cipher:
+            self._transport.write(self._cipher.farewell())
+        self._transport.close()
 
     def _read_what_is_there(self) -> None:
         """A server that refuses early and closes makes our write fail before we have read why."""
         with suppress(OSError):
             while data := self._sock.recv(CHUNK, socket.MSG_DONTWAIT):
-                self._settle(data)
+                self._settle(data if self._cipher is None else self._unsealed(data))
 
     def _watch(self) -> None:
         """The deadline of the reply, or of the idleness, that begins now (RFC 5321, 4.5.3.2)."""

@@ -139,7 +139,7 @@ def judge(stage: Stage, reply: Reply) -> Verdict:
     if class_ is None:
         class_ = _by_enhanced(stage, reply)
     if class_ is None:
-        class_ = _by_code(stage, reply.code)
+        class_ = _by_code(stage, reply)
     verdict = VERDICTS[class_]
     if reply.code < 500:
         verdict = _softened(verdict)
@@ -249,9 +249,13 @@ _RCPT_BY_CODE: dict[int, ReplyClass] = {
 }
 
 
-def _by_code(stage: Stage, code: int) -> ReplyClass:
-    if code in _BY_CODE:
-        return _BY_CODE[code]
+def _by_code(stage: Stage, reply: Reply) -> ReplyClass:
+    code = reply.code
+    class_ = _BY_CODE.get(code)
+    if class_ is ReplyClass.PROTOCOL and reply.enhanced and reply.enhanced[2] not in "05":
+        class_ = None  # "500 5.3.0": some servers know no other code
+    if class_ is not None:
+        return class_
     if stage in _OPENING:
         return ReplyClass.CONNECTION
     if code < 500:

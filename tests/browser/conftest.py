@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fakes.browser import CHROMIUM, chromium
 from playwright.sync_api import Browser
+
+from fakes.browser import CHROMIUM, chromium
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, expect
+
 from campaign.cli.serving import press
 from campaign.preview.server import start
 from fakes.browser import PHONE, Visit
 from fakes.campaigns import HTML, planned
-from playwright.sync_api import Browser, expect
 
 Open = Callable[..., Visit]
 
@@ -82,7 +83,8 @@ def test_the_width_switches_between_desktop_and_phone(visit: Open) -> None:
     page.keyboard.press("w")
     expect(page.locator("[data-width=phone]")).to_have_attribute("aria-pressed", "true")
     narrow = frame.bounding_box()
-    assert wide and narrow
+    assert wide is not None
+    assert narrow is not None
     assert wide["width"] > 600 > 400 > narrow["width"]
 
 

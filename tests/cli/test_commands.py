@@ -239,6 +239,32 @@ def test_a_reader_that_goes_away_is_no_error(here: Path, ask: Ask) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_a_terminal_without_unicode_is_no_error(here: Path, ask: Ask) -> None:
+    ask("plan")
+    done = subprocess.run(
+        [*CAMPAIGN, "preview", "--to", "wang@two.example"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"Dear \u738b\u5c0f\u660e," in done.stdout
+
+
+def test_run_goes_on_where_a_limited_one_ended_and_asks_about_those_left(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, here: Path
+) -> None:
+    with recorder() as server:
+        (here / "campaign.toml").write_text(CONFIG.replace("port = 9", f"port = {server.port}"))
+        assert ask("run", "--yes", "--limit", "1")[0] == 75
+        monkeypatch.setattr(sys, "stdin", Terminal("2\n"))
+        code, out, err = ask("run")
+        assert code == 0
+        assert "1 of them are settled already, 2 are left" in out
+        assert "Send 2 messages through 127.0.0.1?" in err
+        assert set(server.accepted.values()) == {1}
+
+
 def test_ctrl_c_at_the_question_is_75_without_a_traceback(here: Path) -> None:
     ours, theirs = os.openpty()
     asking = subprocess.Popen([*CAMPAIGN, "run"], stdin=theirs, stderr=subprocess.PIPE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from campaign.cli.progress import PlanProgress, RunProgress, describe
+from campaign.cli.progress import PlanProgress, RunProgress, describe, time_left
 from campaign.delivery.run import RunView
 from campaign.records import State
 from fakes.clock import FakeClock
@@ -26,13 +26,18 @@ def view(sent: int = 0, **changes: object) -> RunView:
 
 
 def test_the_line_names_counts_rate_time_left_and_what_it_waits_for() -> None:
-    shown = describe(view(40, waiting_for="gmail.com cools down 4:12"))
-    assert shown == "sent 40  failed 1  deferred 0  50/s  1m1s left  gmail.com cools down 4:12"
+    shown = view(40, waiting_for="gmail.com cools down 4:12")
+    assert describe(shown) == "sent 40  failed 1  deferred 0  50/s  gmail.com cools down 4:12"
+    assert time_left(shown) == "1m1s left"
 
 
 def test_a_stopping_run_says_so_instead_of_a_time_left() -> None:
-    assert "stopping" in describe(view(stopping=True))
-    assert "left" not in describe(view(stopping=True))
+    assert time_left(view(stopping=True)) == "stopping"
+
+
+def test_a_finished_run_has_no_time_left() -> None:
+    assert time_left(view(left_s=0.0)) == ""
+    assert time_left(view(left_s=None)) == ""
 
 
 def test_a_hostile_name_in_what_it_waits_for_is_escaped() -> None:

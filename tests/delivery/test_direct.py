@@ -96,7 +96,12 @@ def errand(
     dialer = Dialer(route, direct, random=Random(1), timeouts=timeouts, ca_file=ca_file)
 
     async def main() -> Errand:
-        return await Errand([letter(1)]).run(dialer)
+        try:
+            return await Errand([letter(1)]).run(dialer)
+        finally:  # a connection that was cut off takes a moment to end
+            while not all(session.ended.is_set() for session in server.sessions):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)
 
     return asyncio.run(main())
 

@@ -12,16 +12,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from fakes.letters import job, parsed, spec, write
-from hypothesis import given
-from hypothesis import strategies as st
 
 import campaign
+from campaign.delivery.confinement import landlock_version
 from campaign.delivery.render_pool import RenderPool
-from campaign.delivery.render_worker import LENGTH, Limits, pack, unpack
+from campaign.delivery.render_worker import Limits
 from campaign.errors import CampaignError, ConfigError, TemplateError
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
+from fakes.letters import job, parsed, spec, write
 
 # 10,000,000,000 turns: only a limit ends it.
 HANG = (
@@ -103,6 +102,17 @@ def test_messages_larger_than_the_pipe_arrive_whole(tmp_path: Path) -> None:
     run(spec(tmp_path, ("cell",), subject="{{ cell }}", attachments=["big.bin"]), use)
 
 
+def test_a_large_fixed_file_is_kept_once_for_all_workers(tmp_path: Path) -> None:
+    write(tmp_path, "big.bin", os.urandom(100_000))
+
+    async def use(pool: RenderPool) -> None:
+        one, other = (process._shared for process in pool._processes)
+        assert len(one) == 1
+        assert one[0] is other[0]
+
+    run(spec(tmp_path, ("cell",), attachments=["big.bin"]), use, workers=2)
+
+
 def test_a_template_fault_is_raised_when_the_pool_is_entered(tmp_path: Path) -> None:
     write(tmp_path, "body.html", "a\n{{ ")
     with pytest.raises(TemplateError) as caught:
@@ -116,10 +126,9 @@ def test_a_config_fault_is_raised_as_one(tmp_path: Path) -> None:
         run(spec(tmp_path, headers={"Bcc": "x"}), lambda _: asyncio.sleep(0))
 
 
-def test_a_template_that_never_compiles_is_given_up(tmp_path: Path) -> None:
-    campaign = cells(tmp_path, "{{ 'x'|center(10 ** 9)|length * 10 ** 9 }}" * 99)
-    with pytest.raises(CampaignError):
-        run(campaign, lambda _: asyncio.sleep(0), limits=Limits(start_s=0.4))
+def test_a_worker_that_does_not_start_in_time_is_given_up(tmp_path: Path) -> None:
+    with pytest.raises(CampaignError, match=r"did not start: no answer within 0\.001 s"):
+        run(cells(tmp_path), lambda _: asyncio.sleep(0), limits=Limits(start_s=0.001))
 
 
 def test_a_row_that_hangs_costs_itself_only(tmp_path: Path) -> None:
@@ -239,6 +248,14 @@ def test_workers_have_no_socket_and_only_their_three_streams(tmp_path: Path) -> 
     run(cells(tmp_path), use)
 
 
+@pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
+def test_workers_are_confined_before_they_see_a_template(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        assert "NoNewPrivs:\t1" in Path(f"/proc/{pool.pids[0]}/status").read_text()
+
+    run(cells(tmp_path), use)
+
+
 def test_workers_do_not_load_what_they_do_not_need(tmp_path: Path) -> None:
     code = (
         "import sys, campaign.delivery.render_worker;"
@@ -266,6 +283,7 @@ def test_the_signals_of_the_terminal_do_not_end_a_worker(
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     code = f"""
 import asyncio, pathlib, time
+from campaign.delivery.confinement import landlock_version
 from campaign.delivery.render_pool import RenderPool
 from fakes.letters import spec, job
 async def main():
@@ -288,31 +306,3 @@ asyncio.run(main())
     parent.communicate()
     while any(is_alive(pid) for pid in pids):
         time.sleep(0.01)
-
-
-messages = st.builds(
-    Message,
-    row=st.just(1),
-    wire=st.binary(max_size=50),
-    size_bytes=st.integers(0, 2**32 - 1),
-    needs_smtputf8=st.booleans(),
-    problem=st.text(st.characters(exclude_categories=("Cs",)), max_size=20),
-)
-
-
-@given(st.lists(messages, max_size=5))
-def test_messages_are_unpacked_as_they_were_packed(given: list[Message]) -> None:
-    frame = memoryview(pack(given))[LENGTH.size :]
-    assert unpack(frame, jobs(*"abcde")) == [
-        message._replace(row=row) for row, message in enumerate(given, 1)
-    ]
-
-
-@given(st.binary(max_size=60), st.integers(0, 3))
-def test_a_frame_of_nonsense_is_a_value_error_and_nothing_else(frame: bytes, count: int) -> None:
-    for nonsense in (frame, LENGTH.pack(count) + frame):
-        try:
-            found = unpack(memoryview(nonsense), jobs("a", "b"))
-        except ValueError:
-            continue
-        assert pack(found)[LENGTH.size :] == nonsense or any(m.needs_smtputf8 for m in found)

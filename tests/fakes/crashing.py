@@ -3,7 +3,7 @@
 In: sizes, policy, seed.  Out: a `Tally`; AssertionError where the promise breaks.
 Touches: a campaign folder, campaign processes, a recorder.
 
-Used by the short test beside it and by `make crash`.
+Used by the tests of the promise and by `make crash`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ messages_per_connection = 20
 in_doubt = "{policy}"
 retry = ["1s"]
 """
+_KILL_WITHIN_S = 0.4  # of the first letter on the wire, or of the start
 
 
 @dataclass
@@ -54,6 +55,14 @@ class Tally:
     copies: int = 0  # beyond the first
     lost: int = 0
     held: int = 0
+    recipients: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Sum up; of the most in doubt the larger one."""
+        most = max(self.most_in_doubt, other.most_in_doubt)
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+        self.most_in_doubt = most
 
 
 def write_campaign(
@@ -67,6 +76,42 @@ def write_campaign(
     )
 
 
+def planned_campaign(
+    folder: Path, server: Recorder, *, recipients: int, connections: int, policy: str
+) -> Path:
+    """A campaign for this server, planned."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_campaign(
+        folder, port=server.port, recipients=recipients, connections=connections, policy=policy
+    )
+    done = run(folder, "plan")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One command to its end."""
+    return subprocess.run(
+        [*CAMPAIGN, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def start(folder: Path, *before: str) -> subprocess.Popen[str]:
+    """`campaign resume` in the background, perhaps under a tracer."""
+    return subprocess.Popen(
+        [*before, *CAMPAIGN, "resume"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def crash_rounds(
     folder: Path,
     *,
@@ -77,77 +122,82 @@ def crash_rounds(
     seed: int,
     hesitates_s: float = 0.02,
 ) -> Tally:
-    """Kill at random moments for `rounds` rounds, then let it end; check after every kill."""
+    """Kill at random moments for `rounds` rounds; a campaign that comes to its end is checked, and
+    the next one begun."""
     dice = random.Random(seed)
     tally = Tally()
-    with recorder(hesitates_s, seed) as server:
-        write_campaign(
-            folder,
-            port=server.port,
-            recipients=recipients,
-            connections=connections,
-            policy=policy,
-        )
-        subprocess.run([*CAMPAIGN, "plan"], cwd=folder, check=True, capture_output=True)
-        for _ in range(rounds):
-            tally.rounds += 1
-            ended = _one_round(folder, server, dice)
-            if ended is not None:
-                break
-            tally.kills += 1
-            doubtful = _counts(folder).get(State.SENDING, 0)
-            assert doubtful <= connections, f"{doubtful} in doubt with {connections} connections"
-            tally.in_doubt += doubtful
-            tally.most_in_doubt = max(tally.most_in_doubt, doubtful)
-        _to_the_end(folder)
-        _check(folder, server, policy, recipients, tally)
+    while tally.rounds < rounds:
+        with recorder(hesitates_s, seed + tally.rounds) as server:
+            at = planned_campaign(
+                folder / str(tally.rounds),
+                server,
+                recipients=recipients,
+                connections=connections,
+                policy=policy,
+            )
+            ended = False
+            while tally.rounds < rounds and not ended:
+                tally.rounds += 1
+                ended = _one_round(at, server, dice)
+                note_doubt(at, connections, tally)
+                tally.kills += not ended
+            to_the_end(at)
+            check(at, server, policy, recipients, tally)
     return tally
 
 
-def _start(folder: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [*CAMPAIGN, "resume"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def note_doubt(folder: Path, connections: int, tally: Tally) -> None:
+    """After a kill: who is in doubt now."""
+    doubtful = counts(folder).get(State.SENDING, 0)
+    assert doubtful <= connections, f"{doubtful} in doubt with {connections} connections"
+    tally.in_doubt += doubtful
+    tally.most_in_doubt = max(tally.most_in_doubt, doubtful)
 
 
-def _one_round(folder: Path, server: Recorder, dice: random.Random) -> int | None:
-    """Run and kill; the exit code where the run ended before the kill."""
+def _one_round(folder: Path, server: Recorder, dice: random.Random) -> bool:
+    """Run and kill; True where the run ended before the kill."""
     before = server.received.total()
-    process = _start(folder)
-    # Most of a short run is its start: half of the kills wait until letters are on the way.
+    process = start(folder)
+    # Most of a short run is its start: most of the kills wait until letters are on the way.
     if dice.random() < 0.8:
         while process.poll() is None and server.received.total() == before:
             time.sleep(0.002)
     try:
-        return process.wait(dice.random() * 0.4)
+        _, errors = process.communicate(timeout=dice.random() * _KILL_WITHIN_S)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
-        process.wait()
-        return None
+        process.communicate()
+        return False
+    assert process.returncode in (0, 1), errors
+    return True
 
 
-def _to_the_end(folder: Path) -> None:
-    done = subprocess.run(
-        [*CAMPAIGN, "resume"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
-    )
+def to_the_end(folder: Path, *, audited: bool = True) -> str:
+    """Resume until all is settled, and let the journal be audited; what was said on stderr."""
+    done = run(folder, "resume")
     assert done.returncode in (0, 1), done.stderr
-    audit = subprocess.run(
-        [*CAMPAIGN, "audit"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert audit.returncode == 0, audit.stdout + audit.stderr
+    if audited:
+        audit = run(folder, "audit")
+        assert audit.returncode == 0, audit.stdout + audit.stderr
+    return done.stderr
 
 
-def _counts(folder: Path) -> dict[State, int]:
+def counts(folder: Path) -> dict[State, int]:
     with closing(Reader.open(JOURNAL, folder)) as reader:
         return reader.counts()
 
 
-def _check(folder: Path, server: Recorder, policy: str, recipients: int, tally: Tally) -> None:
+def check(folder: Path, server: Recorder, policy: str, recipients: int, tally: Tally) -> None:
+    """The promise, from the server's record and the journal's."""
     with closing(Reader.open(JOURNAL, folder)) as reader:
         results = {result.address: result for result in reader.results(None)}
-        resends = {result.address: reader.resends(result.row) for result in results.values()}
+        resends = {
+            result.address: max((step.resends for step in reader.history(result.row)), default=0)
+            for result in results.values()
+        }
     assert len(results) == recipients
     assert set(server.received) <= set(results)
+    tally.recipients += recipients
     for address, result in results.items():
         copies = server.received[address]
         assert result.state in (State.SENT, State.HELD), result

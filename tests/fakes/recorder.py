@@ -27,21 +27,34 @@ _EHLO = b"250-recorder\r\n250-PIPELINING\r\n250-SIZE 50000000\r\n250-8BITMIME\r\
 class Recorder:
     """What came in; read it when the server has stopped, or tolerate a race."""
 
-    hesitates_s: float
+    hesitates_s: float  # at most, before it answers a dot
     dice: random.Random
+    at_least_s: float = 0.0  # it never answers a dot sooner
+    patience_s: float | None = None  # a client silent for longer is hung up on
     port: int = 0
     received: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
     message_ids: dict[str, set[bytes]] = field(default_factory=dict)
     connections: int = 0
+    door: threading.Event = field(default_factory=threading.Event)  # nobody is greeted before
+
+    def forget(self) -> None:
+        """As if nobody had ever come; the door is closed."""
+        self.received.clear()
+        self.accepted.clear()
+        self.message_ids.clear()
+        self.connections = 0
+        self.door.clear()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One session."""
         self.connections += 1
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
+            while not self.door.is_set():
+                await asyncio.sleep(0.005)
             writer.write(b"220 recorder\r\n")
             recipient = ""
-            while line := await reader.readline():
+            while line := await asyncio.wait_for(reader.readline(), self.patience_s):
                 verb = line[:4].upper()
                 if verb == b"EHLO":
                     writer.write(_EHLO)
@@ -62,20 +75,29 @@ class Recorder:
     async def _take(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recipient: str
     ) -> None:
-        message = await reader.readuntil(b"\r\n.\r\n")
+        message = await asyncio.wait_for(reader.readuntil(b"\r\n.\r\n"), self.patience_s)
         unique = re.search(rb"(?im)^message-id:\s*(<[^>]*>)", message)
         self.message_ids.setdefault(recipient, set()).add(unique[1] if unique else b"")
         self.received[recipient] += 1
-        if self.hesitates_s:
-            await asyncio.sleep(self.dice.random() * self.hesitates_s)
+        if self.hesitates_s or self.at_least_s:
+            await asyncio.sleep(self.at_least_s + self.dice.random() * self.hesitates_s)
         writer.write(b"250 2.0.0 Ok: recorded\r\n")
         self.accepted[recipient] += 1
 
 
 @contextlib.contextmanager
-def recorder(hesitates_s: float = 0.0, seed: int = 0) -> Iterator[Recorder]:
+def recorder(
+    hesitates_s: float = 0.0,
+    seed: int = 0,
+    *,
+    at_least_s: float = 0.0,
+    patience_s: float | None = None,
+    is_open: bool = True,
+) -> Iterator[Recorder]:
     """Run the server in a thread until the block ends."""
-    record = Recorder(hesitates_s, random.Random(seed))
+    record = Recorder(hesitates_s, random.Random(seed), at_least_s, patience_s)
+    if is_open:
+        record.door.set()
     ready = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()

@@ -8,8 +8,8 @@ chosen by the system, one thread for each session.
         ... connect to 127.0.0.1, server.port ...
     assert [letter.recipient for letter in server.accepted] == [...]
 
-Stages are CONNECT (the greeting), EHLO, STARTTLS, HANDSHAKE, AUTH, MAIL, RCPT, DATA, BODY (while the message
-is read), DOT (its end), RSET, NOOP, QUIT.  The first rule that fits is acted on.
+Stages are CONNECT (the greeting), EHLO, STARTTLS, HANDSHAKE, AUTH, MAIL, RCPT, DATA, BODY (while
+the message is read), DOT (its end), RSET, NOOP, QUIT.  The first rule that fits is acted on.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Act:
     delay_s: float = 0.0  # before it
     extra: bytes = b""  # behind it, in the same write
     drip_s: float = 0.0  # between its bytes
-    end: str = ""  # afterwards: "drop" closes, "reset" sends RST, "stall" reads no more
+    end: str = ""  # afterwards: "drop" closes, "reset" sends RST,
+    # "stall" reads no more, "hang" reads and says no more
     after_bytes: int = 0  # for BODY: once so much of the message has come
 
 
@@ -55,7 +56,7 @@ def drop(reply: str = "") -> Act:
     return say(reply, end="drop") if reply else Act(b"", end="drop")
 
 
-SILENCE = Act(b"")
+SILENCE = Act(b"", end="hang")
 
 
 @dataclass
@@ -91,6 +92,7 @@ class Script:
         old_tls: bool = False,  # speaks nothing newer than TLS 1.1
         mechanisms: Sequence[str] = (),
         users: dict[str, str] | None = None,  # name -> password or token
+        receive_buffer: int = 0,  # bytes of SO_RCVBUF; 0: the system's
         max_letters: int = 0,  # MAIL is answered 421 once so many were taken; 0: any number
     ) -> None:
         self.rules = rules
@@ -102,6 +104,7 @@ class Script:
         self.old_tls = old_tls
         self.mechanisms = mechanisms
         self.users = users or {}
+        self.receive_buffer = receive_buffer
         self.max_letters = max_letters
 
 
@@ -148,6 +151,10 @@ class ScriptedServer:
         self.stop()
 
     def start(self) -> None:
+        if self.script.receive_buffer:
+            self._listener.setsockopt(
+                socket.SOL_SOCKET, socket.SO_RCVBUF, self.script.receive_buffer
+            )
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(256)
         self.port = self._listener.getsockname()[1]
@@ -269,7 +276,8 @@ class Session:
             case "MAIL":
                 self._mail(line)
             case "RCPT":
-                if self._answer("RCPT", line, "250 2.1.5 recipient ok"):
+                usual = "503 5.5.1 MAIL first" if self._sender is None else "250 2.1.5 recipient ok"
+                if self._answer("RCPT", line, usual):
                     self._recipients.append(_path(line))
             case "DATA":
                 self._data(line)
@@ -368,6 +376,9 @@ class Session:
                 self._wait(act.drip_s)
             raw = b""
         self._send(raw + act.extra)
+        if act.end == "hang":
+            while True:
+                self._receive()
         if act.end == "stall":
             self._flush()
             self._wait(PATIENCE_S)
@@ -414,8 +425,6 @@ class Session:
         assert self.script.certificate
         self._flush()
         act = self._find("HANDSHAKE", "")
-        if act and not act.end:
-            self._wait(PATIENCE_S)
         self._perform(act or Act(), b"")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if self.script.old_tls:

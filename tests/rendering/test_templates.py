@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from campaign.errors import RenderError, TemplateError
-from campaign.rendering.templates import Workshop, fixed_start, is_constant
+from campaign.rendering.templates import Escaping, Workshop, fixed_start, is_constant
 from fakes.letters import write
 
 
@@ -20,9 +20,9 @@ def folder(tmp_path: Path) -> Path:
     return campaign
 
 
-def render(folder: Path, path: str, *, autoescape: bool = False, **values: Any) -> str:
+def render(folder: Path, path: str, escaping: Escaping = "none", **values: Any) -> str:
     workshop = Workshop(folder)
-    return workshop.file(path, autoescape=autoescape).render(workshop.values() | values)
+    return workshop.file(path, escaping).render(workshop.values() | values)
 
 
 def render_text(folder: Path, source: str, **values: Any) -> str:
@@ -96,8 +96,8 @@ def test_a_text_in_the_config_reaches_no_file(folder: Path) -> None:
 
 def test_html_escapes_cells_and_text_does_not(folder: Path) -> None:
     write(folder, "body.x", "<b>{{ cell }}</b>")
-    assert render(folder, "body.x", autoescape=True, cell="<i>&") == "<b>&lt;i&gt;&amp;</b>"
-    assert render(folder, "body.x", autoescape=False, cell="<i>&") == "<b><i>&</b>"
+    assert render(folder, "body.x", "html", cell="<i>&") == "<b>&lt;i&gt;&amp;</b>"
+    assert render(folder, "body.x", "none", cell="<i>&") == "<b><i>&</b>"
 
 
 def test_a_cell_is_never_a_template(folder: Path) -> None:

@@ -1,0 +1,52 @@
+"""`campaign report`: what became of a campaign, as one HTML file.
+
+In: a campaign with a journal.  Out: the file.  Touches: the file named by `-o`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from campaign.cli.arguments import HERE, PathArgument, RehearsalOption
+from campaign.errors import EXIT_DONE, ConfigError, UsageError
+from campaign.units import show_size
+
+EXAMPLES = ("campaign report spring -o spring.html",)
+
+
+def command(
+    path: PathArgument = HERE,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Default: NAME-report.html, here."),
+    ] = None,
+    rehearsal: RehearsalOption = False,
+) -> int:
+    """Write one self-contained page: totals, charts, failures with what to do, skips."""
+    from campaign.cli.rehearsal import rehearsal_of
+    from campaign.clock import SystemClock
+    from campaign.config.loader import load
+
+    campaign = load(path)
+    if rehearsal:
+        campaign = rehearsal_of(campaign)
+    try:
+        from campaign.report.page import report
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the report needs {error.name}, which is not there",
+            remedy="pip install 'campaign[report]'",
+        ) from None
+    page = report(campaign, SystemClock())
+    file = output or Path(f"{campaign.settings.name}-report.html")
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {file}: {error.strerror}", remedy="name another file"
+        ) from None
+    print(f"{file}, {show_size(len(page.encode()))}; open it in a browser, or print it")
+    return EXIT_DONE

@@ -1,0 +1,54 @@
+"""`campaign test`: one real message to yourself, as a recipient would get it.
+
+In: a planned campaign and an address.  Out: what the relay said.
+Touches: the relay; the journal is only read.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.tables import escape
+from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError
+from campaign.units import show_size
+
+EXAMPLES = (
+    "campaign test spring --to me@example.com",
+    "campaign test spring --to me@example.com --row 17 --exact",
+)
+
+
+def command(
+    path: PathArgument = HERE,
+    to: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Your own address.", show_default=False)
+    ] = "",
+    row: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Whose message; default: the first.")
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Do not put [test] before the subject.")
+    ] = False,
+) -> int:
+    """Send one real message to yourself, as a recipient would get it. Nothing is recorded."""
+    from campaign.addresses.syntax import AddressError, parse_address
+    from campaign.config.loader import load
+    from campaign.delivery.trial import send_trial
+
+    try:
+        address = parse_address(to)
+    except AddressError as error:
+        raise UsageError(str(error), remedy="--to wants your own address") from None
+    campaign = load(path, need_secrets=True)
+    trial = send_trial(campaign, address, row, exact=exact)
+    made_for = f"the message of row {trial.row}, {escape(trial.meant_for)}"
+    if trial.is_accepted:
+        print(f"Sent to {address.spec}: {made_for}, {show_size(trial.size_bytes)}")
+        print(f"  {escape(str(trial.reply))}")
+        return EXIT_DONE
+    print(f"Refused at {trial.stage}: {made_for}")
+    print(f"  {escape(str(trial.reply))}")
+    return EXIT_SOME_FAILED

@@ -1,0 +1,109 @@
+"""Takes from a process what it does not need: files, network, new processes, new rights.
+
+In: the paths it may read.  Out: nothing.  Touches: this process, for good.
+
+The sandbox of the templates is the first wall; this is the second, where Linux offers it
+(Landlock, https://docs.kernel.org/userspace-api/landlock.html).  An older kernel builds it as far
+as it can.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import stat
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
+_ASK_VERSION = 1
+_PATH_BENEATH = 1
+_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+_FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many the version knows; 5: all since
+_TCP = 0b11  # to bind, to connect; since version 4
+_SCOPES = 0b11  # abstract sockets of others, signals to others; since version 6
+_STREAM_MAX = 1_000_000  # bytes that may be written into any file (stderr is one)
+
+# Where Python and its libraries find their parts.
+_SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache",
+           "/etc/localtime", "/usr/share/zoneinfo", "/dev/null", "/dev/urandom")  # fmt: skip
+
+
+def end_with_parent() -> None:
+    """Be killed when the parent dies; ignore what the terminal and service managers send."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def limit(memory_bytes: int) -> None:
+    """So much address space; no core, no large file, no new process (root may still)."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_STREAM_MAX, _STREAM_MAX))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+
+def allow_cpu(seconds: int) -> None:
+    """Move the soft limit: what was used so far, and `seconds` more; then SIGXCPU kills."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    used = int(usage.ru_utime + usage.ru_stime) + 1
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, hard))
+
+
+def read_only(paths: Iterable[str]) -> bool:
+    """From now on read these paths and Python's own parts, write no file, open no connection.
+
+    Returns False where the kernel has no Landlock.
+    """
+    version = landlock_version()
+    if not version:
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    rights = (1 << _FILE_RIGHTS[min(version, 5)]) - 1
+    fields = [rights, _TCP if version >= 4 else 0, _SCOPES if version >= 6 else 0]
+    used = fields[: 1 if version < 4 else 2 if version < 6 else 3]
+    attributes = struct.pack(f"={len(used)}Q", *used)
+    ruleset = libc.syscall(_CREATE_RULESET, attributes, len(attributes), 0)
+    if ruleset < 0:
+        return False
+    for path in {*paths, *_python()}:
+        _allow(libc, ruleset, path)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    done = libc.syscall(_RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
+    return bool(done == 0)
+
+
+def landlock_version() -> int:
+    """What the kernel offers; 0 where it has none."""
+    if sys.platform != "linux":
+        return 0
+    answer: int = ctypes.CDLL(None).syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)
+    return max(0, answer)
+
+
+def _python() -> Iterator[str]:
+    yield from _SYSTEM
+    yield sys.prefix
+    yield sys.base_prefix
+    yield from (path for path in sys.path if path)
+
+
+def _allow(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return  # what is not there cannot be read
+    is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+    rights = _READ_FILE | _READ_DIR if is_folder else _READ_FILE
+    rule = struct.pack("=Qi", rights, descriptor)
+    libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)
+    os.close(descriptor)

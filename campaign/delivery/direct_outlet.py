@@ -1,0 +1,277 @@
+"""Straight to the mail servers of every domain: one site for each set of them.
+
+In: letters.  Out: verdicts, through the ledger.  Touches: the DNS through the router; sites.
+
+Sites are made when a domain is first met and forgotten when they are idle.  Mail servers of one
+provider share its allowance.  One domain's trouble is that domain's: its letters are put off, the
+campaign goes on; only a DNS that answers nobody holds up everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from itertools import count
+from pathlib import Path
+from random import Random
+
+from campaign.clock import Clock
+from campaign.config.loader import Campaign
+from campaign.config.settings import Direct
+from campaign.config.settings import Limit as LimitSettings
+from campaign.delivery.direct import Dialer, make_router
+from campaign.delivery.ledger import JournalLedger
+from campaign.delivery.outlet import limit_by_domain, open_transcript
+from campaign.delivery.retry import connect_wait
+from campaign.errors import CampaignError, Interrupted
+from campaign.records import Letter
+from campaign.routing.destinations import Route, Undeliverable
+from campaign.routing.route import Router
+from campaign.smtp.allowance import Allowance
+from campaign.smtp.endpoint import ConnectRefused
+from campaign.smtp.lanes import Lanes
+from campaign.smtp.pool import all_closed
+from campaign.smtp.site import Patience, Site
+from campaign.smtp.transcript import Transcript
+from campaign.units import show_duration
+
+_HOUSEKEEPING_S = 5.0
+_DNS_REST_S = 15.0
+_REFUSED_REST_S = 3600.0  # a domain that refuses the sender is left alone this long
+_UNREACHED_REST_S = 60.0  # a domain nobody could connect to
+_MESSAGES_PER_CONNECTION = 100
+
+
+class Destination:
+    """A site with its lanes and the way to it."""
+
+    def __init__(self, site: Site, lanes: Lanes, dialer: Dialer) -> None:
+        self.site = site
+        self.lanes = lanes
+        self.dialer = dialer
+
+
+class DirectOutlet:
+    """Implements `smtp.pool.Outlet` over routes."""
+
+    def __init__(
+        self,
+        router: Router,
+        direct: Direct,
+        limits: dict[str, LimitSettings],
+        ledger: JournalLedger,
+        clock: Clock,
+        *,
+        patience: Patience,
+        make_dialer: Callable[[Route], Dialer],
+        say: Callable[[str], None],
+    ) -> None:
+        self._router = router
+        self._direct = direct
+        self._limits = limits
+        self._ledger = ledger
+        self._clock = clock
+        self._patience = patience
+        self._make_dialer = make_dialer
+        self._say = say
+        self._destinations: dict[str, Destination] = {}  # by name of site
+        self._by_domain: dict[str, Destination] = {}
+        self._allowances: dict[str, Allowance] = {}  # by provider
+        self._finding: dict[str, list[Letter]] = {}  # domains whose route is being looked up
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._dns_rests_until_s = 0.0
+        self._is_stopping = False
+
+    def start(self) -> None:
+        self._spawn(self._keep_house())
+
+    # -- what the feed asks --------------------------------------------------------------------
+
+    def admit(self, domain: str, now_s: float, share: int) -> float:
+        if now_s < self._dns_rests_until_s:
+            return self._dns_rests_until_s - now_s
+        destination = self._by_domain.get(domain)
+        if destination is None:
+            return 0.0
+        rest_s = destination.site.allowance.governor.wait_s(now_s)
+        return rest_s or destination.lanes.admit(domain, now_s, share)
+
+    def arrived(self, domain: str) -> None:
+        destination = self._by_domain.get(domain)
+        if destination is not None and destination.lanes.lane(domain).coming:
+            destination.lanes.arrived(domain)
+
+    def put(self, letters: Sequence[Letter]) -> None:
+        touched: dict[Site, None] = {}
+        for letter in letters:
+            domain = letter.claim.domain
+            destination = self._by_domain.get(domain)
+            if destination is None:
+                waiting = self._finding.get(domain)
+                if waiting is None:
+                    self._finding[domain] = [letter]
+                    self._spawn(self._find(domain))
+                else:
+                    waiting.append(letter)
+                continue
+            destination.lanes.put((letter,))
+            touched[destination.site] = None
+        for site in touched:
+            site.wake()
+
+    @property
+    def connections(self) -> int:
+        return sum(len(each.site.connections) for each in self._destinations.values())
+
+    def waiting_for(self) -> str:
+        now_s = self._clock.tick_s()
+        if now_s < self._dns_rests_until_s:
+            return f"DNS does not answer; again in {show_duration(self._dns_rests_until_s - now_s)}"
+        phrases = [
+            phrase
+            for each in self._destinations.values()
+            if each.lanes.ready and (phrase := each.site.waiting_for(now_s))
+        ]
+        return ", ".join(phrases[:2])
+
+    # -- routes --------------------------------------------------------------------------------
+
+    async def _find(self, domain: str) -> None:
+        found = await self._router.route(domain)
+        letters = self._finding.pop(domain)
+        if isinstance(found, Undeliverable):
+            self._nowhere(letters, found)
+            return
+        destination = self._destinations.get(found.site)
+        if destination is None:
+            destination = self._destinations[found.site] = self._new(found)
+        destination.dialer.route = found
+        self._by_domain[domain] = destination
+        if not self._is_stopping:
+            self.put(letters)
+
+    def _nowhere(self, letters: list[Letter], found: Undeliverable) -> None:
+        now_s = self._clock.tick_s()
+        if found.is_resolver_down and now_s >= self._dns_rests_until_s:
+            self._dns_rests_until_s = now_s + _DNS_REST_S
+            self._say(f"DNS does not answer, nobody is failed for it: {found.text}")
+        for letter in letters:
+            if found.is_resolver_down:
+                self._ledger.put_off(letter.claim, _DNS_REST_S, "dns", found.text)
+            else:
+                self._ledger.undeliverable(letter, found.reply, permanent=found.is_permanent)
+
+    def _new(self, route: Route) -> Destination:
+        allowance = self._allowances.get(route.provider)
+        most = min(self._direct.connections, route.connections or self._direct.connections)
+        limit = self._limits.get(route.provider) or self._limits.get(route.domain)
+        if allowance is None:
+            connections = limit.connections if limit and limit.connections else most
+            rates = limit.rates if limit else ()
+            allowance = Allowance(route.provider, connections, rates)
+            self._allowances[route.provider] = allowance
+        lanes = Lanes(limit_by_domain({}, most))
+        dialer = self._make_dialer(route)
+        site = Site(
+            route.site,
+            lanes,
+            self._ledger,
+            lambda site, limit: dialer.dial(site, limit),
+            allowance,
+            clock=self._clock,
+            messages_per_connection=(limit and limit.messages_per_connection)
+            or route.messages_per_connection
+            or _MESSAGES_PER_CONNECTION,
+            patience=self._patience,
+            may_take=lambda site: True,
+            on_failure=self._failed,
+        )
+        return Destination(site, lanes, dialer)
+
+    # -- trouble -------------------------------------------------------------------------------
+
+    def _failed(self, site: Site, error: CampaignError) -> None:
+        """A domain cannot be reached, or refuses the sender: its letters wait, others go on."""
+        destination = self._destinations[site.name]
+        now_s = self._clock.tick_s()
+        refused = isinstance(error, Interrupted)
+        rest_s = _REFUSED_REST_S if refused else _UNREACHED_REST_S
+        for letter in destination.lanes.withdraw_all():
+            if refused:
+                self._ledger.put_off(letter.claim, rest_s, "policy", str(error.what))
+            else:
+                reply = error.reply if isinstance(error, ConnectRefused) else None
+                self._ledger.unreached(letter, site.name, error.what, reply)
+        site.allowance.governor.throttled(now_s, rest_s)
+        site.failure = None  # it may be tried again after the rest
+        if refused:
+            site.allowance.breaker.half_open()
+            self._say(error.what)
+
+    # -- the end -------------------------------------------------------------------------------
+
+    async def drain(self, grace_s: float) -> bool:
+        self._is_stopping = True
+        sites = [each.site for each in self._destinations.values()]
+        for site in sites:
+            site.stop()
+        return await all_closed(sites, grace_s)
+
+    async def close(self, why: str) -> None:
+        for each in self._destinations.values():
+            each.site.abort(why)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_S)
+            for each in list(self._destinations.values()):
+                if each.site.is_closed and not each.lanes.ready and each.lanes.is_plain:
+                    self._forget(each)
+
+    def _forget(self, destination: Destination) -> None:
+        del self._destinations[destination.site.name]
+        for domain in [d for d, each in self._by_domain.items() if each is destination]:
+            del self._by_domain[domain]
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            raise error
+
+
+def direct_outlet(
+    campaign: Campaign,
+    direct: Direct,
+    ledger: JournalLedger,
+    clock: Clock,
+    *,
+    say: Callable[[str], None],
+    transcript: Path | None,
+) -> DirectOutlet:
+    """What [direct] and [dns] describe.  ConfigError."""
+    numbers = count(1)
+
+    def written(host: str) -> Transcript | None:
+        return open_transcript(transcript, host, next(numbers), clock) if transcript else None
+
+    def make_dialer(route: Route) -> Dialer:
+        return Dialer(route, direct, random=dice, open_transcript=written)
+
+    dice = Random()
+    return DirectOutlet(
+        make_router(campaign.settings.dns, direct, clock, dice),
+        direct,
+        campaign.settings.limits,
+        ledger,
+        clock,
+        patience=Patience(connect_wait(), first_tries=1, outage_s=30.0),
+        make_dialer=make_dialer,
+        say=say,
+    )

@@ -1,0 +1,148 @@
+"""The words between a render worker and its pool.
+
+In: drafts.  Out: frames of bytes, and messages from them.  Touches: nothing.
+
+A frame is its length and then its bytes.  What comes from a worker is plain lengths and bytes, all
+of them checked: nothing of it is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from campaign.errors import CampaignError, ConfigError, TemplateError
+from campaign.records import Job, Message
+from campaign.rendering.draft import Draft
+
+LENGTH = struct.Struct("<I")  # before every frame
+_ENTRY = struct.Struct("<IIBI")  # pieces, size, SMTPUTF8 or not, bytes of the problem
+_SHARED = 1 << 31  # marks the number of a shared piece among the lengths of the others
+
+
+def framed(payload: bytes) -> bytes:
+    """A payload as a frame."""
+    return LENGTH.pack(len(payload)) + payload
+
+
+class Started(NamedTuple):
+    """The first word of a worker: what is wrong, or how many shared pieces follow."""
+
+    fault: CampaignError | None
+    shared: int = 0
+
+    def written(self) -> bytes:
+        """As JSON."""
+        fault = self.fault
+        if fault is None:
+            return json.dumps({"shared": self.shared}).encode()
+        is_config = isinstance(fault, ConfigError)
+        said = [is_config, fault.what, fault.file, fault.line, fault.remedy]
+        return json.dumps({"fault": said}).encode()
+
+    @classmethod
+    def read(cls, frame: memoryview) -> Started:
+        """The inverse.  Raises ValueError for nonsense."""
+        try:
+            match json.loads(bytes(frame)):
+                case {"shared": int(count)}:
+                    return cls(None, count)
+                case {"fault": [bool(is_config), str(what), str(file), int(line), str(remedy)]}:
+                    kind = ConfigError if is_config else TemplateError
+                    return cls(kind(what, file=file, line=line, remedy=remedy))
+        except RecursionError:
+            pass
+        raise ValueError("the worker's first word is not understood")
+
+
+class Inbox:
+    """Frames out of the bytes that a pipe gives, however it cuts them."""
+
+    def __init__(self, capacity: int, largest: int) -> None:
+        self._buffer = bytearray(capacity)
+        self._largest = largest
+        self._filled = 0
+
+    def room(self) -> memoryview:
+        """Where the next bytes are to be read into; never empty."""
+        return memoryview(self._buffer)[self._filled :]
+
+    def frames(self, count: int) -> Iterator[memoryview]:
+        """The payloads that are whole, now that `count` more bytes were read.
+
+        Each is good until the next is asked for.  Raises ValueError for one that is too large.
+        """
+        self._filled += count
+        at = 0
+        view = memoryview(self._buffer)
+        while self._filled - at >= LENGTH.size:
+            start = at + LENGTH.size
+            end = start + LENGTH.unpack_from(view, at)[0]
+            if end - at > self._largest:
+                raise ValueError(f"a frame of {end - at} bytes")
+            if end > self._filled:
+                if end - at > len(self._buffer):
+                    self._buffer = bytearray(end - at)
+                break
+            yield view[start:end]
+            at = end
+        if at or len(self._buffer) > len(view):
+            rest = bytes(view[at : self._filled])
+            memoryview(self._buffer)[: len(rest)] = rest
+            self._filled = len(rest)
+
+
+def pack(drafts: Sequence[Draft]) -> bytes:
+    """The payload for drafts: a count, an entry for each, the lengths of all pieces, the bytes."""
+    entries: list[bytes] = []
+    lengths: list[int] = []
+    blobs: list[bytes] = []
+    for _, pieces, size_bytes, needs_smtputf8, problem in drafts:
+        why = problem.encode("utf-8", "backslashreplace")
+        entries.append(_ENTRY.pack(len(pieces), size_bytes, needs_smtputf8, len(why)))
+        for piece in pieces:
+            if isinstance(piece, int):
+                lengths.append(_SHARED | piece)
+            else:
+                lengths.append(len(piece))
+                blobs.append(piece)
+        blobs.append(why)
+    table = struct.pack(f"<{len(lengths)}I", *lengths)
+    return b"".join([LENGTH.pack(len(drafts)), *entries, table, *blobs])
+
+
+def unpack(frame: memoryview, jobs: Sequence[Job], shared: Sequence[bytes]) -> list[Message]:
+    """The messages of `pack`, for the first of the jobs.  Raises ValueError for nonsense."""
+    try:
+        return _unpack(frame, jobs, shared)
+    except (struct.error, IndexError):
+        raise ValueError("not a frame of messages") from None
+
+
+def _unpack(frame: memoryview, jobs: Sequence[Job], shared: Sequence[bytes]) -> list[Message]:
+    (count,) = LENGTH.unpack_from(frame)
+    if count > len(jobs):
+        raise ValueError("more messages than jobs")
+    table_at = LENGTH.size + count * _ENTRY.size
+    entries = list(_ENTRY.iter_unpack(frame[LENGTH.size : table_at]))
+    total = sum(entry[0] for entry in entries)
+    lengths = iter(struct.unpack_from(f"<{total}I", frame, table_at))
+    at = table_at + 4 * total
+    messages = []
+    for job, (pieces, size_bytes, needs_smtputf8, why_len) in zip(jobs, entries, strict=False):
+        parts: list[bytes | memoryview] = []
+        for _ in range(pieces):
+            length = next(lengths)
+            if length & _SHARED:
+                parts.append(shared[length ^ _SHARED])
+            else:
+                parts.append(frame[at : at + length])
+                at += length
+        why = str(frame[at : at + why_len], "utf-8") if why_len else ""
+        at += why_len
+        messages.append(Message(job.row, b"".join(parts), size_bytes, bool(needs_smtputf8), why))
+    if at != len(frame):
+        raise ValueError("a frame of messages with wrong lengths")
+    return messages

@@ -1,0 +1,52 @@
+"""A message in pieces: what is its own, and numbers of what it shares with all others.
+
+In: pieces.  Out: a message.  Touches: nothing.
+
+A fixed attachment of megabytes then crosses from a render worker once, not with every message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from campaign.records import Message
+
+Piece = bytes | int  # an int is the number of a shared piece
+
+
+class Draft(NamedTuple):
+    """As `Message`, with its wire in pieces."""
+
+    row: int
+    pieces: list[Piece]  # dot-stuffed
+    size_bytes: int
+    needs_smtputf8: bool
+    problem: str = ""
+
+    def assembled(self, shared: Sequence[bytes]) -> Message:
+        """The message."""
+        wire = b"".join(joined(self.pieces, shared))
+        return Message(self.row, wire, self.size_bytes, self.needs_smtputf8, self.problem)
+
+
+def joined(pieces: Sequence[Piece], shared: Sequence[bytes]) -> list[bytes]:
+    """Bytes for each piece."""
+    return [shared[piece] if isinstance(piece, int) else piece for piece in pieces]
+
+
+def stuffed(pieces: Sequence[Piece]) -> list[Piece]:
+    """Dot-stuffed (RFC 5321, 4.5.2), neighbours joined.
+
+    Shared pieces are MIME entities in base64, in which no line begins with a dot; around them
+    stand boundaries.  The first line of a message is a header field.
+    """
+    found: list[Piece] = []
+    for is_shared, run in groupby(pieces, lambda piece: isinstance(piece, int)):
+        if is_shared:
+            found += run
+        else:
+            text = b"".join(run)  # type: ignore[arg-type]
+            found.append(text.replace(b"\r\n.", b"\r\n.."))
+    return found

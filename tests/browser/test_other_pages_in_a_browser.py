@@ -1,0 +1,127 @@
+"""The inbox, the run page and the report, as people see them."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from campaign.clock import SystemClock
+from campaign.config.loader import Campaign
+from campaign.journal.store import Journal
+from campaign.records import Change, State
+from campaign.report.page import report
+from campaign.sandbox import inbox
+from campaign.sandbox.server import Sandbox
+from campaign.watch import app as watch
+from fakes.browser import PHONE, Visit
+from fakes.campaigns import planned
+
+MAIL = "From: ada@example.com\r\nTo: {to}\r\nSubject: {subject}\r\n\r\nHello {to}\r\n"
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, str]]:
+    folder = tmp_path_factory.mktemp("mail")
+    server = Sandbox(folder)
+    server.start()
+    pages = inbox.start(folder, f"127.0.0.1:{server.port}")
+    yield server, pages.url
+    pages.stop()
+    server.stop()
+
+
+def send(sandbox: Sandbox, to: str, subject: str) -> None:
+    with smtplib.SMTP("127.0.0.1", sandbox.port) as client:
+        try:
+            client.sendmail("ada@example.com", [to], MAIL.format(to=to, subject=subject))
+        except smtplib.SMTPRecipientsRefused:
+            return
+
+
+def test_the_inbox_shows_a_message_as_it_arrives(
+    browser: Browser, sandbox: tuple[Sandbox, str]
+) -> None:
+    server, url = sandbox
+    visit = Visit(browser, url)
+    expect(visit.page.locator("[data-list]")).to_contain_text("Nothing yet")
+    send(server, "bob@example.com", "First of all")
+    expect(visit.page.locator("#subject")).to_have_text("First of all")
+    send(server, "eve@example.com", "Second")
+    expect(visit.page.locator("[data-list] li").first).to_contain_text("Second")
+    expect(visit.page.locator("#subject")).to_have_text("First of all")
+    visit.page.keyboard.press("ArrowUp")
+    expect(visit.page.locator("#subject")).to_have_text("Second")
+    visit.page.fill("#q", "bob")
+    expect(visit.page.locator("[data-list] li")).to_have_count(1)
+    assert (visit.errors, visit.foreign) == ([], [])
+    assert visit.faults_of_access() == []
+    visit.close()
+
+
+def test_who_is_turned_away_is_listed_too(browser: Browser, sandbox: tuple[Sandbox, str]) -> None:
+    server, url = sandbox
+    visit = Visit(browser, url, "/refusals", viewport=PHONE)
+    send(server, "bounce@example.com", "Not for you")
+    expect(visit.page.locator("[data-refusals]")).to_contain_text("bounce@example.com")
+    expect(visit.page.locator("[data-refusals]")).to_contain_text("550 5.1.1")
+    assert visit.faults_of_access() == []
+    visit.close()
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    return planned(tmp_path_factory.mktemp("run"))
+
+
+def change(campaign: Campaign, *changes: Change) -> None:
+    url = campaign.settings.journal.url
+    clock = SystemClock()
+    with closing(Journal.open(url, campaign.folder, clock=clock, create=False)) as journal:
+        journal.apply(changes)
+
+
+def sent(row: int) -> tuple[Change, Change]:
+    at = SystemClock().now_s()
+    return (
+        Change(row, State.SENDING, at, 0, 1, 0),
+        Change(row, State.SENT, at, 1, 1, 0, 0.0, "", "accepted", 250, "2.0.0", "Ok", "relay:25"),
+    )
+
+
+def test_the_run_page_moves_while_letters_go(browser: Browser, campaign: Campaign) -> None:
+    server = watch.start(campaign)
+    visit = Visit(browser, server.url)
+    expect(visit.page.locator("[data-sent]")).to_have_text("0")
+    change(campaign, *sent(1))
+    expect(visit.page.locator("[data-sent]")).to_have_text("1")
+    at = SystemClock().now_s()
+    reply = "<bob@example.com>: User unknown"
+    gone = Change(2, State.FAILED, at, 1, 0, 0, 0.0, f"recipient-gone: 550 {reply}",
+                  "recipient-gone", 550, "5.1.1", reply, "relay:25")  # fmt: skip
+    change(campaign, gone)
+    expect(visit.page.locator("[data-run]")).to_contain_text("The mailbox does not exist")
+    expect(visit.page.locator("[data-run]")).to_contain_text("User unknown")
+    assert (visit.errors, visit.foreign) == ([], [])
+    assert visit.faults_of_access() == []
+    visit.close()
+    server.stop()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_is_one_file_that_asks_nothing(
+    browser: Browser, campaign: Campaign, tmp_path: Path, scheme: str
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(report(campaign, SystemClock()), encoding="utf-8")
+    visit = Visit(browser, file.as_uri(), color_scheme=scheme)
+    expect(visit.page.locator("h1")).to_have_text("spring")
+    expect(visit.page.locator("main")).to_contain_text("User unknown")
+    assert visit.requests == [file.as_uri()]
+    assert visit.errors == []
+    assert visit.faults_of_access() == []
+    visit.close()

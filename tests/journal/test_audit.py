@@ -1,0 +1,223 @@
+"""Every kind of fault that is planted is found, and nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from campaign.errors import JournalError
+from campaign.journal import schema
+from campaign.journal.audit import audit
+from campaign.records import State
+from fakes.journals import (
+    RECORD,
+    URL,
+    deferred,
+    entry,
+    open_journal,
+    outcome,
+    people,
+    plan_into,
+    planned,
+    run,
+    sending,
+    sent,
+)
+
+UNGUARDED = ";".join(schema.without_guards("sqlite")) + ";"
+GUARDED = ";".join(schema.guards("sqlite")) + ";"
+
+SOUND = "the file is sound"
+GUARDS = "the guards of the journal are in place"
+STATES = "every recipient of the plan has exactly one state"
+OUTSIDE = "nobody outside the plan, and nobody twice"
+LEGAL = "every change is one the table of states allows, every sent has a 2xx"
+SUM = "the states are the sum of the history"
+COPIES = "nobody got more copies than were sent again knowingly"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Six people: sent, deferred and sent, failed, resent in doubt and sent, skipped, planned."""
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, [*people(4), entry("bad", 6, reason="address: no @"), entry("eve", 7)])
+    journal.apply([sending(row) for row in (1, 2, 3, 4)])
+    journal.apply(
+        [
+            sent(1),
+            deferred(2),
+            outcome(3, State.FAILED, 1, code=550, class_="recipient-gone"),
+            sending(2, 2),
+            sent(2, 2),
+        ]
+    )
+    journal.recover_in_doubt("resend", 5.0)
+    journal.apply([sending(4, 2, resends=1), sent(4, 2, resends=1)])
+    journal.close()
+    return tmp_path
+
+
+def _plant(folder: Path, statement: str, *, guarded: bool = False) -> None:
+    """As somebody with another tool could: without the guards, which are put back after."""
+    with closing(sqlite3.connect(folder / "state/journal.sqlite")) as other:
+        other.executescript(statement if guarded else f"{UNGUARDED}{statement};{GUARDED}")
+        other.commit()
+
+
+def _broken(folder: Path) -> dict[str, list[tuple[int, str]]]:
+    checks = audit(URL, folder).checks
+    return {each.claim: [tuple(f) for f in each.findings] for each in checks if each.findings}
+
+
+def test_a_sound_journal_is_clean_and_adds_up(folder: Path) -> None:
+    result = audit(URL, folder)
+    assert result.is_clean
+    assert result.total == 6
+    assert result.counts == {"sent": 3, "failed": 1, "skipped": 1, "planned": 1}
+    assert [check.claim for check in result.checks] == [
+        SOUND,
+        GUARDS,
+        STATES,
+        OUTSIDE,
+        LEGAL,
+        SUM,
+        COPIES,
+    ]
+    assert result.unknown == [
+        "what became of a message after a server had accepted it: see its bounces"
+    ]
+
+
+_LINE = "INSERT INTO history (row, state, at, attempts, sendings, resends, code, class) VALUES"
+
+
+@pytest.mark.parametrize(
+    ("statement", "claim", "row", "what"),
+    [
+        ("DELETE FROM standings WHERE row = 6", STATES, 6, "without a state"),
+        ("UPDATE standings SET state = 'lost' WHERE row = 6", STATES, 6, "'lost' is no state"),
+        ("DELETE FROM recipients WHERE row = 6", STATES, 0, "some are gone|numbered 1 to 5"),
+        ("DELETE FROM recipients WHERE row = 1", OUTSIDE, 1, "the plan does not"),
+        (f"{_LINE} (99, 'skipped', 1, 0, 0, 0, 0, '')", OUTSIDE, 99, "the plan does not"),
+        (
+            f"UPDATE standings SET state = 'planned' WHERE row = 5;{_LINE}"
+            " (5, 'planned', 1, 0, 0, 0, 0, '')",
+            OUTSIDE,
+            5,
+            "although the list's cleaning rejected it",
+        ),
+        (
+            "UPDATE recipients SET key = 'person1@example.com' WHERE row = 6",
+            OUTSIDE,
+            1,
+            "2 rows of one person",
+        ),
+        (f"{_LINE} (1, 'failed', 9, 1, 1, 0, 550, '')", LEGAL, 1, "from sent to failed"),
+        (f"{_LINE} (6, 'sent', 9, 0, 0, 0, 250, '')", LEGAL, 6, "from planned to sent"),
+        (f"{_LINE} (6, 'sending', 9, 0, 2, 0, 0, '')", LEGAL, 6, "counted wrongly"),
+        (f"{_LINE} (6, 'deferred', 9, 0, 0, 2, 0, '')", LEGAL, 6, "counted wrongly"),
+        ("UPDATE history SET code = 451 WHERE row = 1", LEGAL, 1, "sent without a 2xx"),
+        ("UPDATE standings SET state = 'sent' WHERE row = 6", SUM, 6, "without a history"),
+        ("UPDATE standings SET state = 'sent' WHERE row = 3", SUM, 3, "ends with failed"),
+        ("UPDATE standings SET sendings = 5 WHERE row = 1", SUM, 1, "other counts"),
+        ("DELETE FROM history WHERE row = 1 AND state = 'sent'", SUM, 1, "ends with sending"),
+        (
+            "UPDATE history SET class = '' WHERE class = 'in-doubt';"
+            "UPDATE history SET resends = 0; UPDATE standings SET resends = 0",
+            COPIES,
+            None,
+            "",
+        ),
+        (
+            f"{_LINE} (4, 'deferred', 8, 0, 2, 1, 0, 'in-doubt');"
+            f"{_LINE} (4, 'sending', 9, 0, 3, 1, 0, '')",
+            COPIES,
+            4,
+            "up to 3 copies, but only 1",
+        ),
+    ],
+)
+def test_a_planted_fault_is_found(
+    folder: Path, statement: str, claim: str, row: int | None, what: str
+) -> None:
+    _plant(folder, statement)
+    broken = _broken(folder)
+    if row is None:  # a forgery that is complete in itself shows nothing: no journal can
+        assert claim not in broken
+        return
+    assert claim in broken
+    assert any(
+        found == row and any(part in text for part in what.split("|"))
+        for found, text in broken[claim]
+    ), broken
+
+
+def test_a_missing_guard_is_found(folder: Path) -> None:
+    _plant(folder, "DROP TRIGGER history_death", guarded=True)
+    assert _broken(folder) == {GUARDS: [(0, "the trigger history_death was taken away or changed")]}
+
+
+def test_a_line_taken_out_of_the_history_is_found_even_if_all_else_agrees(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "state/journal.sqlite")) as other:
+        gone = other.execute("SELECT min(change) FROM history WHERE state = 'deferred'").fetchone()
+    _plant(folder, f"DELETE FROM history WHERE change = {gone[0]}")
+    assert any("some are gone" in text for _, text in _broken(folder)[SUM])
+
+
+def test_a_damaged_page_is_found_or_told(folder: Path) -> None:
+    file = folder / "state/journal.sqlite"
+    with file.open("r+b") as damaged:
+        damaged.seek(file.stat().st_size - 3000)
+        damaged.write(b"\xff" * 2000)
+    try:
+        assert SOUND in _broken(folder)
+    except JournalError as error:
+        assert error.exit_code == 74  # noqa: PT017
+
+
+def test_many_faults_are_cut_short(tmp_path: Path) -> None:
+    planned(tmp_path, 30).close()
+    _plant(tmp_path, "DELETE FROM standings")
+    [check] = [check for check in audit(URL, tmp_path).checks if check.claim == STATES]
+    assert (len(check.findings), check.is_more) == (20, True)
+
+
+def test_duplicates_that_were_allowed_are_no_fault(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, [entry("ada"), entry("ada", 3)], duplicates="allow")
+    journal.close()
+    assert audit(URL, tmp_path).is_clean
+
+
+def test_the_audit_says_what_it_cannot_know(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 3)
+    journal.apply([sending(1), sending(2)])
+    journal.recover_in_doubt("hold", 5.0)
+    journal.apply([sending(3)])
+    journal.close()
+    result = audit(URL, tmp_path)
+    assert result.is_clean
+    assert result.unknown[0].startswith("1 are in `sending`")
+    assert "whether 2 in doubt" in result.unknown[1]
+
+
+def test_the_audit_works_beside_a_run(tmp_path: Path) -> None:
+    seen: list[bool] = []
+    run(
+        planned(tmp_path, 50),
+        map(sending, range(1, 51)),
+        meanwhile=lambda: seen.append(audit(URL, tmp_path).is_clean),
+        then=map(sent, range(1, 51)),
+    )
+    assert seen == [True]
+
+
+def test_without_a_finished_plan_there_is_nothing_to_audit(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    journal.begin_plan(RECORD)
+    with pytest.raises(JournalError, match="no plan"):
+        audit(URL, tmp_path)
+    journal.close()

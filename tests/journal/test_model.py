@@ -1,0 +1,132 @@
+"""The journal against a model of it small enough to be seen to be right."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from campaign.errors import JournalError
+from campaign.journal.audit import audit
+from campaign.journal.reader import Reader
+from campaign.journal.states import IN_DOUBT, MAX_RESENDS, is_legal
+from campaign.records import SETTLED, Change, State
+from fakes.clock import FakeClock
+from fakes.journals import URL, open_journal, planned
+
+PEOPLE = 4
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """Any order of changes, crashes and orders; the journal knows what the model knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = tempfile.TemporaryDirectory()
+        self.folder = Path(self.place.name)
+        self.clock = FakeClock()
+        self.journal = planned(self.folder, PEOPLE)
+        self.model: dict[int, tuple[State, int, int, bool]] = {  # sendings, resends, in doubt
+            row: (State.PLANNED, 0, 0, False) for row in range(1, PEOPLE + 1)
+        }
+        self.copies = dict.fromkeys(self.model, 0)
+        self.accepted: set[int] = set()
+
+    def teardown(self) -> None:
+        self.journal.close()
+        assert audit(URL, self.folder).is_clean
+        self.place.cleanup()
+
+    @rule(
+        changes=st.lists(
+            st.tuples(st.integers(1, PEOPLE), st.sampled_from(list(State))), min_size=1, max_size=6
+        )
+    )
+    def change(self, changes: list[tuple[int, State]]) -> None:
+        """A commit of changes, some of them impossible: then none of it counts."""
+        model, copies, accepted = dict(self.model), dict(self.copies), set(self.accepted)
+        made, all_legal = [], True
+        for row, after in changes:
+            before, sendings, resends, doubt = model[row]
+            all_legal = all_legal and is_legal(before, after, in_doubt=doubt)
+            sendings += after is State.SENDING
+            copies[row] += after is State.SENDING
+            if before is State.SENDING and after in (State.DEFERRED, State.FAILED, State.EXPIRED):
+                copies[row] -= 1  # a complete refusal: no copy
+            if after is State.SENT:
+                accepted.add(row)
+            doubt = before is State.SENDING and after is State.HELD
+            model[row] = (after, sendings, resends, doubt)
+            made.append(self._change(row, after, sendings, resends, IN_DOUBT if doubt else ""))
+        try:
+            self.journal.apply(made)
+        except JournalError:
+            assert not all_legal
+        else:
+            assert all_legal
+            self.model, self.copies, self.accepted = model, copies, accepted
+
+    @rule(policy=st.sampled_from(["resend", "hold"]))
+    def crash(self, policy: str) -> None:
+        """The process is gone; the next one recovers by the policy."""
+        self.journal.close()
+        self.journal = open_journal(self.folder, clock=self.clock)
+        doubts = self.journal.recover_in_doubt(policy, self.clock.now_s())
+        sending = [row for row, known in self.model.items() if known[0] is State.SENDING]
+        assert [doubt.row for doubt in doubts] == sending  # each of them is named
+        for row in sending:
+            _, sendings, resends, _ = self.model[row]
+            again = policy == "resend" and resends < MAX_RESENDS
+            state = State.DEFERRED if again else State.HELD
+            self.model[row] = (state, sendings, resends + again, True)
+
+    @rule(states=st.sets(st.sampled_from([State.FAILED, State.HELD, State.EXPIRED]), min_size=1))
+    def retry(self, states: set[State]) -> None:
+        count = self.journal.put_back(states, self.clock.now_s())
+        chosen = [row for row, known in self.model.items() if known[0] in states]
+        assert count == len(chosen)
+        for row in chosen:
+            state, sendings, resends, doubt = self.model[row]
+            more = state is State.HELD and doubt
+            self.model[row] = (State.PLANNED, sendings, resends + more, False)
+
+    @precondition(lambda self: any(known[3] for known in self.model.values()))
+    @rule()
+    def deferred_in_doubt_stays_in_doubt_until_it_is_sent_again(self) -> None:
+        with closing(Reader.open(URL, self.folder)) as reader:
+            doubtful = {row for row, known in self.model.items() if known[3]}
+            assert {doubt.row for doubt in reader.in_doubt()} >= doubtful
+
+    @invariant()
+    def the_journal_knows_what_the_model_knows(self) -> None:
+        with closing(Reader.open(URL, self.folder)) as reader:
+            states = {result.row: result.state for result in reader.results()}
+            assert states == {row: known[0] for row, known in self.model.items()}
+            unsettled = [row for row, known in self.model.items() if known[0] not in SETTLED]
+            assert reader.unsettled() == len(unsettled)
+            for row, (_, sendings, resends, _) in self.model.items():
+                history = reader.history(row)
+                if history:
+                    assert (history[-1].sendings, history[-1].resends) == (sendings, resends)
+                assert self.copies[row] <= 1 + resends
+
+    @invariant()
+    def what_was_accepted_stays_accepted(self) -> None:
+        for row in self.accepted:
+            assert self.model[row][0] is State.SENT
+
+    def _change(self, row: int, state: State, sendings: int, resends: int, class_: str) -> Change:
+        code = 250 if state is State.SENT else 0
+        return Change(
+            row, state, self.clock.now_s(), 0, sendings, resends, code=code, class_=class_
+        )
+
+
+JournalMachine.TestCase.settings = settings(
+    stateful_step_count=15, suppress_health_check=[HealthCheck.too_slow], deadline=None
+)
+TestJournal = JournalMachine.TestCase

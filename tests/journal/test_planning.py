@@ -1,0 +1,247 @@
+"""Lists becoming plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from campaign.errors import DataError, JournalError
+from campaign.journal.reader import Reader
+from campaign.journal.store import Journal
+from campaign.records import Source, State
+from fakes.journals import (
+    RECORD,
+    SOURCE,
+    URL,
+    entry,
+    open_journal,
+    people,
+    plan_into,
+    run,
+    sending,
+    sent,
+)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = open_journal(tmp_path, create=True)
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def reader(tmp_path: Path, journal: Journal) -> Iterator[Reader]:
+    reader = Reader.open(URL, tmp_path)
+    yield reader
+    reader.close()
+
+
+def test_a_plan_is_read_back_as_it_was_made(journal: Journal, reader: Reader) -> None:
+    plan_into(journal, people(3))
+    assert reader.plan_record() == RECORD
+    assert reader.sources() == [SOURCE]
+    assert reader.is_planned()
+    assert reader.total() == 3
+    assert reader.counts() == {state: 3 * (state is State.PLANNED) for state in State}
+    assert [claim.row for claim in reader.claim_planned(0, 10)] == [1, 2, 3]
+    first = reader.claim_planned(0, 1)[0]
+    assert (first.address, first.key, first.domain) == (
+        "person1@example.com",
+        "person1@example.com",
+        "example.com",
+    )
+    assert first.data == '["person1@example.com","person1"]'
+
+
+def test_rejects_keep_their_row_number_file_line_and_reason(
+    journal: Journal, reader: Reader
+) -> None:
+    plan_into(journal, [entry("ada"), entry("no-at", 3, reason="address: no @"), entry("bob", 4)])
+    skipped = list(reader.skipped())
+    assert [tuple(each) for each in skipped] == [(2, "list.csv", 3, "no-at", "address: no @")]
+    assert [claim.row for claim in reader.claim_planned(0, 10)] == [1, 3]
+    assert reader.history(2)[0].reason == "address: no @"
+
+
+def test_the_first_of_equal_keys_is_planned(journal: Journal, reader: Reader) -> None:
+    plan_into(journal, [entry("ada"), entry("bob", 3), entry("ada", 4), entry("ada", 5)])
+    assert [(each.row, each.reason) for each in reader.skipped()] == [
+        (3, "duplicate: same address as row 1"),
+        (4, "duplicate: same address as row 1"),
+    ]
+    assert reader.skips() == {"duplicate": 2}
+    assert reader.row_of("ada@example.com") == 1
+
+
+def test_duplicates_can_be_allowed(journal: Journal, reader: Reader) -> None:
+    plan_into(journal, [entry("ada"), entry("ada", 3)], duplicates="allow")
+    assert reader.counts()[State.PLANNED] == 2
+
+
+def test_duplicates_as_an_error_name_the_first_pairs_by_file_and_line(journal: Journal) -> None:
+    with pytest.raises(DataError, match=r"list\.csv:2 and list\.csv:4 \(ada@example\.com\)"):
+        plan_into(journal, [entry("ada"), entry("bob", 3), entry("ada", 4)], duplicates="error")
+
+
+def test_two_rejects_are_no_duplicates(journal: Journal) -> None:
+    rejects = [entry("", line, reason="address: empty") for line in (2, 3)]
+    plan_into(journal, rejects, duplicates="error")
+
+
+def test_the_suppressed_are_skipped(journal: Journal, reader: Reader) -> None:
+    keys = ["person2@example.com", "stranger@example.com", "person2@example.com"]
+    plan_into(journal, people(3), suppressed=keys)
+    assert [(each.row, each.reason) for each in reader.skipped()] == [(2, "suppressed")]
+    assert reader.suppressed(["person2@example.com", "person3@example.com"]) == {
+        "person2@example.com"
+    }
+    assert reader.suppressed([]) == set()
+
+
+def test_a_suppressed_person_who_comes_twice_is_not_sent_by_the_second_row(
+    journal: Journal, reader: Reader
+) -> None:
+    plan_into(journal, [entry("ada"), entry("ada", 3)], suppressed=["ada@example.com"])
+    assert reader.counts()[State.SKIPPED] == 2
+
+
+def test_rows_that_do_not_render_are_skipped_before_the_plan_stands(
+    journal: Journal, reader: Reader
+) -> None:
+    journal.begin_plan(RECORD)
+    journal.add_source(SOURCE)
+    journal.add_entries(people(3))
+    journal.mark_duplicates_and_suppressed("first")
+    assert not reader.is_planned()
+    assert len(reader.claim_planned(0, 10)) == 3  # readable: this is what is rendered
+    journal.skip_rows([(2, "render: body.txt line 3: 'plan' is undefined")])
+    journal.finish_plan()
+    assert reader.skips() == {"render": 1}
+
+
+def test_domains_are_counted_without_the_skipped(journal: Journal, reader: Reader) -> None:
+    other = entry("eve", 9)._replace(domain="example.org")
+    plan_into(journal, [*people(3), other], suppressed=["person1@example.com"])
+    assert reader.domains(10) == [("example.com", 2), ("example.org", 1)]
+    assert reader.domains(1) == [("example.com", 2)]
+
+
+def test_an_unfinished_plan_is_thrown_away(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    journal.begin_plan(RECORD)
+    journal.add_source(SOURCE)
+    journal.add_entries(people(3))
+    journal.mark_duplicates_and_suppressed("first")
+    journal.close()
+    again = open_journal(tmp_path)
+    assert not again.is_planned
+    plan_into(again, people(2))
+    again.close()
+    reader = Reader.open(URL, tmp_path)
+    assert reader.total() == 2
+    reader.close()
+
+
+def test_a_finished_plan_is_never_thrown_away(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, people(3))
+    journal.close()
+    again = open_journal(tmp_path, create=True)
+    assert again.is_planned
+    again.close()
+
+
+def test_a_plan_cannot_be_finished_before_its_rows_have_a_state(journal: Journal) -> None:
+    journal.begin_plan(RECORD)
+    journal.add_source(SOURCE)
+    journal.add_entries(people(1))
+    with pytest.raises(JournalError, match="before its rows had a state"):
+        journal.finish_plan()
+
+
+def test_an_amendment_adds_only_new_people_and_leaves_the_settled_alone(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, [*people(2), entry("bad", 9, reason="address: no @")])
+    run(journal, [sending(1), sent(1)])
+    journal = open_journal(tmp_path)
+    other = Source("more.csv", ("email", "name"), "utf-8", None, ";", "def")
+    journal.begin_plan(RECORD._replace(plan_id="other", hashes={"list.csv": "new"}))
+    assert journal.add_source(other) == 1
+    journal.add_entries(
+        [
+            *people(2),
+            entry("bad", 9, reason="address: no @"),
+            entry("new", 4),
+            entry("worse", 5, reason="address: no @"),
+            entry("new", 6),
+        ]
+    )
+    journal.mark_duplicates_and_suppressed("first")
+    journal.finish_plan()
+    journal.close()
+    reader = Reader.open(URL, tmp_path)
+    assert reader.plan_record() == RECORD._replace(hashes={"list.csv": "new"})
+    assert [(claim.row, claim.key, claim.source) for claim in reader.claim_planned(0, 9)] == [
+        (2, "person2@example.com", 0),
+        (4, "new@example.com", 1),
+    ]
+    assert [(each.row, each.file, each.reason) for each in reader.skipped()] == [
+        (3, "list.csv", "address: no @"),
+        (5, "more.csv", "address: no @"),
+        (6, "more.csv", "duplicate: same address as row 4"),
+    ]
+    assert reader.counts()[State.SENT] == 1
+    reader.close()
+
+
+def test_an_amendment_suppresses_those_who_wait(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, people(3))
+    run(journal, [sending(1), sent(1)])
+    journal = open_journal(tmp_path)
+    plan_into(journal, [], suppressed=["person1@example.com", "person2@example.com"])
+    journal.close()
+    reader = Reader.open(URL, tmp_path)
+    counts = reader.counts()
+    assert (counts[State.SENT], counts[State.SKIPPED], counts[State.PLANNED]) == (1, 1, 1)
+    reader.close()
+
+
+def test_an_unfinished_amendment_is_thrown_away_and_the_plan_stays(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, people(2))
+    run(journal, [sending(1), sent(1)])
+    journal = open_journal(tmp_path)
+    journal.begin_plan(RECORD._replace(hashes={}))
+    journal.add_source(SOURCE)
+    journal.add_entries([entry("new"), entry("newer", 3), entry("new", 4)])
+    journal.mark_duplicates_and_suppressed("first")
+    journal.close()
+    journal = open_journal(tmp_path)
+    journal.apply([sending(2)])  # the guards are back, and allow what they should
+    with pytest.raises(JournalError):
+        journal.apply([sending(1, 2)])
+    journal.close()
+    reader = Reader.open(URL, tmp_path)
+    assert reader.total() == 2
+    assert len(reader.sources()) == 1
+    assert reader.plan_record() == RECORD
+    reader.close()
+
+
+def test_a_mended_template_puts_back_its_rows_but_never_a_reject(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    journal.begin_plan(RECORD)
+    journal.add_source(SOURCE)
+    journal.add_entries([*people(2), entry("bad", 4, reason="render: not an address")])
+    journal.mark_duplicates_and_suppressed("first")
+    journal.skip_rows([(2, "render: no such column")])
+    journal.finish_plan()
+    assert journal.put_back({State.SKIPPED}, 5.0, reason="render:") == 1
+    journal.close()
+    reader = Reader.open(URL, tmp_path)
+    assert [claim.row for claim in reader.claim_planned(0, 9)] == [1, 2]
+    reader.close()

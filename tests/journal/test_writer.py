@@ -1,0 +1,295 @@
+"""The journal thread: order, durability, and what happens when the disk fails."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from campaign.errors import JournalError
+from campaign.journal.audit import audit
+from campaign.journal.reader import Reader
+from campaign.records import State
+from fakes.journals import (
+    URL,
+    deferred,
+    open_journal,
+    people,
+    plan_into,
+    planned,
+    run,
+    sending,
+    sent,
+)
+
+
+def _counts(folder: Path) -> dict[State, int]:
+    with closing(Reader.open(URL, folder)) as reader:
+        return {state: count for state, count in reader.counts().items() if count}
+
+
+def test_changes_become_durable_in_the_order_they_were_written(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 200)
+    rows = [*range(200, 0, -1)]
+    durable, failures = run(journal, map(sending, rows), then=map(sent, rows))
+    assert durable == rows + rows
+    assert failures == []
+    assert _counts(tmp_path) == {State.SENT: 200}
+    assert audit(URL, tmp_path).is_clean
+
+
+def test_one_recipient_may_change_many_times_in_one_commit(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 3)
+    changes = [sending(1), deferred(1), sending(2), sending(1, 2), sent(2), sent(1, 2), sending(3)]
+    durable, failures = run(journal, changes)
+    assert (len(durable), failures) == (7, [])
+    with closing(Reader.open(URL, tmp_path)) as reader:
+        assert [step.state for step in reader.history(1)] == [
+            "sending",
+            "deferred",
+            "sending",
+            "sent",
+        ]
+        assert reader.counts()[State.SENDING] == 1
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 127, 128, 129, 300])
+def test_any_number_of_changes_goes_into_one_commit(tmp_path: Path, count: int) -> None:
+    journal = planned(tmp_path, count)
+    journal.apply([sending(row) for row in range(1, count + 1)])
+    journal.apply([sent(row) for row in range(1, count + 1)])
+    journal.close()
+    assert _counts(tmp_path) == {State.SENT: count}
+
+
+def test_done_is_called_in_the_event_loop_and_only_once_it_is_durable(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 1)
+    seen: list[object] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        journal.start(loop, seen.append)
+        called = asyncio.Event()
+
+        def done() -> None:
+            seen.append(asyncio.get_running_loop() is loop)
+            seen.append(_counts(tmp_path))
+            called.set()
+
+        journal.write(sending(1), done)
+        assert seen == []
+        await called.wait()
+
+    asyncio.run(main())
+    journal.close()
+    assert seen == [True, {State.SENDING: 1}]
+
+
+def test_close_writes_what_is_still_queued(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 50)
+
+    async def main() -> None:
+        journal.start(asyncio.get_running_loop(), lambda error: None)
+        for row in range(1, 51):
+            journal.write(sending(row))
+        journal.close("stopped")
+
+    asyncio.run(main())
+    assert _counts(tmp_path) == {State.SENDING: 50}
+
+
+def test_a_change_the_table_forbids_stops_the_journal(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 3)
+    durable, failures = run(journal, [sending(1), sent(2)], then=[sending(3)])
+    assert durable == []  # one commit, taken back as a whole, and nothing after it
+    assert len(failures) == 1
+    assert "table of states" in str(failures[0])
+    assert failures[0].exit_code == 74
+
+
+def test_a_row_that_is_not_in_the_plan_stops_the_journal(tmp_path: Path) -> None:
+    _, failures = run(planned(tmp_path, 1), [sending(7)])
+    assert "no such row" in str(failures[0])
+
+
+def test_writing_before_start_is_refused(tmp_path: Path) -> None:
+    with closing(planned(tmp_path, 1)) as journal, pytest.raises(JournalError):
+        journal.write(sending(1))
+
+
+def test_the_journal_file_deleted_while_running_is_noticed_before_anybody_hears_of_a_commit(
+    tmp_path: Path,
+) -> None:
+    journal = planned(tmp_path, 2)
+    file = tmp_path / "state/journal.sqlite"
+    durable, failures = run(
+        journal, [sending(1)], meanwhile=file.unlink, then=[sent(1), sending(2)]
+    )
+    assert durable == [1]
+    assert "deleted or replaced" in str(failures[0])
+    kept = (tmp_path / "state/journal.sqlite.emergency").read_text()
+    assert '"row": 1' in kept
+    assert '"row": 2' not in kept  # its dot was never permitted
+
+
+def test_a_replaced_journal_file_is_noticed(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 1)
+    file = tmp_path / "state/journal.sqlite"
+
+    def replace() -> None:
+        copy = file.with_name("copy")
+        copy.write_bytes(file.read_bytes())
+        copy.rename(file)
+
+    durable, failures = run(journal, [sending(1)], meanwhile=replace, then=[sent(1)])
+    assert durable == [1]
+    assert "deleted or replaced" in str(failures[0])
+
+
+def test_the_log_deleted_while_running_is_noticed(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 1)
+    log = tmp_path / "state/journal.sqlite-wal"
+    durable, failures = run(journal, [sending(1)], meanwhile=log.unlink, then=[sent(1)])
+    assert durable == [1]
+    assert "-wal was deleted or replaced" in str(failures[0])
+
+
+@pytest.fixture
+def full_disk() -> object:
+    """A limit on file size stands in for a disk that fills up (SIGXFSZ is ignored by Python)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(size_bytes: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+
+    yield fill
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_outcomes_that_no_longer_fit_are_kept_beside_the_journal_and_taken_in_by_the_next_start(
+    tmp_path: Path, full_disk: object
+) -> None:
+    journal = planned(tmp_path, 400)
+    rows = range(1, 401)
+    log = tmp_path / "state/journal.sqlite-wal"
+    durable, failures = run(
+        journal,
+        map(sending, rows),
+        meanwhile=lambda: full_disk(log.stat().st_size),  # type: ignore[operator]
+        then=map(sent, rows),
+    )
+    full_disk(resource.RLIM_INFINITY)  # type: ignore[operator]
+    assert durable == list(rows)  # the sendings; no outcome was called durable
+    assert len(failures) == 1
+    assert "`campaign resume`" in str(failures[0])
+    counts = _counts(tmp_path)
+    assert counts[State.SENDING] + counts.get(State.SENT, 0) == 400
+
+    emergency = tmp_path / "state/journal.sqlite.emergency"
+    kept = [line for line in emergency.read_text().splitlines() if '"row": 400' not in line]
+    emergency.write_text("\n".join(kept) + "\n")
+    assert "emergency" in " ".join(audit(URL, tmp_path).unknown)
+    journal = open_journal(tmp_path)
+    assert journal.recovered == 399
+    assert [doubt.row for doubt in journal.recover_in_doubt("resend", 9.0)] == [400]
+    journal.close()
+    assert _counts(tmp_path) == {State.SENT: 399, State.DEFERRED: 1}
+    assert not emergency.exists()
+    assert audit(URL, tmp_path).is_clean
+
+
+def test_outcomes_taken_in_twice_count_once(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 2)
+    file = tmp_path / "state/journal.sqlite"
+    emergency = tmp_path / "state/journal.sqlite.emergency"
+    hidden = file.with_name("hidden")
+    run(journal, [sending(1)], meanwhile=lambda: file.rename(hidden), then=[sent(1)])
+    hidden.rename(file)
+    kept = emergency.read_bytes()
+    open_journal(tmp_path).close()
+    emergency.write_bytes(kept)  # as if the machine had stopped just before it was removed
+    journal = open_journal(tmp_path)
+    assert journal.recovered == 0
+    journal.close()
+    assert audit(URL, tmp_path).is_clean
+
+
+def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 1)
+    journal.apply([sending(1)])
+    journal.close()
+    emergency = tmp_path / "state/journal.sqlite.emergency"
+    emergency.write_bytes(b'{"plan_id": "plan-1", "row": 1, "sta' + bytes(4096))
+    journal = open_journal(tmp_path)
+    assert journal.recovered == 0
+    journal.close()
+
+
+def test_outcomes_of_another_plan_are_refused(tmp_path: Path) -> None:
+    planned(tmp_path, 1).close()
+    (tmp_path / "state/journal.sqlite.emergency").write_text('{"plan_id": "other"}\n')
+    with pytest.raises(JournalError, match="another plan"):
+        open_journal(tmp_path)
+
+
+def test_an_outcome_that_cannot_be_is_named_and_nothing_is_taken_in(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 1)
+    (tmp_path / "state/journal.sqlite.emergency").write_text(
+        '{"plan_id": "plan-1", "row": 1, "state": "sent", "at": 9, "attempts": 1, "sendings": 1,'
+        ' "resends": 0}\n'
+    )
+    journal.close()
+    with pytest.raises(JournalError, match=r"row 1 cannot become sent.*it is planned"):
+        open_journal(tmp_path)
+
+
+def test_no_room_is_left_behind_when_all_went_well(tmp_path: Path) -> None:
+    run(planned(tmp_path, 1), [sending(1), sent(1)])
+    assert sorted(path.name for path in (tmp_path / "state").iterdir()) == [
+        "journal.sqlite",
+        "journal.sqlite.lock",
+    ]
+
+
+def test_a_report_that_reads_for_long_does_not_hold_up_the_run(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 100)
+    other = sqlite3.connect(tmp_path / "state/journal.sqlite", isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM recipients").fetchone()
+    durable, failures = run(journal, map(sending, range(1, 101)), then=map(sent, range(1, 101)))
+    assert (len(durable), failures) == (200, [])
+    assert other.execute("SELECT count(*) FROM history").fetchone() == (0,)  # its own snapshot
+    other.close()
+
+
+def test_a_backup_that_holds_the_journal_for_a_moment_loses_no_outcome(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 1)
+    other = sqlite3.connect(tmp_path / "state/journal.sqlite", isolation_level=None)
+
+    async def main() -> list[JournalError]:
+        failures: list[JournalError] = []
+        loop = asyncio.get_running_loop()
+        journal.start(loop, failures.append)
+        other.execute("BEGIN IMMEDIATE")
+        journal.write(sending(1))
+        loop.call_later(0.1, other.execute, "ROLLBACK")
+        await journal.drain()
+        return failures
+
+    assert asyncio.run(main()) == []
+    journal.close()
+    other.close()
+    assert _counts(tmp_path) == {State.SENDING: 1}
+
+
+def test_an_amended_plan_runs_on(tmp_path: Path) -> None:
+    run(planned(tmp_path, 2), [sending(1), sent(1)])
+    journal = open_journal(tmp_path)
+    plan_into(journal, people(3))
+    run(journal, [sending(3), sent(3)])
+    assert _counts(tmp_path) == {State.SENT: 2, State.PLANNED: 1}
+    assert audit(URL, tmp_path).is_clean

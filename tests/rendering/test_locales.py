@@ -1,0 +1,125 @@
+"""Each recipient is written to in the nearest language there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from campaign.errors import RenderError, TemplateError
+from campaign.rendering.locales import Variants, fallback_chain, variants_of
+from campaign.rendering.render import input_files
+from campaign.rendering.templates import Workshop
+from fakes.letters import parsed, rendered, spec, text_of, write
+
+COLUMNS = ("email", "locale")
+
+
+@pytest.mark.parametrize(
+    ("locale", "chain"),
+    [
+        ("zh", ["zh"]),
+        ("zh-Hant-TW", ["zh-hant-tw", "zh-hant", "zh"]),
+        ("zh_CN.UTF-8", ["zh-cn", "zh"]),
+        (" de@euro ", ["de"]),
+        ("", []),
+        ("../../etc/passwd", []),
+        ("Deutsch bitte", []),
+        ("zh\0", []),
+    ],
+)
+def test_a_locale_falls_back_to_ever_wider_ones(locale: str, chain: list[str]) -> None:
+    assert list(fallback_chain(locale)) == chain
+
+
+def test_variants_lie_beside_their_template(tmp_path: Path) -> None:
+    for name in ("body.html", "body.zh.html", "body.pt_BR.html", "body.de.txt", "other.zh.html"):
+        write(tmp_path, f"t/{name}", "")
+    assert variants_of(tmp_path, "t/body.html") == {
+        "pt-br": "t/body.pt_BR.html",
+        "zh": "t/body.zh.html",
+    }
+
+
+def test_a_column_of_nonsense_does_not_fill_the_memory() -> None:
+    variants = Variants("default", {"zh": "zh"})
+    assert {variants.pick(f"nonsense {number}") for number in range(3000)} == {"default"}
+    assert variants.pick("zh-CN") == "zh"
+
+
+@pytest.mark.parametrize(
+    ("locale", "text"), [("zh-CN", "你好\n"), ("de", "Hallo\n"), ("fr", "Hello\n"), ("", "Hello\n")]
+)
+def test_the_locale_column_chooses_the_template(tmp_path: Path, locale: str, text: str) -> None:
+    write(tmp_path, "body.txt", "Hello\n")
+    write(tmp_path, "body.zh.txt", "你好\n")
+    write(tmp_path, "body.de.txt", "Hallo\n")
+    campaign = spec(tmp_path, COLUMNS, locale="locale", text="body.txt")
+    mail = parsed(rendered(campaign, {"email": "ada@example.com", "locale": locale}))
+    assert text_of(mail) == text
+
+
+def test_every_language_is_compiled_before_the_first_letter(tmp_path: Path) -> None:
+    write(tmp_path, "body.txt", "Hello\n")
+    write(tmp_path, "body.zh.txt", "{{")
+    campaign = spec(tmp_path, COLUMNS, locale="locale", text="body.txt")
+    with pytest.raises(TemplateError, match=r"^body\.zh\.txt:1"):
+        rendered(campaign, {"email": "ada@example.com", "locale": "de"})
+
+
+def test_the_templates_of_all_languages_are_input_files(tmp_path: Path) -> None:
+    files = [write(tmp_path, name, "x") for name in ("body.txt", "body.zh.txt")]
+    message = spec(tmp_path, text="body.txt").message
+    assert input_files(tmp_path, message, locale_column="locale") == files
+    assert input_files(tmp_path, message) == files[:1]
+
+
+def formatted(source: str, locale: str, **values: str) -> str:
+    pytest.importorskip("babel")
+    workshop = Workshop(Path("."))
+    text = workshop.text(source, "message.subject").render(workshop.values(locale) | values)
+    return text.replace("\u202f", " ").replace("\xa0", " ")
+
+
+@pytest.mark.parametrize(
+    ("source", "locale", "text"),
+    [
+        ('{{ "1234.5"|money("CNY") }}', "zh-CN", "¥1,234.50"),
+        ('{{ "1234.5"|money("EUR") }}', "de", "1.234,50 €"),
+        ('{{ "1234.5"|money("EUR") }}', "", "€1,234.50"),
+        ('{{ "1234567.8"|number }}', "de-AT", "1.234.567,8"),
+        ('{{ "0.25"|percent }}', "fr", "25 %"),
+        ('{{ "2026-01-31"|date }}', "zh-Hans", "2026年1月31日"),
+        ('{{ "2026-01-31"|date("full") }}', "de", "Samstag, 31. Januar 2026"),
+        ('{{ "2026-01-31T08:00"|date("d MMM") }}', "en-GB", "31 Jan"),
+        ('{{ "1"|number }}', "xx-nonsense", "1"),
+    ],
+)
+def test_numbers_money_and_dates_are_written_as_the_reader_writes_them(
+    source: str, locale: str, text: str
+) -> None:
+    assert formatted(source, locale) == text
+
+
+def test_a_macro_speaks_the_language_of_the_row(tmp_path: Path) -> None:
+    pytest.importorskip("babel")
+    write(tmp_path, "m.txt", "{% macro day(d) %}{{ d|date }}{% endmacro %}")
+    write(tmp_path, "body.txt", '{% import "m.txt" as m %}{{ m.day("2026-01-31") }}')
+    workshop = Workshop(tmp_path)
+    template = workshop.file("body.txt", "none")
+    assert template.render(workshop.values("de")) == "31. Januar 2026"
+    assert template.render(workshop.values("fr")) == "31 janvier 2026"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("{{ cell|number }}", r"'n/a' is no number: write it as 1234\.5"),
+        ("{{ cell|date }}", "'n/a' is no date: write it as 2026-01-31"),
+        ("{{ '1'|money(cell) }}", "'n/a' is no currency: write its code, as EUR"),
+        ("{{ 'NaN'|number }}", "'NaN' is no number"),
+    ],
+)
+def test_a_cell_that_cannot_be_formatted_is_named(source: str, reason: str) -> None:
+    with pytest.raises(RenderError, match=rf"^message\.subject:1: {reason}"):
+        formatted(source, "de", cell="n/a")

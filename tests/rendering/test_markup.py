@@ -1,0 +1,94 @@
+"""Markdown bodies and inlined styles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaign.rendering.markup import escaped_markdown, markdown_page, style_inliner
+from campaign.rendering.templates import Workshop
+from fakes.letters import ADA, parsed, rendered, spec, text_of, write
+
+pytest.importorskip("markdown_it")
+
+
+def body(markdown: str) -> str:
+    page = markdown_page()(markdown)
+    return page.partition("<body>\n")[2].partition("</body>")[0]
+
+
+def test_markdown_makes_the_html_and_is_the_text(tmp_path: Path) -> None:
+    write(tmp_path, "body.md", "# Hello {{ first_name }}\n\nSee [this](https://x.example/).\n")
+    mail = parsed(rendered(spec(tmp_path, markdown="body.md")))
+    html = text_of(mail, "text/html")
+    assert "<h1>Hello Ada</h1>" in html
+    assert '<p>See <a href="https://x.example/">this</a>.</p>' in html
+    assert html.startswith("<!doctype html>")
+    assert text_of(mail) == "# Hello Ada\n\nSee [this](https://x.example/).\n"
+
+
+def test_a_text_of_its_own_stands_beside_markdown(tmp_path: Path) -> None:
+    write(tmp_path, "body.md", "# Hello\n")
+    write(tmp_path, "body.txt", "Hello\n")
+    mail = parsed(rendered(spec(tmp_path, markdown="body.md", text="body.txt")))
+    assert text_of(mail) == "Hello\n"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["*a*", "# a", "[a](https://evil.example)", "<script>alert(1)</script>", "a\n\n# b", "- a",
+     "1. a", "    code", "\tcode", "`a`", "&amp;", "a\\", "a\n---", "![](x)", "| a |\n|-|\n| b |",
+     "<https://evil.example>", "~~a~~", "a  \nb", "> a", "```\na"],
+)  # fmt: skip
+def test_a_cell_in_markdown_is_text_only(tmp_path: Path, cell: str) -> None:
+    write(tmp_path, "body.md", "{{ first_name }}\n")
+    mail = parsed(rendered(spec(tmp_path, markdown="body.md"), {**ADA, "first_name": cell}))
+    html = text_of(mail, "text/html").partition("<body>\n")[2].partition("</body>")[0]
+    escaped = cell.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert html.replace("&quot;", '"') == f"<p>{escaped}</p>\n"
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="\0\r\x0b\x0c\x1c\x1d\x1e\x1f")))
+def test_any_ascii_cell_in_markdown_is_text_only(cell: str) -> None:
+    html = body(f"x{escaped_markdown(cell)}x")
+    assert html.startswith("<p>x")
+    assert html.endswith("x</p>\n")
+    assert "<" not in html[3:-5]
+
+
+def test_what_a_macro_gives_back_is_not_escaped_twice(tmp_path: Path) -> None:
+    write(tmp_path, "body.md", "{% macro m(x) %}**{{ x }}**{% endmacro %}{{ m('a*b') }}")
+    workshop = Workshop(tmp_path)
+    assert workshop.file("body.md", "markdown").render(workshop.values()) == "**a\\*b**"
+
+
+def test_html_in_markdown_is_shown_not_obeyed() -> None:
+    assert body("<b>x</b>\n") == "<p>&lt;b&gt;x&lt;/b&gt;</p>\n"
+
+
+def test_a_link_to_a_script_is_no_link() -> None:
+    assert "<a" not in body("[x](javascript:alert(1))\n")
+
+
+def test_styles_are_written_into_elements_and_media_rules_stay(tmp_path: Path) -> None:
+    pytest.importorskip("css_inline")
+    write(
+        tmp_path,
+        "body.html",
+        "<html><head><style>p { color: red } @media print { p { color: black } }</style></head>"
+        '<body><p>{{ first_name }}</p><img src="cid:logo"></body></html>',
+    )
+    html = text_of(parsed(rendered(spec(tmp_path, html="body.html", inline_css=True))), "text/html")
+    assert '<p style="color: red;">Ada</p>' in html
+    assert "@media print" in html
+    assert 'src="cid:logo"' in html
+
+
+def test_no_style_sheet_is_fetched_or_read(tmp_path: Path) -> None:
+    pytest.importorskip("css_inline")
+    sheet = write(tmp_path, "a.css", "p { color: red }")
+    html = f'<link rel="stylesheet" href="file://{sheet}"><link rel="stylesheet" href="{sheet}">'
+    assert "red" not in style_inliner()(f"<html><head>{html}</head><body><p>x</p></body></html>")

@@ -1,0 +1,61 @@
+"""What is wrong with templates is found before a row is rendered, and nothing is run for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from campaign.rendering.proofread import proofread
+from fakes.letters import spec, write
+
+
+def faults(*args: object, **message: object) -> list[str]:
+    return [str(error) for error in proofread(spec(*args, **message))]  # type: ignore[arg-type]
+
+
+def test_a_campaign_without_faults_has_none(tmp_path: Path) -> None:
+    write(tmp_path, "logo.png", "")
+    write(
+        tmp_path,
+        "body.html",
+        "{% set x = first_name %}{% for a in x %}{{ loop.index }}{{ a }}{% endfor %}"
+        "{% macro m(p) %}{{ p }}{{ caller() }}{% endmacro %}{% call m(1) %}{% endcall %}"
+        "{% if city is defined %}{{ city }}{% endif %}{{ land|default('x') }}"
+        "{{ address }}{{ columns['first_name'] }}{{ range(3)|length }}<img src='cid:logo'>",
+    )
+    assert faults(tmp_path, html="body.html", inline={"logo": "logo.png"}) == []
+
+
+def test_a_misspelt_column_is_named_once_a_file_with_a_suggestion(tmp_path: Path) -> None:
+    write(tmp_path, "base.html", "\n{{ frist_name }}{{ frist_name }}{% block b %}{% endblock %}")
+    write(tmp_path, "body.html", '{% extends "base.html" %}{% block b %}{{ x }}{% endblock %}')
+    assert faults(tmp_path, html="body.html", subject="Dear {{ last_nam }}") == [
+        "message.subject:1: 'last_nam' is no column (did you mean 'last_name'?)",
+        "body.html:1: 'x' is no column",
+        "base.html:2: 'frist_name' is no column (did you mean 'first_name'?)",
+    ]
+
+
+def test_a_column_that_one_list_lacks_is_named(tmp_path: Path) -> None:
+    campaign = spec(tmp_path, ("email", "city"), subject="{{ city }}")
+    both = replace(campaign, sources=(("email", "city"), ("email",)))
+    assert [str(error) for error in proofread(both)] == [
+        "message.subject:1: 'city' is a column of some of the lists only"
+    ]
+
+
+def test_an_unsubscribe_link_needs_an_unsubscribe_section(tmp_path: Path) -> None:
+    assert faults(tmp_path, subject="{{ unsubscribe_url }}") == [
+        "message.subject:1: 'unsubscribe_url' is no column"
+    ]
+
+
+def test_an_image_that_is_not_inline_is_named_with_its_line(tmp_path: Path) -> None:
+    write(tmp_path, "body.html", '\n<img src="cid:logo">')
+    (fault,) = faults(tmp_path, html="body.html")
+    assert fault.startswith("body.html:2: 'cid:logo' has no image (inline = { logo = ")
+
+
+def test_nothing_is_run(tmp_path: Path) -> None:
+    write(tmp_path, "body.txt", "{{ 'x'|center(10 ** 12) }}{{ 9 ** 9 ** 9 ** 9 }}")
+    assert faults(tmp_path, text="body.txt") == []

@@ -1,0 +1,118 @@
+"""Pictures of every page, desktop and phone, light and dark, for docs/screenshots.
+
+In: the sample campaign.  Out: PNG files.  Touches: a temporary folder, a browser.
+
+Run by `make screenshots`: python tests/screenshots.py docs/screenshots
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from campaign.cli.main import main as campaign_command
+from campaign.cli.rehearsal import rehearsal_of
+from campaign.cli.serving import press
+from campaign.clock import SystemClock
+from campaign.config.loader import load
+from campaign.preview.server import start as start_preview
+from campaign.report.page import report
+from campaign.sandbox import inbox
+from campaign.watch import app as watch
+from fakes.browser import DESKTOP, PHONE, Visit, chromium
+
+ROOT = Path(__file__).parents[1]
+COLOURS = 128  # flat pages need no more, and each picture is some 40 KB
+Act = Callable[[Page], Any]
+
+
+def shoot(
+    browser: Browser, url: str, name: str, out: Path, path: str = "", act: Act | None = None,
+    *, tall: bool = False,
+) -> None:  # fmt: skip
+    """One page in four pictures."""
+    for width, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
+        for scheme in ("light", "dark"):
+            visit = Visit(browser, url, path, viewport=viewport, color_scheme=scheme)
+            visit.page.wait_for_timeout(900)
+            if act:
+                act(visit.page)
+                visit.page.wait_for_timeout(500)
+            picture = Image.open(io.BytesIO(visit.page.screenshot(full_page=tall)))
+            small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+            small.save(out / f"{name}-{width}-{scheme}.png", optimize=True)
+            visit.close()
+
+
+@contextmanager
+def running(server: Any) -> Iterator[str]:
+    yield server.url
+    server.stop()
+
+
+def in_thread(*arguments: str) -> threading.Thread:
+    thread = threading.Thread(target=campaign_command, args=(list(arguments),))
+    thread.start()
+    return thread
+
+
+def dark_phone(page: Page) -> None:
+    page.keyboard.press("d")
+    page.keyboard.press("w")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "sample_data"
+        for name in ("sample_data", "templates"):
+            shutil.copytree(ROOT / name, Path(temporary) / name, dirs_exist_ok=True)
+        in_thread("plan", str(folder)).join()
+        campaign = load(folder)
+        body = Path(temporary) / "templates/renewal/body.html"
+        with chromium() as browser, running(start_preview(campaign, press)) as url:
+            time.sleep(6)  # the survey of all letters
+            shoot(browser, url, "preview", out, "/?row=11")
+            shoot(browser, url, "preview-list", out)
+            shoot(browser, url, "preview-other-eyes", out, "/?row=12", dark_phone)
+            shoot(browser, url, "preview-headers", out, "/?row=11",
+                  lambda page: page.keyboard.press("3"))  # fmt: skip
+            shoot(browser, url, "overview", out, "/overview", tall=True)
+            good = body.read_text(encoding="utf-8")
+            body.write_text(good.replace("first_name", "frist_name", 1), encoding="utf-8")
+            time.sleep(2)
+            shoot(browser, url, "preview-fault", out, "/?row=11")
+            body.write_text(good, encoding="utf-8")
+        in_thread("run", str(folder), "--sandbox", "--yes").join()
+        rehearsed = rehearsal_of(campaign)
+        page = Path(temporary) / "report.html"
+        page.write_text(report(rehearsed, SystemClock()), encoding="utf-8")
+        mail = folder / "state/sandbox/mail"
+        with chromium() as browser:
+            with running(watch.start(rehearsed)) as url:
+                shoot(browser, url, "run", out, tall=True)
+            with running(inbox.start(mail, "127.0.0.1:2525")) as url:
+                shoot(browser, url, "inbox", out)
+                shoot(browser, url, "inbox-turned-away", out, "/refusals")
+            shoot(browser, page.as_uri(), "report", out, tall=True)
+
+
+if __name__ == "__main__":
+    main()
