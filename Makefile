@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEMO   := build/demo
+EXTRAS := excel,parquet,postgresql,markdown,css,locale,web
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test check schema tools clean
@@ -19,7 +20,7 @@ venv: $(STAMP) ## make .venv with campaign and its tools in it
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[excel,parquet,postgresql]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]" --group dev
 	@touch $@
 
 demo: venv ## run the sample campaign against the built-in sandbox

@@ -1,6 +1,6 @@
 """A 40 KB message with a fixed attachment of 200 KB, against smtp-source at that size.
 
-    python -m bench.attachment [--messages N] [--rounds N]
+python -m bench.attachment [--messages N] [--rounds N]
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ messages_per_connection = 100000
 
 
 def write_list(path: Path, count: int) -> None:
-    """The recipients: the same ones each time, the first of a long list are those of a short one."""
+    """The recipients: the same each time; a long list begins as a short one does."""
     dice = random.Random(7)
     with path.open("w", encoding="utf-8") as file:
         file.write("email,first_name,last_name,plan,city,number\n")

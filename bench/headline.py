@@ -8,6 +8,8 @@ Four candidates by turns: `campaign` (plan, then run, durable journal, 50 connec
 
 from __future__ import annotations
 
+from functools import partial
+
 from bench.corpus import write_campaign
 from bench.options import Options, main
 from bench.rows import Row, by_turns
@@ -42,12 +44,11 @@ def measure(options: Options) -> list[Row]:
     same, small = found["smtp-source"], found["smtp-source 4 KB"]
     runs = found["campaign"]
 
-    def row(what: str, values: list[float], unit: str = "", **more: float) -> Row:
-        return Row("headline", what, values, unit, **more)
+    row = partial(Row, "headline")
 
     return [
         row("campaign, CSV to accepted, starts included", [one.rate for one in ours], "/s")
-        .noted(f"{count:,} messages of {size:,} bytes on the wire"),
+        ,
         row("campaign, while sending", [one.steady_rate for one in runs], "/s"),
         row("smtp-source, same size", [one.rate for one in same], "/s"),
         row("smtp-source, 4 KB", [one.rate for one in small], "/s"),

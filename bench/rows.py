@@ -44,7 +44,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """"yes", "NO", or "" where nothing is asked or nothing was measured."""
+        """ "yes", "NO", or "" where nothing is asked or nothing was measured."""
         if self.median is None:
             return ""
         if self.at_least is not None:
@@ -94,10 +94,8 @@ def table(rows: Iterable[Row]) -> str:
         median = row.median
         figures = ("-", "-") if median is None else (show(median), _spread(row))
         unit = row.unit or ("ratio" if median is not None else "")
-        lines.append(
-            (row.row, row.what, *figures, unit, row.target, row.verdict)
-            + (str(len(row.values)), f"{row.load:.1f}")
-        )
+        counted = (str(len(row.values)), f"{row.load:.1f}")
+        lines.append((row.row, row.what, *figures, unit, row.target, row.verdict, *counted))
     widths = [max(len(line[n]) for line in lines) for n in range(len(head))]
     numeric = {2, 7, 8}
     text = []

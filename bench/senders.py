@@ -66,8 +66,9 @@ def counts(folder: Path) -> dict[str, int]:
 def send(folder: Path, server: Server, count: int, *, memory_every_s: float = 0.0) -> Sent:
     """Plan and run a campaign of `count` rows; every message must reach the server."""
     plan_s = plan(folder)
-    run = watch([CAMPAIGN, "run", "--yes"], server.received, cwd=folder,
-                memory_every_s=memory_every_s)
+    run = watch(
+        [CAMPAIGN, "run", "--yes"], server.received, cwd=folder, memory_every_s=memory_every_s
+    )
     none_lost("campaign", run.received, count)
     if (sent := counts(folder)["sent"]) != count:
         raise BenchError(f"campaign: the journal says {sent} of {count} were sent")

@@ -194,7 +194,7 @@ class Claim(NamedTuple):
     attempts: int
     sendings: int
     resends: int
-    first_at: float  # Unix time of the first sending; 0.0 before it
+    first_at: float  # Unix time when a server first had to do with it; 0.0 before it
     state: State = State.PLANNED  # what it was claimed from: PLANNED or DEFERRED
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import io
 import shutil
+import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from campaign.cli.main import main as campaign_command
 from campaign.cli.rehearsal import rehearsal_of
 from campaign.cli.serving import press
 from campaign.clock import SystemClock
@@ -64,10 +63,11 @@ def running(server: Any) -> Iterator[str]:
     server.stop()
 
 
-def in_thread(*arguments: str) -> threading.Thread:
-    thread = threading.Thread(target=campaign_command, args=(list(arguments),))
-    thread.start()
-    return thread
+def campaign_command(*arguments: str) -> None:
+    """In a process of its own, as people run it."""
+    subprocess.run(
+        [sys.executable, "-m", "campaign.cli.main", *arguments], stdout=subprocess.DEVNULL
+    )
 
 
 def dark_phone(page: Page) -> None:
@@ -84,7 +84,7 @@ def main() -> None:
         folder = Path(temporary) / "sample_data"
         for name in ("sample_data", "templates"):
             shutil.copytree(ROOT / name, Path(temporary) / name, dirs_exist_ok=True)
-        in_thread("plan", str(folder)).join()
+        campaign_command("plan", str(folder))
         campaign = load(folder)
         body = Path(temporary) / "templates/renewal/body.html"
         with chromium() as browser, running(start_preview(campaign, press)) as url:
@@ -100,11 +100,11 @@ def main() -> None:
             time.sleep(2)
             shoot(browser, url, "preview-fault", out, "/?row=11")
             body.write_text(good, encoding="utf-8")
-        in_thread("run", str(folder), "--sandbox", "--yes").join()
+        campaign_command("run", str(folder), "--sandbox", "--yes")
         rehearsed = rehearsal_of(campaign)
         page = Path(temporary) / "report.html"
         page.write_text(report(rehearsed, SystemClock()), encoding="utf-8")
-        mail = folder / "state/sandbox/mail"
+        mail = folder / "state/sandbox"
         with chromium() as browser:
             with running(watch.start(rehearsed)) as url:
                 shoot(browser, url, "run", out, tall=True)

@@ -1,6 +1,6 @@
 """`campaign` against the programs people use today, in the same run on the same sink.
 
-    python -m bench.peers [--messages N] [--rounds N]
+python -m bench.peers [--messages N] [--rounds N]
 """
 
 from bench.options import main

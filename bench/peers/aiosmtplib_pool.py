@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
-import aiosmtplib
+import aiosmtplib  # type: ignore[import-not-found]
 import uvloop
 from smtplib_kept import letters
 

@@ -135,6 +135,5 @@ def _jakarta(peer: Peer) -> Peer:
     classes = BUILD / "java"
     path = ":".join(map(str, (classes, *_JARS)))
     _run("javac", "-cp", path, "-d", classes, HERE / "JakartaMail.java")
-    found = said("unzip", "-p", str(_JARS[0]), "META-INF/maven/com.sun.mail/jakarta.mail/pom.properties")
-    version = found if found and not found.startswith("#") else _JARS[0].resolve().stem
+    version = said("dpkg-query", "-W", "-f", "${Version}", "libjakarta-mail-java")
     return replace(peer, command=("java", "-cp", path, "JakartaMail"), version=version)

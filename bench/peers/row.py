@@ -14,7 +14,9 @@ import email.policy
 import html
 import os
 import tempfile
+from collections.abc import Callable
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 
 from bench.corpus import write_campaign
@@ -38,12 +40,13 @@ def measure(options: Options) -> list[Row]:
     _same_letters(folder / "check", [peer for peer in everybody if not peer.missing])
     with smtp_sink() as sink:
         ours = write_campaign(folder / "campaign", count, sink.port)
-        candidates = {"campaign": lambda: send(ours, sink, count).rate}
+        candidates: dict[str, Callable[[], float]] = {}
+        candidates["campaign"] = lambda: send(ours, sink, count).rate
         for number, peer in enumerate(everybody):
             if not peer.missing:
                 messages = max(200, round(count * peer.share))
                 theirs = write_letters(folder / f"peer{number}", messages, sink.port)
-                candidates[peer.name] = _candidate(peer, theirs, sink, messages)
+                candidates[peer.name] = partial(_run, peer, theirs, sink, messages)
         found = by_turns(options.rounds, candidates)
     campaign = found["campaign"]
     rows = [Row("peers", "campaign, CSV to accepted, starts included", campaign, "/s")]
@@ -57,13 +60,6 @@ def measure(options: Options) -> list[Row]:
         short = peer.name.partition(",")[0]
         rows.append(Row("peers", f"campaign / {short}", ratios, at_least=peer.at_least))
     return rows
-
-
-def _candidate(peer: Peer, folder: Path, sink: Server, count: int):  # type: ignore[no-untyped-def]
-    def run() -> float:
-        return _run(peer, folder, sink, count)
-
-    return run
 
 
 def _run(peer: Peer, folder: Path, sink: Server, count: int) -> float:

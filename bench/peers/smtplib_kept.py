@@ -4,18 +4,19 @@ import csv
 import multiprocessing
 import smtplib
 import sys
+from collections.abc import Iterator
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate, make_msgid
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 PROCESSES = 2
 
 
-def letters(folder: Path, shard: int, shards: int):
+def letters(folder: Path, shard: int, shards: int) -> Iterator[EmailMessage]:
     """The EmailMessage of every recipient of this shard."""
-    env = Environment(loader=FileSystemLoader(folder), autoescape=lambda name: "html" in name)
+    env = Environment(loader=FileSystemLoader(folder), autoescape=select_autoescape())
     subject, text, html = map(env.get_template, ("subject.txt", "body.txt", "body.html"))
     with (folder / "list.csv").open(encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.DictReader(file)):

@@ -6,6 +6,7 @@ In: a loaded campaign.  Out: a page that is served.  Touches: what the pages tou
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaign.errors import ConfigError
@@ -13,9 +14,10 @@ from campaign.errors import ConfigError
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.delivery.render_pool import RenderPool
+    from campaign.pages.server import PageServer
     from campaign.records import PlanRecord, Source
 
-PREVIEW_PORT = 8025
+PREVIEW_PORT, WATCH_PORT, INBOX_PORT = 8025, 8026, 8027
 _WEB = "pip install 'campaign[web]'"
 
 
@@ -43,3 +45,27 @@ def need_web() -> None:
     except ModuleNotFoundError as error:
         raise ConfigError(f"pages need {error.name}, which is not there", remedy=_WEB) from None
     del starlette
+
+
+def start_watch(campaign: Campaign, port: int = 0) -> PageServer:
+    """The live page beside a run in this process; the caller prints `.url` and calls `.stop()`."""
+    need_web()
+    from campaign.watch.app import start
+
+    return start(campaign, port)
+
+
+def serve_watch(campaign: Campaign, port: int = WATCH_PORT, *, open_browser: bool) -> None:
+    """The live page of a run in another process, until Ctrl-C."""
+    need_web()
+    from campaign.watch.app import serve
+
+    serve(campaign, port, open_browser=open_browser)
+
+
+def start_inbox(folder: Path, listens_on: str, port: int = INBOX_PORT) -> PageServer:
+    """The inbox of a sandbox's mailbox; the caller prints `.url` and calls `.stop()`."""
+    need_web()
+    from campaign.sandbox.inbox import start
+
+    return start(folder, listens_on, port)

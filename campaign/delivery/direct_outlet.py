@@ -21,17 +21,19 @@ from campaign.config.settings import Direct
 from campaign.config.settings import Limit as LimitSettings
 from campaign.delivery.direct import Dialer, make_router
 from campaign.delivery.ledger import JournalLedger
-from campaign.delivery.outlet import limit_by_domain, open_transcript
+from campaign.delivery.outlet import lane_of, limit_by_lane, limit_of, open_transcript
 from campaign.delivery.retry import connect_wait
-from campaign.errors import CampaignError, Interrupted
+from campaign.errors import CampaignError, SenderRefused
 from campaign.records import Letter
 from campaign.routing.destinations import Route, Undeliverable
 from campaign.routing.route import Router
 from campaign.smtp.allowance import Allowance
 from campaign.smtp.endpoint import ConnectRefused
+from campaign.smtp.governor import Breaker
 from campaign.smtp.lanes import Lanes
 from campaign.smtp.pool import all_closed
-from campaign.smtp.site import Patience, Site
+from campaign.smtp.site import Site
+from campaign.smtp.terms import Patience
 from campaign.smtp.transcript import Transcript
 from campaign.units import show_duration
 
@@ -40,6 +42,8 @@ _DNS_REST_S = 15.0
 _REFUSED_REST_S = 3600.0  # a domain that refuses the sender is left alone this long
 _UNREACHED_REST_S = 60.0  # a domain nobody could connect to
 _MESSAGES_PER_CONNECTION = 100
+_REFUSING_DESTINATIONS = 3  # so many that refuse the sender: it is not them
+_NEVER = 1 << 30  # refusals in a row say nothing over many destinations, only their share does
 
 
 class Destination:
@@ -64,16 +68,22 @@ class DirectOutlet:
         *,
         patience: Patience,
         make_dialer: Callable[[Route], Dialer],
+        must_stop: Callable[[CampaignError], None],
         say: Callable[[str], None],
+        on_trial: bool,
     ) -> None:
         self._router = router
         self._direct = direct
-        self._limits = limits
+        self._limits = limit_by_lane(limits)
         self._ledger = ledger
         self._clock = clock
         self._patience = patience
         self._make_dialer = make_dialer
+        self._must_stop = must_stop
         self._say = say
+        self._on_trial = on_trial
+        self._breaker = Breaker(in_a_row=_NEVER)  # of all destinations together
+        self._refusing: set[str] = set()  # destinations that refuse the sender
         self._destinations: dict[str, Destination] = {}  # by name of site
         self._by_domain: dict[str, Destination] = {}
         self._allowances: dict[str, Allowance] = {}  # by provider
@@ -164,13 +174,15 @@ class DirectOutlet:
     def _new(self, route: Route) -> Destination:
         allowance = self._allowances.get(route.provider)
         most = min(self._direct.connections, route.connections or self._direct.connections)
-        limit = self._limits.get(route.provider) or self._limits.get(route.domain)
+        limit = self._limits.get(route.provider) or self._limits.get(lane_of(route.domain))
         if allowance is None:
             connections = limit.connections if limit and limit.connections else most
             rates = limit.rates if limit else ()
-            allowance = Allowance(route.provider, connections, rates)
+            allowance = Allowance(route.provider, connections, rates, common_breaker=self._breaker)
+            if self._on_trial:
+                allowance.try_out()
             self._allowances[route.provider] = allowance
-        lanes = Lanes(limit_by_domain({}, most))
+        lanes = Lanes(limit_of({}, most))
         dialer = self._make_dialer(route)
         site = Site(
             route.site,
@@ -194,7 +206,7 @@ class DirectOutlet:
         """A domain cannot be reached, or refuses the sender: its letters wait, others go on."""
         destination = self._destinations[site.name]
         now_s = self._clock.tick_s()
-        refused = isinstance(error, Interrupted)
+        refused = isinstance(error, SenderRefused)
         rest_s = _REFUSED_REST_S if refused else _UNREACHED_REST_S
         for letter in destination.lanes.withdraw_all():
             if refused:
@@ -204,9 +216,14 @@ class DirectOutlet:
                 self._ledger.unreached(letter, site.name, error.what, reply)
         site.allowance.governor.throttled(now_s, rest_s)
         site.failure = None  # it may be tried again after the rest
-        if refused:
-            site.allowance.breaker.half_open()
-            self._say(error.what)
+        if not refused:
+            return
+        self._refusing.add(site.allowance.name)
+        if self._breaker.is_open or len(self._refusing) >= _REFUSING_DESTINATIONS:
+            self._must_stop(error)
+            return
+        site.allowance.breaker.half_open()
+        self._say(f"{error.what}; {site.name} is left alone for {show_duration(rest_s)}")
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -252,8 +269,11 @@ def direct_outlet(
     ledger: JournalLedger,
     clock: Clock,
     *,
+    must_stop: Callable[[CampaignError], None],
     say: Callable[[str], None],
     transcript: Path | None,
+    patience: Patience | None,
+    on_trial: bool,
 ) -> DirectOutlet:
     """What [direct] and [dns] describe.  ConfigError."""
     numbers = count(1)
@@ -262,16 +282,21 @@ def direct_outlet(
         return open_transcript(transcript, host, next(numbers), clock) if transcript else None
 
     def make_dialer(route: Route) -> Dialer:
-        return Dialer(route, direct, random=dice, open_transcript=written)
+        return Dialer(
+            route, direct, random=dice, open_transcript=written, timeouts=patient.timeouts
+        )
 
     dice = Random()
+    patient = patience or Patience(connect_wait(), first_tries=1, outage_s=30.0)
     return DirectOutlet(
         make_router(campaign.settings.dns, direct, clock, dice),
         direct,
         campaign.settings.limits,
         ledger,
         clock,
-        patience=Patience(connect_wait(), first_tries=1, outage_s=30.0),
+        patience=patient,
         make_dialer=make_dialer,
+        must_stop=must_stop,
         say=say,
+        on_trial=on_trial,
     )

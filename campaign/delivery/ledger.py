@@ -30,6 +30,7 @@ from campaign.records import (
     Verdict,
 )
 
+_MOST_PROTOCOL_ERRORS = 3  # tries of a letter that a server cannot make sense of
 _SHORT_REST_S = 10.0  # letters wait this long in memory; longer in the journal
 
 
@@ -95,16 +96,21 @@ class JournalLedger:
         self.open[letter.row] = State.SENDING
         self._journal.write(change, partial(self._permitted, letter.row, go))
 
-    def settled(self, letter: Letter, relay: str, verdict: Verdict, reply: Reply) -> None:
-        """A complete reply decided."""
+    def settled(
+        self, letter: Letter, relay: str, verdict: Verdict, reply: Reply, *, wait_s: float | None
+    ) -> None:
+        """A complete reply decided; `wait_s` where it says itself when to come again."""
         claim, now_s = letter.claim, self._clock.now_s()
         if self._was_never_sent(claim.row):
             return
         state, due_s = verdict.state, 0.0
         attempts = claim.attempts + verdict.uses_attempt
         if state is State.DEFERRED:
-            due_s = max(self._schedule.due_s(attempts, now_s), now_s + verdict.pause_s)
-            if verdict.uses_attempt and self._expires(claim.first_at or now_s, due_s):
+            due_s = self._schedule.due_s(attempts, now_s) if wait_s is None else now_s + wait_s
+            due_s = max(due_s, now_s + verdict.pause_s)
+            if verdict.class_ is ReplyClass.PROTOCOL and attempts >= _MOST_PROTOCOL_ERRORS:
+                state, due_s = State.FAILED, 0.0
+            elif self._expires(claim.first_at, due_s):
                 state, due_s = State.EXPIRED, 0.0
         self._write(
             claim,

@@ -5,8 +5,8 @@ In: settings.  Out: an `Outlet`.  Touches: nothing until letters come.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Callable, Sequence
+from itertools import count as numbers_from
 from pathlib import Path
 
 from campaign.clock import Clock
@@ -17,13 +17,15 @@ from campaign.config.settings import Relay
 from campaign.delivery.retry import connect_wait
 from campaign.errors import CampaignError, ConfigError
 from campaign.journal.reader import Reader
+from campaign.routing.sites import provider_named, provider_of_domain
 from campaign.smtp.allowance import Allowance
 from campaign.smtp.connection import Connection, connect
-from campaign.smtp.endpoint import Endpoint
+from campaign.smtp.endpoint import Endpoint, Timeouts
 from campaign.smtp.lanes import Lanes, Limit
 from campaign.smtp.pacing import Pacing
 from campaign.smtp.pool import Pool
-from campaign.smtp.site import Dial, Ledger, Patience, Site
+from campaign.smtp.site import Dial, Site
+from campaign.smtp.terms import Ledger, Patience
 from campaign.smtp.transcript import Transcript
 
 
@@ -37,33 +39,41 @@ def relay_pool(
     must_stop: Callable[[CampaignError], None],
     say: Callable[[str], None],
     transcript: Path | None,
+    patience: Patience | None,
+    on_trial: bool,
 ) -> Pool:
-    """One site a relay, all fed from the same lanes.  ConfigError where there is no relay."""
+    """One site a relay, all fed from the same lanes.  ConfigError where there is no relay.
+
+    `on_trial`: the last run was refused as a sender; each relay gets one letter to begin with.
+    """
     if not relays:
         raise ConfigError(
             "no way out: there is neither [relay] nor [direct]",
             file=str(campaign.file),
             remedy="add [relay] with host, port and security, or try `campaign run --sandbox`",
         )
-    limits = campaign.settings.limits
-    lanes = Lanes(limit_by_domain(limits, sum(relay.connections for relay in relays)))
-    for domain in limits:
-        seed(lanes.lane(domain).pacing, reader, clock, domain=domain)
+    patience = patience or Patience(connect_wait())
+    limits = limit_by_lane(campaign.settings.limits)
+    lanes = Lanes(limit_of(limits, sum(relay.connections for relay in relays)), lane_of)
+    for name in limits:
+        seed(lanes.lane(name).pacing, reader, clock, domains=domains_of(name))
     pool = Pool(lanes, clock, must_stop=must_stop, say=say)
     weights = {}
     for relay in relays:
         endpoint = endpoint_of(relay, campaign.folder)
         allowance = Allowance(endpoint.name, relay.connections, relay.rates)
         seed(allowance.pacing, reader, clock, relay=endpoint.name)
+        if on_trial:
+            allowance.try_out()
         site = Site(
             endpoint.name,
             lanes,
             ledger,
-            dialer(endpoint, clock, transcript),
+            dialer(endpoint, clock, transcript, patience.timeouts),
             allowance,
             clock=clock,
             messages_per_connection=relay.messages_per_connection,
-            patience=Patience(connect_wait()),
+            patience=patience,
             may_take=pool.may_take,
             on_failure=pool.failed,
         )
@@ -72,14 +82,31 @@ def relay_pool(
     return pool
 
 
-def limit_by_domain(limits: dict[str, LimitSettings], most: int) -> Callable[[str], Limit]:
-    """What [limits."gmail.com"] says of a domain; without it only `most` connections."""
+def lane_of(domain: str) -> str:
+    """Mailbox domains of one provider share a lane of its name; all others have their own."""
+    provider = provider_of_domain(domain)
+    return provider.name if provider else domain
 
-    def limit_of(domain: str) -> Limit:
-        limit = limits.get(domain)
-        return (limit.rates, limit.connections or most) if limit else ((), most)
 
-    return limit_of
+def domains_of(lane: str) -> tuple[str, ...]:
+    """The domains that take a lane."""
+    provider = provider_named(lane)
+    return provider.domains if provider else (lane,)
+
+
+def limit_by_lane(limits: dict[str, LimitSettings]) -> dict[str, LimitSettings]:
+    """[limits."gmail.com"] holds for the provider, whichever of its domains was named."""
+    return {lane_of(domain): limit for domain, limit in limits.items()}
+
+
+def limit_of(limits: dict[str, LimitSettings], most: int) -> Callable[[str], Limit]:
+    """The limit of a lane; without one only `most` connections."""
+
+    def limit(lane: str) -> Limit:
+        found = limits.get(lane)
+        return (found.rates, found.connections or most) if found else ((), most)
+
+    return limit
 
 
 def endpoint_of(relay: Relay, folder: Path) -> Endpoint:
@@ -106,15 +133,15 @@ def endpoint_of(relay: Relay, folder: Path) -> Endpoint:
     )
 
 
-def dialer(endpoint: Endpoint, clock: Clock, transcript: Path | None) -> Dial:
+def dialer(endpoint: Endpoint, clock: Clock, transcript: Path | None, timeouts: Timeouts) -> Dial:
     """How a site opens a connection to its relay."""
-    numbers = count(1)
+    numbers = numbers_from(1)
 
     async def dial(site: Site, limit: int) -> Connection:
         written = None
         if transcript:
             written = open_transcript(transcript, site.name, next(numbers), clock)
-        return await connect(endpoint, site, limit=limit, transcript=written)
+        return await connect(endpoint, site, limit=limit, timeouts=timeouts, transcript=written)
 
     return dial
 
@@ -127,10 +154,21 @@ def open_transcript(folder: Path, name: str, number: int, clock: Clock) -> Trans
 
 
 def seed(
-    pacing: Pacing, reader: Reader, clock: Clock, *, relay: str = "", domain: str = ""
+    pacing: Pacing,
+    reader: Reader,
+    clock: Clock,
+    *,
+    relay: str = "",
+    domains: Sequence[str] = ("",),
 ) -> None:
     """What earlier runs used of a day's quota still counts."""
     now_s, tick_s = clock.now_s(), clock.tick_s()
     for quota in pacing.quotas:
-        for at_s, used in reader.sendings_since(now_s - quota.per_s, relay=relay, domain=domain):
-            quota.seed(tick_s - (now_s - at_s), used)
+        since_s = now_s - quota.per_s
+        used = [
+            each
+            for domain in domains
+            for each in reader.sendings_since(since_s, relay=relay, domain=domain)
+        ]
+        for at_s, count in sorted(used):
+            quota.seed(tick_s - (now_s - at_s), count)

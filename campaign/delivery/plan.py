@@ -79,6 +79,8 @@ def make_plan(
         if before and not amend and _has_begun(url, campaign.folder):
             refuse_drift(campaign, before)
             return read_summary(campaign)
+        if before and not amend:
+            journal.discard_plan()
         if amend and not before:
             raise UsageError("there is no plan to amend", remedy="`campaign plan` makes one")
         record = _record(campaign, clock, before if amend else None)
@@ -172,10 +174,12 @@ def _load(campaign: Campaign, journal: Journal, record: PlanRecord, on_progress:
     """The list into the journal."""
     settings = campaign.settings.recipients
     journal.begin_plan(record)
-    rows = 0
+    rows = sources = 0
     for chunk in read_lists(campaign.folder, settings):
-        source = journal.add_source(chunk.source)
-        entries = [entry._replace(source=source) for entry in clean(chunk, settings)]
+        if chunk.source_index == sources:  # a long file comes in many chunks
+            journal.add_source(chunk.source)
+            sources += 1
+        entries = clean(chunk, settings)
         journal.add_entries(entries)
         rows += len(entries)
         on_progress("reading", rows, None)

@@ -14,8 +14,8 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import closing, suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,17 +40,23 @@ from campaign.errors import (
     CampaignError,
     Interrupted,
     JournalError,
+    SenderRefused,
 )
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
 from campaign.records import PlanRecord, State
 from campaign.smtp.pool import Outlet
+from campaign.smtp.terms import Patience
 from campaign.units import show_duration
 
 _VIEW_EVERY_S = 0.2
 _LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
 _GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
+REFUSED = "refused"  # how a run ended whose sender was refused: the next one starts with a canary
 _LEFT_OVER = (State.FAILED, State.HELD, State.EXPIRED)
+
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class RunOptions:
     resolve: Path | None = None  # a relay's log that settles recipients in doubt
     transcript: Path | None = None
     workers: int = 0  # 0: one a core
+    patience: Patience | None = None  # with servers; None: as RFC 5321, 4.5.3.2 asks
 
 
 @dataclass(frozen=True)
@@ -101,9 +108,14 @@ class Observer(Protocol):
 
 
 def run_campaign(
-    campaign: Campaign, options: RunOptions, *, clock: Clock, observer: Observer
+    campaign: Campaign,
+    options: RunOptions,
+    *,
+    clock: Clock,
+    observer: Observer,
+    loop_factory: LoopFactory | None = None,
 ) -> RunResult:
-    """Send what is planned and due.
+    """Send what is planned and due; `loop_factory` None: the fastest event loop there is.
 
     Raises DriftError when inputs changed since the plan, StaleError for what may be an old copy of
     the journal, JournalBusy when another run holds it, LoginError, RelayError, JournalError,
@@ -112,7 +124,7 @@ def run_campaign(
     observer = _Unheard(observer)
     settings = campaign.settings
     url, folder = settings.journal.url, campaign.folder
-    with closing(Journal.open(url, folder, clock=clock, create=False)) as journal:
+    with closing_with(Journal.open(url, folder, clock=clock, create=False)) as journal:
         with closing(Reader.open(url, folder)) as reader:
             record = reader.plan_record()
             is_finished = not reader.unsettled()
@@ -128,12 +140,25 @@ def run_campaign(
         doubtful = [doubt.address for doubt in doubts]
         if doubtful:
             observer.say(_doubt_sentence(doubtful, settings.delivery.in_doubt))
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:
             run = _Run(campaign, options, journal, record, run_clock, observer)
             return runner.run(run.send(doubtful))
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+@contextmanager
+def closing_with(journal: Journal) -> Iterator[Journal]:
+    """Close the journal, with a note of whether the breaker ended the run."""
+    how = "closed"
+    try:
+        yield journal
+    except SenderRefused:
+        how = REFUSED
+        raise
+    finally:
+        journal.close(how)
+
+
+def _loop_factory() -> LoopFactory:
     if sys.platform == "win32":
         return asyncio.new_event_loop
     import uvloop
@@ -181,6 +206,8 @@ class _Run:
         self._clock = clock
         self._observer = observer
         self._wanted = asyncio.Event()
+        last = journal.last_run()
+        self._on_trial = last is not None and last.how == REFUSED
         self._tasks: set[asyncio.Task[None]] = set()
         self._error: CampaignError | None = None
         self._crash: BaseException | None = None  # a bug of ours, raised when all is wound up
@@ -246,8 +273,11 @@ class _Run:
                 settings.direct,
                 self._ledger,
                 self._clock,
+                must_stop=self._stop_for,
                 say=self._observer.say,
                 transcript=options.transcript,
+                patience=options.patience,
+                on_trial=self._on_trial,
             )
         override = options.relay_override
         return relay_pool(
@@ -259,6 +289,8 @@ class _Run:
             must_stop=self._stop_for,
             say=self._observer.say,
             transcript=options.transcript,
+            patience=options.patience,
+            on_trial=self._on_trial,
         )
 
     async def _until_done(self, reader: Reader) -> bool:

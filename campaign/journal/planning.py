@@ -241,6 +241,18 @@ def throw_away_unfinished(connection: Connection) -> None:
     connection.commit()
 
 
+def discard(connection: Connection) -> None:
+    """Remove a finished plan of which nobody has been sent anything."""
+    sent = connection.execute(text("SELECT count(*) FROM history WHERE state = 'sending'"))
+    if sent.scalar_one():
+        raise JournalError(
+            "this campaign has begun; its plan cannot be thrown away",
+            remedy="`campaign plan --amend` takes in what is new",
+        )
+    _forget(connection, "finished")
+    throw_away_unfinished(connection)
+
+
 def recall(connection: Connection, name: str) -> str:
     """A note of the journal about itself; "" where there is none."""
     found = connection.execute(text("SELECT value FROM meta WHERE name = :name"), {"name": name})

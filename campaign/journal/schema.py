@@ -172,7 +172,8 @@ _SUM_UP = """UPDATE standings SET state = NEW.state, change = NEW.change,
     answer = CASE WHEN NEW.code <> 0 THEN NEW.change ELSE answer END,
     attempts = NEW.attempts, sendings = NEW.sendings, resends = NEW.resends, due = NEW.due,
     first_at = CASE WHEN NEW.state = 'planned' THEN 0
-    WHEN first_at = 0 AND NEW.state = 'sending' THEN NEW.at ELSE first_at END
+    WHEN first_at = 0 AND (NEW.state = 'sending' OR NEW.relay <> '')
+    THEN NEW.at ELSE first_at END
     WHERE "row" = NEW."row";"""
 
 REFUSED = "the table of states does not allow this change"

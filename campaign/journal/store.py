@@ -30,6 +30,7 @@ from campaign.journal.database import (
 from campaign.journal.emergency import EmergencyFile, read_kept
 from campaign.journal.lock import AdvisoryLock, FileLock, Runner
 from campaign.journal.planning import (
+    discard,
     Planning,
     is_finished,
     make_tables,
@@ -109,6 +110,11 @@ class Journal:
     def is_planned(self) -> bool:
         """Whether a finished plan is there."""
         return is_finished(self._connection)
+
+    def discard_plan(self) -> None:
+        """Forget a plan by which nobody was written to yet.  Raises JournalError otherwise."""
+        with told(self._place):
+            discard(self._connection)
 
     def begin_plan(self, record: PlanRecord) -> None:
         """Start a plan; on a journal that has one, an amendment (its hashes then take over)."""

@@ -1,9 +1,9 @@
 """Asks the journal without keeping the page waiting.
 
-In: questions.  Out: answers, awaited.  Touches: the journal, read-only, in two threads.
+In: questions.  Out: answers, awaited.  Touches: the journal, read-only, in three threads.
 
 SQLite answers in the thread that asks.  A search may take most of a second, so it has a thread of
-its own, and whoever steps through the letters does not wait behind it.
+its own, and so has what counts the whole plan: whoever steps through the letters waits for neither.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Desk:
     def __init__(self, url: str, folder: Path, clock: Clock) -> None:
         self._steps = _Asker(url, folder)
         self._searches = _Asker(url, folder)
+        self._counts = _Asker(url, folder)
         self._clock = clock
 
     async def plan(self) -> tuple[PlanRecord, list[Source]]:
@@ -60,7 +61,7 @@ class Desk:
         return await self._steps.ask(lambda browser: browser.standing(row))
 
     async def jobs(self, rows: Collection[int]) -> list[Job]:
-        return await self._searches.ask(lambda browser: browser.jobs(rows))
+        return await self._counts.ask(lambda browser: browser.jobs(rows))
 
     async def page(self, wanted: Wanted, after: int, limit: int) -> Page:
         """A page of the list; the first of a search begins with addresses that begin so."""
@@ -68,11 +69,12 @@ class Desk:
 
     async def tally(self) -> Tally:
         """Counts the whole plan: up to a second for a million recipients."""
-        return await self._searches.ask(_tally)
+        return await self._counts.ask(_tally)
 
     def close(self) -> None:
         self._steps.close()
         self._searches.close()
+        self._counts.close()
 
     def _page(self, browser: Browser, wanted: Wanted, after: int, limit: int) -> Page:
         page = browser.page(wanted, after, limit, clock=self._clock, budget_s=_BUDGET_S)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -156,7 +157,12 @@ def _shortened(domain: str) -> str:
 def _svg(figure: Figure, title: str) -> str:
     """Without prologue and fixed size, in the page's colours and font, with a name to be read."""
     drawn = io.StringIO()
-    figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # It measures with a font of its own that has no Chinese; the page's font has.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(
+            drawn, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
     text = drawn.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

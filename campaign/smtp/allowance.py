@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from campaign.records import Verdict
 from campaign.smtp.governor import Breaker, Governor
 from campaign.smtp.pacing import Pacing
-from campaign.records import Verdict
 from campaign.units import Rate, show_duration
 
 
@@ -40,6 +40,11 @@ class Allowance:
         self.breaker.note(verdict, text, row=row, domain=domain)
         if self.common_breaker is not None:
             self.common_breaker.note(verdict, text, row=row, domain=domain)
+
+    def try_out(self) -> None:
+        """Begin with one letter on one connection: the last run was refused."""
+        self.breaker.half_open()
+        self.governor.connections = 1
 
     @property
     def is_refused(self) -> bool:

@@ -80,8 +80,10 @@ class Lane:
 class Lanes:
     """All lanes that share a set of connections."""
 
-    def __init__(self, limit_of: Callable[[str], Limit], name_of: Callable[[str], str]) -> None:
-        """`name_of` a domain is the lane its letters take: many domains may be one provider's."""
+    def __init__(
+        self, limit_of: Callable[[str], Limit], name_of: Callable[[str], str] = str
+    ) -> None:
+        """`name_of` a domain is the lane of its letters: many domains may be one provider's."""
         self._limit_of = limit_of
         self._name_of = name_of
         self._lanes: dict[str, Lane] = {}

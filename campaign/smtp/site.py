@@ -12,70 +12,25 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-from tenacity.wait import wait_base
 
 from campaign.clock import Clock
-from campaign.errors import CampaignError, LoginError, RelayError, SenderRefused
+from campaign.errors import CampaignError, LoginError, RelayError
 from campaign.records import Letter, Reply, ReplyClass, Stage, State, Verdict
 from campaign.smtp.allowance import Allowance
 from campaign.smtp.connection import Connection
-from campaign.smtp.endpoint import ConnectRefused, Timeouts
+from campaign.smtp.endpoint import ConnectRefused
 from campaign.smtp.lanes import Lanes
+from campaign.smtp.terms import Ledger, Patience, counts_connections, refused_as_sender
 from campaign.smtp.verdicts import judge
 
 ACCEPTED = Verdict(ReplyClass.ACCEPTED, State.SENT)
 _PACED = (ReplyClass.THROTTLE, ReplyClass.QUOTA)
 _BREAKS_MAKE_A_REST = 3  # connections that broke in a row: the server is left alone for a while
-_TOO_MANY_CONNECTIONS = (
-    "too many connections",
-    "too many concurrent",
-    "too many simultaneous",
-    "too many sessions",
-    "too many smtp sessions",
-    "maximum number of connections",
-    "max concurrent connections",
-    "number of concurrent connections",
-    "connection limit",
-    "hl:icc",
-)
 _LOW_WATER = 400  # letters ready; below it more are asked for
 _LANES_MAKE_A_SITE = 3  # so many throttled providers at once: it is the relay that is throttled
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long connections are tried for, and replies waited for."""
-
-    wait: wait_base  # between attempts
-    first_tries: int = 5  # for a server not reached yet in this run
-    outage_s: float = 1800.0  # for one that worked before
-    timeouts: Timeouts = Timeouts()
-
-
-class Ledger(Protocol):
-    """Who writes down what became of letters."""
-
-    def permit(self, letter: Letter, relay: str, go: Callable[[], None]) -> None:
-        """Make `sending` durable, then call `go`."""
-
-    def settled(
-        self, letter: Letter, relay: str, verdict: Verdict, reply: Reply, *, wait_s: float | None
-    ) -> None:
-        """A complete reply decided; where it defers, after `wait_s`, None: as the schedule says."""
-
-    def lost(self, letter: Letter, relay: str, stage: Stage, dot_written: bool, why: str) -> None:
-        """The connection ended with this letter open."""
-
-    def parked(self, letters: list[Letter], wait_s: float, why: str) -> None:
-        """Letters of a provider that rests; they were not tried."""
-
-    def want_letters(self) -> None:
-        """The lanes run low."""
 
 
 Dial = Callable[["Site", int], Awaitable[Connection]]
@@ -300,7 +255,7 @@ class Site:
                 or len(self._lanes.resting(now_s)) >= _LANES_MAKE_A_SITE
             ):
                 self.allowance.governor.throttled(now_s, verdict.pause_s)
-            wait_s = lane.governor.wait_s(now_s)
+            wait_s = max(lane.governor.wait_s(now_s), self.allowance.governor.wait_s(now_s))
             self._ledger.parked(
                 self._lanes.withdraw(lane), wait_s, f"{lane.name} cools down: {reply}"
             )
@@ -358,7 +313,9 @@ class Site:
         except asyncio.CancelledError:
             return
         except (RelayError, LoginError) as error:
-            if not (isinstance(error, ConnectRefused) and self._has_enough):
+            if isinstance(error, ConnectRefused) and self.connections:
+                self.allowance.governor.learn_limit(len(self.connections))
+            else:
                 self._fail(error)
             return
         finally:
@@ -413,17 +370,3 @@ def _surface(task: asyncio.Task[None]) -> None:
     """A bug in opening a connection must be seen, not waited for."""
     if not task.cancelled() and (error := task.exception()):
         raise error
-
-
-def counts_connections(reply: Reply) -> bool:
-    """Is it the number of connections at the same time that the server complains of?"""
-    text = reply.text.lower()
-    return any(phrase in text for phrase in _TOO_MANY_CONNECTIONS)
-
-
-def refused_as_sender(site: str, reply: str) -> SenderRefused:
-    """The breaker's one clear sentence."""
-    return SenderRefused(
-        f"{site} refuses this sender, not single recipients: {reply!r}; stopped before more harm",
-        remedy="mend what the reply names, then `campaign resume`: nobody was marked failed for it",
-    )

@@ -17,6 +17,7 @@ from fakes.recorder import recorder
 
 HELP = {name: command.epilog or "" for name, command in get_command(app).commands.items()}  # type: ignore[attr-defined]
 EXAMPLES = [line.strip() for text in HELP.values() for line in text.splitlines()[2:]]
+ELSEWHERE = {"mx", "probe"}  # these ask the servers of others; their own tests bring servers
 FOREVER = {"campaign sandbox spring --port 2525"}  # ends with Ctrl-C
 
 
@@ -38,6 +39,8 @@ def test_every_example_works_in_the_order_of_the_commands(
                 continue
             program, *arguments = shlex.split(example)
             assert program == "campaign"
+            if arguments[0] in ELSEWHERE:
+                continue
             assert main(arguments) == 0, f"{example}: {capsys.readouterr().err}"
             if arguments[0] == "init":
                 send_to(server.port, tmp_path / "spring")

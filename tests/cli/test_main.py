@@ -12,7 +12,7 @@ from typer.main import get_command
 from campaign.cli.main import app, main
 
 COMMANDS = list(get_command(app).commands)  # type: ignore[attr-defined]
-HEAVY = {"pandas", "numpy", "sqlalchemy", "jinja2", "pydantic", "tqdm", "rich", "aiosmtpd", "ssl"}
+HEAVY = {"pandas", "numpy", "sqlalchemy", "jinja2", "pydantic", "tqdm", "rich", "aiosmtpd", "dns"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -99,7 +99,7 @@ _LINE = "INSERT INTO history (row, state, at, attempts, sendings, resends, code,
     [
         ("DELETE FROM standings WHERE row = 6", STATES, 6, "without a state"),
         ("UPDATE standings SET state = 'lost' WHERE row = 6", STATES, 6, "'lost' is no state"),
-        ("DELETE FROM recipients WHERE row = 6", STATES, 0, "some are gone|numbered 1 to 5"),
+        ("DELETE FROM recipients WHERE row = 3", STATES, 0, "numbered 1 to 6: some are gone"),
         ("DELETE FROM recipients WHERE row = 1", OUTSIDE, 1, "the plan does not"),
         (f"{_LINE} (99, 'skipped', 1, 0, 0, 0, 0, '')", OUTSIDE, 99, "the plan does not"),
         (
@@ -125,13 +125,6 @@ _LINE = "INSERT INTO history (row, state, at, attempts, sendings, resends, code,
         ("UPDATE standings SET sendings = 5 WHERE row = 1", SUM, 1, "other counts"),
         ("DELETE FROM history WHERE row = 1 AND state = 'sent'", SUM, 1, "ends with sending"),
         (
-            "UPDATE history SET class = '' WHERE class = 'in-doubt';"
-            "UPDATE history SET resends = 0; UPDATE standings SET resends = 0",
-            COPIES,
-            None,
-            "",
-        ),
-        (
             f"{_LINE} (4, 'deferred', 8, 0, 2, 1, 0, 'in-doubt');"
             f"{_LINE} (4, 'sending', 9, 0, 3, 1, 0, '')",
             COPIES,
@@ -141,18 +134,11 @@ _LINE = "INSERT INTO history (row, state, at, attempts, sendings, resends, code,
     ],
 )
 def test_a_planted_fault_is_found(
-    folder: Path, statement: str, claim: str, row: int | None, what: str
+    folder: Path, statement: str, claim: str, row: int, what: str
 ) -> None:
     _plant(folder, statement)
     broken = _broken(folder)
-    if row is None:  # a forgery that is complete in itself shows nothing: no journal can
-        assert claim not in broken
-        return
-    assert claim in broken
-    assert any(
-        found == row and any(part in text for part in what.split("|"))
-        for found, text in broken[claim]
-    ), broken
+    assert any(found == row and what in text for found, text in broken.get(claim, [])), broken
 
 
 def test_a_missing_guard_is_found(folder: Path) -> None:
@@ -170,8 +156,9 @@ def test_a_line_taken_out_of_the_history_is_found_even_if_all_else_agrees(folder
 def test_a_damaged_page_is_found_or_told(folder: Path) -> None:
     file = folder / "state/journal.sqlite"
     with file.open("r+b") as damaged:
-        damaged.seek(file.stat().st_size - 3000)
-        damaged.write(b"\xff" * 2000)
+        for page in range(4, file.stat().st_size // 4096):
+            damaged.seek(page * 4096)
+            damaged.write(b"\xff" * 2000)
     try:
         assert SOUND in _broken(folder)
     except JournalError as error:

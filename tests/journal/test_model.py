@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import closing
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -30,13 +29,14 @@ class JournalMachine(RuleBasedStateMachine):
         self.folder = Path(self.place.name)
         self.clock = FakeClock()
         self.journal = planned(self.folder, PEOPLE)
-        self.model: dict[int, tuple[State, int, int, bool]] = {  # sendings, resends, in doubt
-            row: (State.PLANNED, 0, 0, False) for row in range(1, PEOPLE + 1)
-        }
+        self.reader = Reader.open(URL, self.folder)
+        untouched = (State.PLANNED, 0, 0, False)  # sendings, resends, in doubt
+        self.model = dict.fromkeys(range(1, PEOPLE + 1), untouched)
         self.copies = dict.fromkeys(self.model, 0)
         self.accepted: set[int] = set()
 
     def teardown(self) -> None:
+        self.reader.close()
         self.journal.close()
         assert audit(URL, self.folder).is_clean
         self.place.cleanup()
@@ -97,22 +97,20 @@ class JournalMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(known[3] for known in self.model.values()))
     @rule()
     def deferred_in_doubt_stays_in_doubt_until_it_is_sent_again(self) -> None:
-        with closing(Reader.open(URL, self.folder)) as reader:
-            doubtful = {row for row, known in self.model.items() if known[3]}
-            assert {doubt.row for doubt in reader.in_doubt()} >= doubtful
+        doubtful = {row for row, known in self.model.items() if known[3]}
+        assert {doubt.row for doubt in self.reader.in_doubt()} >= doubtful
 
     @invariant()
     def the_journal_knows_what_the_model_knows(self) -> None:
-        with closing(Reader.open(URL, self.folder)) as reader:
-            states = {result.row: result.state for result in reader.results()}
-            assert states == {row: known[0] for row, known in self.model.items()}
-            unsettled = [row for row, known in self.model.items() if known[0] not in SETTLED]
-            assert reader.unsettled() == len(unsettled)
-            for row, (_, sendings, resends, _) in self.model.items():
-                history = reader.history(row)
-                if history:
-                    assert (history[-1].sendings, history[-1].resends) == (sendings, resends)
-                assert self.copies[row] <= 1 + resends
+        states = {result.row: result.state for result in self.reader.results()}
+        assert states == {row: known[0] for row, known in self.model.items()}
+        unsettled = [row for row, known in self.model.items() if known[0] not in SETTLED]
+        assert self.reader.unsettled() == len(unsettled)
+        for row, (_, sendings, resends, _) in self.model.items():
+            history = self.reader.history(row)
+            if history:
+                assert (history[-1].sendings, history[-1].resends) == (sendings, resends)
+            assert self.copies[row] <= 1 + resends
 
     @invariant()
     def what_was_accepted_stays_accepted(self) -> None:
@@ -127,6 +125,10 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 JournalMachine.TestCase.settings = settings(
-    stateful_step_count=15, suppress_health_check=[HealthCheck.too_slow], deadline=None
+    # Each step commits to a disk: a fifth of what other properties get.
+    max_examples=settings.default.max_examples // 5,  # type: ignore[union-attr]
+    stateful_step_count=12,
+    suppress_health_check=[HealthCheck.too_slow],
+    deadline=None,
 )
 TestJournal = JournalMachine.TestCase

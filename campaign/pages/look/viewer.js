@@ -128,6 +128,9 @@ async function more(link) {
   const holder = document.createElement("div");
   holder.innerHTML = await answer.text();
   link.closest(".more").remove();
+  const empty = list.querySelector(".empty");
+  if (empty && holder.querySelector("[data-go]")) empty.remove();
+  else if (empty && !holder.querySelector("[data-more]")) empty.querySelector("h2").textContent = "Nobody found";
   list.append(...holder.childNodes);
   watchEnd();
 }
@@ -137,7 +140,7 @@ const end = new IntersectionObserver((seen) => {
 function watchEnd() {
   end.disconnect();
   const link = list?.querySelector("[data-more]");
-  if (link && list.querySelector("[data-go]")) end.observe(link);
+  if (link) end.observe(link);
 }
 
 if (desk) {

@@ -1,0 +1,15 @@
+# The benchmarks.  `make bench ROW=headline` measures one row, ROUNDS=5 more rounds, FULL=1 also
+# what takes many minutes.
+
+ROUNDS ?= 3
+ROW    ?=
+.PHONY: bench soak performance
+
+bench: venv tools ## measure everything beside smtp-source and the peers (15 minutes)
+	$(BIN)/python -m bench $(ROW) --rounds $(ROUNDS) $(if $(FULL),--full)
+
+soak: venv tools ## send a million messages and watch memory, descriptors and rate
+	$(BIN)/python -m bench soak
+
+performance: venv ## write docs/performance.md from what bench and soak measured
+	$(BIN)/python -m bench.report

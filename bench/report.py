@@ -1,0 +1,142 @@
+"""Writes docs/performance.md from what `make bench` and `make soak` measured.
+
+    python -m bench.report [--preliminary]
+
+In: build/bench.json, build/soak.json where there is one.  Out: the page.  Touches: that page.
+`--preliminary` says on the page that the machine was not quiet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+
+from bench.machine import ROOT
+from bench.rows import RESULTS, Row, read, show
+from bench.soak import SERIES
+
+PAGE = ROOT / "docs" / "performance.md"
+
+TITLES = {
+    "headline": ("Against Postfix's load generator", """
+`smtp-source -d -s 50` is C, renders nothing and keeps no journal: it repeats one text. `campaign`
+reads a CSV list with accented and Chinese names, renders a subject, a text and an HTML part for
+each row (a loop and a condition in each), and makes every hand-off durable before it is made.
+Both send to the same `smtp-sink` over 50 connections, by turns. "CSV to accepted" is `campaign
+plan --no-render` and `campaign run` with the starts of both; "while sending" leaves out the first
+tenth and the last twentieth of the messages."""),
+    "peers": ("Against what people use today", """
+The same letters to the same people, by turns on the same sink, each program as its users run it
+(see `bench/peers/`): connections kept where it can keep them, its own templates where it has some.
+Before they are measured, the letters of each are read back and compared with ours. Rates include
+the start of the program."""),
+    "starttls": ("With TLS", """
+`smtp-sink` has none, so a small server of our own takes both."""),
+    "postfix": ("Into a real Postfix", """
+With its own queue on disk (fsync for each message), discarding what it delivers. The queue is
+empty before each candidate starts."""),
+    "distance": ("Fifty milliseconds away", """
+A server that answers 50 ms later. A client that waits for every reply needs four round trips a
+message; one that puts the next envelope behind the dot needs one."""),
+    "attachment": ("Large messages", """
+A 40 KB message with a fixed attachment of 200 KB."""),
+    "plan": ("Planning", ""),
+    "scale": ("Long lists", """
+Peak memory is that of all processes together (PSS), looked at while planning and sending."""),
+    "resume": ("Resume and status", """
+A campaign stopped at half. `status` is asked while the other half is sent."""),
+    "soak": ("Soak", ""),
+}  # fmt: skip
+
+
+def page(rows: list[Row], document: dict[str, object], preliminary: bool) -> str:
+    """The whole page as Markdown."""
+    machine, versions = document["machine"], document["versions"]
+    assert isinstance(machine, dict)
+    assert isinstance(versions, dict)
+    parts = [
+        "# Performance\n",
+        "This page is made by `make performance` from what `make bench` and `make soak` measured.\n"
+        "Ratios are taken between neighbours of one run, round by round; shown are the median and\n"
+        "the smallest and largest of the rounds. All messages were counted at the server.\n",
+    ]
+    if preliminary:
+        parts.append(
+            "**Preliminary:** the machine was not quiet (see the column *load*: more than the\n"
+            "number of cores means that the candidates had to share), and the engine was not\n"
+            "tuned yet.\n"
+        )
+    parts.append(_list({**machine, **versions}))
+    for name, (title, about) in TITLES.items():
+        found = [row for row in rows if row.row == name]
+        if found:
+            command = f"`make {'soak' if name == 'soak' else f'bench ROW={name}'}`"
+            dated = f"{command}, {found[0].date}, commit {found[0].commit}."
+            parts += [f"## {title}\n", *([about.strip() + "\n"] if about else []), dated + "\n"]
+            parts.append(_table(found))
+            parts.append(_notes(found))
+    if SERIES.exists() and any(row.row == "soak" for row in rows):
+        parts.append(_series(json.loads(SERIES.read_text(encoding="utf-8"))))
+    return "\n".join(part for part in parts if part)
+
+
+def _list(values: dict[str, str]) -> str:
+    return "".join(f"- {name}: {value}\n" for name, value in values.items())
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def _table(rows: list[Row]) -> str:
+    lines = _line(("what", "median", "min..max", "target", "met", "rounds", "load"))
+    lines += _line(("---", "--:", "--:", "--:", "---", "--:", "--:"))
+    for row in rows:
+        if row.median is None:
+            lines += _line((row.what, "-", "-", row.target, "", "0", f"{row.load:.1f}"))
+            continue
+        spread = f"{show(min(row.values))}..{show(max(row.values))}"
+        lines += _line(
+            (
+                row.what,
+                f"{show(row.median)} {row.unit}".strip(),
+                spread,
+                row.target,
+                row.verdict,
+                str(len(row.values)),
+                f"{row.load:.1f}",
+            )
+        )
+    return lines
+
+
+def _notes(rows: list[Row]) -> str:
+    return "".join(f"- {row.what}: {row.note}\n" for row in rows if row.note)
+
+
+def _series(points: list[dict[str, float]]) -> str:
+    if not points:
+        return ""
+    lines = _line(("after s", "sent", "messages/s", "PSS MB", "descriptors"))
+    lines += _line(("--:",) * 5)
+    step = max(1, len(points) // 12)
+    for point in points[::step]:
+        lines += _line(f"{value:,}" for value in point.values())
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--preliminary", action="store_true")
+    given = parser.parse_args()
+    if not RESULTS.exists():
+        sys.exit("bench: nothing was measured yet: make bench")
+    document = json.loads(RESULTS.read_text(encoding="utf-8"))
+    PAGE.write_text(page(read(), document, given.preliminary), encoding="utf-8")
+    print(PAGE.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Planning, with real lists, a real journal and real render workers."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from campaign.clock import SystemClock
+from campaign.config.loader import load
+from campaign.delivery.plan import PlanSummary, make_plan
+from campaign.errors import DataError, UsageError
+from campaign.journal.reader import Reader
+from campaign.records import Claim
+
+CONFIG = """
+name = "planned"
+[recipients]
+files = ["list*.csv"]
+[message]
+from = "ada@example.com"
+subject = "Hello {{ name }}"
+text = "body.txt"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "campaign.toml").write_text(CONFIG)
+    (tmp_path / "body.txt").write_text("Dear {{ name }}")
+    return tmp_path
+
+
+def plan(folder: Path, *, amend: bool = False, render: bool = True) -> PlanSummary:
+    return make_plan(load(folder), clock=SystemClock(), amend=amend, render=render, workers=1)
+
+
+def planned(folder: Path) -> list[Claim]:
+    with closing(Reader.open("sqlite:///state/journal.sqlite", folder)) as reader:
+        return reader.claim_planned(0, 1000)
+
+
+def test_a_list_of_many_chunks_is_one_source(folder: Path) -> None:
+    rows = "".join(f"p{n}@example.com,N{n}\n" for n in range(25_000))
+    (folder / "list.csv").write_text(f"email,name\n{rows}")
+    assert plan(folder, render=False).planned == 25_000
+    with closing(Reader.open("sqlite:///state/journal.sqlite", folder)) as reader:
+        assert [source.name for source in reader.sources()] == ["list.csv"]
+        assert {claim.source for claim in reader.claim_planned(0, 30_000)} == {0}
+
+
+def test_each_file_keeps_its_own_columns(folder: Path) -> None:
+    (folder / "list1.csv").write_text("email,name\na@example.com,Ada\n")
+    (folder / "list2.csv").write_text("name,email\nBob,b@example.com\n")
+    assert plan(folder).planned == 2
+    assert [claim.source for claim in planned(folder)] == [0, 1]
+
+
+def test_a_row_that_does_not_render_is_skipped_with_file_line_and_reason(folder: Path) -> None:
+    (folder / "body.txt").write_text("{{ 1 // (name | length) }}")
+    (folder / "list.csv").write_text("email,name\na@example.com,Ada\nb@example.com,\n")
+    summary = plan(folder)
+    assert summary.planned == 1
+    file, line, address, reason = summary.rejects[0]
+    assert (file, line, address) == ("list.csv", 3, "b@example.com")
+    assert "body.txt:1" in reason
+
+
+def test_planning_again_before_anything_was_sent_begins_anew(folder: Path) -> None:
+    (folder / "list.csv").write_text("email,name\na@example.com,Ada\nb@example.com,Bob\n")
+    plan(folder)
+    (folder / "list.csv").write_text("email,name\nb@example.com,Bob\nc@example.com,Cy\n")
+    assert plan(folder).planned == 2
+    assert [claim.address for claim in planned(folder)] == ["b@example.com", "c@example.com"]
+    with closing(Reader.open("sqlite:///state/journal.sqlite", folder)) as reader:
+        assert len(reader.sources()) == 1
+
+
+def test_an_amendment_adds_who_is_new_and_leaves_the_others(folder: Path) -> None:
+    (folder / "list.csv").write_text("email,name\na@example.com,Ada\n")
+    plan(folder)
+    (folder / "list.csv").write_text("email,name\nc@example.com,Cy\na@example.com,Ada\n")
+    summary = plan(folder, amend=True)
+    assert summary.added == 1
+    assert [claim.address for claim in planned(folder)] == ["a@example.com", "c@example.com"]
+
+
+def test_amending_what_was_never_planned_is_refused(folder: Path) -> None:
+    (folder / "list.csv").write_text("email,name\na@example.com,Ada\n")
+    with pytest.raises(UsageError, match="no plan to amend"):
+        plan(folder, amend=True)
+
+
+def test_a_list_that_leaves_nobody_to_send_to_is_an_error(folder: Path) -> None:
+    (folder / "list.csv").write_text("email,name\nnobody,Ada\n")
+    with pytest.raises(DataError, match="no recipient is left"):
+        plan(folder)

@@ -1,0 +1,247 @@
+"""A whole campaign against servers that fail: planned, sent in this process, read back.
+
+In: a folder, relays or [direct], people, how patient to be.  Out: an `Ending` with the journal's
+word on every recipient.  Touches: the folder, loopback, one render worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tenacity import wait_fixed
+
+from campaign.clock import SystemClock
+from campaign.config.loader import Campaign, load
+from campaign.delivery.plan import make_plan
+from campaign.delivery.run import RunOptions, RunResult, RunView, run_campaign
+from campaign.errors import CampaignError
+from campaign.journal.reader import Reader
+from campaign.journal.results import Step
+from campaign.records import Result
+from campaign.smtp.endpoint import Timeouts
+from campaign.smtp.terms import Patience
+from fakes.scripted_smtp import ScriptedServer
+
+PATIENT = Timeouts(**dict.fromkeys(Timeouts.__dataclass_fields__, 10.0))
+QUICK = Patience(wait_fixed(0.02), first_tries=3, outage_s=1.0, timeouts=PATIENT)
+
+TOML = """\
+name = "faults"
+[recipients]
+files = ["list.csv"]
+[message]
+from = "Ada <ada@example.org>"
+subject = "Letter {{{{ number }}}}"
+text = "body.txt"
+{way}
+[delivery]
+in_doubt = "{in_doubt}"
+retry = [{retry}]
+expire_after = "{expire_after}"
+{more}
+"""
+RELAY = """\
+[[relay]]
+host = "127.0.0.1"
+port = {port}
+security = "{security}"
+hello = "client.example"
+connections = {connections}
+{more}
+"""
+DIRECT = """\
+[direct]
+hello = "client.example"
+port = {port}
+allow_private = true
+{more}
+[dns]
+nameservers = ["{nameserver}"]
+timeout = "0.3s"
+"""
+
+
+def relay(
+    server: ScriptedServer | int, *, connections: int = 1, security: str = "none", more: str = ""
+) -> str:
+    """A [[relay]] of the file; `more` lines at its end."""
+    port = server if isinstance(server, int) else server.port
+    return RELAY.format(port=port, connections=connections, security=security, more=more)
+
+
+def direct(port: int, nameserver: str, more: str = "") -> str:
+    """[direct] and [dns] of the file."""
+    return DIRECT.format(port=port, nameserver=nameserver, more=more)
+
+
+def hasty(**seconds: float) -> Patience:
+    """Quick, and with these timeouts short."""
+    return replace(QUICK, timeouts=replace(PATIENT, **seconds))
+
+
+class Heard:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.waits: set[str] = set()
+        self.most_connections = 0
+
+    def update(self, view: RunView) -> None:
+        self.waits.add(view.waiting_for)
+        self.most_connections = max(self.most_connections, view.connections)
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+@dataclass
+class Ending:
+    """What a run came to, as the journal has it."""
+
+    exit_code: int
+    sentence: str
+    heard: Heard
+    results: dict[str, Result]  # by address
+    steps: dict[str, list[Step]]
+    result: RunResult | None = None
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {address: str(result.state) for address, result in self.results.items()}
+
+    def all_but(self, *addresses: str) -> set[str]:
+        """The states of the others."""
+        return {state for address, state in self.states.items() if address not in addresses}
+
+    def passed(self, address: str) -> list[str]:
+        """Every state a recipient went through."""
+        return [str(step.state) for step in self.steps[address]]
+
+    def copies(self, address: str) -> int:
+        """How often the final dot was permitted."""
+        return self.passed(address).count("sending")
+
+
+@dataclass
+class Mailing:
+    """A campaign in a folder."""
+
+    folder: Path
+    way: str
+    people: int | Sequence[str] = 6
+    retry: Sequence[str] = ("50ms",)
+    expire_after: str = "1h"
+    in_doubt: str = "resend"
+    more: str = ""
+    body: str = "Hello {{ number }}\n"
+    patience: Patience = field(default_factory=lambda: QUICK)
+    clock: Any = field(default_factory=SystemClock)
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+
+    @property
+    def addresses(self) -> list[str]:
+        if isinstance(self.people, int):
+            return [f"r{number}@example.com" for number in range(1, self.people + 1)]
+        return list(self.people)
+
+    def write(self) -> Campaign:
+        """The files."""
+        rows = [f"{address},{n}" for n, address in enumerate(self.addresses, 1)]
+        (self.folder / "list.csv").write_text("\n".join(["email,number", *rows, ""]))
+        (self.folder / "body.txt").write_text(self.body)
+        retry = ", ".join(f'"{wait}"' for wait in self.retry)
+        (self.folder / "campaign.toml").write_text(
+            TOML.format(
+                way=self.way,
+                in_doubt=self.in_doubt,
+                retry=retry,
+                expire_after=self.expire_after,
+                more=self.more,
+            )
+        )
+        return load(self.folder)
+
+    def plan(self) -> Campaign:
+        campaign = self.write()
+        make_plan(campaign, clock=self.clock, render=False)
+        return campaign
+
+    def send(self, **options: Any) -> Ending:
+        """Plan where that was not done, run, read back."""
+        if not (self.folder / "state").exists():
+            self.plan()
+        campaign = load(self.folder)
+        heard = Heard()
+        given = RunOptions(workers=1, patience=self.patience, **options)
+        result, code, sentence = None, 0, ""
+        try:
+            result = run_campaign(
+                campaign, given, clock=self.clock, observer=heard, loop_factory=self.loop_factory
+            )
+            code, sentence = result.exit_code, result.sentence
+        except CampaignError as error:
+            code, sentence = error.exit_code, str(error)
+        with closing(Reader.open(campaign.settings.journal.url, self.folder)) as reader:
+            results = {each.address: each for each in reader.results()}
+            steps = {address: reader.history(each.row) for address, each in results.items()}
+        return Ending(code, sentence, heard, results, steps, result)
+
+
+# -- time that flies -------------------------------------------------------------------------------
+
+
+class _FlyingLoop(asyncio.SelectorEventLoop):
+    """An event loop for which `speed` seconds pass in one."""
+
+    def __init__(self, speed: float) -> None:
+        super().__init__(_FlyingSelector(speed))
+        self._speed = speed
+        # The loop rounds timers to its clock's resolution, which flies too.
+        self._clock_resolution = time.get_clock_info("monotonic").resolution * speed
+
+    def time(self) -> float:
+        return time.monotonic() * self._speed
+
+
+class _FlyingSelector(selectors.DefaultSelector):
+    def __init__(self, speed: float) -> None:
+        super().__init__()
+        self._speed = speed
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        return super().select(timeout / self._speed if timeout else timeout)
+
+
+class FlyingClock:
+    """A clock that goes with such a loop."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._start_s = time.monotonic()
+        self._wall_s = time.time()
+
+    def now_s(self) -> float:
+        return self._wall_s + (time.monotonic() - self._start_s) * self._speed
+
+    def tick_s(self) -> float:
+        return time.monotonic() * self._speed
+
+    def passed_s(self) -> float:
+        return self.tick_s()
+
+
+def flying(speed: float) -> dict[str, Any]:
+    """The fields of a `Mailing` whose time flies, with the waits of RFC 5321 and no hurry."""
+    return {
+        "clock": FlyingClock(speed),
+        "loop_factory": lambda: _FlyingLoop(speed),
+        "patience": Patience(wait_fixed(1.0), first_tries=5, outage_s=1800.0),
+    }

@@ -1,0 +1,43 @@
+"""Servers for the faults: scripted ones, stopped with the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes.certificates import Authority
+from fakes.scripted_smtp import Script, ScriptedServer
+from fakes.sending import Ending, Mailing, relay
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ScriptedServer]]:
+    """Start servers with these rules; they are stopped with the test."""
+    with ExitStack() as stack:
+        yield lambda *rules, **how: stack.enter_context(ScriptedServer(Script(*rules, **how)))
+
+
+@pytest.fixture
+def through(
+    serve: Callable[..., ScriptedServer], tmp_path: Path
+) -> Callable[..., tuple[Ending, ScriptedServer]]:
+    """Send a small campaign through one relay with these rules.
+
+    `script` are fields of the script, `relay` those of the relay, the rest those of the mailing.
+    """
+
+    def go(*rules: Any, **how: Any) -> tuple[Ending, ScriptedServer]:
+        server = serve(*rules, **how.pop("script", {}))
+        way = relay(server, **how.pop("relay", {}))
+        return Mailing(tmp_path, way, **how).send(), server
+
+    return go

@@ -1,0 +1,212 @@
+"""The same journal in PostgreSQL, where its server is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from campaign.errors import DataError, JournalBusy, JournalError
+from campaign.journal.audit import audit
+from campaign.journal.reader import Reader
+from campaign.journal.results import message_id_of
+from campaign.records import State
+from fakes.journals import (
+    RECORD,
+    SOURCE,
+    deferred,
+    entry,
+    open_journal,
+    outcome,
+    people,
+    plan_into,
+    planned,
+    run,
+    sending,
+    sent,
+)
+
+HERE = Path(".")
+_FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+PG_CTL = Path(shutil.which("pg_ctl") or (_FOUND[-1] if _FOUND else "/"))
+
+pytest.importorskip("psycopg")
+pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
+
+
+def _as_owner(*command: str) -> None:
+    """PostgreSQL does not run as root."""
+    who = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    subprocess.run([*who, *command], check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A server of its own on loopback; the url of its cluster without a database."""
+    with tempfile.TemporaryDirectory(prefix="pg") as folder, socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        port = chosen.getsockname()[1]
+        chosen.close()
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        data = f"{folder}/data"
+        program = str(PG_CTL.resolve())
+        _as_owner(program, "initdb", "-D", data, "-o", "-A trust -U ada --no-sync -E UTF8")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {folder}"
+        _as_owner(program, "start", "-w", "-D", data, "-l", f"{folder}/log", "-o", options)
+        try:
+            yield f"postgresql+psycopg://ada@127.0.0.1:{port}"
+        finally:
+            _as_owner(program, "stop", "-m", "immediate", "-D", data)
+
+
+@pytest.fixture
+def url(server: str, request: pytest.FixtureRequest) -> str:
+    """An empty database."""
+    import psycopg
+
+    name = f"d{abs(hash(request.node.name))}"
+    with psycopg.connect(server.replace("+psycopg", "") + "/postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+    return f"{server}/{name}"
+
+
+def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str) -> None:
+    journal = open_journal(HERE, url=url, create=True)
+    plan_into(
+        journal,
+        [*people(5), entry("bad", 7, reason="address: no @"), entry("person1", 8)],
+        suppressed=["person5@example.com"],
+    )
+    durable, failures = run(
+        journal, [sending(1), sending(2), sending(3)], then=[sent(1), deferred(2), sending(4)]
+    )
+    assert (durable, failures) == ([1, 2, 3, 1, 2, 4], [])
+
+    journal = open_journal(HERE, url=url)
+    last = journal.last_run()
+    assert last is not None
+    assert (last.how, last.last_change_s) == ("closed", 2.0)
+    record = RECORD._replace(hashes={"list.csv": "new"})
+    settled = journal.resolve({message_id_of(record, "person3@example.com"): "log"}, 9.0)
+    assert [doubt.row for doubt in settled] == [3]
+    assert [doubt.row for doubt in journal.recover_in_doubt("resend", 10.0)] == [4]
+    plan_into(journal, [*people(5), entry("new", 9)], record=record)
+    journal.close()
+
+    with closing(Reader.open(url, HERE)) as reader:
+        assert reader.plan_record() == record
+        assert reader.sources() == [SOURCE, SOURCE]
+        assert {state: count for state, count in reader.counts().items() if count} == {
+            State.SENT: 2,
+            State.DEFERRED: 2,
+            State.SKIPPED: 3,
+            State.PLANNED: 1,
+        }
+        assert reader.skips() == {"address": 1, "suppressed": 1, "duplicate": 1}
+        assert [claim.row for claim in reader.claim_planned(0, 10)] == [8]
+        assert [claim.row for claim in reader.claim_deferred(100.0, 10)] == [4, 2]
+        assert reader.next_due() == 10.0
+        assert reader.unsettled() == 3
+        assert reader.domains(3) == [("example.com", 5)]
+        assert reader.row_of("new@example.com") == 8
+        assert [step.state for step in reader.history(2)] == ["sending", "deferred"]
+        assert [result.code for result in reader.results()][:3] == [250, 451, 250]
+        assert reader.suppressed(["person5@example.com", "x"]) == {"person5@example.com"}
+    result = audit(url, HERE)
+    assert result.is_clean, result.checks
+    assert result.counts == {"sent": 2, "deferred": 2, "skipped": 3, "planned": 1}
+
+
+def test_a_change_the_table_forbids_is_refused_by_the_database(url: str) -> None:
+    journal = planned(HERE, 3, url=url)
+    for wrong in ([sent(1)], [sending(9)], [sending(1), sending(1, 2)], [sending(1, 3)]):
+        with pytest.raises(JournalError):
+            journal.apply(wrong)
+    for statement in (
+        "UPDATE standings SET state = 'sent'",
+        "DELETE FROM history",
+        "DELETE FROM standings",
+        "UPDATE recipients SET address = ''",
+        "INSERT INTO standings (row, state) VALUES (9, 'sent')",
+    ):
+        journal.apply([outcome(1, State.DEFERRED)])  # something to change
+        with pytest.raises(Exception, match=r"allow|never changed"):
+            journal._connection.exec_driver_sql(statement)
+        journal._connection.rollback()
+    journal.close()
+
+
+def test_a_second_runner_is_refused(url: str) -> None:
+    journal = planned(HERE, 1, url=url)
+    with pytest.raises(JournalBusy, match="another run holds the journal"):
+        open_journal(HERE, url=url)
+    journal.close()
+    open_journal(HERE, url=url).close()
+
+
+def test_a_reader_cannot_write(url: str) -> None:
+    planned(HERE, 1, url=url).close()
+    with closing(Reader.open(url, HERE)) as reader, pytest.raises(JournalError, match="read-only"):
+        reader._all("DELETE FROM runs")
+
+
+def test_duplicates_as_an_error_are_named(url: str) -> None:
+    with closing(open_journal(HERE, url=url, create=True)) as journal, pytest.raises(DataError):
+        plan_into(journal, [entry("ada"), entry("ada", 3)], duplicates="error")
+
+
+def test_an_unfinished_plan_or_amendment_is_thrown_away(url: str) -> None:
+    journal = open_journal(HERE, url=url, create=True)
+    journal.begin_plan(RECORD)
+    journal.add_source(SOURCE)
+    journal.add_entries(people(2))
+    journal.mark_duplicates_and_suppressed("first")
+    journal.close()
+    journal = open_journal(HERE, url=url)
+    assert not journal.is_planned
+    plan_into(journal, people(3))
+    journal.begin_plan(RECORD)
+    journal.add_source(SOURCE)
+    journal.add_entries([entry("new")])
+    journal.mark_duplicates_and_suppressed("first")
+    journal.close()
+    open_journal(HERE, url=url).close()
+    with closing(Reader.open(url, HERE)) as reader:
+        assert reader.total() == 3
+    assert audit(url, HERE).is_clean
+
+
+def test_a_missing_guard_is_found(url: str) -> None:
+    journal = planned(HERE, 1, url=url)
+    journal._connection.exec_driver_sql("DROP TRIGGER history_death ON history")
+    journal._connection.commit()
+    journal.close()
+    assert not audit(url, HERE).is_clean
+
+
+def test_a_server_that_goes_away_stops_the_run(url: str) -> None:
+    import psycopg
+
+    journal = planned(HERE, 2, url=url)
+
+    def cut() -> None:
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+
+    durable, [failure] = run(journal, [sending(1)], meanwhile=cut, then=[sent(1)])
+    assert durable == [1]
+    assert failure.exit_code == 74
+    journal = open_journal(HERE, url=url)
+    assert [doubt.row for doubt in journal.recover_in_doubt("hold", 5.0)] == [1]
+    journal.close()
