@@ -5,10 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEMO   := build/demo
-EXTRAS := excel,parquet,postgresql,markdown,css,locale,web
+EXTRAS := excel,parquet,postgresql,markdown,css,locale,web,report
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check schema tools clean
+.PHONY: help venv demo test check schema screenshots tools clean
 
 help: ## list what can be made
 	@echo "make TARGET, where TARGET is one of"
@@ -27,8 +27,9 @@ demo: venv ## run the sample campaign against the built-in sandbox
 	@rm -rf $(DEMO) && mkdir -p $(DEMO) && cp -R sample_data templates $(DEMO)/
 	@.ci/demo $(abspath $(BIN)/campaign) $(DEMO)
 
-tools: ## install what the tests need from Debian (smtp-sink, without the mail daemon)
+tools: ## install what the tests need: smtp-sink (without the mail daemon), Chromium, axe-core
 	@.ci/install-postfix
+	@.ci/install-browser
 
 test: venv tools ## run the tests
 	$(BIN)/python -m pytest -n 2 --quiet
@@ -42,6 +43,12 @@ check: venv ## lint, format, types, floors and doors
 schema: venv ## write docs/campaign.schema.json and docs/config.md from the settings
 	$(BIN)/python -m campaign.config.schema > docs/campaign.schema.json
 	$(BIN)/python -m campaign.config.schema --markdown > docs/config.md
+
+screenshots: venv tools ## draw every page for docs/screenshots, and the terminal
+	$(BIN)/python tests/screenshots.py docs/screenshots
+	@rm -rf $(DEMO) && mkdir -p $(DEMO) && cp -R sample_data templates $(DEMO)/
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tools/terminal_shot.py docs/screenshots/run.svg \
+		--cwd $(DEMO) --rows 60 --after 15 -- campaign run sample_data --sandbox --yes
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

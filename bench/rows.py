@@ -10,7 +10,7 @@ import json
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,9 +34,6 @@ class Row:
     load: float = field(default_factory=machine.load)
     date: str = field(default_factory=machine.now)
     commit: str = field(default_factory=machine.commit)
-
-    def noted(self, note: str) -> Row:
-        return replace(self, note=note)
 
     @property
     def median(self) -> float | None:

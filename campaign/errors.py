@@ -8,6 +8,8 @@ outcome, never an exception.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 EXIT_DONE = 0
 EXIT_SOME_FAILED = 1
 EXIT_USAGE = 64
@@ -36,7 +38,7 @@ class CampaignError(Exception):
 
     @property
     def place(self) -> str:
-        """"file", "file:line" or "file:line:column", as compilers write it; "" if unknown."""
+        """ "file", "file:line" or "file:line:column", as compilers write it; "" if unknown."""
         parts = [self.file, str(self.line or ""), str(self.column or "")]
         return ":".join(part for part in parts if part) if self.file else ""
 
@@ -57,6 +59,10 @@ class DataError(CampaignError):
     exit_code = EXIT_DATA
 
 
+class EmptyPlanError(DataError):
+    """There are rows, but nobody is left to send to."""
+
+
 class ConfigError(CampaignError):
     """campaign.toml is wrong in one place."""
 
@@ -68,9 +74,13 @@ class ConfigErrors(CampaignError):
 
     exit_code = EXIT_CONFIG
 
-    def __init__(self, errors: list[ConfigError]) -> None:
+    def __init__(self, errors: Sequence[CampaignError]) -> None:
         super().__init__("\n".join(str(error) for error in errors))
         self.errors = errors
+
+
+class TemplateErrors(ConfigErrors):
+    """Templates are wrong in several places."""
 
 
 class TemplateError(CampaignError):

@@ -69,6 +69,7 @@ class Entry(NamedTuple):
     domain: str  # A-label, lower case; "" for a reject
     data: str  # JSON array of the cells, in the column order of the source
     reason: str  # "" = to be sent, otherwise why not, e.g. "address: no @ in 'ada'"
+    group: str = ""  # rows with the same one become one message; "" stands alone
 
 
 class Job(NamedTuple):
@@ -78,7 +79,8 @@ class Job(NamedTuple):
     source: int
     address: str
     key: str
-    data: str  # as in Entry
+    data: str  # as in Entry; of a group, with all its rows as the last item
+    snapshot: str = ""  # what its own attachments were when it was planned; "" is not compared
 
 
 class Message(NamedTuple):
@@ -94,6 +96,7 @@ class Message(NamedTuple):
     size_bytes: int
     needs_smtputf8: bool
     problem: str = ""  # why the row could not be rendered; then wire is empty
+    snapshot: str = ""  # SHA-256 over its own attachments, in hex; "" has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,7 @@ class Claim(NamedTuple):
     resends: int
     first_at: float  # Unix time when a server first had to do with it; 0.0 before it
     state: State = State.PLANNED  # what it was claimed from: PLANNED or DEFERRED
+    snapshot: str = ""  # as in Job
 
 
 class PlanRecord(NamedTuple):

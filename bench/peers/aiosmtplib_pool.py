@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiosmtplib  # type: ignore[import-not-found]
 import uvloop
-from smtplib_kept import letters
+from smtplib_kept import letters  # type: ignore[import-not-found]
 
 CONNECTIONS = 10
 

@@ -67,11 +67,15 @@ class Mailbox(NamedTuple):
 
 
 def fold(local: str) -> str:
-    """The local part without case, in NFC."""
+    """The local part in small letters, in NFC.
+
+    Not `casefold`, which would take straße for strasse: two people.
+    """
     if local.isascii():
         return local.lower()
-    folded = unicodedata.normalize("NFC", local).casefold()
-    return unicodedata.normalize("NFC", folded)
+    # Small letters of composed ones may be decomposed: U+0130 becomes two characters.
+    lower = unicodedata.normalize("NFC", local).lower()
+    return unicodedata.normalize("NFC", lower)
 
 
 def parse_address(text: str) -> Address:

@@ -17,12 +17,10 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from campaign.errors import UsageError
+from campaign.recipients.rejects import formula_safe
 from campaign.records import Result
 
 FIELDS = tuple(field.rstrip("_") for field in Result._fields)  # class_ is written as "class"
-# What a spreadsheet takes for the start of a formula, full-width forms included (OWASP, CSV
-# injection).
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001
 _BATCH = 10_000  # rows of one Parquet row group: a few MB
 
 
@@ -48,7 +46,7 @@ class _Utf8:
 
 
 def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return formula_safe(value) if isinstance(value, str) else value
 
 
 def write_jsonl(file: BinaryIO, results: Iterable[Result]) -> int:

@@ -58,6 +58,14 @@ def is_planned(campaign: Campaign) -> bool:
         return reader.is_planned()
 
 
+def ensure_planned(campaign: Campaign) -> None:
+    """Who only wants to look need not know that letters come from a plan: it is made for them."""
+    if not is_planned(campaign):
+        from campaign.cli import plan
+
+        plan.make(campaign)
+
+
 def unsettled(campaign: Campaign) -> int:
     """How many are still to be sent to."""
     from campaign.journal.reader import Reader

@@ -25,12 +25,14 @@ from campaign.cli import (
     plan,
     preview,
     probe,
+    report,
     results,
     resume,
     retry,
     run,
     sandbox,
     status,
+    test_message,
 )
 from campaign.cli.tables import escape
 from campaign.errors import (
@@ -78,11 +80,13 @@ for name, module in {
     "init": init_command,
     "plan": plan,
     "preview": preview,
+    "test": test_message,
     "run": run,
     "resume": resume,
     "retry": retry,
     "status": status,
     "results": results,
+    "report": report,
     "audit": audit,
     "sandbox": sandbox,
     "mx": mx,

@@ -10,14 +10,17 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.paint import Paint
+from campaign.cli.results import whole_file
 from campaign.cli.tables import WIDTH, clip, columns, counted, escape, percent, table
-from campaign.errors import EXIT_DONE
+from campaign.errors import EXIT_DONE, EmptyPlanError
 from campaign.units import show_duration, show_size
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ _INDENT = " " * 6
 _KINDS = {
     "address": "no address that could be written to",
     "duplicate": "the same person stands in an earlier row",
+    "grouped": "stands in the message of an earlier row",
+    "row": "damaged in the file",
     "suppressed": "asked for no more mail, or cannot be reached",
     "render": "no letter can be made from the row",
 }
@@ -46,6 +51,13 @@ def command(
     no_render: Annotated[
         bool, typer.Option("--no-render", help="Do not render every row to see whether it can be.")
     ] = False,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the rows that cannot be used, with reasons, as CSV to mend and add.",
+        ),
+    ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -57,7 +69,14 @@ def command(
     from campaign.config.loader import load
 
     campaign = load(path)
-    summary = make(campaign, amend=amend, render=not no_render, workers=workers)
+    try:
+        summary = make(campaign, amend=amend, render=not no_render, workers=workers)
+    except EmptyPlanError:  # just then they are wanted
+        if rejects:
+            _write_rejects(campaign, rejects)
+        raise
+    if rejects:
+        _write_rejects(campaign, rejects)
     if as_json:
         print(json.dumps(as_object(summary), ensure_ascii=False))
         return EXIT_DONE
@@ -88,6 +107,24 @@ def make(
         )
 
 
+def _write_rejects(campaign: Campaign, path: Path) -> None:
+    from campaign.delivery.plan import rejected_rows
+    from campaign.journal.reader import Reader
+    from campaign.recipients.rejects import write_rejects
+
+    with (
+        closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader,
+        whole_file(path) as file,
+    ):
+        columns = [source.columns for source in reader.sources()]
+        count = write_rejects(file, columns, rejected_rows(campaign, reader))
+    print(
+        f"{path}: {counted(count, 'row')} to mend; name the file in files of [recipients], then"
+        " `campaign plan --amend`",
+        file=sys.stderr,
+    )
+
+
 def lines(summary: PlanSummary, paint: Paint, *, rejects: bool = True) -> list[str]:
     """The plan for a terminal, with or without the rows to look at."""
     shown = [
@@ -102,6 +139,8 @@ def lines(summary: PlanSummary, paint: Paint, *, rejects: bool = True) -> list[s
         shown += table(
             [(count, kind, _KINDS.get(kind, "")) for kind, count in summary.reasons], numbers=[0]
         )
+    if summary.typos:
+        shown += ["", paint.bold("Slips of the finger?"), *_typos(summary.typos)]
     if rejects and summary.rejects:
         shown += ["", paint.bold("Rows to look at"), *_rejects(summary.rejects)]
     return [*shown, "", _forecast(summary)]
@@ -134,6 +173,13 @@ def _domains(summary: PlanSummary) -> list[str]:
         [(count, percent(count, summary.planned), domain) for domain, count in listed],
         numbers=[0, 1],
     )
+
+
+def _typos(typos: Iterable[tuple[str, int, str]]) -> list[str]:
+    return [
+        clip(escape(f"  {domain}: {counted(count, 'recipient')}; {meant}?"), WIDTH)
+        for domain, count, meant in typos
+    ]
 
 
 def _rejects(rejects: Iterable[tuple[str, int, str, str]]) -> list[str]:
@@ -176,6 +222,9 @@ def as_object(summary: PlanSummary) -> dict[str, Any]:
             for reject in summary.rejects
         ],
         "domains": dict(summary.domains),
+        "typos": [
+            dict(zip(("domain", "count", "meant"), typo, strict=True)) for typo in summary.typos
+        ],
         "sources": [source._asdict() for source in summary.sources],
         "forecast_s": summary.forecast_s,
         "size_bytes": summary.size_bytes,

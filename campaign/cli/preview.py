@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.lookup import ensure_planned
 from campaign.cli.paint import Paint
+from campaign.cli.serving import PREVIEW_PORT, NoBrowserOption, PortOption, press, serve_preview
 from campaign.cli.tables import counted, escape, pad, table
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.units import show_size
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "campaign preview spring --row 3",
     "campaign preview spring --out letters",
+    "campaign preview spring --diff HEAD~1",
 )
 _FIRST = ("From", "To", "Reply-To", "Subject", "Date")
 _PLUMBING = {"mime-version", "content-type", "content-transfer-encoding"}
@@ -41,6 +44,15 @@ def command(
         Path | None,
         typer.Option(metavar="DIR", help="Write .eml files and an index page into DIR."),
     ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Show all letters on a page in the browser.")
+    ] = False,
+    diff: Annotated[
+        str | None,
+        typer.Option(metavar="REV", help="Show what changed in the letters since a git revision."),
+    ] = None,
+    port: PortOption = PREVIEW_PORT,
+    no_browser: NoBrowserOption = False,
 ) -> int:
     """Show a letter as its recipient would get it. Nothing is sent."""
     from campaign.cli.letter import take_apart
@@ -50,6 +62,15 @@ def command(
     if row is not None and to is not None:
         raise UsageError("--row and --to both name a recipient", remedy="keep one")
     campaign = load(path)
+    ensure_planned(campaign)
+    if serve:
+        serve_preview(campaign, port, open_browser=not no_browser)
+        return EXIT_DONE
+    if diff is not None:
+        from campaign.preview.changes import difference
+
+        print("\n".join(difference(campaign, diff, press)))
+        return EXIT_DONE
     if out is None:
         letter = render_one(campaign, row, to)
         print("\n".join(lines(take_apart(letter), Paint.on(sys.stdout))))

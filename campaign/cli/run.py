@@ -19,6 +19,7 @@ from campaign.cli.sending import (
     LimitOption,
     NoWaitOption,
     SandboxOption,
+    ServeOption,
     TranscriptOption,
     send,
 )
@@ -48,6 +49,7 @@ def command(
     limit: LimitOption = None,
     no_wait: NoWaitOption = False,
     transcript: TranscriptOption = None,
+    serve: ServeOption = False,
     workers: plan.WorkersOption = None,
 ) -> int:
     """Send what is planned.
@@ -88,6 +90,7 @@ def command(
             no_wait=no_wait,
             transcript=transcript,
             workers=workers or 0,
+            serve=serve,
         ),
         path,
     )

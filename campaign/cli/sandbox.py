@@ -13,6 +13,7 @@ import typer
 
 from campaign.cli.arguments import HERE, PathArgument
 from campaign.cli.rehearsal import FOLDER
+from campaign.cli.serving import INBOX_PORT, start_inbox
 from campaign.cli.tables import table
 from campaign.errors import EXIT_DONE
 
@@ -29,6 +30,10 @@ def command(
         Path | None,
         typer.Option(metavar="DIR", help="Where the mail is kept; left out: PATH/state/sandbox."),
     ] = None,
+    web_port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Of the inbox page.")
+    ] = INBOX_PORT,
+    no_web: Annotated[bool, typer.Option("--no-web", help="Without the inbox page.")] = False,
 ) -> int:
     """Run a mail server that delivers to nobody.
 
@@ -43,12 +48,18 @@ def command(
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # before the server's thread starts
     sandbox = Sandbox(folder, host=LOOPBACK, port=port)
     sandbox.start()
+    inbox = None
     try:
+        if not no_web:
+            inbox = start_inbox(folder, f"{LOOPBACK}:{sandbox.port}", web_port)
+            print(f"Inbox: {inbox.url}")
         print(f"Listening on {LOOPBACK}:{sandbox.port}; what arrives is kept in {folder}")
         print("Ctrl-C ends it. How an address is answered depends on the part before the @:")
         print("\n".join(table(MAILBOXES)), flush=True)
         signal.sigwait(signals)
     finally:
+        if inbox:
+            inbox.stop()
         sandbox.stop()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
     return EXIT_DONE

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.cli.paint import Paint
+from campaign.cli.serving import start_watch
 from campaign.cli.tables import counted, escape, percent, table
 from campaign.records import State
 
@@ -32,6 +34,9 @@ LimitOption = Annotated[
 ]
 NoWaitOption = Annotated[
     bool, typer.Option("--no-wait", help="End when only deferred recipients are left.")
+]
+ServeOption = Annotated[
+    bool, typer.Option("--serve", help="Show the run on a live page in the browser.")
 ]
 TranscriptOption = Annotated[
     Path | None,
@@ -54,6 +59,7 @@ class How:
     resume_stale: bool = False
     transcript: Path | None = None
     workers: int = 0
+    serve: bool = False
 
 
 def send(campaign: Campaign, how: How, path: Path) -> int:
@@ -67,7 +73,7 @@ def send(campaign: Campaign, how: How, path: Path) -> int:
     relay: contextlib.AbstractContextManager[Relay | None] = (
         sandbox_relay(campaign) if how.sandbox else contextlib.nullcontext()
     )
-    with relay as override, RunProgress(sys.stderr, clock) as progress:
+    with relay as override, _page(campaign, how.serve), RunProgress(sys.stderr, clock) as progress:
         options = RunOptions(
             relay_override=override,
             limit=how.limit,
@@ -81,6 +87,20 @@ def send(campaign: Campaign, how: How, path: Path) -> int:
     print("\n".join(summary(result, Paint.on(sys.stdout))))
     print("\n".join(next_steps(result, path, how.sandbox)))
     return result.exit_code
+
+
+@contextlib.contextmanager
+def _page(campaign: Campaign, wanted: bool) -> Iterator[None]:
+    """The live page beside the run."""
+    if not wanted:
+        yield
+        return
+    server = start_watch(campaign)
+    print(f"Live page: {server.url}", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        server.stop()
 
 
 def summary(result: RunResult, paint: Paint) -> list[str]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from campaign.errors import ConfigError
 
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
     from campaign.pages.server import PageServer
     from campaign.records import PlanRecord, Source
 
+PortOption = Annotated[
+    int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Of the page.")
+]
+NoBrowserOption = Annotated[
+    bool, typer.Option("--no-browser", help="Only print the page's address.")
+]
 PREVIEW_PORT, WATCH_PORT, INBOX_PORT = 8025, 8026, 8027
 _WEB = "pip install 'campaign[web]'"
 

@@ -18,6 +18,7 @@ import typer
 from campaign.cli.arguments import HERE, JsonOption, PathArgument, RehearsalOption
 from campaign.cli.paint import Paint
 from campaign.cli.sending import state_table
+from campaign.cli.serving import WATCH_PORT, NoBrowserOption, PortOption, serve_watch
 from campaign.cli.tables import counted
 from campaign.errors import EXIT_DONE
 from campaign.records import SETTLED, State
@@ -62,13 +63,21 @@ def command(
     recipient: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Show everything that befell ADDRESS.")
     ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Show it on a live page in the browser.")
+    ] = False,
     sandbox: RehearsalOption = False,
     as_json: JsonOption = False,
+    port: PortOption = WATCH_PORT,
+    no_browser: NoBrowserOption = False,
 ) -> int:
     """Show where everybody stands; a run may go on meanwhile."""
-    from campaign.cli.lookup import look_up
+    from campaign.cli.lookup import campaign_to_look_at, look_up
     from campaign.clock import SystemClock
 
+    if serve:
+        serve_watch(campaign_to_look_at(path, sandbox), port, open_browser=not no_browser)
+        return EXIT_DONE
     clock = SystemClock()
     with look_up(path, sandbox) as reader:
         if recipient is not None:

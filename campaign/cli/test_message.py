@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 
 from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.lookup import ensure_planned
 from campaign.cli.tables import escape
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 from campaign.units import show_size
 
 EXAMPLES = (
     "campaign test spring --to me@example.com",
-    "campaign test spring --to me@example.com --row 17 --exact",
+    "campaign test spring --to me@example.com --row 3 --exact",
 )
 
 
@@ -43,6 +44,7 @@ def command(
     except AddressError as error:
         raise UsageError(str(error), remedy="--to wants your own address") from None
     campaign = load(path, need_secrets=True)
+    ensure_planned(campaign)
     trial = send_trial(campaign, address, row, exact=exact)
     made_for = f"the message of row {trial.row}, {escape(trial.meant_for)}"
     if trial.is_accepted:

@@ -112,6 +112,11 @@ class Message(Section):
     """Envelope sender (MAIL FROM), where bounces go; empty: the address of `from`."""
     subject: str = Field(min_length=1, examples=["{{ first_name }}, your plan renews"])
     """The subject, a template."""
+    subjects: dict[str, str] = Field(
+        default={},
+        examples=[{"zh": "{{ first_name }}，续订提醒"}],  # noqa: RUF001
+    )
+    """Subjects in other languages, by the recipient's locale."""
     text: str = ""
     """Template file of the text part; made from the HTML where absent."""
     html: str = ""
@@ -322,6 +327,12 @@ class Settings(Section):
     dns: Dns = Dns()
 
     def rules(self) -> Iterator[RuleError]:
+        if self.message.subjects and not self.recipients.locale:
+            yield RuleError(
+                "subjects in other languages, and nothing says who reads which",
+                'name the column of the languages: locale = "..." in [recipients]',
+                *("message", "recipients"),
+            )
         if self.relay and self.direct:
             yield RuleError(
                 "[relay] and [direct] exclude each other", "keep one", "direct", "relay"

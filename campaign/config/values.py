@@ -7,7 +7,6 @@ Each check raises ValueError("what is wrong; what to write instead"), as `campai
 
 from __future__ import annotations
 
-import codecs
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -42,7 +41,7 @@ def as_list(value: Any) -> Any:
 def _encoding(value: str) -> str:
     if value != "auto":
         try:
-            codecs.lookup(value)
+            " ".encode(value)  # knows text codecs from others, such as base64
         except LookupError:
             raise ValueError(
                 f'\'{value}\' is no encoding; write "auto", "utf-8", "gb18030", "cp1252" ...'

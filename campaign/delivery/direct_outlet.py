@@ -37,7 +37,8 @@ from campaign.smtp.terms import Patience
 from campaign.smtp.transcript import Transcript
 from campaign.units import show_duration
 
-_HOUSEKEEPING_S = 5.0
+_HOUSEKEEPING_S = 1.0
+_LONG_REST_S = 30.0  # a destination that rests longer has its letters wait in the journal
 _DNS_REST_S = 15.0
 _REFUSED_REST_S = 3600.0  # a domain that refuses the sender is left alone this long
 _UNREACHED_REST_S = 60.0  # a domain nobody could connect to
@@ -243,7 +244,12 @@ class DirectOutlet:
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_S)
+            now_s = self._clock.tick_s()
             for each in list(self._destinations.values()):
+                rest_s = each.site.allowance.wait_s(now_s)
+                if rest_s > _LONG_REST_S and each.lanes.ready:
+                    letters = each.lanes.withdraw_all()
+                    self._ledger.parked(letters, rest_s, each.site.waiting_for(now_s))
                 if each.site.is_closed and not each.lanes.ready and each.lanes.is_plain:
                     self._forget(each)
 

@@ -57,6 +57,7 @@ class Feed:
         self._expire_after_s = expire_after_s
         self._spawn = spawn
         self._ahead: deque[Claim] = deque()  # read, not yet claimed
+        self._some_are_suppressed = True
         self._dry_until_s = 0.0
         self._after = 0  # planned rows up to here were read in this run
         self.is_stopping = False
@@ -92,8 +93,8 @@ class Feed:
     def _read(self) -> list[Claim]:
         """Due rows first, then planned ones.  Runs in a thread."""
         held = self._ledger.open
-        due = self._reader.claim_deferred(self._clock.now_s(), _READ + len(held))
-        claims = [c._replace(state=State.DEFERRED) for c in due if c.row not in held]
+        self._some_are_suppressed = self._reader.has_suppressed()
+        claims = self._reader.claim_deferred(self._clock.now_s(), _READ, held)
         if not claims:
             planned = self._reader.claim_planned(self._after, _READ)
             if planned:
@@ -108,7 +109,9 @@ class Feed:
             self._left -= count
         taken = [self._ahead.popleft() for _ in range(count)]
         self._ledger.claim(taken)
-        suppressed = self._reader.suppressed([claim.key for claim in taken])
+        suppressed: set[str] = set()
+        if self._some_are_suppressed:
+            suppressed = self._reader.suppressed([claim.key for claim in taken])
         now_s, tick_s = self._clock.now_s(), self._clock.tick_s()
         expired_s = now_s - self._expire_after_s - self._clock.asleep_s
         batch = []
@@ -124,7 +127,7 @@ class Feed:
         return batch
 
     async def _render(self, claims: list[Claim]) -> None:
-        jobs = [Job(c.row, c.source, c.address, c.key, c.data) for c in claims]
+        jobs = [Job(c.row, c.source, c.address, c.key, c.data, c.snapshot) for c in claims]
         messages = await self._rendering.render(jobs)
         letters = []
         self._adapt(max(1, sum(message.size_bytes for message in messages) // len(messages)))

@@ -45,9 +45,7 @@ def input_hashes(campaign: Campaign) -> dict[str, str]:
     files = [
         campaign.file,
         *list_files(campaign.folder, settings.recipients),
-        *input_files(
-            campaign.folder, settings.message, locale_column=settings.recipients.locale
-        ),
+        *input_files(campaign.folder, settings.message, locale_column=settings.recipients.locale),
     ]
     return {
         os.path.relpath(path, campaign.folder): file_sha256(path) for path in files if path.exists()
@@ -81,6 +79,7 @@ def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source
         date_s=record.date_s,
         unsubscribe=_unsubscribe(campaign),
         locale_column=settings.recipients.locale,
+        group_column=settings.recipients.group_by,
     )
 
 

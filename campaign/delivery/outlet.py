@@ -57,7 +57,7 @@ def relay_pool(
     lanes = Lanes(limit_of(limits, sum(relay.connections for relay in relays)), lane_of)
     for name in limits:
         seed(lanes.lane(name).pacing, reader, clock, domains=domains_of(name))
-    pool = Pool(lanes, clock, must_stop=must_stop, say=say)
+    pool = Pool(lanes, ledger, clock, must_stop=must_stop, say=say)
     weights = {}
     for relay in relays:
         endpoint = endpoint_of(relay, campaign.folder)

@@ -11,30 +11,36 @@ rendered once: what cannot be rendered is known before anybody has received anyt
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from campaign.addresses.typos import likely_typo
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.delivery.inputs import input_hashes, refuse_drift, render_spec, sender_of
 from campaign.delivery.render_pool import RenderPool
-from campaign.errors import DataError, UsageError
+from campaign.errors import EmptyPlanError, TemplateErrors, UsageError
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
 from campaign.recipients.cleaning import clean
 from campaign.recipients.readers import read_lists
+from campaign.recipients.rejects import RejectedRow
 from campaign.recipients.suppression import read_suppressed
 from campaign.records import Job, Message, PlanRecord, Source, State
+from campaign.rendering.proofread import proofread
 from campaign.rendering.render import RenderSpec
 
 Progress = Callable[[str, int, int | None], None]
 _BATCH = 100  # rows a render worker gets at once: pickling is cheap, memory small
 _SHOWN_REJECTS = 20
+_LOOKED_AT = 20_000  # domains in which a slip of the finger is looked for, most recipients first
+_NOTHING_TO_MEND = frozenset({"duplicate", "grouped", "suppressed"})
 _UNTOUCHED = frozenset({State.PLANNED, State.SKIPPED})
 # Messages per second and connection through a relay of ordinary distance (50 ms), for the
 # forecast only; configured rates come first.
@@ -56,6 +62,7 @@ class PlanSummary:
     added: int
     forecast_s: float | None
     size_bytes: int  # mean of a message; 0 where nothing was rendered
+    typos: list[tuple[str, int, str]] = field(default_factory=list)  # domain, how many, meant
 
 
 def make_plan(
@@ -69,8 +76,8 @@ def make_plan(
 ) -> PlanSummary:
     """Plan a campaign, or amend a plan with what is new.
 
-    Raises DataError where the list cannot be used, UsageError for a second plan over a campaign
-    that has begun.
+    Raises DataError where the list cannot be used, TemplateError where the templates ask for
+    columns that are not there, UsageError where there is nothing to amend.
     """
     url = campaign.settings.journal.url
     with closing(Journal.open(url, campaign.folder, clock=clock, create=True)) as journal:
@@ -84,11 +91,17 @@ def make_plan(
         if amend and not before:
             raise UsageError("there is no plan to amend", remedy="`campaign plan` makes one")
         record = _record(campaign, clock, before if amend else None)
+        journal.begin_plan(record)
+        count = workers or os.cpu_count() or 1
+        if before and amend and render:
+            # The templates may have been mended since: what could not be rendered may be now.
+            journal.put_back({State.SKIPPED}, clock.now_s(), reason="render:")
+            _render_all(campaign, journal, record, count, on_progress)
         _load(campaign, journal, record, on_progress)
         size_bytes = 0
         if render:
-            count = workers or os.cpu_count() or 1
-            size_bytes = _render_all(campaign, journal, record, count, on_progress)
+            after = planned_before if amend else 0
+            size_bytes = _render_all(campaign, journal, record, count, on_progress, after)
         journal.finish_plan()
     summary = read_summary(campaign)
     if not summary.planned and not amend:
@@ -116,11 +129,33 @@ def read_summary(campaign: Campaign) -> PlanSummary:
                 for skipped in islice(reader.skipped(), _SHOWN_REJECTS)
             ],
             domains=reader.domains(10),
+            typos=_typos(reader.domains(_LOOKED_AT)),
             sources=reader.sources(),
             added=total,
             forecast_s=forecast_s(campaign, planned, reader.domains(1000)),
             size_bytes=0,
         )
+
+
+def rejected_rows(campaign: Campaign, reader: Reader) -> Iterator[RejectedRow]:
+    """The skipped rows that can be mended: neither duplicates, nor in another row's message, nor
+    suppressed."""
+    sources = reader.sources()
+    for row in reader.unusable():
+        if row.reason.partition(":")[0] in _NOTHING_TO_MEND:
+            continue
+        source, cells = sources[row.source], json.loads(row.data)
+        members = [[row.source, cells]]
+        if cells and isinstance(cells[-1], list):  # a group: all of its rows
+            members = cells.pop()
+        for at, own in members:
+            source = sources[at]
+            yield RejectedRow(source.name, row.line, source.columns, tuple(own), row.reason)
+
+
+def _typos(domains: list[tuple[str, int]]) -> list[tuple[str, int, str]]:
+    found = ((domain, count, likely_typo(domain)) for domain, count in domains)
+    return [(domain, count, meant) for domain, count, meant in found if meant]
 
 
 def forecast_s(campaign: Campaign, planned: int, domains: list[tuple[str, int]]) -> float | None:
@@ -171,14 +206,15 @@ def _record(campaign: Campaign, clock: Clock, before: PlanRecord | None) -> Plan
 
 
 def _load(campaign: Campaign, journal: Journal, record: PlanRecord, on_progress: Progress) -> None:
-    """The list into the journal."""
+    """The list into the journal, if the templates can be filled from it."""
     settings = campaign.settings.recipients
-    journal.begin_plan(record)
-    rows = sources = 0
+    rows = 0
+    sources: list[Source] = []
     for chunk in read_lists(campaign.folder, settings):
-        if chunk.source_index == sources:  # a long file comes in many chunks
+        if chunk.source_index == len(sources):  # a long file comes in many chunks
+            sources.append(chunk.source)
+            _proofread(render_spec(campaign, record, sources))
             journal.add_source(chunk.source)
-            sources += 1
         entries = clean(chunk, settings)
         journal.add_entries(entries)
         rows += len(entries)
@@ -188,20 +224,35 @@ def _load(campaign: Campaign, journal: Journal, record: PlanRecord, on_progress:
     journal.mark_duplicates_and_suppressed(settings.duplicates)
 
 
+def _proofread(spec: RenderSpec) -> None:
+    """Raises TemplateError or TemplateErrors."""
+    faults = proofread(spec)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise TemplateErrors(faults)
+
+
 def _render_all(
-    campaign: Campaign, journal: Journal, record: PlanRecord, workers: int, on_progress: Progress
+    campaign: Campaign,
+    journal: Journal,
+    record: PlanRecord,
+    workers: int,
+    on_progress: Progress,
+    after: int = 0,
 ) -> int:
-    """Render every planned row once; the mean size of a message in bytes."""
+    """Render every planned row beyond `after` once; the mean size of a message in bytes."""
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+        if not reader.claim_planned(after, 1):
+            return 0
         spec = render_spec(campaign, record, reader.sources())
-        total = reader.counts().get(State.PLANNED, 0)
+        total = None if after else reader.counts().get(State.PLANNED, 0)
         check = _Check(journal, total, on_progress)
-        asyncio.run(check.all(spec, _batches(reader), workers))
+        asyncio.run(check.all(spec, _batches(reader, after), workers))
     return check.size_bytes // max(1, check.rendered)
 
 
-def _batches(reader: Reader) -> Iterator[list[Job]]:
-    after = 0
+def _batches(reader: Reader, after: int) -> Iterator[list[Job]]:
     while claims := reader.claim_planned(after, _BATCH):
         after = claims[-1].row
         yield [Job(c.row, c.source, c.address, c.key, c.data) for c in claims]
@@ -210,7 +261,7 @@ def _batches(reader: Reader) -> Iterator[list[Job]]:
 class _Check:
     """Renders batches, a few at a time, and writes down what fails."""
 
-    def __init__(self, journal: Journal, total: int, on_progress: Progress) -> None:
+    def __init__(self, journal: Journal, total: int | None, on_progress: Progress) -> None:
         self._journal = journal
         self._total = total
         self._on_progress = on_progress
@@ -222,7 +273,7 @@ class _Check:
         async with RenderPool(spec, workers=workers) as pool:
             under_way: set[asyncio.Task[list[Message]]] = set()
             for batch in batches:
-                under_way.add(asyncio.create_task(pool.render(batch)))
+                under_way.add(asyncio.create_task(pool.check(batch)))
                 if len(under_way) >= 2 * workers:
                     under_way = await self._some(under_way)
             while under_way:
@@ -240,6 +291,9 @@ class _Check:
         problems = [(message.row, message.problem) for message in messages if message.problem]
         if problems:
             self._journal.skip_rows(problems)
+        self._journal.keep_snapshots(
+            (message.row, message.snapshot) for message in messages if message.snapshot
+        )
         self.rendered += len(messages) - len(problems)
         self.size_bytes += sum(message.size_bytes for message in messages)
         self._done += len(messages)
@@ -248,7 +302,7 @@ class _Check:
 
 def _refuse_empty(summary: PlanSummary) -> None:
     reasons = ", ".join(f"{count} {reason}" for reason, count in summary.reasons[:3])
-    raise DataError(
+    raise EmptyPlanError(
         f"no recipient is left to send to: {summary.total} rows, {reasons or 'none usable'}",
         remedy="mend the list or the templates, then `campaign plan`",
     )

@@ -18,7 +18,8 @@ from campaign.records import Job, Message
 from campaign.rendering.draft import Draft
 
 LENGTH = struct.Struct("<I")  # before every frame
-_ENTRY = struct.Struct("<IIBI")  # pieces, size, SMTPUTF8 or not, bytes of the problem
+# pieces, size, SMTPUTF8 or not, bytes of the problem, bytes of the snapshot
+_ENTRY = struct.Struct("<IIBIB")
 _SHARED = 1 << 31  # marks the number of a shared piece among the lengths of the others
 
 
@@ -99,16 +100,17 @@ def pack(drafts: Sequence[Draft]) -> bytes:
     entries: list[bytes] = []
     lengths: list[int] = []
     blobs: list[bytes] = []
-    for _, pieces, size_bytes, needs_smtputf8, problem in drafts:
+    for _, pieces, size_bytes, needs_smtputf8, problem, snapshot in drafts:
         why = problem.encode("utf-8", "backslashreplace")
-        entries.append(_ENTRY.pack(len(pieces), size_bytes, needs_smtputf8, len(why)))
+        mark = bytes.fromhex(snapshot)
+        entries.append(_ENTRY.pack(len(pieces), size_bytes, needs_smtputf8, len(why), len(mark)))
         for piece in pieces:
             if isinstance(piece, int):
                 lengths.append(_SHARED | piece)
             else:
                 lengths.append(len(piece))
                 blobs.append(piece)
-        blobs.append(why)
+        blobs.append(why + mark)
     table = struct.pack(f"<{len(lengths)}I", *lengths)
     return b"".join([LENGTH.pack(len(drafts)), *entries, table, *blobs])
 
@@ -131,7 +133,8 @@ def _unpack(frame: memoryview, jobs: Sequence[Job], shared: Sequence[bytes]) -> 
     lengths = iter(struct.unpack_from(f"<{total}I", frame, table_at))
     at = table_at + 4 * total
     messages = []
-    for job, (pieces, size_bytes, needs_smtputf8, why_len) in zip(jobs, entries, strict=False):
+    for job, entry in zip(jobs, entries, strict=False):
+        pieces, size_bytes, needs_smtputf8, why_len, mark_len = entry
         parts: list[bytes | memoryview] = []
         for _ in range(pieces):
             length = next(lengths)
@@ -142,7 +145,10 @@ def _unpack(frame: memoryview, jobs: Sequence[Job], shared: Sequence[bytes]) -> 
                 at += length
         why = str(frame[at : at + why_len], "utf-8") if why_len else ""
         at += why_len
-        messages.append(Message(job.row, b"".join(parts), size_bytes, bool(needs_smtputf8), why))
+        mark = frame[at : at + mark_len].hex() if mark_len else ""
+        at += mark_len
+        wire = b"".join(parts)
+        messages.append(Message(job.row, wire, size_bytes, bool(needs_smtputf8), why, mark))
     if at != len(frame):
         raise ValueError("a frame of messages with wrong lengths")
     return messages

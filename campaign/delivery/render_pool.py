@@ -70,11 +70,11 @@ class RenderPool:
 
         Raises CampaignError when no worker can be started any more, or the pool was closed.
         """
-        messages = list(await self._attempt(jobs)) if jobs else []
-        for job in jobs[len(messages) :]:  # a worker ended with these rows in its hands
-            alone = await self._attempt([job])
-            messages.append(alone[0] if alone else Message(job.row, b"", 0, False, _DIED_TWICE))
-        return messages
+        return await self._messages(jobs, is_check=False)
+
+    async def check(self, jobs: list[Job]) -> list[Message]:
+        """As `render`, but only what is known of each message comes back: its `wire` is empty."""
+        return await self._messages(jobs, is_check=True)
 
     async def close(self) -> None:
         """End all workers and wait until they are gone; renders under way raise CampaignError."""
@@ -84,11 +84,18 @@ class RenderPool:
         while not all(process.is_gone for process in self._ended):
             await asyncio.sleep(_GONE_S)
 
-    async def _attempt(self, jobs: list[Job]) -> list[Message]:
+    async def _messages(self, jobs: list[Job], *, is_check: bool) -> list[Message]:
+        messages = list(await self._attempt(jobs, is_check)) if jobs else []
+        for job in jobs[len(messages) :]:  # a worker ended with these rows in its hands
+            alone = await self._attempt([job], is_check)
+            messages.append(alone[0] if alone else Message(job.row, b"", 0, False, _DIED_TWICE))
+        return messages
+
+    async def _attempt(self, jobs: list[Job], is_check: bool) -> list[Message]:
         """Messages of the first rows: of all, unless the worker ended on the way."""
         if self._failure:
             raise self._failure
-        batch = Batch(jobs, asyncio.get_running_loop().create_future())
+        batch = Batch(jobs, asyncio.get_running_loop().create_future(), is_check)
         self._waiting.append(batch)
         self._hand_out()
         messages = await batch.done

@@ -48,7 +48,8 @@ def main() -> None:
         return
     for frame in frames:
         allow_cpu(limits.cpu_s)
-        _serve(renderer, [Job(*job) for job in pickle.loads(frame)])
+        is_check, jobs = pickle.loads(frame)
+        _serve(renderer, [Job(*job) for job in jobs], is_check)
 
 
 def _start(spec: RenderSpec) -> Renderer | None:
@@ -63,12 +64,14 @@ def _start(spec: RenderSpec) -> Renderer | None:
     return renderer
 
 
-def _serve(renderer: Renderer, jobs: list[Job]) -> None:
+def _serve(renderer: Renderer, jobs: list[Job], is_check: bool) -> None:
     ready: list[Draft] = []
     waiting = 0
     for job in jobs:
         try:
             draft = renderer.draft(job)
+            if is_check:
+                draft = draft._replace(pieces=[])
         except RenderError as error:
             draft = Draft(job.row, [], 0, False, f"render: {error}")
         ready.append(draft)

@@ -22,6 +22,7 @@ from campaign.journal.database import Place, locate, open_for_reading, told
 from campaign.journal.emergency import written
 from campaign.journal.planning import recall
 from campaign.journal.states import IN_DOUBT, is_legal
+from campaign.journal.totals import read_totals
 from campaign.records import State
 
 _SHOWN = 20  # findings named for each check
@@ -214,6 +215,12 @@ def _standings_are_the_sum(connection: Connection, place: Place) -> _Findings:
         " OR s.sendings <> 0 OR s.resends <> 0) ORDER BY s.row",
         "stands as {} without a history",
     )
+    kept = read_totals(connection)
+    for state, count in connection.execute(
+        text("SELECT state, count(*) FROM standings GROUP BY state")
+    ):
+        if state in set(State) and kept[State(state)] != count:
+            yield Finding(0, f"{count} are {state}, but {kept[State(state)]} were added up")
     count, last = connection.execute(text("SELECT count(*), max(change) FROM history")).one()
     if place.path and count != (last or 0):  # PostgreSQL leaves numbers out
         yield Finding(0, f"the history has {count} lines, numbered up to {last}: some are gone")

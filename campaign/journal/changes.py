@@ -19,6 +19,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from campaign.journal.schema import history
+from campaign.journal.totals import Totals, no_moves, place_of
 from campaign.records import Change, State
 
 # Lines in one statement.  Few sizes, since each is prepared once and kept by the driver (it keeps
@@ -36,6 +37,7 @@ class ChangeWriter:
     def __init__(self, dialect: Dialect) -> None:
         self._any = _statements(_ALL, dialect)
         self._sending = _statements(_SENDING, dialect)
+        self._totals = Totals(dialect)
 
     def write(self, cursor: DBAPICursor, changes: Iterable[Change]) -> None:
         """Write changes, those of one recipient in their order.
@@ -44,12 +46,15 @@ class ChangeWriter:
         there.
         """
         changes = list(changes)
+        moves = no_moves()
         for part in _parts(changes):
+            self._totals.leave(cursor, part, moves)
             # `sending` is half of all changes and has half the fields; rows differ within a part,
             # so the order of the two halves is free.
             sending: list[object] = []
             others: list[object] = []
             for change in part:
+                moves[place_of(change.state)] += 1
                 # sqlite3 is slow with anything that is not exactly int, float or str.
                 if change.state is State.SENDING:
                     sending += change[:6]
@@ -61,6 +66,7 @@ class ChangeWriter:
                     others[-5] = str(change.class_)
             _execute(cursor, self._sending, sending, len(_SENDING))
             _execute(cursor, self._any, others, len(_ALL))
+        self._totals.enter(cursor, moves)
 
 
 def _execute(

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, CursorResult, Insert, insert, text
 from campaign.clock import Clock
 from campaign.errors import DataError, JournalError
 from campaign.journal import schema
+from campaign.journal.totals import count_totals, forget_totals
 from campaign.records import Entry, PlanRecord, Source
 
 BULK_ROWS = 20_000  # rows in one transaction while loading
@@ -86,7 +87,11 @@ class Planning:
         DataError naming the first pairs.
         """
         _remember(self._connection, "duplicates", duplicates)
-        self._run("CREATE INDEX IF NOT EXISTS recipients_key ON recipients (key)")
+        # Behind the key what decides whether a row counts: duplicates need the index alone.
+        self._run(
+            "CREATE INDEX IF NOT EXISTS recipients_key ON recipients (key, reason, group_key)"
+        )
+        self._join_groups()
         if self._amends:
             self._move_arrivals()
         if duplicates == "error":
@@ -100,6 +105,12 @@ class Planning:
         self._skip(
             "SELECT r.row AS row, 'suppressed' AS reason FROM suppressed s"
             " JOIN recipients r ON r.key = s.key WHERE r.reason = ''"
+        )
+        self._skip(
+            f"SELECT r.row AS row, {_PART_OF} || g.head AS reason FROM (SELECT group_key,"
+            " min(row) AS head FROM recipients WHERE group_key <> '' AND row > :base"
+            " GROUP BY group_key HAVING count(*) > 1) g JOIN recipients r"
+            " ON r.group_key = g.group_key AND r.group_key <> '' AND r.row > g.head"
         )
         if duplicates == "first":
             self._skip(
@@ -115,6 +126,13 @@ class Planning:
             self._connection.execute(insert(schema.history).values(state="skipped"), rows)
             self._commit()
 
+    def keep_snapshots(self, snapshots: Iterable[tuple[int, str]]) -> None:
+        """What the own attachments of rows were; counts when the plan is finished."""
+        pairs = [{"row": row, "snapshot": snapshot} for row, snapshot in snapshots]
+        if pairs:
+            self._connection.execute(text(_PHOTOGRAPH), pairs)
+            self._commit()
+
     def finish(self) -> None:
         """The plan stands from here on.
 
@@ -122,11 +140,17 @@ class Planning:
         """
         if _count(self._connection, "standings") != _count(self._connection, "recipients"):
             raise JournalError("the plan was finished before its rows had a state")
+        self._run(
+            "INSERT INTO snapshots (row, snapshot) SELECT row, snapshot FROM photographed"
+            " WHERE 1 = 1 ON CONFLICT (row) DO UPDATE SET snapshot = excluded.snapshot"
+        )
+        self._run("DROP TABLE photographed")
         if self._amends:
             _forget(self._connection, "amended_from")
             self._run("UPDATE plan SET hashes = :hashes", hashes=json.dumps(self._record.hashes))
         else:
             _remember(self._connection, "finished", "yes")
+        count_totals(self._connection)
         self._connection.commit()
 
     def _begin(self) -> None:
@@ -138,14 +162,33 @@ class Planning:
         else:
             fields = record._asdict() | {"hashes": json.dumps(record.hashes)}
             self._run(insert(schema.plan).values(**fields))
+        forget_totals(self._connection)
+        self._run("CREATE TEMPORARY TABLE photographed (row BIGINT PRIMARY KEY, snapshot TEXT)")
         self._commit()
+
+    def _join_groups(self) -> None:
+        """Put the rows of each group behind the cells of its first, as `Job.data` wants it."""
+        line = "'[' || source || ',' || data || ']'"
+        gathered = (  # in the order of rows: SQLite keeps that of the subquery
+            f"string_agg({line}, ',' ORDER BY row)"
+            if self._connection.dialect.name == "postgresql"
+            else f"group_concat({line}, ',')"
+        )
+        self._run(
+            f"UPDATE {self._table} SET data = substr(data, 1, length(data) - 1) || ',['"
+            f" || g.gathered || ']]' FROM (SELECT min(row) AS head, {gathered} AS gathered FROM"
+            f" (SELECT row, source, data, group_key FROM {self._table} WHERE group_key <> ''"
+            " ORDER BY group_key, row) o GROUP BY group_key HAVING count(*) > 1) g"
+            f" WHERE {self._table}.row = g.head"
+        )
 
     def _move_arrivals(self) -> None:
         """Rows of an amendment whose key, or whose reject, the plan does not have yet."""
         self._run(
-            "INSERT INTO recipients (row, source, line, address, key, domain, data, reason)"
+            "INSERT INTO recipients"
+            " (row, source, line, address, key, domain, data, reason, group_key)"
             " SELECT :base + ROW_NUMBER() OVER (ORDER BY a.row), a.source, a.line, a.address,"
-            " a.key, a.domain, a.data, a.reason FROM arrivals a"
+            " a.key, a.domain, a.data, a.reason, a.group_key FROM arrivals a"
             " LEFT JOIN (SELECT DISTINCT address, reason FROM recipients WHERE reason <> '') known"
             " ON a.reason <> '' AND known.address = a.address AND known.reason = a.reason"
             " WHERE known.address IS NULL AND (a.reason <> '' OR NOT EXISTS (SELECT 1"
@@ -197,13 +240,24 @@ class Planning:
         self._pending = 0
 
 
+_PHOTOGRAPH = (
+    "INSERT INTO photographed (row, snapshot) VALUES (:row, :snapshot)"
+    " ON CONFLICT (row) DO UPDATE SET snapshot = excluded.snapshot"
+)
+_PART_OF = "'grouped: in the message of row '"
 _SAME_AS = "'duplicate: same address as row '"
 
 # Rows beyond :base that have the key of an earlier row, with that earlier row.
+# Of a group only the first counts: the others are in its message.
+_HEADS = (
+    "reason = '' AND row > :base AND (group_key = '' OR row IN (SELECT min(row) FROM recipients"
+    " WHERE group_key <> '' AND row > :base GROUP BY group_key))"
+)
 _DUPLICATES = (
     "SELECT r.row AS row, k.first AS first FROM (SELECT key, min(row) AS first FROM recipients"
-    " WHERE reason = '' AND row > :base GROUP BY key HAVING count(*) > 1) k"
-    " JOIN recipients r ON r.key = k.key AND r.row > k.first AND r.reason = ''"
+    f" WHERE {_HEADS} GROUP BY key HAVING count(*) > 1) k"
+    f" JOIN (SELECT row, key FROM recipients WHERE {_HEADS}) r"
+    " ON r.key = k.key AND r.row > k.first"
 )
 
 
@@ -232,11 +286,12 @@ def throw_away_unfinished(connection: Connection) -> None:
         dialect = connection.dialect.name
         for statement in schema.without_guards(dialect):
             connection.exec_driver_sql(statement)
-        for table in ("history", "standings", "recipients"):
+        for table in ("history", "standings", "snapshots", "recipients"):
             connection.execute(text(f"DELETE FROM {table} WHERE row > :n"), {"n": int(rows)})
         connection.execute(text("DELETE FROM sources WHERE source >= :n"), {"n": int(source_count)})
         for statement in schema.guards(dialect):
             connection.exec_driver_sql(statement)
+        count_totals(connection)
         _forget(connection, "amended_from")
     connection.commit()
 

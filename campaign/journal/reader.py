@@ -22,6 +22,7 @@ from campaign.journal.planning import recall
 from campaign.journal.recovery import Doubt, doubts
 from campaign.journal.results import Step, read_plan, results, steps
 from campaign.journal.states import UNSETTLED
+from campaign.journal.totals import read_totals
 from campaign.records import Claim, PlanRecord, Result, Source, State
 
 PAGE = 2_000  # rows read at once
@@ -35,6 +36,16 @@ class Skipped(NamedTuple):
     file: str
     line: int
     address: str
+    reason: str
+
+
+class Unusable(NamedTuple):
+    """A skipped row as the list had it."""
+
+    row: int
+    source: int
+    line: int
+    data: str
     reason: str
 
 
@@ -88,8 +99,8 @@ class Reader:
 
     def counts(self) -> dict[State, int]:
         """How many recipients stand where; every state is there, if with 0."""
-        each = ", ".join(f"count(*) FILTER (WHERE state = '{state}')" for state in State)
-        return dict(zip(State, self._all(f"SELECT {each} FROM standings")[0], strict=True))
+        with told(self._place):
+            return read_totals(self._connection)
 
     def skips(self) -> dict[str, int]:
         """How many were skipped by kind of reason (what stands before the colon), most first."""
@@ -109,6 +120,17 @@ class Reader:
             ),
         )
 
+    def unusable(self) -> Iterator[Unusable]:
+        """Every skipped row with its cells, in order."""
+        yield from map(
+            Unusable._make,
+            self._pages(
+                "SELECT r.row, r.source, r.line, r.data, l.reason FROM letters l"
+                " JOIN recipients r ON r.row = l.row"
+                " WHERE l.row > :after AND l.state = 'skipped' ORDER BY l.row LIMIT :page"
+            ),
+        )
+
     def domains(self, limit: int) -> list[tuple[str, int]]:
         """The domains of those who are not skipped, with how many each has, most first."""
         found = self._all(
@@ -123,7 +145,8 @@ class Reader:
     def claim_planned(self, after_row: int, limit: int) -> list[Claim]:
         """Planned recipients beyond a row, in order.  Nothing is marked: the caller goes on from
         the last row it got, and never asks for those before it again."""
-        return [Claim(*row) for row in self._claims(_PLANNED, after_row, limit)]
+        found = self._claims(_PLANNED, after_row, limit)
+        return [Claim._make((*row[:10], State.PLANNED, row[10])) for row in found]
 
     def claim_deferred(
         self, due_before_s: float, limit: int, in_flight: Collection[int] = ()
@@ -132,7 +155,7 @@ class Reader:
         (claimed before, and still deferred as far as the journal knows)."""
         found = self._claims(_DEFERRED, due_before_s, limit + len(in_flight))
         free = [row for row in found if row[0] not in in_flight]
-        return [Claim._make((*row, State.DEFERRED)) for row in free[:limit]]
+        return [Claim._make((*row[:10], State.DEFERRED, row[10])) for row in free[:limit]]
 
     def next_due(self) -> float | None:
         """Unix time when the first deferred recipient is due; None without any."""
@@ -143,6 +166,10 @@ class Reader:
         """How many are not in a terminal state.  A campaign is finished when this is 0."""
         states = ", ".join(f"'{state}'" for state in UNSETTLED)
         return int(self._all(f"SELECT count(*) FROM standings WHERE state IN ({states})")[0][0])
+
+    def has_suppressed(self) -> bool:
+        """Whether anybody at all must not be written to."""
+        return bool(self._all("SELECT 1 FROM suppressed LIMIT 1"))
 
     def suppressed(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that must not be written to."""
@@ -221,7 +248,8 @@ _SUPPRESSED = text("SELECT key FROM suppressed WHERE key IN :keys").bindparams(
 
 _CLAIM = (
     "SELECT r.row, r.source, r.address, r.key, r.domain, r.data, s.attempts, s.sendings,"
-    " s.resends, s.first_at FROM standings s JOIN recipients r ON r.row = s.row"
+    " s.resends, s.first_at, COALESCE(p.snapshot, '') FROM standings s"
+    " JOIN recipients r ON r.row = s.row LEFT JOIN snapshots p ON p.row = s.row"
 )
 _PLANNED = text(f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b")
 _DEFERRED = text(f"{_CLAIM} WHERE s.state = 'deferred' AND s.due <= :a ORDER BY s.due LIMIT :b")

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from campaign.journal.states import MAX_RESENDS, legal_sql
+from campaign.records import State
 
 FORMAT = "1"  # raised when an older program could misread the journal
 
@@ -88,8 +89,22 @@ recipients = Table(
     _text("address"),
     _text("key"),
     _text("domain"),
-    _text("data"),  # JSON array of the cells
+    _text("data"),  # JSON array of the cells; of a group, then an array of [source, cells]
     _text("reason"),  # of a row the list's cleaning rejected
+    _text("group_key"),  # rows with the same one are one message
+    Index(
+        "recipients_group",
+        "group_key",
+        sqlite_where=text("group_key <> ''"),
+        postgresql_where=text("group_key <> ''"),
+    ),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    _number("row"),
+    _text("snapshot"),  # what the recipient's own attachments were when planned
 )
 
 suppressed = Table(
@@ -138,6 +153,13 @@ history = Table(
     _text("relay"),
 )
 
+totals = Table(  # one row: how many stand where, so that nobody has to count them to know
+    "totals",
+    metadata,
+    _number("id"),
+    *(_big(state) for state in State),
+)
+
 runs = Table(
     "runs",
     metadata,
@@ -160,6 +182,7 @@ LETTERS = """CREATE VIEW letters AS SELECT s."row", s.state, s.attempts, s.sendi
     LEFT JOIN history a ON a.change = s.answer"""
 
 _CLASS_BEFORE = "(SELECT b.class FROM history b WHERE b.change = OLD.change)"
+_UNFINISHED = "NOT EXISTS (SELECT 1 FROM meta WHERE name = 'finished')"
 _BIRTH = "NEW.state = 'planned' AND NEW.change = 0 AND NEW.sendings = 0 AND NEW.resends = 0"
 _CHANGE = f"""({legal_sql("OLD.state", "NEW.state", _CLASS_BEFORE)})
     AND NEW."row" = OLD."row" AND NEW.change > OLD.change
@@ -187,7 +210,7 @@ _GUARDS = (
     ("standings_death", "DELETE", "standings", "1 = 0", FROZEN),
     ("history_change", "UPDATE", "history", "1 = 0", FROZEN),
     ("history_death", "DELETE", "history", "1 = 0", FROZEN),
-    ("recipients_change", "UPDATE", "recipients", "1 = 0", FROZEN),
+    ("recipients_change", "UPDATE", "recipients", _UNFINISHED, FROZEN),
     ("recipients_death", "DELETE", "recipients", "1 = 0", FROZEN),
 )
 

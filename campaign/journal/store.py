@@ -30,8 +30,8 @@ from campaign.journal.database import (
 from campaign.journal.emergency import EmergencyFile, read_kept
 from campaign.journal.lock import AdvisoryLock, FileLock, Runner
 from campaign.journal.planning import (
-    discard,
     Planning,
+    discard,
     is_finished,
     make_tables,
     recall,
@@ -144,6 +144,11 @@ class Journal:
     def skip_rows(self, reasons: Iterable[tuple[int, str]]) -> None:
         with told(self._place):
             self._plan.skip_rows(reasons)
+
+    def keep_snapshots(self, snapshots: Iterable[tuple[int, str]]) -> None:
+        """`Message.snapshot` of rendered rows; a claim hands it back."""
+        with told(self._place):
+            self._plan.keep_snapshots(snapshots)
 
     def finish_plan(self) -> None:
         with told(self._place):

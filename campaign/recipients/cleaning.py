@@ -12,6 +12,7 @@ from operator import attrgetter
 from campaign.addresses.syntax import AddressError, parse_address
 from campaign.config.settings import Recipients
 from campaign.recipients.chunks import Chunk, Reject, clipped
+from campaign.recipients.rejects import REASON, formula_undone
 from campaign.records import Entry
 
 _by_line = attrgetter("line")
@@ -19,21 +20,33 @@ _by_line = attrgetter("line")
 
 def clean(chunk: Chunk, settings: Recipients) -> list[Entry]:
     """One Entry for each row and each reject.  Costs about 3 µs a row."""
-    at = chunk.source.columns.index(settings.address)
+    columns = chunk.source.columns
+    at = columns.index(settings.address)
+    group_at = columns.index(settings.group_by) if settings.group_by else None
+    is_mended = REASON in columns
     index = chunk.source_index
     entries = []
     for line, row in zip(chunk.lines, chunk.rows, strict=True):
+        if is_mended:
+            row = tuple(map(formula_undone, row))
         data = cells_json(row)
         try:
             address = parse_address(row[at])
         except AddressError as error:
             entries.append(Entry(index, line, clipped(row[at]), "", "", data, f"address: {error}"))
             continue
-        entries.append(Entry(index, line, address.spec, address.key, address.domain, data, ""))
+        spec, key, domain = address.spec, address.key, address.domain
+        group = "" if group_at is None else _group(key, "" if group_at == at else row[group_at])
+        entries.append(Entry(index, line, spec, key, domain, data, "", group))
     if not chunk.rejects:
         return entries
-    rejects = (_rejected(reject, index) for reject in chunk.rejects)
+    rejects = (_rejected(reject, index, is_mended) for reject in chunk.rejects)
     return list(heapq.merge(entries, rejects, key=_by_line))
+
+
+def _group(key: str, cell: str) -> str:
+    """Rows of one person only: a letter must not show what stands in a row of somebody else."""
+    return f"{key}\n{cell.strip()}"
 
 
 def cells_json(row: tuple[str, ...]) -> str:
@@ -41,5 +54,6 @@ def cells_json(row: tuple[str, ...]) -> str:
     return f"[{','.join(map(encode_basestring, row))}]"
 
 
-def _rejected(reject: Reject, index: int) -> Entry:
-    return Entry(index, reject.line, reject.cell, "", "", cells_json(reject.row), reject.reason)
+def _rejected(reject: Reject, index: int, is_mended: bool) -> Entry:
+    row = tuple(map(formula_undone, reject.row)) if is_mended else reject.row
+    return Entry(index, reject.line, reject.cell, "", "", cells_json(row), reject.reason)

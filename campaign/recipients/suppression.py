@@ -90,7 +90,7 @@ def _found_keys(text: str) -> Iterator[str]:
         try:
             yield parse_address(found).key
         except AddressError:
-            yield found.casefold()  # no recipient can have it, but the list stays whole
+            yield found.lower()  # no recipient can have it, but the list stays whole
 
 
 def _address_column(header: str, address: str) -> tuple[int, str] | None:

@@ -9,11 +9,12 @@ folder it starts with (`invoices/` in `invoices/{{ invoice }}.pdf`), also behind
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from campaign.errors import RenderError, TemplateError
 from campaign.rendering.mime import file_entity
@@ -38,6 +39,13 @@ def personal_root(folder: Path, source: str) -> str:
     return os.path.realpath(folder / os.path.dirname(fixed_start(source)))
 
 
+class OwnFile(NamedTuple):
+    """An attachment of one recipient."""
+
+    entity: bytes
+    sha256: bytes  # of its content
+
+
 class PersonalFiles:
     """An attachment whose path is a template.
 
@@ -49,19 +57,19 @@ class PersonalFiles:
         self._template: Template = workshop.text(source, "message.attachments")
         self._start = os.path.dirname(fixed_start(source))
         self._root = personal_root(folder, source)
-        self._kept: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, int], OwnFile] = OrderedDict()
         self._kept_bytes = 0
 
-    def entities(self, values: dict[str, Any]) -> list[bytes]:
+    def files(self, values: dict[str, Any]) -> list[OwnFile]:
         """Raises RenderError for a file that is missing, too large or outside the folder."""
         rendered = self._template.render(values).strip()
         rest = rendered[len(self._start) :].lstrip("/") if self._start else rendered
         if rendered and not rest:
             raise RenderError(f"attachment '{rendered}' names no file")
         names = (name.strip() for name in rest.replace(";", "\n").split("\n"))
-        return [self._entity(name) for name in names if name]
+        return [self._file(name) for name in names if name]
 
-    def _entity(self, name: str) -> bytes:
+    def _file(self, name: str) -> OwnFile:
         shown = os.path.join(self._start, name)
         if "\0" in name:
             raise RenderError(f"attachment {shown!r} holds NUL")
@@ -73,18 +81,27 @@ class PersonalFiles:
         except OSError as error:
             raise RenderError(f"attachment {shown!r}: {error.strerror}") from None
         known = (path, found.st_mtime_ns, found.st_size)
-        entity = self._kept.get(known)
-        if entity is None:
-            entity = file_entity(_content(path, shown), os.path.basename(name))
-            self._keep(known, entity)
-        return entity
+        file = self._kept.get(known)
+        if file is None:
+            content = _content(path, shown)
+            digest = hashlib.sha256(content).digest()
+            file = OwnFile(file_entity(content, os.path.basename(name)), digest)
+            self._keep(known, file)
+        return file
 
-    def _keep(self, known: tuple[str, int, int], entity: bytes) -> None:
-        self._kept[known] = entity
-        self._kept_bytes += len(entity)
+    def _keep(self, known: tuple[str, int, int], file: OwnFile) -> None:
+        self._kept[known] = file
+        self._kept_bytes += len(file.entity)
         while self._kept_bytes > _KEPT_BYTES:
             _, dropped = self._kept.popitem(last=False)
-            self._kept_bytes -= len(dropped)
+            self._kept_bytes -= len(dropped.entity)
+
+
+def snapshot_of(files: list[OwnFile]) -> str:
+    """What would change if any of the files did; "" where there are none."""
+    if not files:
+        return ""
+    return hashlib.sha256(b"".join(file.sha256 for file in files)).hexdigest()
 
 
 def _content(path: str, shown: str = "") -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from campaign.errors import ConfigError, RenderError
-from campaign.rendering.attachments import PersonalFiles, fixed_file
+from campaign.rendering.attachments import OwnFile, PersonalFiles, fixed_file
 from campaign.rendering.draft import Piece
 from campaign.rendering.invitation import folded, method_of
 from campaign.rendering.locales import Variants, variants_of
@@ -62,7 +62,13 @@ class Body:
         self._skeleton = Skeleton(self._layout(_images(folder, content.inline), fixed))
         self.shared = self._skeleton.shared
 
-    def pieces(self, values: dict[str, Any], locale: str, boundary: str) -> list[Piece]:
+    def own_files(self, values: dict[str, Any]) -> list[OwnFile]:
+        """The attachments of one recipient.  Raises RenderError."""
+        return [file for source in self._personal for file in source.files(values)]
+
+    def pieces(
+        self, values: dict[str, Any], files: list[OwnFile], locale: str, boundary: str
+    ) -> list[Piece]:
         """One body.  Raises RenderError; UnicodeEncodeError for a lone surrogate."""
         entities = [b"", b"", b"", b""]
         html = ""
@@ -77,8 +83,7 @@ class Body:
             text = _checked(self._calendar.pick(locale).render(values), "the calendar")
             kind = f"text/calendar; method={method_of(text)}"
             entities[_CALENDAR] = text_entity(kind.encode(), folded(text))
-        files = [entity for source in self._personal for entity in source.entities(values)]
-        entities[_PERSONAL] = delimited(boundary, files)
+        entities[_PERSONAL] = delimited(boundary, [file.entity for file in files])
         return self._skeleton.fill(boundary, entities)
 
     def _layout(self, images: list[bytes], fixed: list[bytes]) -> Multipart | Hole:

@@ -24,11 +24,14 @@ class Draft(NamedTuple):
     size_bytes: int
     needs_smtputf8: bool
     problem: str = ""
+    snapshot: str = ""
 
     def assembled(self, shared: Sequence[bytes]) -> Message:
         """The message."""
         wire = b"".join(joined(self.pieces, shared))
-        return Message(self.row, wire, self.size_bytes, self.needs_smtputf8, self.problem)
+        return Message(
+            self.row, wire, self.size_bytes, self.needs_smtputf8, self.problem, self.snapshot
+        )
 
 
 def joined(pieces: Sequence[Piece], shared: Sequence[bytes]) -> list[bytes]:

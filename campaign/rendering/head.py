@@ -19,6 +19,7 @@ from campaign.errors import ConfigError, RenderError
 from campaign.records import Job
 from campaign.rendering import headers
 from campaign.rendering.body import refuse_leftover
+from campaign.rendering.locales import Variants
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.templates import Template, Workshop, is_constant
 
@@ -38,15 +39,21 @@ class Head:
         sender = _sender(message.from_)
         self._spec = spec
         self._domain = sender.address.domain
-        self._subject = workshop.text(message.subject, "message.subject")
+        self._subject = Variants(
+            workshop.text(message.subject, "message.subject"),
+            {
+                tag.lower().replace("_", "-"): workshop.text(text, f"message.subjects.{tag}")
+                for tag, text in message.subjects.items()
+            },
+        )
         self._name = workshop.text(spec.name_template, "recipients.name")
         self._reply_to = workshop.text(message.reply_to, "message.reply_to")
         self._custom = _custom(workshop, message.headers, spec.unsubscribe)
         self.constant = self._written_once(sender)
 
-    def fields(self, job: Job, values: dict[str, Any]) -> bytes:
+    def fields(self, job: Job, values: dict[str, Any], locale: str) -> bytes:
         """The fields that differ.  Raises RenderError."""
-        subject = self._subject.render(values)
+        subject = self._subject.pick(locale).render(values)
         if not subject or subject.isspace():
             raise RenderError("the subject is empty")
         refuse_leftover(subject, "the subject")

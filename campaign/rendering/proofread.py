@@ -30,6 +30,8 @@ def proofread(spec: RenderSpec) -> list[TemplateError]:
     ours = {"address", "columns", *workshop.values()}
     if spec.unsubscribe and spec.unsubscribe.url:
         ours.add("unsubscribe_url")
+    if spec.group_column:
+        ours.add("rows")
     everywhere = set.intersection(*map(set, spec.sources)) if spec.sources else set()
     found: dict[tuple[str, str], TemplateError] = {}
     for word in _words(workshop, spec):
@@ -42,6 +44,7 @@ def _words(workshop: Workshop, spec: RenderSpec) -> Iterator[Word]:
     message = spec.message
     texts = {
         "message.subject": message.subject,
+        **{f"message.subjects.{tag}": text for tag, text in message.subjects.items()},
         "recipients.name": spec.name_template,
         "message.reply_to": message.reply_to,
         **{f"message.headers.{name}": text for name, text in message.headers.items()},

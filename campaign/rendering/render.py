@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from campaign.addresses.tokens import boundary
 from campaign.errors import RenderError
 from campaign.records import Job, Message
-from campaign.rendering.attachments import personal_root
+from campaign.rendering.attachments import personal_root, snapshot_of
 from campaign.rendering.body import Body
 from campaign.rendering.draft import Draft, joined, stuffed
 from campaign.rendering.head import Head, unsubscribe_url
@@ -62,12 +62,23 @@ class Renderer:
 
     def draft(self, job: Job) -> Draft:
         """The message in pieces, for another process to put together.  Raises RenderError."""
-        columns = dict(zip(self._spec.sources[job.source], json.loads(job.data), strict=True))
+        cells = json.loads(job.data)
+        rows = self._rows(job, cells) if self._spec.group_column else []
+        columns = dict(zip(self._spec.sources[job.source], cells, strict=True))
         locale = columns.get(self._spec.locale_column, "")
         values = self._values(job, columns, locale)
+        if self._spec.group_column:
+            values["rows"] = rows or [columns]
+        files = self._body.own_files(values)
+        snapshot = snapshot_of(files)
+        if job.snapshot and snapshot != job.snapshot:
+            raise RenderError(
+                "an attachment is not what it was when the plan was made",
+                remedy="`campaign plan --amend` takes the change in",
+            )
         try:
-            head = self._head.fields(job, values)
-            body = self._body.pieces(values, locale, boundary(self._spec.key, job.key))
+            head = self._head.fields(job, values, locale)
+            body = self._body.pieces(values, files, locale, boundary(self._spec.key, job.key))
         except UnicodeEncodeError as error:
             char = error.object[error.start]
             what = f"U+{ord(char):04X} is half a character"
@@ -81,12 +92,21 @@ class Renderer:
         if size > MESSAGE_MAX:
             limit = show_size(MESSAGE_MAX)
             raise RenderError(f"the message has {show_size(size)}, more than {limit}")
-        return Draft(job.row, stuffed(pieces), size, not job.address.isascii())
+        needs_smtputf8 = not job.address.isascii()
+        return Draft(job.row, stuffed(pieces), size, needs_smtputf8, snapshot=snapshot)
+
+    def _rows(self, job: Job, cells: list[Any]) -> list[dict[str, str]]:
+        """Takes the rows of a group from behind the cells of its first; [] of a single row."""
+        if len(cells) == len(self._spec.sources[job.source]):
+            return []
+        sources = self._spec.sources
+        return [dict(zip(sources[at], row, strict=True)) for at, row in cells.pop()]
 
     def _values(self, job: Job, columns: dict[str, str], locale: str) -> dict[str, Any]:
-        """What templates see: the row's columns, `columns`, `address`, `unsubscribe_url`.
+        """What templates see: the row's columns, `columns`, `address`, `unsubscribe_url`, and in
+        a campaign that groups rows `rows`.
 
-        A column of one of the first two names keeps `address` and loses to `columns`.
+        A column called `address` stands for itself; of the other names, ours are meant.
         """
         values = self._workshop.values(locale)
         values["address"] = job.address

@@ -28,6 +28,7 @@ class Content:
     from_: str
     reply_to: str
     subject: str
+    subjects: dict[str, str]
     text: str
     html: str
     markdown: str
@@ -57,6 +58,7 @@ class RenderSpec:
     date_s: float
     unsubscribe: UnsubscribeSpec | None = None
     locale_column: str = ""  # names the language of each recipient
+    group_column: str = ""  # rows that are equal in it are one message; templates see `rows`
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "message": Content.of(self.message)}

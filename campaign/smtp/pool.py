@@ -18,8 +18,10 @@ from campaign.errors import CampaignError, LoginError
 from campaign.records import Letter
 from campaign.smtp.lanes import Lanes
 from campaign.smtp.site import Site
+from campaign.smtp.terms import Ledger
 
-_HOUSEKEEPING_S = 5.0
+_HOUSEKEEPING_S = 1.0
+_LONG_REST_S = 30.0  # every relay rests longer: its letters wait in the journal, not in memory
 _SLACK = 8  # letters a relay may be ahead of its share
 
 
@@ -58,6 +60,7 @@ class Pool:
     def __init__(
         self,
         lanes: Lanes,
+        ledger: Ledger,
         clock: Clock,
         *,
         must_stop: Callable[[CampaignError], None],
@@ -66,6 +69,7 @@ class Pool:
         self.lanes = lanes
         self.sites: tuple[Site, ...] = ()
         self._weights: Mapping[Site, int] = {}
+        self._ledger = ledger
         self._clock = clock
         self._must_stop = must_stop
         self._say = say
@@ -82,7 +86,8 @@ class Pool:
     # -- what the feed asks --------------------------------------------------------------------
 
     def admit(self, domain: str, now_s: float, share: int) -> float:
-        return self.lanes.admit(domain, now_s, share)
+        rest_s = self._rest_s(now_s)
+        return rest_s if rest_s > _LONG_REST_S else self.lanes.admit(domain, now_s, share)
 
     def arrived(self, domain: str) -> None:
         self.lanes.arrived(domain)
@@ -144,6 +149,14 @@ class Pool:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_S)
             self.lanes.forget_plain()
+            rest_s = self._rest_s(self._clock.tick_s())
+            if rest_s > _LONG_REST_S:
+                self._ledger.parked(self.lanes.withdraw_all(), rest_s, self.waiting_for())
+
+    def _rest_s(self, now_s: float) -> float:
+        """Seconds until a first relay may take letters again."""
+        waits = [site.allowance.wait_s(now_s) for site in self.sites if site.failure is None]
+        return min(waits, default=0.0)
 
 
 async def all_closed(sites: Iterable[Site], grace_s: float) -> bool:

@@ -220,7 +220,13 @@ def test_a_relay_that_is_not_there_is_69(ask: Ask) -> None:
     assert "127.0.0.1" in err
 
 
-@pytest.mark.parametrize("command", ["status", "results", "audit", "preview", "resume"])
+def test_who_only_wants_to_look_gets_the_plan_made(ask: Ask) -> None:
+    code, out, _ = ask("preview")
+    assert code == 0
+    assert "Subject" in out
+
+
+@pytest.mark.parametrize("command", ["status", "results", "audit", "resume"])
 def test_without_a_plan_the_sentence_says_how_to_make_one(command: str, ask: Ask) -> None:
     code, out, err = ask(command)
     assert (code, out) == (74, "")

@@ -29,6 +29,17 @@ def send_to(port: int, folder: Path) -> None:
     file.write_text(re.sub(r'security = "starttls"', 'security = "none"', text))
 
 
+def commit_twice(folder: Path) -> None:
+    """A history, so that `preview --diff HEAD~1` has something to look back to."""
+    name = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    for message in ("first", "second"):
+        subprocess.run(["git", "-C", str(folder), "add", "-A"], check=True)
+        subprocess.run(
+            ["git", "-C", str(folder), *name, "commit", "-qm", message, "--allow-empty"], check=True
+        )
+
+
 def test_every_example_works_in_the_order_of_the_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -44,18 +55,21 @@ def test_every_example_works_in_the_order_of_the_commands(
             assert main(arguments) == 0, f"{example}: {capsys.readouterr().err}"
             if arguments[0] == "init":
                 send_to(server.port, tmp_path / "spring")
+                commit_twice(tmp_path)
         assert sorted(server.accepted) == [
             "emmy@example.org",
             "grace@example.com",
+            "me@example.com",  # `campaign test`
             "xiaoming@example.net",
         ]
+        assert server.accepted.pop("me@example.com") == 2
         assert set(server.accepted.values()) == {1}
 
 
 def test_the_sandbox_listens_until_ctrl_c(tmp_path: Path) -> None:
     (example,) = FOREVER
     assert example in EXAMPLES
-    arguments = [*shlex.split(example)[1:], "--port", "0"]  # the last one counts
+    arguments = [*shlex.split(example)[1:], "--port", "0", "--web-port", "0"]  # the last one counts
     (tmp_path / "spring").mkdir()
     server = subprocess.Popen(
         [sys.executable, "-m", "campaign.cli.main", *arguments],
@@ -65,6 +79,7 @@ def test_the_sandbox_listens_until_ctrl_c(tmp_path: Path) -> None:
         text=True,
     )
     assert server.stdout
+    assert "Inbox: http://127.0.0.1:" in server.stdout.readline()
     assert "Listening on 127.0.0.1:" in server.stdout.readline()
     server.send_signal(signal.SIGINT)
     _, said = server.communicate(timeout=30)

@@ -21,6 +21,7 @@ drafts = st.builds(
     size_bytes=st.integers(0, 2**32 - 1),
     needs_smtputf8=st.booleans(),
     problem=st.text(st.characters(exclude_categories=("Cs",)), max_size=20),
+    snapshot=st.binary(max_size=32).map(bytes.hex),
 )
 
 

@@ -99,14 +99,14 @@ def smtp_sink(*options: str, dump: bool = False, backlog: int = 200) -> Iterator
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait_for(port)
+            wait_for(port)
             yield Sink(port, folder, process)
         finally:
             process.terminate()
             process.wait(10)
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
     for _ in range(500):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return

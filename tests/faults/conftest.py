@@ -32,12 +32,14 @@ def through(
 ) -> Callable[..., tuple[Ending, ScriptedServer]]:
     """Send a small campaign through one relay with these rules.
 
-    `script` are fields of the script, `relay` those of the relay, the rest those of the mailing.
+    `script` are fields of the script, `relay` those of the relay, `options` those of the run,
+    the rest those of the mailing.
     """
 
     def go(*rules: Any, **how: Any) -> tuple[Ending, ScriptedServer]:
         server = serve(*rules, **how.pop("script", {}))
         way = relay(server, **how.pop("relay", {}))
-        return Mailing(tmp_path, way, **how).send(), server
+        options = how.pop("options", {})
+        return Mailing(tmp_path, way, **how).send(**options), server
 
     return go

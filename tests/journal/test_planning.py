@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from campaign.errors import DataError, JournalError
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
-from campaign.records import Source, State
+from campaign.records import Entry, Source, State
 from fakes.journals import (
     RECORD,
     SOURCE,
@@ -244,4 +246,96 @@ def test_a_mended_template_puts_back_its_rows_but_never_a_reject(tmp_path: Path)
     journal.close()
     reader = Reader.open(URL, tmp_path)
     assert [claim.row for claim in reader.claim_planned(0, 9)] == [1, 2]
+    reader.close()
+
+
+def _orders(name: str, lines: list[int], group: str = "") -> list[Entry]:
+    return [
+        entry(name, line)._replace(data=json.dumps([name, str(line)]), group=group or name)
+        for line in lines
+    ]
+
+
+def test_rows_of_a_group_become_one_message_with_all_of_them(
+    journal: Journal, reader: Reader
+) -> None:
+    plan_into(journal, [*_orders("ada", [2, 3]), *_orders("bob", [4]), *_orders("ada", [5])])
+    ada, bob = reader.claim_planned(0, 9)
+    assert (ada.row, bob.row) == (1, 3)
+    assert json.loads(ada.data) == [
+        "ada",
+        "2",
+        [[0, ["ada", "2"]], [0, ["ada", "3"]], [0, ["ada", "5"]]],
+    ]
+    assert json.loads(bob.data) == ["bob", "4"]  # alone: as if there were no groups
+    assert reader.skips() == {"grouped": 2}
+    assert [each.reason for each in reader.skipped()] == ["grouped: in the message of row 1"] * 2
+
+
+def test_the_rows_of_a_large_group_keep_their_order(journal: Journal, reader: Reader) -> None:
+    lines = list(range(2, 3002))
+    names = ["ada" if line % 3 else "bob" for line in lines]
+    random.Random(1).shuffle(names)
+    entries = [_orders(name, [line])[0] for name, line in zip(names, lines, strict=True)]
+    plan_into(journal, entries)
+    for claim in reader.claim_planned(0, 9):
+        rows = [int(cells[1]) for _, cells in json.loads(claim.data)[-1]]
+        assert rows == sorted(rows)
+        assert len(rows) == names.count(claim.key.partition("@")[0])
+
+
+def test_a_second_group_of_a_person_is_a_duplicate_unless_that_is_allowed(
+    tmp_path: Path,
+) -> None:
+    for duplicates, planned in (("first", 1), ("allow", 2)):
+        journal = open_journal(tmp_path / duplicates, create=True)
+        entries = [*_orders("ada", [2, 3], "order 1"), *_orders("ada", [4, 5], "order 2")]
+        plan_into(journal, entries, duplicates=duplicates)
+        journal.close()
+        reader = Reader.open(URL, tmp_path / duplicates)
+        assert len(reader.claim_planned(0, 9)) == planned
+        reader.close()
+
+
+def test_a_group_is_no_duplicate_where_duplicates_are_an_error(journal: Journal) -> None:
+    plan_into(journal, _orders("ada", [2, 3]), duplicates="error")
+
+
+def test_groups_of_an_amendment_name_their_own_sources(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, _orders("ada", [2, 3]))
+    plan_into(journal, [*_orders("ada", [2, 3, 4]), *_orders("eve", [5, 6])])
+    journal.close()
+    reader = Reader.open(URL, tmp_path)
+    assert [(claim.row, claim.source) for claim in reader.claim_planned(0, 9)] == [(1, 0), (3, 1)]
+    eve = reader.claim_planned(1, 1)[0]
+    assert json.loads(eve.data)[-1] == [[1, ["eve", "5"]], [1, ["eve", "6"]]]
+    assert reader.total() == 4
+    reader.close()
+
+
+def test_what_attachments_were_when_planned_comes_back_with_each_claim(
+    journal: Journal, reader: Reader
+) -> None:
+    journal.begin_plan(RECORD)
+    journal.add_source(SOURCE)
+    journal.add_entries(people(3))
+    journal.mark_duplicates_and_suppressed("first")
+    journal.keep_snapshots([(1, "aa"), (2, "bb")])
+    journal.keep_snapshots([(2, "cc")])
+    assert [claim.snapshot for claim in reader.claim_planned(0, 9)] == ["", "", ""]
+    journal.finish_plan()
+    assert [claim.snapshot for claim in reader.claim_planned(0, 9)] == ["aa", "cc", ""]
+
+
+def test_snapshots_of_an_unfinished_amendment_do_not_count(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, people(1))
+    journal.begin_plan(RECORD)
+    journal.mark_duplicates_and_suppressed("first")
+    journal.keep_snapshots([(1, "new")])
+    journal.close()
+    open_journal(tmp_path).close()
+    reader = Reader.open(URL, tmp_path)
+    assert reader.claim_planned(0, 9)[0].snapshot == ""
     reader.close()

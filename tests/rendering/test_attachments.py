@@ -119,10 +119,10 @@ def test_a_file_of_many_recipients_is_encoded_once_and_again_when_it_changes(
     workshop = Workshop(tmp_path)
     source = PersonalFiles(workshop, tmp_path, "{{ name }}")
     values = workshop.values() | {"name": "a.pdf"}
-    (first,), (second,) = source.entities(values), source.entities(values)
+    (first,), (second,) = source.files(values), source.files(values)
     assert first is second
     path.write_bytes(b"other")
-    assert source.entities(values) != [first]
+    assert source.files(values) != [first]
 
 
 def test_an_inline_image_is_found_by_its_name(tmp_path: Path) -> None:

@@ -1,0 +1,291 @@
+"""Throttles, quotas, refusals of the sender: what slows, what stops, what leaves others alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fakes.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
+from fakes.sending import Ending, Mailing, flying, relay
+
+Through = Callable[..., tuple[Ending, ScriptedServer]]
+Serve = Callable[..., ScriptedServer]
+
+GOOGLE = (
+    "421 4.7.28 Our system has detected an unusual rate of unsolicited mail originating from your"
+    " IP address. Your IP address has been temporarily rate limited."
+)
+YAHOO = "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints"
+POLICY = "550 5.7.1 Our records say that you are a spammer"
+
+
+def people(*domains: str, each: int = 3) -> list[str]:
+    """Some at each domain, in turns."""
+    return [f"r{n}@{domain}" for n in range(1, each + 1) for domain in domains]
+
+
+def test_a_throttled_domain_leaves_the_others_alone(through: Through) -> None:
+    """Fault 61: 421 to every letter of one domain of four.
+    By: scripted server; time flies, expiry after two minutes.
+    Then: the others are all sent at once; that domain is tried ever more rarely without using up
+    an attempt, and expires.
+    """
+    domains = ("slow.example", "a.example", "b.example", "c.example")
+    ending, server = through(
+        on("RCPT", drop("421 4.7.0 slow down"), where="@slow.example"),
+        people=people(*domains),
+        relay={"connections": 3},
+        expire_after="2m",
+        **flying(60),
+    )
+    slow = [address for address in ending.states if "slow" in address]
+    assert {ending.states[address] for address in slow} == {"expired"}
+    assert ending.all_but(*slow) == {"sent"}
+    assert len(server.accepted) == 9
+    tries = [c for c in server.commands if c.startswith("RCPT") and "slow" in c]
+    assert len(tries) <= 12
+    last_sent = max(ending.steps[a][-1].at for a in ending.states if a not in slow)
+    assert last_sent < min(ending.steps[a][-1].at for a in slow)
+
+
+def test_googles_throttle_is_answered_by_its_recipe(through: Through) -> None:
+    """Fault 61: Google's 4.7.28 to one letter.
+    By: scripted server, once, three connections; time flies.
+    Then: ten minutes of rest, then one connection and more one at a time; everybody is sent, no
+    attempt is used up.
+    """
+    ending, server = through(
+        on("MAIL", drop(GOOGLE), nth=2, times=1),
+        people=people("gmail.com", "googlemail.com", each=4),
+        relay={"connections": 3},
+        **flying(300),
+    )
+    assert ending.all_but() == {"sent"}
+    throttled = [a for a in ending.states if ending.steps[a][0].class_ == "throttle"]
+    assert throttled
+    first = ending.steps[throttled[0]][0]
+    assert first.attempts == 0
+    assert first.due - first.at >= 599
+    later = [a for a in ending.states if ending.steps[a][-1].at > first.at + 60]
+    assert all(ending.steps[a][-1].at >= first.at + 599 for a in later)
+    assert len(server.accepted) == 8
+
+
+def test_yahoos_throttle_rests_for_hours(through: Through) -> None:
+    """Fault 61: Yahoo's [TSS04] to one letter.
+    By: scripted server; --no-wait.
+    Then: everybody at Yahoo and AOL is deferred for two hours or more, the others are sent.
+    """
+    ending, server = through(
+        on("RCPT", drop(YAHOO), where="@yahoo.com"),
+        people=[*people("yahoo.com", "a.example", "b.example"), "late@aol.com"],
+        options={"no_wait": True},
+    )
+    yahoo = [a for a in ending.states if "yahoo" in a or "aol" in a]
+    assert {ending.states[a] for a in yahoo} == {"deferred"}
+    assert ending.all_but(*yahoo) == {"sent"}
+    assert {step.attempts for a in yahoo for step in ending.steps[a]} == {0}
+    assert all(ending.steps[a][-1].due - ending.steps[a][-1].at > 7000 for a in yahoo)
+    assert len([c for c in server.commands if "yahoo" in c]) <= 3
+
+
+def test_a_recipient_that_gets_too_much_mail_is_put_off_alone(through: Through) -> None:
+    """Fault 61: Gmail's "receiving mail too quickly" to one recipient.
+    By: scripted server, once.
+    Then: that recipient is deferred, the others of the same provider are sent without a rest.
+    """
+    act = say("450 4.2.1 The user you are trying to contact is receiving mail too quickly")
+    ending, server = through(on("RCPT", act, where="r2@", times=1), people=people("gmail.com"))
+    assert ending.passed("r2@gmail.com") == ["deferred", "sending", "sent"]
+    assert ending.all_but() == {"sent"}
+    assert not any("cools down" in wait for wait in ending.heard.waits)
+
+
+def test_a_quota_of_the_account_rests_the_relay(through: Through) -> None:
+    """Fault 61: "daily sending quota exceeded", a 5xx.
+    By: scripted server from the third letter on; --no-wait.
+    Then: nobody is failed: the relay rests for hours, everybody else is deferred.
+    """
+    act = say("552 5.4.5 Daily sending quota exceeded")
+    ending, server = through(on("MAIL", act, from_nth=3), options={"no_wait": True})
+    assert list(ending.states.values()).count("sent") == 2
+    assert ending.all_but() == {"sent", "deferred"}
+    assert ending.exit_code == 75
+    assert len([c for c in server.commands if c.startswith("MAIL")]) <= 4
+
+
+def test_refusals_of_the_sender_stop_the_campaign(through: Through) -> None:
+    """Fault 62: 5.7.1 to everything after five messages.
+    By: scripted server.
+    Then: the breaker opens after three; exit 75 with the reply in one sentence; those are back in
+    deferred, the rest planned, nobody is failed.
+    """
+    ending, server = through(on("MAIL", say(POLICY), from_nth=6), people=40)
+    assert ending.exit_code == 75
+    assert "spammer" in ending.sentence
+    assert "refuses this sender" in ending.sentence
+    states = list(ending.states.values())
+    assert states.count("sent") == 5
+    assert 3 <= states.count("deferred") <= 20
+    assert states.count("failed") == 0
+    assert ending.all_but() == {"sent", "deferred", "planned"}
+    refused = [s for steps in ending.steps.values() for s in steps if s.class_ == "policy"]
+    assert {step.attempts for step in refused} == {0}
+
+
+def test_the_next_run_after_a_refusal_begins_with_one_canary(serve: Serve, tmp_path: Path) -> None:
+    """Fault 62: the sender is refused, and still is on resume.
+    By: scripted server.
+    Then: one letter is tried, the run stops again (75); once the server is content all are sent.
+    """
+    server = serve(on("MAIL", say(POLICY)))
+    mailing = Mailing(tmp_path, relay(server, connections=5), people=20)
+    assert mailing.send().exit_code == 75
+    tried = len([c for c in server.commands if c.startswith("MAIL")])
+    again = mailing.send()
+    assert again.exit_code == 75
+    assert len([c for c in server.commands if c.startswith("MAIL")]) == tried + 1
+    assert again.all_but() == {"deferred", "planned"}
+    server.script = Script()
+    last = mailing.send()
+    assert last.exit_code == 0
+    assert last.all_but() == {"sent"}
+    assert len(server.accepted) == 20
+
+
+def test_a_message_that_five_domains_refuse_stops_the_campaign(through: Through) -> None:
+    """Fault 4: 554 5.6.0 to the dot, from one recipient each of many domains.
+    By: scripted server: every second letter.
+    Then: those are failed; at the fifth domain the breaker stops the run (75), the rest planned.
+    """
+    bad = [f"bad@d{n}.example" for n in range(20)]
+    good = [f"good@d{n}.example" for n in range(20)]
+    ending, _ = through(
+        on("DOT", say("554 5.6.0 malformed message"), where="bad@"),
+        people=[address for pair in zip(good, bad, strict=True) for address in pair],
+    )
+    assert ending.exit_code == 75
+    assert list(ending.states.values()).count("failed") == 5
+    assert "planned" in ending.all_but()
+
+
+def test_a_message_refused_three_times_in_a_row_stops_the_campaign(through: Through) -> None:
+    """Fault 4: 554 5.6.0 to every dot.
+    By: scripted server.
+    Then: three are failed, the breaker stops the run (75), the rest stays planned.
+    """
+    ending, _ = through(on("DOT", say("554 5.6.0 malformed message")), people=20)
+    assert ending.exit_code == 75
+    states = list(ending.states.values())
+    assert (states.count("failed"), states.count("sent")) == (3, 0)
+    assert set(states) == {"failed", "planned"}
+
+
+def test_one_recipient_refused_again_and_again_does_not_stop_the_campaign(
+    through: Through,
+) -> None:
+    """Fault 62: 5.7.1 to one recipient at every try.
+    By: scripted server; retries of 50 ms, expiry after 1 s.
+    Then: that is about them: they expire, the others are sent; the breaker stays shut.
+    """
+    ending, _ = through(
+        on("RCPT", say("550 5.7.1 policy"), where="r3@"), people=8, expire_after="1s"
+    )
+    assert ending.states["r3@example.com"] == "expired"
+    assert ending.all_but("r3@example.com") == {"sent"}
+    assert ending.exit_code == 1
+
+
+def test_a_day_quota_is_kept_over_restarts(serve: Serve, tmp_path: Path) -> None:
+    """Fault 61: rates of 100/s and 4 a day, two runs.
+    By: a server that takes everything.
+    Then: four are sent in the first run, none in the second; the rest waits for the next day.
+    """
+    server = serve()
+    way = relay(server, more='rates = ["100/s", "4/day"]')
+    mailing = Mailing(tmp_path, way, people=8)
+    for _ in range(2):
+        ending = mailing.send(no_wait=True)
+        assert list(ending.states.values()).count("sent") == 4
+        assert ending.all_but() <= {"sent", "deferred", "planned"}
+        assert len(server.accepted) == 4
+
+
+def test_a_limit_holds_for_every_domain_of_the_provider(serve: Serve, tmp_path: Path) -> None:
+    """Fault 61: [limits."gmail.com"] of 4 a day, recipients at googlemail.com.
+    By: a server that takes everything.
+    Then: four of Google's are sent, whatever their domain; the other domain is not held up.
+    """
+    server = serve()
+    more = '[limits."gmail.com"]\nrates = ["100/s", "4/day"]'
+    addresses = people("gmail.com", "googlemail.com", "other.example", each=4)
+    ending = Mailing(tmp_path, relay(server), people=addresses, more=more).send(no_wait=True)
+    google = [a for a in addresses if "other" not in a]
+    assert [ending.states[a] for a in google].count("sent") == 4
+    assert ending.all_but(*google) == {"sent"}
+
+
+# -- several relays --------------------------------------------------------------------------------
+
+
+def test_weights_share_the_letters(serve: Serve, tmp_path: Path) -> None:
+    """Fault 29: two relays, weights 3 and 1.
+    By: two servers that take everything.
+    Then: three quarters go through the first; everybody is sent once.
+    """
+    slow = on("DOT", Act(delay_s=0.005))
+    first, second = serve(slow), serve(slow)
+    way = relay(first, connections=2, more="weight = 3") + relay(second, connections=2)
+    ending = Mailing(tmp_path, way, people=200).send()
+    assert ending.all_but() == {"sent"}
+    assert len(first.accepted) + len(second.accepted) == 200
+    assert 110 <= len(first.accepted) <= 180
+
+
+@pytest.mark.parametrize("stage", ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA"])
+def test_a_relay_that_dies_leaves_its_letters_to_the_other(
+    serve: Serve, tmp_path: Path, stage: str
+) -> None:
+    """Fault 9, 29: one of two relays loses every connection, at the greeting up to DATA.
+    By: scripted server beside one that takes everything.
+    Then: everybody is sent through the other, once; nobody is in doubt.
+    """
+    bad, good = serve(on(stage, drop())), serve()
+    ending = Mailing(tmp_path, relay(bad) + relay(good), people=30).send()
+    assert ending.all_but() == {"sent"}
+    arrived = [letter.recipient for letter in good.accepted]
+    assert sorted(arrived) == sorted(ending.states)
+    assert not bad.letters
+    assert not {s.class_ for steps in ending.steps.values() for s in steps} & {"in-doubt"}
+
+
+def test_a_letter_never_changes_relays_after_its_dot(serve: Serve, tmp_path: Path) -> None:
+    """Fault 1: one of two relays is lost after every dot.
+    By: scripted server beside one that takes everything; policy hold.
+    Then: what it had is held, never given to the other; nobody gets two copies.
+    """
+    bad, good = serve(on("DOT", drop())), serve()
+    way = relay(bad) + relay(good)
+    ending = Mailing(tmp_path, way, people=30, in_doubt="hold").send()
+    held = {a for a, state in ending.states.items() if state == "held"}
+    assert held == {letter.recipient for letter in bad.letters}
+    assert ending.all_but(*held) == {"sent"}
+    arrived = [letter.recipient for letter in good.accepted]
+    assert len(arrived) == len(set(arrived))
+    assert not held & set(arrived)
+
+
+def test_when_every_relay_is_out_of_reach_the_run_says_so(serve: Serve, tmp_path: Path) -> None:
+    """Fault 29: both relays refuse every connection.
+    By: two scripted servers.
+    Then: exit 69; everybody stays planned.
+    """
+    refuse = on("CONNECT", drop("554 5.3.2 closed"))
+    way = relay(serve(refuse)) + relay(serve(refuse))
+    ending = Mailing(tmp_path, way).send()
+    assert ending.exit_code == 69
+    assert "554 5.3.2 closed" in ending.sentence
+    assert ending.all_but() == {"planned"}
+    assert any("is out" in line for line in ending.heard.lines)
