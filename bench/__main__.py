@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from bench.options import Measure, Options, heading, parser, take
+from bench.options import Measure, Options, heading, parser, stop_orderly, take
 from bench.rows import Row, keep, table, tell
 from bench.watching import BenchError
 
@@ -29,6 +29,7 @@ _BY_ITSELF = "soak"  # only where it is asked for
 
 def main() -> None:
     """Measures what is named, or all; a row that fails is in the table, and in the exit code."""
+    stop_orderly()
     made = parser(__doc__)
     made.add_argument("row", nargs="*", choices=[*ROWS, []], help="default: all but soak")
     given = made.parse_args()

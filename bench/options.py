@@ -7,6 +7,7 @@ Touches: build/bench.json, stdout.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -39,6 +40,11 @@ def parser(about: str | None) -> argparse.ArgumentParser:
     return made
 
 
+def stop_orderly() -> None:
+    """SIGTERM unwinds as SIGINT does, so that no server of ours is left behind."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
 def heading() -> str:
     """Where and with what."""
     parts = [*describe().values(), *(f"{name} {text}" for name, text in versions().items())]
@@ -57,6 +63,7 @@ def take(name: str, measure: Measure, options: Options) -> list[Row]:
 
 def main(measure: Measure) -> None:
     """A benchmark of its own: measure, print, keep."""
+    stop_orderly()
     module = sys.modules["__main__"]
     given = parser(module.__doc__).parse_args()
     options = Options(given.messages, given.rounds, given.full)

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.machine import SBIN
@@ -64,10 +64,11 @@ postlog  unix-dgram n - n - 1 postlogd
 """
 
 
-class _Deliveries:
-    """Counts `status=sent` in a log that grows."""
+class _Counted:
+    """Counts a mark in a log that grows."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, mark: bytes) -> None:
+        self._mark = mark
         self._log = log
         self._at = 0
         self._count = 0
@@ -78,13 +79,16 @@ class _Deliveries:
             new = file.read()
             whole = new.rfind(b"\n") + 1
             self._at += whole
-            self._count += new[:whole].count(b"status=sent")
+            self._count += new[:whole].count(self._mark)
         return self._count
 
 
 @contextlib.contextmanager
-def postfix() -> Iterator[Server]:
-    """Until the block ends.  Raises BenchError without Postfix or without root."""
+def postfix() -> Iterator[tuple[Server, Callable[[], int]]]:
+    """A server whose count is of deliveries, and the count of messages it has let in.
+
+    Raises BenchError without Postfix or without root.
+    """
     if os.geteuid() != 0 or not shutil.which("postfix", path=SBIN["PATH"]):
         raise BenchError("a Postfix of its own needs root and the package postfix")
     port = free_port()
@@ -100,7 +104,8 @@ def postfix() -> Iterator[Server]:
         _postfix(etc, "start")
         try:
             wait_for(port)
-            yield Server(port, _Deliveries(folder / "maillog"), 0)
+            log = folder / "maillog"
+            yield Server(port, _Counted(log, b"status=sent"), 0), _Counted(log, b": client=")
         finally:
             _postfix(etc, "stop")
 

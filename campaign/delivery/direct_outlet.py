@@ -189,7 +189,7 @@ class DirectOutlet:
             route.site,
             lanes,
             self._ledger,
-            lambda site, limit: dialer.dial(site, limit),
+            dialer.dial,
             allowance,
             clock=self._clock,
             messages_per_connection=(limit and limit.messages_per_connection)

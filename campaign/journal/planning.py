@@ -121,9 +121,9 @@ class Planning:
     def skip_rows(self, reasons: Iterable[tuple[int, str]]) -> None:
         """Planned rows that cannot be sent after all, e.g. (7, "render: ...")."""
         now = self._clock.now_s()
-        rows = [{"row": row, "reason": reason, "at": now} for row, reason in reasons]
+        rows = [{"of": row, "reason": reason, "at": now} for row, reason in reasons]
         if rows:
-            self._connection.execute(insert(schema.history).values(state="skipped"), rows)
+            self._connection.execute(text(_SKIP_ROW), rows)
             self._commit()
 
     def keep_snapshots(self, snapshots: Iterable[tuple[int, str]]) -> None:
@@ -183,7 +183,10 @@ class Planning:
         )
 
     def _move_arrivals(self) -> None:
-        """Rows of an amendment whose key, or whose reject, the plan does not have yet."""
+        """Rows of an amendment whose key, or whose reject, the plan does not have yet.
+
+        Who could not be rendered is as good as not there, if the cells are others now.
+        """
         self._run(
             "INSERT INTO recipients"
             " (row, source, line, address, key, domain, data, reason, group_key)"
@@ -192,7 +195,8 @@ class Planning:
             " LEFT JOIN (SELECT DISTINCT address, reason FROM recipients WHERE reason <> '') known"
             " ON a.reason <> '' AND known.address = a.address AND known.reason = a.reason"
             " WHERE known.address IS NULL AND (a.reason <> '' OR NOT EXISTS (SELECT 1"
-            " FROM recipients r WHERE r.key = a.key AND r.reason = '')) ORDER BY a.row",
+            " FROM recipients r WHERE r.key = a.key AND r.reason = ''"
+            f" AND (r.data = a.data OR NOT {_NOT_RENDERED}))) ORDER BY a.row",
             base=self._base,
         )
         self._run("DROP TABLE arrivals")
@@ -240,6 +244,15 @@ class Planning:
         self._pending = 0
 
 
+_SKIP_ROW = (  # a row that was put back has counts that must stay
+    "INSERT INTO history (row, state, at, attempts, sendings, resends, reason)"
+    " SELECT s.row, 'skipped', :at, s.attempts, s.sendings, s.resends, :reason"
+    " FROM standings s WHERE s.row = :of"
+)
+_NOT_RENDERED = (
+    "EXISTS (SELECT 1 FROM standings s JOIN history h ON h.change = s.change"
+    " WHERE s.row = r.row AND s.state = 'skipped' AND h.reason LIKE 'render:%')"
+)
 _PHOTOGRAPH = (
     "INSERT INTO photographed (row, snapshot) VALUES (:row, :snapshot)"
     " ON CONFLICT (row) DO UPDATE SET snapshot = excluded.snapshot"

@@ -75,6 +75,7 @@ def results(connection: Connection, plan: PlanRecord, state: State | None) -> It
 def _result(plan: PlanRecord, found: Any) -> Result:
     row, address, key, state, reason, class_, attempts, *answer, sent_at, updated_at = found
     code, enhanced, reply, relay = answer
+    updated = iso(updated_at)
     return Result(
         row=row,
         address=address,
@@ -88,8 +89,8 @@ def _result(plan: PlanRecord, found: Any) -> Result:
         reply=reply,
         message_id=message_id_of(plan, key),
         relay=relay,
-        sent_at=iso(sent_at),
-        updated_at=iso(updated_at),
+        sent_at=updated if sent_at else "",  # what was sent stays: its last change
+        updated_at=updated,
     )
 
 

@@ -14,30 +14,18 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, text
 
 from campaign.clock import Clock
 from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.changes import ChangeWriter
-from campaign.journal.database import (
-    Place,
-    locate,
-    open_for_writing,
-    refuse_network_filesystem,
-    told,
-)
-from campaign.journal.emergency import EmergencyFile, read_kept
+from campaign.journal.database import Place, locate, told
+from campaign.journal.emergency import EmergencyFile
 from campaign.journal.lock import AdvisoryLock, FileLock, Runner
-from campaign.journal.planning import (
-    Planning,
-    discard,
-    is_finished,
-    make_tables,
-    recall,
-    throw_away_unfinished,
-)
-from campaign.journal.recovery import Doubt, doubts, put_back, recovered, settled, take_in, write
+from campaign.journal.opening import put_in_order, take_hold
+from campaign.journal.planning import Planning, discard, is_finished
+from campaign.journal.recovery import Doubt, doubts, put_back, recovered, settled, write
 from campaign.journal.results import message_id_of, read_plan
 from campaign.journal.writer import Done, Writer
 from campaign.records import Change, Entry, PlanRecord, Source, State
@@ -80,25 +68,11 @@ class Journal:
         Raises JournalBusy, JournalError, ConfigError for the url.
         """
         place = locate(url, folder)
-        runner = Runner.this_process(clock.now_s())
-        if place.path is None:
-            connection = _connect(place)
-            lock: FileLock | AdvisoryLock = AdvisoryLock(connection, place.shown)
-        else:
-            _refuse_leftovers(place, create)
-            place.path.parent.mkdir(parents=True, exist_ok=True)
-            refuse_network_filesystem(place.path)
-            lock = FileLock(place.beside(".lock"))
-            try:
-                connection = _connect(place)
-                lock.sign(runner)
-            except BaseException:
-                lock.release()
-                raise
+        connection, lock = take_hold(place, clock.now_s(), create=create)
         journal = cls(place, connection, lock, clock)
         try:
             with told(place):
-                journal._prepare(create)
+                journal.recovered = put_in_order(connection, place, journal._changes, create=create)
         except BaseException:
             journal.close()
             raise
@@ -283,34 +257,6 @@ class Journal:
 
     # ---- inside
 
-    def _prepare(self, create: bool) -> None:
-        connection = self._connection
-        if not inspect(connection).has_table("meta"):
-            if not create:
-                raise JournalError(
-                    f"there is no plan in {self._place.shown}",
-                    remedy="make one with `campaign plan`",
-                )
-            make_tables(connection)
-        elif (found := recall(connection, "format")) != schema.FORMAT:
-            raise JournalError(
-                f"the journal {self._place.shown} has format {found}, this program knows"
-                f" {schema.FORMAT}",
-                remedy="use the version of campaign that made it",
-            )
-        throw_away_unfinished(connection)
-        if self._place.path and self.is_planned:
-            self._take_in_emergency()
-        connection.rollback()
-
-    def _take_in_emergency(self) -> None:
-        path = self._place.beside(".emergency")
-        if not path.exists():
-            return
-        kept = read_kept(path, read_plan(self._connection).plan_id)
-        self.recovered = take_in(self._connection, self._changes, kept, path)
-        path.unlink()
-
     def _begin_run(self) -> int:
         runner = Runner.this_process(self._clock.now_s())
         inserted = self._connection.execute(
@@ -331,27 +277,3 @@ class Journal:
             {"now": self._clock.now_s(), "how": how, "run": self._run},
         )
         self._connection.commit()
-
-
-def _connect(place: Place) -> Connection:
-    with told(place):
-        return open_for_writing(place).connect()
-
-
-def _refuse_leftovers(place: Place, create: bool) -> None:
-    """Never start afresh over what is left of a campaign."""
-    assert place.path is not None
-    if place.path.exists():
-        return
-    beside = [place.beside(end) for end in ("-wal", ".emergency", ".lock")]
-    left = [path for path in beside if path.exists() and path.stat().st_size]
-    if left:
-        names = " and ".join(str(path) for path in left)
-        raise JournalError(
-            f"the journal {place.path} is gone, but {names} of the same campaign is there",
-            remedy="restore the journal; to begin anew, move these files away first",
-        )
-    if not create:
-        raise JournalError(
-            f"there is no journal at {place.path}", remedy="make one with `campaign plan`"
-        )

@@ -22,7 +22,7 @@ _CAUSES = {
     ReplyClass.RECIPIENT_GONE: Cause(
         "The mailbox does not exist",
         "The provider knows no such address, or closed it.",
-        "Take these addresses off your list; they are already kept from being written to again.",
+        "Take these addresses off your list before the next campaign.",
     ),
     ReplyClass.RECIPIENT_REFUSES: Cause(
         "The mailbox takes nothing at the moment",

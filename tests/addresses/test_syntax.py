@@ -13,6 +13,7 @@ from campaign.addresses.syntax import (
     _PLAIN,
     _PLAIN_DOMAIN,
     AddressError,
+    fold,
     parse_address,
     parse_mailbox,
 )
@@ -245,3 +246,15 @@ def test_a_mailbox_is_a_name_and_an_address(typed: str, name: str, spec: str) ->
 def test_a_mailbox_that_could_be_two_things_is_refused(typed: str) -> None:
     with pytest.raises(AddressError):
         parse_mailbox(typed)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("straße", "strasse"), ("ﬁt", "fit"), ("ŉ", "n")]
+)
+def test_two_spellings_that_only_folding_makes_equal_are_two_people(one: str, other: str) -> None:
+    assert fold(one) != fold(other)
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=20))
+def test_a_key_is_its_own_key(local: str) -> None:
+    assert fold(fold(local)) == fold(local)

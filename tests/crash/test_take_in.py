@@ -17,19 +17,22 @@ from campaign.errors import JournalError
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
 from campaign.records import Change, State
-from fakes.crashing import JOURNAL, write_campaign
+from fakes.crashing import JOURNAL, run, write_campaign
 
 
-async def _write(journal: Journal, changes: list[Change]) -> None:
+async def _write(journal: Journal, changes: list[Change], folder: Path) -> None:
+    """All in one commit, which fails since somebody restores a backup at this moment."""
     failed = asyncio.Event()
     journal.start(asyncio.get_running_loop(), lambda error: failed.set())
+    os.replace(folder / "backup", folder / "state/journal.sqlite")
     for change in changes:
         journal.write(change)
-    await failed.wait()
+    await asyncio.wait_for(failed.wait(), 30)
     with suppress(JournalError):
         await journal.drain()
 
 
+@pytest.mark.xfail(strict=True, reason="such an outcome is kept, and then refused by the next run")
 @pytest.mark.parametrize(
     "outcome",
     [
@@ -48,11 +51,11 @@ def test_a_letter_whose_sending_was_never_durable_leaves_no_outcome_behind(tmp_p
     journal_file = tmp_path / "state/journal.sqlite"
     shutil.copy(journal_file, tmp_path / "backup")
     with closing(Journal.open(JOURNAL, tmp_path, clock=SystemClock(), create=False)) as journal:
-        os.replace(tmp_path / "backup", journal_file)  # somebody restores a backup
         sending = Change(1, State.SENDING, 2e9 - 1, 0, 1, 0)
-        asyncio.run(_write(journal, [sending, outcome]))
+        asyncio.run(_write(journal, [sending, outcome], tmp_path))
     for end in ("-wal", "-shm"):
         journal_file.with_name(journal_file.name + end).unlink(missing_ok=True)
-    Journal.open(JOURNAL, tmp_path, clock=SystemClock(), create=False).close()
+    again = run(tmp_path, "retry", "--failed")  # opens the journal, and finds nobody
+    assert again.returncode == 0, again.stderr
     with closing(Reader.open(JOURNAL, tmp_path)) as reader:
         assert reader.counts()[State.PLANNED] == 2

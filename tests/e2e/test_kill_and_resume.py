@@ -1,6 +1,7 @@
 """The promise of the README, in its short form; `make crash` is the long one."""
 
 import pytest
+
 from fakes.crashing import crash_rounds
 
 

@@ -7,10 +7,10 @@ word on every recipient.  Touches: the folder, loopback, one render worker.
 from __future__ import annotations
 
 import asyncio
-import selectors
+import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -195,53 +195,66 @@ class Mailing:
         return Ending(code, sentence, heard, results, steps, result)
 
 
-# -- time that flies -------------------------------------------------------------------------------
+# -- time that skips -------------------------------------------------------------------------------
 
 
-class _FlyingLoop(asyncio.SelectorEventLoop):
-    """An event loop for which `speed` seconds pass in one."""
+class Skipping:
+    """A clock and an event loop whose time jumps ahead, from the moment `begin` is called.
 
-    def __init__(self, speed: float) -> None:
-        super().__init__(_FlyingSelector(speed))
-        self._speed = speed
-        # The loop rounds timers to its clock's resolution, which flies too.
-        self._clock_resolution = time.get_clock_info("monotonic").resolution * speed
+    As a `test` of a server's rule, `begins` starts it when that rule is acted on.
+    """
 
-    def time(self) -> float:
-        return time.monotonic() * self._speed
-
-
-class _FlyingSelector(selectors.DefaultSelector):
-    def __init__(self, speed: float) -> None:
-        super().__init__()
-        self._speed = speed
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        return super().select(timeout / self._speed if timeout else timeout)
-
-
-class FlyingClock:
-    """A clock that goes with such a loop."""
-
-    def __init__(self, speed: float) -> None:
-        self._speed = speed
-        self._start_s = time.monotonic()
-        self._wall_s = time.time()
+    def __init__(self, step_s: float, every_s: float = 0.1) -> None:
+        self._step_s = step_s  # of their time
+        self._every_s = every_s  # of real time
+        self._ahead_s = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._begun = threading.Event()
+        self._over = threading.Event()
 
     def now_s(self) -> float:
-        return self._wall_s + (time.monotonic() - self._start_s) * self._speed
+        return time.time() + self._ahead_s
 
     def tick_s(self) -> float:
-        return time.monotonic() * self._speed
+        return time.monotonic() + self._ahead_s
 
-    def passed_s(self) -> float:
-        return self.tick_s()
+    passed_s = tick_s
+
+    def begins(self, _command: str = "") -> bool:
+        self._begun.set()
+        return True
+
+    def make_loop(self) -> asyncio.AbstractEventLoop:
+        self._loop = _SkippingLoop(self.tick_s)
+        return self._loop
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """For a `Mailing`, with the waits of RFC 5321."""
+        patience = Patience(wait_fixed(1.0), first_tries=5, outage_s=1800.0)
+        return {"clock": self, "loop_factory": self.make_loop, "patience": patience}
+
+    def __enter__(self) -> Skipping:
+        self._thread = threading.Thread(target=self._skip)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _skip(self) -> None:
+        while not self._over.wait(self._every_s):
+            if self._begun.is_set() and self._loop is not None:
+                self._ahead_s += self._step_s
+                with suppress(RuntimeError):  # the loop is closed
+                    self._loop.call_soon_threadsafe(lambda: None)
 
 
-def flying(speed: float) -> dict[str, Any]:
-    """The fields of a `Mailing` whose time flies, with the waits of RFC 5321 and no hurry."""
-    return {
-        "clock": FlyingClock(speed),
-        "loop_factory": lambda: _FlyingLoop(speed),
-        "patience": Patience(wait_fixed(1.0), first_tries=5, outage_s=1800.0),
-    }
+class _SkippingLoop(asyncio.SelectorEventLoop):
+    def __init__(self, tick_s: Callable[[], float]) -> None:
+        super().__init__()
+        self._tick_s = tick_s
+
+    def time(self) -> float:
+        return self._tick_s()

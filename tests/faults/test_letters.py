@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from fakes.scripted_smtp import SILENCE, Act, ScriptedServer, drop, on, say
-from fakes.sending import Ending, flying, hasty
+from fakes.sending import Ending, Skipping, hasty
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 
@@ -152,22 +152,25 @@ def test_no_reply_to_the_dot_is_doubt(through: Through, how: str, policy: str) -
 
 def test_a_reply_to_the_dot_after_nine_minutes_is_waited_for(through: Through) -> None:
     """Fault 6: the reply to the dot takes nine minutes.
-    By: scripted server, third letter; time flies.
+    By: scripted server, third letter; time skips ahead.
     Then: waited for (RFC 5321, 4.5.3.2.6); sent, one copy.
     """
-    speed = 200
-    slow = on("DOT", say("250 2.0.0 at last", delay_s=540 / speed), nth=3, times=1)
-    ending, server = through(slow, in_doubt="hold", **flying(speed))
+    with Skipping(54.0) as skipping:
+        late = say("250 2.0.0 at last", delay_s=1.05)
+        slow = on("DOT", late, nth=3, times=1, test=skipping.begins)
+        ending, server = through(slow, in_doubt="hold", **skipping.fields)
     others_went_on(ending, server)
     assert ending.passed(R3) == ["sending", "sent"]
 
 
 def test_a_reply_to_the_dot_that_never_comes_is_doubt_after_ten_minutes(through: Through) -> None:
     """Fault 7: the reply to the dot never comes.
-    By: scripted server, third letter; time flies.
+    By: scripted server, third letter; time skips ahead.
     Then: given up after 600 s, held; the others are sent over a new connection.
     """
-    ending, server = through(on("DOT", SILENCE, nth=3, times=1), in_doubt="hold", **flying(200))
+    with Skipping(60.0) as skipping:
+        mute = on("DOT", SILENCE, nth=3, times=1, test=skipping.begins)
+        ending, server = through(mute, in_doubt="hold", **skipping.fields)
     others_went_on(ending, server)
     assert ending.passed(R3) == ["sending", "held"]
     assert ending.steps[R3][1].at - ending.steps[R3][0].at >= 590
@@ -192,7 +195,7 @@ def test_a_window_that_stays_shut_is_a_plain_retry(through: Through) -> None:
     By: scripted server with a small receive buffer, third letter, once.
     Then: given up after the block timeout; sent over a new connection, nobody is in doubt.
     """
-    body = "{% if number == '3' %}{{ 'long words ' * 90000 }}{% endif %}hello\n"
+    body = "{% for n in range(7 if number == '3' else 0) %}{{ 'long words ' * 90000 }}{% endfor %}hi\n"
     ending, server = through(
         on("BODY", Act(b"", end="stall", after_bytes=1), where="r3@", times=1),
         script={"receive_buffer": 4096},

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakes.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Mailing, flying, relay
+from fakes.sending import Ending, Mailing, Skipping, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 Serve = Callable[..., ScriptedServer]
@@ -28,18 +28,20 @@ def people(*domains: str, each: int = 3) -> list[str]:
 
 def test_a_throttled_domain_leaves_the_others_alone(through: Through) -> None:
     """Fault 61: 421 to every letter of one domain of four.
-    By: scripted server; time flies, expiry after two minutes.
+    By: scripted server; time skips ahead, expiry after two minutes.
     Then: the others are all sent at once; that domain is tried ever more rarely without using up
     an attempt, and expires.
     """
     domains = ("slow.example", "a.example", "b.example", "c.example")
-    ending, server = through(
-        on("RCPT", drop("421 4.7.0 slow down"), where="@slow.example"),
-        people=people(*domains),
-        relay={"connections": 3},
-        expire_after="2m",
-        **flying(60),
-    )
+    with Skipping(2.0) as skipping:
+        slow_down = drop("421 4.7.0 slow down")
+        ending, server = through(
+            on("RCPT", slow_down, where="@slow.example", test=skipping.begins),
+            people=people(*domains),
+            relay={"connections": 3},
+            expire_after="2m",
+            **skipping.fields,
+        )
     slow = [address for address in ending.states if "slow" in address]
     assert {ending.states[address] for address in slow} == {"expired"}
     assert ending.all_but(*slow) == {"sent"}
@@ -52,16 +54,17 @@ def test_a_throttled_domain_leaves_the_others_alone(through: Through) -> None:
 
 def test_googles_throttle_is_answered_by_its_recipe(through: Through) -> None:
     """Fault 61: Google's 4.7.28 to one letter.
-    By: scripted server, once, three connections; time flies.
+    By: scripted server, once, three connections; time skips ahead.
     Then: ten minutes of rest, then one connection and more one at a time; everybody is sent, no
     attempt is used up.
     """
-    ending, server = through(
-        on("MAIL", drop(GOOGLE), nth=2, times=1),
-        people=people("gmail.com", "googlemail.com", each=4),
-        relay={"connections": 3},
-        **flying(300),
-    )
+    with Skipping(60.0) as skipping:
+        ending, server = through(
+            on("MAIL", drop(GOOGLE), nth=2, times=1, test=skipping.begins),
+            people=people("gmail.com", "googlemail.com", each=4),
+            relay={"connections": 3},
+            **skipping.fields,
+        )
     assert ending.all_but() == {"sent"}
     throttled = [a for a in ending.states if ending.steps[a][0].class_ == "throttle"]
     assert throttled
@@ -97,7 +100,7 @@ def test_a_recipient_that_gets_too_much_mail_is_put_off_alone(through: Through) 
     Then: that recipient is deferred, the others of the same provider are sent without a rest.
     """
     act = say("450 4.2.1 The user you are trying to contact is receiving mail too quickly")
-    ending, server = through(on("RCPT", act, where="r2@", times=1), people=people("gmail.com"))
+    ending, _server = through(on("RCPT", act, where="r2@", times=1), people=people("gmail.com"))
     assert ending.passed("r2@gmail.com") == ["deferred", "sending", "sent"]
     assert ending.all_but() == {"sent"}
     assert not any("cools down" in wait for wait in ending.heard.waits)
@@ -122,7 +125,7 @@ def test_refusals_of_the_sender_stop_the_campaign(through: Through) -> None:
     Then: the breaker opens after three; exit 75 with the reply in one sentence; those are back in
     deferred, the rest planned, nobody is failed.
     """
-    ending, server = through(on("MAIL", say(POLICY), from_nth=6), people=40)
+    ending, _server = through(on("MAIL", say(POLICY), from_nth=6), people=40)
     assert ending.exit_code == 75
     assert "spammer" in ending.sentence
     assert "refuses this sender" in ending.sentence

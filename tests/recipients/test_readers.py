@@ -52,7 +52,9 @@ def test_a_header_alone_is_a_list_of_nobody(read: Read) -> None:
     assert reading.rows == reading.rejects == []
 
 
-@pytest.mark.parametrize("raw", [b"", b"\xef\xbb\xbf", b"\n\n", b"\xff\xfe", gzip.compress(b"", mtime=0)])
+@pytest.mark.parametrize(
+    "raw", [b"", b"\xef\xbb\xbf", b"\n\n", b"\xff\xfe", gzip.compress(b"", mtime=0)]
+)
 def test_a_file_of_nothing_is_refused(read: Read, raw: bytes) -> None:
     with pytest.raises(DataError, match=r"list\.csv: the file is empty"):
         read(raw)

@@ -26,7 +26,7 @@ from campaign.smtp.connection import Timeouts
 from fakes.letters import job, parse, spec, text_of, write
 from fakes.postfix import can_run, postfix
 from fakes.postman import Postman, endpoint_of, letter, run
-from fakes.sink import PROGRAM, smtp_sink
+from fakes.sink import PROGRAM, free_port, smtp_sink
 
 LENGTH = 6 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 3
 STRINGS = [
@@ -104,12 +104,10 @@ class Kept:
 @pytest.fixture
 def kept() -> Iterator[tuple[int, Kept]]:
     handler = Kept()
-    controller = Controller(handler, hostname="127.0.0.1", port=0)
-    controller._trigger_server = lambda: None  # type: ignore[method-assign]  # it knows no port 0
+    controller = Controller(handler, hostname="127.0.0.1", port=free_port(), ready_timeout=60)
     controller.start()
-    assert controller.server is not None
-    yield controller.server.sockets[0].getsockname()[1], handler
-    controller.stop(no_assert=True)
+    yield controller.port, handler
+    controller.stop()
 
 
 def test_the_intended_text_is_what_a_reader_finds(all_sent: list[Sent]) -> None:

@@ -1,0 +1,102 @@
+"""Taking hold of a journal: one runner, never over another campaign, whole before it is used.
+
+In: the place of a journal.  Out: its lock, its one writable connection, in order.
+Touches: the database, the lock file, the emergency file.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, inspect
+
+from campaign.errors import JournalError
+from campaign.journal import schema
+from campaign.journal.changes import ChangeWriter
+from campaign.journal.database import Place, open_for_writing, refuse_network_filesystem, told
+from campaign.journal.emergency import read_kept
+from campaign.journal.lock import AdvisoryLock, FileLock, Runner
+from campaign.journal.planning import is_finished, make_tables, recall, throw_away_unfinished
+from campaign.journal.recovery import take_in
+from campaign.journal.results import read_plan
+
+
+def take_hold(
+    place: Place, now_s: float, *, create: bool
+) -> tuple[Connection, FileLock | AdvisoryLock]:
+    """The only connection that may write, and the lock that makes it the only one.
+
+    Raises JournalBusy, and JournalError where there is no journal, or only what is left of one.
+    """
+    if place.path is None:
+        connection = _connect(place)
+        return connection, AdvisoryLock(connection, place.shown)
+    _refuse_leftovers(place, create)
+    place.path.parent.mkdir(parents=True, exist_ok=True)
+    refuse_network_filesystem(place.path)
+    lock = FileLock(place.beside(".lock"))
+    try:
+        connection = _connect(place)
+        lock.sign(Runner.this_process(now_s))
+    except BaseException:
+        lock.release()
+        raise
+    return connection, lock
+
+
+def put_in_order(
+    connection: Connection, place: Place, writer: ChangeWriter, *, create: bool
+) -> int:
+    """Tables made or known, nothing half planned, outcomes of an emergency taken in.
+
+    Returns how many outcomes those were.
+    """
+    if not inspect(connection).has_table("meta"):
+        if not create:
+            raise JournalError(
+                f"there is no plan in {place.shown}", remedy="make one with `campaign plan`"
+            )
+        make_tables(connection)
+    elif (found := recall(connection, "format")) != schema.FORMAT:
+        raise JournalError(
+            f"the journal {place.shown} has format {found}, this program knows {schema.FORMAT}",
+            remedy="use the version of campaign that made it",
+        )
+    throw_away_unfinished(connection)
+    recovered = 0
+    if place.path and is_finished(connection):
+        recovered = _take_in_emergency(connection, place, writer)
+    connection.rollback()
+    return recovered
+
+
+def _take_in_emergency(connection: Connection, place: Place, writer: ChangeWriter) -> int:
+    path = place.beside(".emergency")
+    if not path.exists():
+        return 0
+    kept = read_kept(path, read_plan(connection).plan_id)
+    taken = take_in(connection, writer, kept, path)
+    path.unlink()
+    return taken
+
+
+def _connect(place: Place) -> Connection:
+    with told(place):
+        return open_for_writing(place).connect()
+
+
+def _refuse_leftovers(place: Place, create: bool) -> None:
+    """Never start afresh over what is left of a campaign."""
+    assert place.path is not None
+    if place.path.exists():
+        return
+    beside = [place.beside(end) for end in ("-wal", ".emergency", ".lock")]
+    left = [path for path in beside if path.exists() and path.stat().st_size]
+    if left:
+        names = " and ".join(str(path) for path in left)
+        raise JournalError(
+            f"the journal {place.path} is gone, but {names} of the same campaign is there",
+            remedy="restore the journal; to begin anew, move these files away first",
+        )
+    if not create:
+        raise JournalError(
+            f"there is no journal at {place.path}", remedy="make one with `campaign plan`"
+        )
