@@ -22,7 +22,7 @@ from campaign.records import SETTLED, State
 from campaign.units import show_duration
 
 if TYPE_CHECKING:
-    from campaign.delivery.run import RunView
+    from campaign.delivery.run_records import RunView
 
 LINE_EVERY_S = 5.0
 _MOVE_EVERY_S = 0.1  # drawing costs about as much as planning ten rows

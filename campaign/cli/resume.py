@@ -5,6 +5,11 @@ In: the journal of an unfinished run.  Out: as `run`.  Touches: as `run`.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from campaign.cli.arguments import HERE, PathArgument
 from campaign.cli.sending import (
     How,
@@ -27,6 +32,13 @@ def command(
     no_wait: NoWaitOption = False,
     transcript: TranscriptOption = None,
     resume_stale: StaleOption = False,
+    resolve: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Settle who is in doubt by the relay's log: Postfix lines, or Message-IDs.",
+        ),
+    ] = None,
 ) -> int:
     """Go on with an unfinished run.
 
@@ -49,5 +61,6 @@ def command(
         resume=True,
         resume_stale=resume_stale,
         transcript=transcript,
+        resolve=resolve,
     )
     return send(rehearsal_of(campaign) if sandbox else campaign, how, path)

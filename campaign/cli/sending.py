@@ -24,7 +24,7 @@ from campaign.records import State
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.config.settings import Relay
-    from campaign.delivery.run import RunResult
+    from campaign.delivery.run_records import RunResult
 
 SandboxOption = Annotated[
     bool, typer.Option("--sandbox", help="Send to the built-in sandbox: a rehearsal.")
@@ -60,6 +60,7 @@ class How:
     transcript: Path | None = None
     workers: int = 0
     serve: bool = False
+    resolve: Path | None = None
 
 
 def send(campaign: Campaign, how: How, path: Path) -> int:
@@ -67,7 +68,8 @@ def send(campaign: Campaign, how: How, path: Path) -> int:
     from campaign.cli.progress import RunProgress
     from campaign.cli.rehearsal import sandbox_relay
     from campaign.clock import SystemClock
-    from campaign.delivery.run import RunOptions, run_campaign
+    from campaign.delivery.run import run_campaign
+    from campaign.delivery.run_records import RunOptions
 
     clock = SystemClock()
     relay: contextlib.AbstractContextManager[Relay | None] = (
@@ -82,6 +84,7 @@ def send(campaign: Campaign, how: How, path: Path) -> int:
             resume_stale=how.resume_stale,
             transcript=how.transcript,
             workers=how.workers,
+            resolve=how.resolve,
         )
         result = run_campaign(campaign, options, clock=clock, observer=progress)
     print("\n".join(summary(result, Paint.on(sys.stdout))))

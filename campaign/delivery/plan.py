@@ -26,7 +26,7 @@ from campaign.config.loader import Campaign
 from campaign.delivery.inputs import input_hashes, refuse_drift, render_spec, sender_of
 from campaign.delivery.render_pool import RenderPool
 from campaign.errors import EmptyPlanError, TemplateErrors, UsageError
-from campaign.journal.reader import Reader
+from campaign.journal.reader import Reader, Skipped
 from campaign.journal.store import Journal
 from campaign.recipients.cleaning import clean
 from campaign.recipients.readers import read_lists
@@ -126,7 +126,7 @@ def read_summary(campaign: Campaign) -> PlanSummary:
             reasons=list(reader.skips().items()),
             rejects=[
                 (skipped.file, skipped.line, skipped.address, skipped.reason)
-                for skipped in islice(reader.skipped(), _SHOWN_REJECTS)
+                for skipped in islice(_to_look_at(reader), _SHOWN_REJECTS)
             ],
             domains=reader.domains(10),
             typos=_typos(reader.domains(_LOOKED_AT)),
@@ -151,6 +151,11 @@ def rejected_rows(campaign: Campaign, reader: Reader) -> Iterator[RejectedRow]:
         for at, own in members:
             source = sources[at]
             yield RejectedRow(source.name, row.line, source.columns, tuple(own), row.reason)
+
+
+def _to_look_at(reader: Reader) -> Iterator[Skipped]:
+    """Skipped rows, without those that are in somebody's message as they should be."""
+    return (row for row in reader.skipped() if not row.reason.startswith("grouped:"))
 
 
 def _typos(domains: list[tuple[str, int]]) -> list[tuple[str, int, str]]:

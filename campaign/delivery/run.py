@@ -15,14 +15,11 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from contextlib import closing, contextmanager
+from typing import Any
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
-from campaign.config.settings import Relay
 from campaign.delivery.direct_outlet import direct_outlet
 from campaign.delivery.evidence import settle_by
 from campaign.delivery.feed import Feed
@@ -31,6 +28,7 @@ from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.outlet import relay_pool
 from campaign.delivery.render_pool import RenderPool
 from campaign.delivery.retry import RetrySchedule
+from campaign.delivery.run_records import Observer, RunOptions, RunResult, RunView, Unheard
 from campaign.delivery.speed import Speed
 from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
 from campaign.errors import (
@@ -46,7 +44,6 @@ from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
 from campaign.records import PlanRecord, State
 from campaign.smtp.pool import Outlet
-from campaign.smtp.terms import Patience
 from campaign.units import show_duration
 
 _VIEW_EVERY_S = 0.2
@@ -57,54 +54,6 @@ _LEFT_OVER = (State.FAILED, State.HELD, State.EXPIRED)
 
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What the command line adds to the campaign."""
-
-    relay_override: Relay | None = None
-    limit: int | None = None
-    no_wait: bool = False
-    resume: bool = False
-    resume_stale: bool = False
-    resolve: Path | None = None  # a relay's log that settles recipients in doubt
-    transcript: Path | None = None
-    workers: int = 0  # 0: one a core
-    patience: Patience | None = None  # with servers; None: as RFC 5321, 4.5.3.2 asks
-
-
-@dataclass(frozen=True)
-class RunView:
-    """A moment of the run, for the progress line."""
-
-    counts: dict[State, int]
-    total: int
-    rate_s: float
-    left_s: float | None
-    waiting_for: str
-    connections: int
-    stopping: bool
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """How the run ended."""
-
-    exit_code: int
-    counts: dict[State, int]
-    total: int
-    in_doubt: list[str]
-    seconds: float
-    finished: bool
-    sentence: str
-
-
-class Observer(Protocol):
-    """Who watches."""
-
-    def update(self, view: RunView) -> None: ...
-    def say(self, line: str) -> None: ...
 
 
 def run_campaign(
@@ -121,10 +70,10 @@ def run_campaign(
     the journal, JournalBusy when another run holds it, LoginError, RelayError, JournalError,
     DataError for evidence that is none; all else ends in a RunResult.
     """
-    observer = _Unheard(observer)
+    observer = Unheard(observer)
     settings = campaign.settings
     url, folder = settings.journal.url, campaign.folder
-    with closing_with(Journal.open(url, folder, clock=clock, create=False)) as journal:
+    with ending(Journal.open(url, folder, clock=clock, create=False)) as (journal, how):
         with closing(Reader.open(url, folder)) as reader:
             record = reader.plan_record()
             is_finished = not reader.unsettled()
@@ -142,20 +91,20 @@ def run_campaign(
             observer.say(_doubt_sentence(doubtful, settings.delivery.in_doubt))
         with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:
             run = _Run(campaign, options, journal, record, run_clock, observer)
-            return runner.run(run.send(doubtful))
+            result = runner.run(run.send(doubtful))
+            if run.is_refused:
+                how.append(REFUSED)
+            return result
 
 
 @contextmanager
-def closing_with(journal: Journal) -> Iterator[Journal]:
-    """Close the journal, with a note of whether the breaker ended the run."""
-    how = "closed"
+def ending(journal: Journal) -> Iterator[tuple[Journal, list[str]]]:
+    """Close the journal, with a note of how the run ended: whatever was put into `how`."""
+    how: list[str] = []
     try:
-        yield journal
-    except SenderRefused:
-        how = REFUSED
-        raise
+        yield journal, how
     finally:
-        journal.close(how)
+        journal.close(*how)
 
 
 def _loop_factory() -> LoopFactory:
@@ -170,21 +119,6 @@ def _doubt_sentence(addresses: list[str], policy: str) -> str:
     shown = ", ".join(addresses[:10]) + (", ..." if len(addresses) > 10 else "")
     does = "sent again" if policy == "resend" else "held"
     return f"in doubt since the last run, {does}: {shown}"
-
-
-class _Unheard:
-    """An observer whose terminal may be gone; a run does not depend on being watched."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-
-    def update(self, view: RunView) -> None:
-        with suppress(OSError):
-            self._observer.update(view)
-
-    def say(self, line: str) -> None:
-        with suppress(OSError):
-            self._observer.say(line)
 
 
 class _Run:
@@ -317,7 +251,6 @@ class _Run:
         return False
 
     async def _want(self, wait_s: float | None) -> None:
-        self._wanted.clear()
         try:
             await asyncio.wait_for(self._wanted.wait(), wait_s)
         except TimeoutError:
@@ -339,6 +272,11 @@ class _Run:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # -- stopping ------------------------------------------------------------------------------
+
+    @property
+    def is_refused(self) -> bool:
+        """Did replies that refuse the sender end it?"""
+        return isinstance(self._error, SenderRefused)
 
     @property
     def _is_stopping(self) -> bool:

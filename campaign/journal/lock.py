@@ -19,7 +19,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from campaign.clock import iso
-from campaign.errors import JournalBusy
+from campaign.errors import JournalBusy, JournalError
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _ADVISORY = 0x63616D706169676E  # "campaign" in ASCII: one journal for each PostgreSQL database
@@ -46,8 +46,15 @@ class FileLock:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises JournalBusy when another process holds it."""
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        """Raises JournalBusy when another process holds it, JournalError where none can be."""
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise JournalError(
+                f"the journal cannot be locked: {error.strerror}",
+                file=str(path),
+                remedy="it must lie in a folder that may be written to",
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from campaign.errors import JournalError
 from campaign.journal.changes import ChangeWriter
+from campaign.journal.planning import recall
 from campaign.journal.states import IN_DOUBT, MAX_RESENDS, is_legal
 from campaign.records import Change, State
 
@@ -101,7 +102,8 @@ def put_back(
     """Make recipients `planned` again, with a new retry schedule; returns how many.
 
     Only those whose last answer had `code` ("550" or "4.7.28") and whose reason starts with
-    `reason`, where these are given.  Rows that the list's cleaning rejected stay.
+    `reason`, where these are given.  Rows that the list's cleaning rejected stay, and skipped
+    rows of a person whom another row stands for by now.
     """
     chosen = ", ".join(f"'{state}'" for state in states)
     asked = text(
@@ -109,15 +111,24 @@ def put_back(
         " JOIN recipients r ON r.row = l.row"
         f" WHERE l.row > :after AND l.state IN ({chosen}) AND r.reason = ''"
         " AND (:code = '' OR l.enhanced = :code OR CAST(l.code AS TEXT) = :code)"
-        " AND substr(l.reason, 1, length(:reason)) = :reason ORDER BY l.row LIMIT :part"
+        " AND substr(l.reason, 1, length(:reason)) = :reason"
+        f" AND (:several = 'allow' OR l.state <> 'skipped' OR NOT EXISTS ({_ELSEWHERE}))"
+        " ORDER BY l.row LIMIT :part"
     )
     values: dict[str, Any] = {"code": code, "reason": reason, "part": _PART, "after": 0}
+    values["several"] = recall(connection, "duplicates")
     count = 0
     while page := connection.execute(asked, values).all():
         write(connection, writer, [_planned(now_s, *line) for line in page])
         count += len(page)
         values["after"] = page[-1][0]
     return count
+
+
+_ELSEWHERE = (
+    "SELECT 1 FROM recipients o JOIN standings t ON t.row = o.row"
+    " WHERE o.key = r.key AND o.row <> r.row AND t.state <> 'skipped'"
+)
 
 
 def _planned(

@@ -49,6 +49,7 @@ class Writer:
         self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._watch = _Watch(place) if place.path else None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._unpermitted: set[int] = set()  # rows whose `sending` did not become durable
         self.failure: JournalError | None = None
 
     def start(self) -> None:
@@ -127,11 +128,21 @@ class Writer:
         self._loop.call_soon_threadsafe(self._on_failure, error)
 
     def _keep(self, changes: Sequence[Change]) -> None:
-        """Outcomes go beside the journal.  A `sending` does not: its dot was never permitted."""
+        """Outcomes go beside the journal.
+
+        A `sending` does not, for its dot was never permitted; nor what came of such a letter,
+        which the journal will rightly know as never sent.
+        """
         if self._emergency is None:
             return
+        kept = []
+        for change in changes:
+            if change.state is State.SENDING:
+                self._unpermitted.add(change.row)
+            elif change.row not in self._unpermitted:
+                kept.append(change)
         try:
-            self._emergency.keep(c for c in changes if c.state is not State.SENDING)
+            self._emergency.keep(kept)
         except OSError as error:
             self.failure = JournalError(
                 f"{self.failure}; nor can outcomes be kept in {self._emergency.path}: {error}",

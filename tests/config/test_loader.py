@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from campaign.config.loader import Campaign, load
-from campaign.config.settings import Secret
+from campaign.config.settings import Recipients, Secret
 from campaign.errors import EXIT_CONFIG, ConfigErrors
 from campaign.units import Rate
 
@@ -407,3 +407,16 @@ def test_a_file_that_is_not_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
 def test_a_campaign_that_is_not_there_is_told_with_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors, match="campaign init DIR"):
         load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("codec", ["base64", "hex", "zip", "rot13"])
+def test_a_codec_that_makes_no_text_is_no_encoding(codec: str) -> None:
+    with pytest.raises(ValueError, match=f"'{codec}' is no encoding"):
+        Recipients.model_validate({"files": ["x.csv"], "encoding": codec})
+
+
+def test_subjects_in_other_languages_need_the_column_of_the_languages(folder: Path) -> None:
+    text = GOOD.replace("[message]", '[message]\nsubjects = { zh = "x" }')
+    ((_, what, remedy),) = faults(folder, text)
+    assert "nothing says who reads which" in what
+    assert "locale" in remedy

@@ -222,7 +222,6 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path):
         assert journal.read_bytes().startswith(b"not a database")
 
 
-@pytest.mark.xfail(strict=True, reason="the lock file's OSError becomes a traceback")
 @pytest.mark.long
 def test_a_read_only_journal_is_refused_before_anything_is_sent(tmp_path):
     """Root may write everywhere, so the folder is a mount that is read-only."""

@@ -32,7 +32,6 @@ async def _write(journal: Journal, changes: list[Change], folder: Path) -> None:
         await journal.drain()
 
 
-@pytest.mark.xfail(strict=True, reason="such an outcome is kept, and then refused by the next run")
 @pytest.mark.parametrize(
     "outcome",
     [

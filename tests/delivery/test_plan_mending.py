@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from campaign.journal.reader import Reader
 from campaign.records import Claim, Job
 from campaign.rendering.render import Renderer
 from fakes.letters import parse, text_of
+from fakes.sink import PROGRAM, smtp_sink
 
 CONFIG = """
 name = "mended"
@@ -215,3 +218,31 @@ def test_own_attachments_are_remembered_as_they_were(tmp_path: Path) -> None:
     (tmp_path / "files/one.txt").write_text("changed")
     plan(tmp_path, amend=True)
     assert claims(tmp_path)[0].snapshot not in ("", first.snapshot)
+
+
+@pytest.mark.skipif(not Path(PROGRAM).exists(), reason="smtp-sink is not installed")
+def test_a_run_does_not_send_an_attachment_that_changed_since_the_plan(tmp_path: Path) -> None:
+    with smtp_sink(dump=True) as sink:
+        write(
+            tmp_path,
+            "email,name\na@example.com,one\nb@example.com,two\n",
+            message='attachments = ["files/{{ name }}.txt"]\n'
+            f'[relay]\nhost = "127.0.0.1"\nport = {sink.port}\nsecurity = "none"',
+        )
+        (tmp_path / "files").mkdir()
+        for name in ("one", "two"):
+            (tmp_path / f"files/{name}.txt").write_text(name)
+        plan(tmp_path)
+        (tmp_path / "files/two.txt").write_text("another's invoice")
+        run = [sys.executable, "-m", "campaign.cli.main", "run", "--yes", str(tmp_path)]
+        subprocess.run(run, check=True, capture_output=True)
+        assert [dumped.recipient for dumped in sink.messages()] == ["a@example.com"]
+        with closing(Reader.open("sqlite:///state/journal.sqlite", tmp_path)) as reader:
+            (skipped,) = reader.skipped()
+        assert "an attachment is not what it was when the plan was made" in skipped.reason
+        assert plan(tmp_path, amend=True).added == 0
+        subprocess.run(run, check=True, capture_output=True)
+        assert {dumped.recipient for dumped in sink.messages()} == {
+            "a@example.com",
+            "b@example.com",
+        }

@@ -74,6 +74,17 @@ def test_messages_come_in_the_order_of_the_jobs(tmp_path: Path) -> None:
     run(cells(tmp_path), use, workers=2)
 
 
+def test_a_check_says_all_about_the_messages_but_their_bytes(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        some = jobs("one", "", "three")
+        rendered, checked = await pool.render(some), await pool.check(some)
+        assert checked == [message._replace(wire=b"") for message in rendered]
+        assert [message.size_bytes > 0 for message in checked] == [True, False, True]
+        assert "the subject is empty" in checked[1].problem
+
+    run(cells(tmp_path), use)
+
+
 def test_no_jobs_are_no_messages(tmp_path: Path) -> None:
     async def use(pool: RenderPool) -> None:
         assert await pool.render([]) == []

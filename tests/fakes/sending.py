@@ -20,7 +20,8 @@ from tenacity import wait_fixed
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign, load
 from campaign.delivery.plan import make_plan
-from campaign.delivery.run import RunOptions, RunResult, RunView, run_campaign
+from campaign.delivery.run import run_campaign
+from campaign.delivery.run_records import RunOptions, RunResult, RunView
 from campaign.errors import CampaignError
 from campaign.journal.reader import Reader
 from campaign.journal.results import Step

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import DataError, JournalError
+from campaign.journal.audit import audit
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
 from campaign.records import Entry, Source, State
@@ -247,6 +248,25 @@ def test_a_mended_template_puts_back_its_rows_but_never_a_reject(tmp_path: Path)
     reader = Reader.open(URL, tmp_path)
     assert [claim.row for claim in reader.claim_planned(0, 9)] == [1, 2]
     reader.close()
+
+
+def test_a_row_is_not_put_back_where_another_row_of_the_person_took_its_place(
+    tmp_path: Path,
+) -> None:
+    journal = open_journal(tmp_path, create=True)
+    journal.begin_plan(RECORD)
+    journal.add_source(SOURCE)
+    journal.add_entries([entry("ada"), entry("bob", 3)])
+    journal.mark_duplicates_and_suppressed("first")
+    journal.skip_rows([(1, "render: no plan"), (2, "render: no plan")])
+    journal.finish_plan()
+    plan_into(journal, [entry("ada")._replace(data='["mended"]'), entry("bob", 3)])
+    assert journal.put_back({State.SKIPPED}, 5.0, reason="render:") == 1
+    journal.close()
+    reader = Reader.open(URL, tmp_path)
+    assert [claim.row for claim in reader.claim_planned(0, 9)] == [2, 3]
+    reader.close()
+    assert audit(URL, tmp_path).is_clean
 
 
 def _orders(name: str, lines: list[int], group: str = "") -> list[Entry]:

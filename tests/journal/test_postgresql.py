@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -182,6 +183,25 @@ def test_an_unfinished_plan_or_amendment_is_thrown_away(url: str) -> None:
     with closing(Reader.open(url, HERE)) as reader:
         assert reader.total() == 3
     assert audit(url, HERE).is_clean
+
+
+def test_groups_and_snapshots_come_with_the_claim(url: str) -> None:
+    journal = open_journal(HERE, url=url, create=True)
+    journal.begin_plan(RECORD)
+    journal.add_source(SOURCE)
+    journal.add_entries(
+        [entry("ada", line)._replace(data=f'["ada","{line}"]', group="ada") for line in (2, 3)]
+    )
+    journal.mark_duplicates_and_suppressed("error")
+    journal.keep_snapshots([(1, "aa")])
+    journal.keep_snapshots([(1, "bb")])
+    journal.finish_plan()
+    journal.close()
+    with closing(Reader.open(url, HERE)) as reader:
+        [claim] = reader.claim_planned(0, 9)
+        assert json.loads(claim.data) == ["ada", "2", [[0, ["ada", "2"]], [0, ["ada", "3"]]]]
+        assert claim.snapshot == "bb"
+        assert reader.counts()[State.SKIPPED] == 1
 
 
 def test_a_missing_guard_is_found(url: str) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from campaign.errors import ConfigError, RenderError, TemplateError
 from campaign.rendering.attachments import PersonalFiles
+from campaign.rendering.render import Renderer
 from campaign.rendering.templates import Workshop
-from fakes.letters import ADA, parsed, rendered, spec, write
+from fakes.letters import ADA, job, parsed, rendered, spec, write
 
 ROW = {**ADA, "invoice": "0042"}
 
@@ -144,3 +145,20 @@ def test_a_name_that_cannot_be_a_content_id_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "body.html", "x")
     with pytest.raises(ConfigError, match="cannot be written as cid:"):
         rendered(spec(tmp_path, html="body.html", inline={"lo go>": "logo.png"}))
+
+
+def test_an_own_attachment_that_changed_since_the_plan_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "invoices/0042.pdf", b"planned")
+    renderer = Renderer(spec(tmp_path, tuple(ROW), attachments=("invoices/{{ invoice }}.pdf",)))
+    planned = renderer.render(job(ROW))
+    assert planned.snapshot
+    again = job(ROW)._replace(snapshot=planned.snapshot)
+    assert renderer.render(again) == planned
+    path.write_bytes(b"changed since")
+    with pytest.raises(RenderError, match="not what it was when the plan was made"):
+        renderer.render(again)
+
+
+def test_a_letter_without_own_attachments_has_no_snapshot(tmp_path: Path) -> None:
+    write(tmp_path, "terms.pdf", b"terms")
+    assert rendered(spec(tmp_path, attachments=("terms.pdf",))).snapshot == ""

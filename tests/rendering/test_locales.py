@@ -123,3 +123,17 @@ def test_a_macro_speaks_the_language_of_the_row(tmp_path: Path) -> None:
 def test_a_cell_that_cannot_be_formatted_is_named(source: str, reason: str) -> None:
     with pytest.raises(RenderError, match=rf"^message\.subject:1: {reason}"):
         formatted(source, "de", cell="n/a")
+
+
+def test_a_recipient_gets_the_subject_of_the_own_language(tmp_path: Path) -> None:
+    campaign = spec(
+        tmp_path,
+        ("email", "lang"),
+        locale="lang",
+        subject="Renewal",
+        subjects={"zh": "{{ lang }} 续订", "pt_BR": "Renovação"},
+    )
+    for lang, subject in (("zh-Hant-TW", "zh-Hant-TW 续订"), ("pt-br", "Renovação"),
+                          ("pt", "Renewal"), ("", "Renewal")):  # fmt: skip
+        row = {"email": "ada@example.com", "lang": lang}
+        assert parsed(rendered(campaign, row))["Subject"] == subject

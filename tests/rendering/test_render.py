@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -347,3 +348,20 @@ def test_the_text_part_stands_before_the_html_part(tmp_path: Path) -> None:
     write(tmp_path, "body.html", "<p>x</p>")
     mail = parsed(rendered(spec(tmp_path, html="body.html")))
     assert part(mail, "text/plain") is next(mail.iter_parts())  # type: ignore[comparison-overlap]
+
+
+def test_the_template_of_a_group_sees_all_its_rows(tmp_path: Path) -> None:
+    write(
+        tmp_path, "body.txt", "{{ item }}:{% for row in rows %} {{ row['the item'] }}{% endfor %}"
+    )
+    campaign = replace(
+        spec(tmp_path, ("email", "item"), text="body.txt"),
+        sources=(("email", "item", "the item"), ("the item", "email")),
+        group_column="email",
+    )
+    renderer = Renderer(campaign)
+    cells = ["a@b.example", "x", "rope"]
+    more = [[0, cells], [1, ["map", "a@b.example"]]]
+    for data, text in (([*cells, more], "x: rope map\n"), (cells, "x: rope\n")):
+        message = renderer.render(Job(1, 0, "a@b.example", "a@b.example", json.dumps(data)))
+        assert text_of(parsed(message)) == text

@@ -1,5 +1,7 @@
 """Which letter goes next."""
 
+from itertools import pairwise
+
 from campaign.records import Claim, Letter
 from campaign.smtp.lanes import Lanes
 from campaign.units import Rate
@@ -66,7 +68,7 @@ def test_letters_a_rate_has_no_room_for_get_each_a_time_of_their_own():
     waits = [lanes.admit("a.test", 0.0, 1000) for _ in range(40)]
     put_off = [wait_s for wait_s in waits if wait_s]
     assert len(put_off) == 9
-    assert [round(b - a, 6) for a, b in zip(put_off, put_off[1:], strict=False)] == [1.0] * 8
+    assert [round(b - a, 6) for a, b in pairwise(put_off)] == [1.0] * 8
 
 
 def test_lanes_that_hold_nothing_are_forgotten():

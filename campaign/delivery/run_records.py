@@ -1,0 +1,78 @@
+"""What a run is told and what it tells.
+
+In: nothing.  Out: `RunOptions`, `RunView`, `RunResult`, `Observer`.  Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from campaign.config.settings import Relay
+from campaign.records import State
+from campaign.smtp.terms import Patience
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line adds to the campaign."""
+
+    relay_override: Relay | None = None
+    limit: int | None = None
+    no_wait: bool = False
+    resume: bool = False
+    resume_stale: bool = False
+    resolve: Path | None = None  # a relay's log that settles recipients in doubt
+    transcript: Path | None = None
+    workers: int = 0  # 0: one a core
+    patience: Patience | None = None  # with servers; None: as RFC 5321, 4.5.3.2 asks
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A moment of the run, for the progress line."""
+
+    counts: dict[State, int]
+    total: int
+    rate_s: float
+    left_s: float | None
+    waiting_for: str
+    connections: int
+    stopping: bool
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How the run ended."""
+
+    exit_code: int
+    counts: dict[State, int]
+    total: int
+    in_doubt: list[str]
+    seconds: float
+    finished: bool
+    sentence: str
+
+
+class Observer(Protocol):
+    """Who watches."""
+
+    def update(self, view: RunView) -> None: ...
+    def say(self, line: str) -> None: ...
+
+
+class Unheard:
+    """An observer whose terminal may be gone; a run does not depend on being watched."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def update(self, view: RunView) -> None:
+        with suppress(OSError):
+            self._observer.update(view)
+
+    def say(self, line: str) -> None:
+        with suppress(OSError):
+            self._observer.say(line)
