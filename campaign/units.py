@@ -40,7 +40,7 @@ class Rate(NamedTuple):
 
 
 def read_duration(text: str) -> float:
-    """"30s", "5m", "1h30m" in seconds.
+    """ "30s", "5m", "1h30m" in seconds.
 
     Raises ValueError, with a sentence that shows the form.
     """
@@ -51,7 +51,7 @@ def read_duration(text: str) -> float:
 
 
 def read_rate(text: str) -> Rate:
-    """"50/s", "100/min", "2000/h", "100000/day", "20/10s".
+    """ "50/s", "100/min", "2000/h", "100000/day", "20/10s".
 
     Raises ValueError, also for a rate of nothing or per nothing.
     """
@@ -65,7 +65,7 @@ def read_rate(text: str) -> Rate:
 
 
 def read_size(text: str) -> int:
-    """"10MB", "64 KiB", "512" in bytes.  Raises ValueError."""
+    """ "10MB", "64 KiB", "512" in bytes.  Raises ValueError."""
     found = _NUMBER_UNIT.fullmatch(text.strip())
     if not found or found[2].lower() not in _BYTES:
         raise ValueError(f"'{text}' is no size; write a number and a unit: 500KB, 10MB, 1GiB")

@@ -47,8 +47,8 @@ def doubts(connection: Connection) -> Iterator[Doubt]:
         text(
             "SELECT l.row, r.address, r.key, l.state, l.attempts, l.sendings, l.resends,"
             " l.updated_at FROM letters l JOIN recipients r ON r.row = l.row"
-            " WHERE l.state = 'sending' OR (l.state IN ('deferred', 'held')"
-            f" AND l.class = '{IN_DOUBT}') ORDER BY l.row"
+            " WHERE l.state IN ('sending', 'deferred', 'held')"  # alone: decided before the joins
+            f" AND (l.state = 'sending' OR l.class = '{IN_DOUBT}') ORDER BY l.row"
         )
     )
     for line in found:

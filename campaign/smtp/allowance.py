@@ -34,6 +34,7 @@ class Allowance:
         self.breaker = Breaker()
         self.common_breaker = common_breaker
         self.connections = 0  # open or being opened
+        self.openings = 0  # of these, being opened
 
     def note(self, verdict: Verdict, text: str, *, row: int = 0, domain: str = "") -> None:
         """A reply that settled a letter, for the breakers."""
@@ -62,7 +63,12 @@ class Allowance:
 
     @property
     def is_overdrawn(self) -> bool:
-        """Were more connections opened than are allowed by now?"""
+        """Are more connections open than are allowed by now?"""
+        return self.connections - self.openings > self.governor.connections
+
+    @property
+    def is_overbooked(self) -> bool:
+        """Would there be too many once those being opened are open?"""
         return self.connections > self.governor.connections
 
     def waiting_for(self, now_s: float) -> str:

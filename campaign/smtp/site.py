@@ -296,6 +296,7 @@ class Site:
             self._openings.add(opening)
             opening.add_done_callback(_surface)
             self.allowance.connections += 1
+            self.allowance.openings += 1
             demand -= 1
 
     async def _open(self) -> None:
@@ -320,6 +321,7 @@ class Site:
             return
         finally:
             self._openings.discard(task)
+            self.allowance.openings -= 1
             if connection is None:
                 self.allowance.connections -= 1
         assert connection is not None
@@ -363,7 +365,7 @@ class Site:
     @property
     def _has_enough(self) -> bool:
         """Are there connections to go on with, and no place for another?"""
-        return bool(self.connections) and self.allowance.is_overdrawn
+        return bool(self.connections) and self.allowance.is_overbooked
 
 
 def _surface(task: asyncio.Task[None]) -> None:

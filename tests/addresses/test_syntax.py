@@ -248,9 +248,7 @@ def test_a_mailbox_that_could_be_two_things_is_refused(typed: str) -> None:
         parse_mailbox(typed)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"), [("straße", "strasse"), ("ﬁt", "fit"), ("ŉ", "n")]
-)
+@pytest.mark.parametrize(("one", "other"), [("straße", "strasse"), ("ﬁt", "fit"), ("ŉ", "n")])
 def test_two_spellings_that_only_folding_makes_equal_are_two_people(one: str, other: str) -> None:
     assert fold(one) != fold(other)
 

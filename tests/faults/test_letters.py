@@ -195,7 +195,9 @@ def test_a_window_that_stays_shut_is_a_plain_retry(through: Through) -> None:
     By: scripted server with a small receive buffer, third letter, once.
     Then: given up after the block timeout; sent over a new connection, nobody is in doubt.
     """
-    body = "{% for n in range(7 if number == '3' else 0) %}{{ 'long words ' * 90000 }}{% endfor %}hi\n"
+    body = (
+        "{% for n in range(7 if number == '3' else 0) %}{{ 'long words ' * 90000 }}{% endfor %}hi\n"
+    )
     ending, server = through(
         on("BODY", Act(b"", end="stall", after_bytes=1), where="r3@", times=1),
         script={"receive_buffer": 4096},

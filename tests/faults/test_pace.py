@@ -164,7 +164,7 @@ def test_a_message_that_five_domains_refuse_stops_the_campaign(through: Through)
     Then: those are failed; at the fifth domain the breaker stops the run (75), the rest planned.
     """
     bad = [f"bad@d{n}.example" for n in range(20)]
-    good = [f"good@d{n}.example" for n in range(20)]
+    good = [f"good@g{n}.example" for n in range(20)]
     ending, _ = through(
         on("DOT", say("554 5.6.0 malformed message"), where="bad@"),
         people=[address for pair in zip(good, bad, strict=True) for address in pair],

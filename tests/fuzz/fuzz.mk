@@ -7,7 +7,7 @@ FUZZ_TARGETS := replies lists headers
 
 fuzz: fuzz-rows $(FUZZ_TARGETS:%=fuzz-%) ## any row, any smuggled string, atheris for FUZZ_S=60 seconds a target
 
-# atheris needs clang's libFuzzer inside: wheels for Linux only, so it is not among the tools of all.
+# atheris is needed here only, so it is not among the tools of all.
 $(VENV)/.fuzz: pyproject.toml | venv
 	$(BIN)/python -m pip install --quiet --group fuzz
 	@touch $@
