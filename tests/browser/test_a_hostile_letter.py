@@ -50,7 +50,8 @@ def hostile(to: str) -> str:
 <script>window.ran = parent.ran = top.ran = 1</script><script src="{to}/script.js"></script></head>
 <body onload="top.ran = 1" background="{to}/background.png">
 <p>Dear {{{{ first_name|safe }}}}, {{{{ plan }}}}</p>
-<img src="{to}/pixel.png" onerror="top.ran = 1"><img srcset="{to}/set.png 2x" src="cid:{{{{ plan }}}}">
+<img src="{to}/pixel.png" onerror="top.ran = 1">
+<img srcset="{to}/set.png 2x" src="cid:{{{{ plan }}}}">
 <p style="background: url('{to}/style.png')">styled</p>
 <a id="runs" href="javascript:top.ran = 1">click</a>
 <a id="leaves" href="{to}/link">leave</a> <a id="top" href="{to}/top" target="_top">up</a>
