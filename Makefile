@@ -27,12 +27,12 @@ demo: venv ## run the sample campaign against the built-in sandbox
 	@rm -rf $(DEMO) && mkdir -p $(DEMO) && cp -R sample_data templates $(DEMO)/
 	@.ci/demo $(abspath $(BIN)/campaign) $(DEMO)
 
-tools: ## install what the tests need: smtp-sink (without the mail daemon), Chromium, axe-core
-	@.ci/install-postfix
+tools: ## install what the tests need: Postfix, PostgreSQL, strace, Chromium, axe-core
+	@.ci/install-servers
 	@.ci/install-browser
 
 test: venv tools ## run the tests
-	$(BIN)/python -m pytest -n 2 --quiet
+	$(BIN)/python -m pytest -n 2 --dist worksteal --quiet
 
 check: venv ## lint, format, types, floors and doors
 	$(BIN)/ruff check .

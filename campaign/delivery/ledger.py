@@ -155,13 +155,13 @@ class JournalLedger:
             relay=relay,
         )
 
-    def parked(self, letters: list[Letter], wait_s: float, why: str) -> None:
+    def parked(self, letters: list[Letter], wait_s: float, why: str, relay: str = "") -> None:
         """Their provider rests: a short rest is waited out in memory, a long one in the journal."""
         if wait_s <= _SHORT_REST_S:
             self._keep(letters)
             return
         for letter in letters:
-            self.put_off(letter.claim, wait_s, ReplyClass.THROTTLE, why)
+            self.put_off(letter.claim, wait_s, ReplyClass.THROTTLE, why, relay)
 
     def want_letters(self) -> None:
         self._on_want()
@@ -206,7 +206,7 @@ class JournalLedger:
 
     # -- what the feed reports -----------------------------------------------------------------
 
-    def put_off(self, claim: Claim, wait_s: float, class_: str, why: str) -> None:
+    def put_off(self, claim: Claim, wait_s: float, class_: str, why: str, relay: str = "") -> None:
         """Not tried, no attempt used: deferred until `wait_s` from now."""
         now_s = self._clock.now_s()
         self._write(
@@ -217,6 +217,7 @@ class JournalLedger:
             due=now_s + wait_s,
             reason=why,
             class_=class_,
+            relay=relay,
         )
 
     def settle_unsent(self, claim: Claim, state: State, why: str) -> None:

@@ -268,6 +268,6 @@ def _unknown(connection: Connection, place: Place, counts: dict[str, int]) -> It
     ).scalar_one()
     if doubtful:
         yield f"whether {doubtful} in doubt have a copy already: only the relay's log can tell"
-    if place.path and written(place.beside(".emergency")):
+    if written(place.emergency):
         yield "outcomes kept in the emergency file beside the journal are not in it yet"
     yield "what became of a message after a server had accepted it: see its bounces"

@@ -37,6 +37,7 @@ class Place(NamedTuple):
     url: str  # as SQLAlchemy takes it
     dialect: str  # "sqlite" or "postgresql"
     path: Path | None  # of the SQLite file, absolute
+    emergency: Path  # where outcomes go when the journal fails
 
     @property
     def shown(self) -> str:
@@ -60,11 +61,11 @@ def locate(url: str, folder: Path) -> Place:
         raise ConfigError(f"[journal] url '{url}' is no database url", remedy=_FORMS) from error
     dialect = parsed.get_backend_name()
     if dialect == "postgresql":
-        return Place(url, dialect, None)
+        return Place(url, dialect, None, (folder / "state/journal.emergency").absolute())
     if dialect != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise ConfigError(f"[journal] url '{url}' cannot hold a journal", remedy=_FORMS)
     path = (folder / parsed.database).absolute()
-    return Place(f"sqlite:///{path}", dialect, path)
+    return Place(f"sqlite:///{path}", dialect, path, path.with_name(f"{path.name}.emergency"))
 
 
 _FORMS = "write sqlite:///state/journal.sqlite or postgresql+psycopg://user@host/name"

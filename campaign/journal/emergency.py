@@ -8,6 +8,7 @@ disk.  The unused rest of the file is zero bytes.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable
@@ -30,9 +31,11 @@ class EmergencyFile:
 
     def reserve(self) -> None:
         """Set the room aside.  Raises OSError when even that does not fit."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         self._used = len(written(self.path))
-        os.posix_fallocate(self._file, 0, self._used + RESERVED_BYTES)
+        if os.pwrite(self._file, bytes(RESERVED_BYTES), self._used) < RESERVED_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         os.fsync(self._file)
 
     def keep(self, changes: Iterable[Change]) -> None:

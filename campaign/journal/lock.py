@@ -16,7 +16,7 @@ import socket
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from campaign.clock import iso
 from campaign.errors import JournalBusy, JournalError
@@ -60,7 +60,7 @@ class FileLock:
         except BlockingIOError:
             held = os.pread(self._file, 4096, 0)
             os.close(self._file)
-            raise _busy(_read(held), path) from None
+            raise _busy(_read(held), str(path)) from None
         os.ftruncate(self._file, 0)
 
     def sign(self, runner: Runner) -> None:
@@ -82,12 +82,20 @@ class AdvisoryLock:
     def __init__(self, connection: Connection, shown: str) -> None:
         got = connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": _ADVISORY})
         if not got.scalar():
-            raise JournalBusy(
-                f"another run holds the journal {shown}", remedy="wait for it, or stop it"
-            )
+            raise _busy(_last_runner(connection), shown)
 
     def release(self) -> None:
         """The session ends with its connection, and the lock with it."""
+
+
+def _last_runner(connection: Connection) -> Runner | None:
+    if not inspect(connection).has_table("runs"):
+        return None
+    asked = text(
+        "SELECT host, boot_id, pid, started_s FROM runs WHERE ended_s = 0 ORDER BY run DESC"
+    )
+    found = connection.execute(asked).first()
+    return Runner(*found) if found else None
 
 
 def _read(held: bytes) -> Runner | None:
@@ -97,7 +105,7 @@ def _read(held: bytes) -> Runner | None:
         return None
 
 
-def _busy(holder: Runner | None, path: Path) -> JournalBusy:
+def _busy(holder: Runner | None, where: str) -> JournalBusy:
     who = (
         f"process {holder.pid} on {holder.host} since {iso(holder.since_s)}"
         if holder
@@ -105,6 +113,6 @@ def _busy(holder: Runner | None, path: Path) -> JournalBusy:
     )
     return JournalBusy(
         f"another run holds this journal: {who}",
-        file=str(path),
+        file=where,
         remedy="wait for it, or stop it (Ctrl-C drains it), then `campaign resume`",
     )

@@ -28,7 +28,11 @@ def take_hold(
     """
     if place.path is None:
         connection = _connect(place)
-        return connection, AdvisoryLock(connection, place.shown)
+        try:
+            return connection, AdvisoryLock(connection, place.shown)
+        except BaseException:
+            connection.close()
+            raise
     _refuse_leftovers(place, create)
     place.path.parent.mkdir(parents=True, exist_ok=True)
     refuse_network_filesystem(place.path)
@@ -61,20 +65,17 @@ def put_in_order(
             remedy="use the version of campaign that made it",
         )
     throw_away_unfinished(connection)
-    recovered = 0
-    if place.path and is_finished(connection):
-        recovered = _take_in_emergency(connection, place, writer)
+    recovered = _take_in_emergency(connection, place, writer) if is_finished(connection) else 0
     connection.rollback()
     return recovered
 
 
 def _take_in_emergency(connection: Connection, place: Place, writer: ChangeWriter) -> int:
-    path = place.beside(".emergency")
-    if not path.exists():
+    if not place.emergency.exists():
         return 0
-    kept = read_kept(path, read_plan(connection).plan_id)
-    taken = take_in(connection, writer, kept, path)
-    path.unlink()
+    kept = read_kept(place.emergency, read_plan(connection).plan_id)
+    taken = take_in(connection, writer, kept, place.emergency)
+    place.emergency.unlink()
     return taken
 
 
@@ -88,7 +89,7 @@ def _refuse_leftovers(place: Place, create: bool) -> None:
     assert place.path is not None
     if place.path.exists():
         return
-    beside = [place.beside(end) for end in ("-wal", ".emergency", ".lock")]
+    beside = [place.beside("-wal"), place.emergency, place.beside(".lock")]
     left = [path for path in beside if path.exists() and path.stat().st_size]
     if left:
         names = " and ".join(str(path) for path in left)

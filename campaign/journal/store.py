@@ -139,6 +139,7 @@ class Journal:
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Write changes now, in one transaction.  Only before `start`."""
+        assert self._writer is None, "the journal thread owns the connection"
         with told(self._place):
             write(self._connection, self._changes, changes)
 
@@ -201,18 +202,17 @@ class Journal:
         after it nothing more becomes durable here."""
         with told(self._place):
             self._run = self._begin_run()
-        if self._place.path:
             plan_id = read_plan(self._connection).plan_id
             self._connection.rollback()
-            self._emergency = EmergencyFile(self._place.beside(".emergency"), plan_id)
-            try:
-                self._emergency.reserve()
-            except OSError as error:
-                raise JournalError(
-                    f"no room for outcomes in an emergency: {error}",
-                    file=str(self._emergency.path),
-                    remedy="make room on the disk (1 MB)",
-                ) from error
+        self._emergency = EmergencyFile(self._place.emergency, plan_id)
+        try:
+            self._emergency.reserve()
+        except OSError as error:
+            raise JournalError(
+                f"no room for outcomes in an emergency: {error}",
+                file=str(self._place.emergency),
+                remedy="make room on the disk (1 MB)",
+            ) from error
         driver = self._connection.connection.dbapi_connection
         assert driver is not None
         self._writer = Writer(driver, self._place, self._changes, self._emergency, loop, on_failure)
@@ -250,8 +250,9 @@ class Journal:
         self._connection.engine.dispose()
         if self._place.path is None or not isinstance(self._lock, FileLock):
             raise JournalError("only a journal in a file can be forgotten")
-        for suffix in ("", "-wal", "-shm", ".emergency"):
+        for suffix in ("", "-wal", "-shm"):
             self._place.beside(suffix).unlink(missing_ok=True)
+        self._place.emergency.unlink(missing_ok=True)
         self._lock.clear()
         self._lock.release()
 

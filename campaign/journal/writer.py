@@ -12,6 +12,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -36,7 +37,7 @@ class Writer:
         connection: DBAPIConnection,
         place: Place,
         changes: ChangeWriter,
-        emergency: EmergencyFile | None,
+        emergency: EmergencyFile,
         loop: asyncio.AbstractEventLoop,
         on_failure: Callable[[JournalError], None],
     ) -> None:
@@ -119,13 +120,17 @@ class Writer:
 
     def _tell(self, dones: list[Done]) -> None:
         if dones:
-            self._loop.call_soon_threadsafe(_call_all, dones)
+            self._call(_call_all, dones)
+
+    def _call(self, function: Callable[..., None], argument: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(function, argument)
 
     def _fail(self, error: JournalError, changes: Sequence[Change]) -> None:
         """From now on nothing is trusted to the journal: a failed fsync may have lost anything."""
         self.failure = error
         self._keep(changes)
-        self._loop.call_soon_threadsafe(self._on_failure, error)
+        self._call(self._on_failure, self.failure)
 
     def _keep(self, changes: Sequence[Change]) -> None:
         """Outcomes go beside the journal.
@@ -133,8 +138,6 @@ class Writer:
         A `sending` does not, for its dot was never permitted; nor what came of such a letter,
         which the journal will rightly know as never sent.
         """
-        if self._emergency is None:
-            return
         kept = []
         for change in changes:
             if change.state is State.SENDING:

@@ -257,7 +257,10 @@ class Site:
                 self.allowance.governor.throttled(now_s, verdict.pause_s)
             wait_s = max(lane.governor.wait_s(now_s), self.allowance.governor.wait_s(now_s))
             self._ledger.parked(
-                self._lanes.withdraw(lane), wait_s, f"{lane.name} cools down: {reply}"
+                self._lanes.withdraw(lane),
+                wait_s,
+                f"{lane.name} cools down: {reply}",
+                self.name if verdict.class_ is ReplyClass.THROTTLE else "",
             )
         if verdict.drops_connection:
             connection.finish()

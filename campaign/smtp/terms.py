@@ -53,8 +53,11 @@ class Ledger(Protocol):
     def lost(self, letter: Letter, relay: str, stage: Stage, dot_written: bool, why: str) -> None:
         """The connection ended with this letter open."""
 
-    def parked(self, letters: list[Letter], wait_s: float, why: str) -> None:
-        """Letters of a provider that rests; they were not tried."""
+    def parked(self, letters: list[Letter], wait_s: float, why: str, relay: str = "") -> None:
+        """Letters of a provider that rests; they were not tried.
+
+        `relay` where a throttle made it rest: the time until they expire begins.
+        """
 
     def want_letters(self) -> None:
         """The lanes run low."""

@@ -34,7 +34,6 @@ from fakes.journals import (
     sent,
 )
 
-HERE = Path(".")
 _FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
 PG_CTL = Path(shutil.which("pg_ctl") or (_FOUND[-1] if _FOUND else "/"))
 
@@ -79,8 +78,8 @@ def url(server: str, request: pytest.FixtureRequest) -> str:
     return f"{server}/{name}"
 
 
-def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str) -> None:
-    journal = open_journal(HERE, url=url, create=True)
+def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str, tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, url=url, create=True)
     plan_into(
         journal,
         [*people(5), entry("bad", 7, reason="address: no @"), entry("person1", 8)],
@@ -91,7 +90,7 @@ def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str) -> No
     )
     assert (durable, failures) == ([1, 2, 3, 1, 2, 4], [])
 
-    journal = open_journal(HERE, url=url)
+    journal = open_journal(tmp_path, url=url)
     last = journal.last_run()
     assert last is not None
     assert (last.how, last.last_change_s) == ("closed", 2.0)
@@ -102,7 +101,7 @@ def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str) -> No
     plan_into(journal, [*people(5), entry("new", 9)], record=record)
     journal.close()
 
-    with closing(Reader.open(url, HERE)) as reader:
+    with closing(Reader.open(url, tmp_path)) as reader:
         assert reader.plan_record() == record
         assert reader.sources() == [SOURCE, SOURCE]
         assert {state: count for state, count in reader.counts().items() if count} == {
@@ -121,13 +120,13 @@ def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str) -> No
         assert [step.state for step in reader.history(2)] == ["sending", "deferred"]
         assert [result.code for result in reader.results()][:3] == [250, 451, 250]
         assert reader.suppressed(["person5@example.com", "x"]) == {"person5@example.com"}
-    result = audit(url, HERE)
+    result = audit(url, tmp_path)
     assert result.is_clean, result.checks
     assert result.counts == {"sent": 2, "deferred": 2, "skipped": 3, "planned": 1}
 
 
-def test_a_change_the_table_forbids_is_refused_by_the_database(url: str) -> None:
-    journal = planned(HERE, 3, url=url)
+def test_a_change_the_table_forbids_is_refused_by_the_database(url: str, tmp_path: Path) -> None:
+    journal = planned(tmp_path, 3, url=url)
     for wrong in ([sent(1)], [sending(9)], [sending(1), sending(1, 2)], [sending(1, 3)]):
         with pytest.raises(JournalError):
             journal.apply(wrong)
@@ -145,33 +144,41 @@ def test_a_change_the_table_forbids_is_refused_by_the_database(url: str) -> None
     journal.close()
 
 
-def test_a_second_runner_is_refused(url: str) -> None:
-    journal = planned(HERE, 1, url=url)
-    with pytest.raises(JournalBusy, match="another run holds the journal"):
-        open_journal(HERE, url=url)
-    journal.close()
-    open_journal(HERE, url=url).close()
+def test_a_second_runner_is_refused(url: str, tmp_path: Path) -> None:
+    journal = planned(tmp_path, 1, url=url)
+    with pytest.raises(JournalBusy, match="another run holds this journal: another process"):
+        open_journal(tmp_path, url=url)
+
+    def refuse() -> None:
+        with pytest.raises(JournalBusy, match=f"process {os.getpid()} on .* since 2027"):
+            open_journal(tmp_path, url=url)
+
+    run(journal, [sending(1)], meanwhile=refuse)
+    open_journal(tmp_path, url=url).close()
 
 
-def test_a_reader_cannot_write(url: str) -> None:
-    planned(HERE, 1, url=url).close()
-    with closing(Reader.open(url, HERE)) as reader, pytest.raises(JournalError, match="read-only"):
+def test_a_reader_cannot_write(url: str, tmp_path: Path) -> None:
+    planned(tmp_path, 1, url=url).close()
+    with (
+        closing(Reader.open(url, tmp_path)) as reader,
+        pytest.raises(JournalError, match="read-only"),
+    ):
         reader._all("DELETE FROM runs")
 
 
-def test_duplicates_as_an_error_are_named(url: str) -> None:
-    with closing(open_journal(HERE, url=url, create=True)) as journal, pytest.raises(DataError):
+def test_duplicates_as_an_error_are_named(url: str, tmp_path: Path) -> None:
+    with closing(open_journal(tmp_path, url=url, create=True)) as journal, pytest.raises(DataError):
         plan_into(journal, [entry("ada"), entry("ada", 3)], duplicates="error")
 
 
-def test_an_unfinished_plan_or_amendment_is_thrown_away(url: str) -> None:
-    journal = open_journal(HERE, url=url, create=True)
+def test_an_unfinished_plan_or_amendment_is_thrown_away(url: str, tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, url=url, create=True)
     journal.begin_plan(RECORD)
     journal.add_source(SOURCE)
     journal.add_entries(people(2))
     journal.mark_duplicates_and_suppressed("first")
     journal.close()
-    journal = open_journal(HERE, url=url)
+    journal = open_journal(tmp_path, url=url)
     assert not journal.is_planned
     plan_into(journal, people(3))
     journal.begin_plan(RECORD)
@@ -179,14 +186,14 @@ def test_an_unfinished_plan_or_amendment_is_thrown_away(url: str) -> None:
     journal.add_entries([entry("new")])
     journal.mark_duplicates_and_suppressed("first")
     journal.close()
-    open_journal(HERE, url=url).close()
-    with closing(Reader.open(url, HERE)) as reader:
+    open_journal(tmp_path, url=url).close()
+    with closing(Reader.open(url, tmp_path)) as reader:
         assert reader.total() == 3
-    assert audit(url, HERE).is_clean
+    assert audit(url, tmp_path).is_clean
 
 
-def test_groups_and_snapshots_come_with_the_claim(url: str) -> None:
-    journal = open_journal(HERE, url=url, create=True)
+def test_groups_and_snapshots_come_with_the_claim(url: str, tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, url=url, create=True)
     journal.begin_plan(RECORD)
     journal.add_source(SOURCE)
     journal.add_entries(
@@ -197,25 +204,27 @@ def test_groups_and_snapshots_come_with_the_claim(url: str) -> None:
     journal.keep_snapshots([(1, "bb")])
     journal.finish_plan()
     journal.close()
-    with closing(Reader.open(url, HERE)) as reader:
+    with closing(Reader.open(url, tmp_path)) as reader:
         [claim] = reader.claim_planned(0, 9)
         assert json.loads(claim.data) == ["ada", "2", [[0, ["ada", "2"]], [0, ["ada", "3"]]]]
         assert claim.snapshot == "bb"
         assert reader.counts()[State.SKIPPED] == 1
 
 
-def test_a_missing_guard_is_found(url: str) -> None:
-    journal = planned(HERE, 1, url=url)
+def test_a_missing_guard_is_found(url: str, tmp_path: Path) -> None:
+    journal = planned(tmp_path, 1, url=url)
     journal._connection.exec_driver_sql("DROP TRIGGER history_death ON history")
     journal._connection.commit()
     journal.close()
-    assert not audit(url, HERE).is_clean
+    assert not audit(url, tmp_path).is_clean
 
 
-def test_a_server_that_goes_away_stops_the_run(url: str) -> None:
+def test_a_server_that_goes_away_stops_the_run_and_outcomes_are_kept(
+    url: str, tmp_path: Path
+) -> None:
     import psycopg
 
-    journal = planned(HERE, 2, url=url)
+    journal = planned(tmp_path, 2, url=url)
 
     def cut() -> None:
         with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as admin:
@@ -227,6 +236,8 @@ def test_a_server_that_goes_away_stops_the_run(url: str) -> None:
     durable, [failure] = run(journal, [sending(1)], meanwhile=cut, then=[sent(1)])
     assert durable == [1]
     assert failure.exit_code == 74
-    journal = open_journal(HERE, url=url)
-    assert [doubt.row for doubt in journal.recover_in_doubt("hold", 5.0)] == [1]
+    assert "emergency" in " ".join(audit(url, tmp_path).unknown)
+    journal = open_journal(tmp_path, url=url)
+    assert journal.recovered == 1
+    assert journal.recover_in_doubt("hold", 5.0) == []
     journal.close()

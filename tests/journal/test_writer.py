@@ -102,6 +102,19 @@ def test_close_writes_what_is_still_queued(tmp_path: Path) -> None:
     assert _counts(tmp_path) == {State.SENDING: 50}
 
 
+def test_what_is_queued_when_the_loop_has_ended_is_still_written(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 500)
+
+    async def main() -> None:
+        journal.start(asyncio.get_running_loop(), lambda error: None)
+        for row in range(1, 501):
+            journal.write(sending(row), lambda: None)
+
+    asyncio.run(main())
+    journal.close()
+    assert _counts(tmp_path) == {State.SENDING: 500}
+
+
 def test_a_change_the_table_forbids_stops_the_journal(tmp_path: Path) -> None:
     journal = planned(tmp_path, 3)
     durable, failures = run(journal, [sending(1), sent(2)], then=[sending(3)])
@@ -200,6 +213,24 @@ def test_outcomes_that_no_longer_fit_are_kept_beside_the_journal_and_taken_in_by
     assert _counts(tmp_path) == {State.SENT: 399, State.DEFERRED: 1}
     assert not emergency.exists()
     assert audit(URL, tmp_path).is_clean
+
+
+def test_where_even_the_emergency_file_cannot_be_written_that_is_said(
+    tmp_path: Path, full_disk: object
+) -> None:
+    journal = planned(tmp_path, 2)
+    _, [failure] = run(
+        journal,
+        [sending(1)],
+        meanwhile=lambda: full_disk(0),
+        then=[sent(1)],  # type: ignore[operator]
+    )
+    full_disk(resource.RLIM_INFINITY)  # type: ignore[operator]
+    assert "nor can outcomes be kept" in str(failure)
+    assert "in doubt at the next start" in str(failure)
+    journal = open_journal(tmp_path)
+    assert [doubt.row for doubt in journal.recover_in_doubt("hold", 9.0)] == [1]
+    journal.close()
 
 
 def test_outcomes_taken_in_twice_count_once(tmp_path: Path) -> None:

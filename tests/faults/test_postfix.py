@@ -1,0 +1,63 @@
+"""A real Postfix with TLS and SASL, its own and private."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fakes.postfix import Postfix, is_there, private_postfix
+from fakes.sending import Mailing, relay
+
+pytestmark = pytest.mark.skipif(
+    not is_there(), reason="needs root and the packages postfix, sasl2-bin, libsasl2-modules"
+)
+
+
+@pytest.fixture(scope="module")
+def postfix() -> Iterator[Postfix]:
+    with private_postfix() as running:
+        yield running
+
+
+def way(postfix: Postfix) -> str:
+    more = [
+        f'ca_file = "{postfix.ca_file}"',
+        f'username = "{postfix.user}"',
+        'password = { env = "SMTP_PASSWORD" }',
+    ]
+    return relay(postfix.port, connections=3, security="starttls", more="\n".join(more))
+
+
+def test_letters_go_through_a_real_postfix(
+    postfix: Postfix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 21, 23: no fault: STARTTLS with a verified certificate, login, three letters.
+    By: Postfix with Cyrus SASL, delivering to a Maildir.
+    Then: everybody is sent, and lies in the Maildir once.
+    """
+    monkeypatch.setenv("SMTP_PASSWORD", "secret")
+    ending = Mailing(tmp_path, way(postfix), people=3).send()
+    assert ending.all_but() == {"sent"}
+    arrived = postfix.delivered(3)
+    subjects = sorted(
+        line for mail in arrived for line in mail.splitlines() if line.startswith(b"Subject:")
+    )
+    assert subjects == [b"Subject: Letter 1", b"Subject: Letter 2", b"Subject: Letter 3"]
+    assert "sasl_method=PLAIN" in postfix.log
+
+
+def test_a_real_postfix_is_asked_once_with_a_wrong_password(
+    postfix: Postfix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 21: a wrong password.
+    By: Postfix with Cyrus SASL; three connections are allowed.
+    Then: exit 77 after exactly one attempt; everybody stays planned.
+    """
+    monkeypatch.setenv("SMTP_PASSWORD", "wrong")
+    before = postfix.log.count("authentication failed")
+    ending = Mailing(tmp_path, way(postfix), people=3).send()
+    assert ending.exit_code == 77
+    assert ending.all_but() == {"planned"}
+    assert postfix.log.count("authentication failed") == before + 1
