@@ -15,7 +15,7 @@ from campaign.errors import ConfigError
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.delivery.render_pool import RenderPool
+    from campaign.delivery.traced_pool import TracedPool
     from campaign.pages.server import PageServer
     from campaign.records import PlanRecord, Source
 
@@ -37,12 +37,12 @@ def serve_preview(campaign: Campaign, port: int = PREVIEW_PORT, *, open_browser:
     serve(campaign, press, port, open_browser=open_browser)
 
 
-def press(campaign: Campaign, record: PlanRecord, sources: Sequence[Source]) -> RenderPool:
+def press(campaign: Campaign, record: PlanRecord, sources: Sequence[Source]) -> TracedPool:
     """What renders the letters of a preview: one worker, as in a run."""
     from campaign.delivery.inputs import render_spec
-    from campaign.delivery.render_pool import RenderPool
+    from campaign.delivery.traced_pool import TracedPool
 
-    return RenderPool(render_spec(campaign, record, sources), workers=1)
+    return TracedPool(render_spec(campaign, record, sources))
 
 
 def need_web() -> None:

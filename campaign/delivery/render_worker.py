@@ -21,7 +21,12 @@ from campaign.delivery.render_frames import LENGTH, Started, framed, pack
 from campaign.errors import CampaignError, RenderError
 from campaign.records import Job
 from campaign.rendering.draft import Draft
-from campaign.rendering.render import Renderer, RenderSpec, readable_paths
+from campaign.rendering.render import (
+    Renderer,
+    RenderSpec,
+    TracingRenderer,
+    readable_paths,
+)
 
 _FRAME_BYTES = 500_000  # messages are handed over when so much is ready: it fits into the pipe
 
@@ -54,7 +59,7 @@ def main() -> None:
 
 def _start(spec: RenderSpec) -> Renderer | None:
     try:
-        renderer = Renderer(spec)
+        renderer = TracingRenderer(spec) if spec.is_traced else Renderer(spec)
     except CampaignError as error:
         _send(Started(error).written())
         return None

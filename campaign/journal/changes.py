@@ -19,7 +19,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from campaign.journal.schema import history
-from campaign.journal.totals import Totals, no_moves, place_of
+from campaign.journal.totals import Totals, arrive, no_moves
 from campaign.records import Change, State
 
 # Lines in one statement.  Few sizes, since each is prepared once and kept by the driver (it keeps
@@ -54,8 +54,8 @@ class ChangeWriter:
             sending: list[object] = []
             others: list[object] = []
             for change in part:
-                moves[place_of(change.state)] += 1
-                # sqlite3 is slow with anything that is not exactly int, float or str.
+                # sqlite3 is slow with anything that is not exactly int, float or str, and the
+                # hash of an enum is a call: its text is taken once.
                 if change.state is State.SENDING:
                     sending += change[:6]
                     sending[-5] = "sending"
@@ -66,6 +66,7 @@ class ChangeWriter:
                     others[-5] = str(change.class_)
             _execute(cursor, self._sending, sending, len(_SENDING))
             _execute(cursor, self._any, others, len(_ALL))
+            arrive(moves, [*sending[1 :: len(_SENDING)], *others[1 :: len(_ALL)]])
         self._totals.enter(cursor, moves)
 
 

@@ -9,6 +9,7 @@ run 0.5 µs a change.  The audit counts for itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
@@ -18,7 +19,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from campaign.records import Change, State
 
 _STATES = tuple(State)
-_PLACE = {state: place for place, state in enumerate(_STATES)}
+_PLACE: dict[object, int] = {str(state): place for place, state in enumerate(_STATES)}
 _BITS = 7  # for each of nine states in the 63 bits of one sum: a count below 128
 _MOST = (1 << _BITS) - 1
 _EACH = ", ".join(_STATES)
@@ -58,9 +59,10 @@ def no_moves() -> list[int]:
     return [0] * len(_STATES)
 
 
-def place_of(state: State) -> int:
-    """Where a state stands in a list of moves."""
-    return _PLACE[state]
+def arrive(moves: list[int], states: Sequence[object]) -> None:
+    """Count the states that rows come to, as plain strings."""
+    for state, count in Counter(states).items():
+        moves[_PLACE[state]] += count
 
 
 def forget_totals(connection: Connection) -> None:

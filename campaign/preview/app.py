@@ -57,12 +57,13 @@ class Query:
     view: str
     wanted: Wanted
     kind: str
+    branch: str
 
     def url(self, **changes: object) -> str:
         """The same list with something else: `row=7`, or another `after`."""
         fields = {
             "q": self.wanted.text, "state": self.wanted.state, "domain": self.wanted.domain,
-            "kind": self.kind, **changes,
+            "kind": self.kind, "branch": self.branch, **changes,
         }  # fmt: skip
         given = {name: value for name, value in fields.items() if value}
         return "/?" + urlencode({name: str(value) for name, value in given.items()})
@@ -85,6 +86,7 @@ class Preview:
             routes=[
                 Route("/", self._letters),
                 Route("/list", self._list),
+                Route("/filters", self._filters),
                 Route("/letter/{row:int}", self._letter),
                 Route("/letter/{row:int}/frame", self._frame),
                 Route("/letter/{row:int}/letter.eml", self._eml),
@@ -106,8 +108,7 @@ class Preview:
             request, "letters.html",
             **self._common(), **self._listing(query, page, row),
             **await self._sheet(row, query.view),
-            query=query, tally=self._tally, kinds=self._findings.by_gravity(),
-            is_letter_asked=bool(query.row), states=list(State), kind_names=KINDS,
+            **self._filters_values(query), is_letter_asked=bool(query.row),
         )  # fmt: skip
 
     async def _list(self, request: Request) -> Response:
@@ -115,6 +116,10 @@ class Preview:
         page = await self._desk.page(query.wanted, query.after, _PAGE)
         values = self._listing(query, page, query.row)
         return HTMLResponse(self._look.text(request, "list.html", query=query, **values))
+
+    async def _filters(self, request: Request) -> Response:
+        values = self._filters_values(self._query(request))
+        return HTMLResponse(self._look.text(request, "filters.html", **values))
 
     async def _letter(self, request: Request) -> Response:
         view = request.query_params.get("view", "html")
@@ -152,12 +157,13 @@ class Preview:
     def _query(self, request: Request) -> Query:
         asked = request.query_params
         kind = asked.get("kind", "") if asked.get("kind") in KINDS else ""
+        branch = asked.get("branch", "")[:500]
         state = asked.get("state", "")
         wanted = Wanted(
             text=asked.get("q", "").strip()[:200],
             state=state if state in list(State) else "",
             domain=asked.get("domain", "")[:255],
-            rows=self._findings.rows(kind) if kind else None,
+            rows=self._findings.rows(kind, branch),
         )
         view = asked.get("view", "html")
         return Query(
@@ -166,6 +172,7 @@ class Preview:
             view=view if view in viewer.VIEWS else "html",
             wanted=wanted,
             kind=kind,
+            branch=branch,
         )
 
     def _common(self) -> dict[str, Any]:
@@ -178,6 +185,16 @@ class Preview:
             "page": page,
             "current": row,
             "more": "" if page.is_end else query.url(after=page.looked_to),
+        }
+
+    def _filters_values(self, query: Query) -> dict[str, Any]:
+        return {
+            "query": query,
+            "tally": self._tally,
+            "kinds": self._findings.by_gravity(),
+            "branches": self._findings.branches,
+            "states": list(State),
+            "kind_names": KINDS,
         }
 
     async def _sheet(self, row: int, view: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which letters show which warning, found out while somebody reads.
+"""Which letters show which warning or take which branch, found out while somebody reads.
 
 In: a workbench.  Out: a growing `Findings`.  Touches: the journal and the render workers, in
 small portions, so that stepping through letters stays quick.
@@ -47,6 +47,7 @@ class Findings:
     to_look_at: int = 0
     is_sample: bool = False
     kinds: dict[str, Kind] = field(default_factory=dict)
+    branches: dict[str, list[int]] = field(default_factory=dict)  # who takes each, ascending
 
     @property
     def is_done(self) -> bool:
@@ -55,8 +56,15 @@ class Findings:
     def by_gravity(self) -> list[Kind]:
         return sorted(self.kinds.values(), key=lambda kind: (-kind.gravity, -kind.count))
 
-    def rows(self, kind: str) -> tuple[int, ...]:
-        return tuple(self.kinds[kind].rows) if kind in self.kinds else ()
+    def rows(self, kind: str, branch: str) -> tuple[int, ...] | None:
+        """Those that show the warning and took the branch; None where neither is asked for."""
+        if not (kind or branch):
+            return None
+        showing = self.kinds[kind].rows if kind in self.kinds else []
+        taking = self.branches.get(branch, [])
+        if not branch:
+            return tuple(showing)
+        return tuple(sorted({*showing} & {*taking}) if kind else taking)
 
 
 async def survey(
@@ -72,10 +80,16 @@ async def survey(
     for at in range(0, len(rows), _PORTION):
         portion = rows[at : at + _PORTION]
         jobs = await desk.jobs(portion)
-        messages = await workbench.render(jobs)
+        traced = await workbench.trace(jobs)
+        messages = [one.message for one in traced]
         judged = await asyncio.to_thread(judge, jobs, messages, edition)
         for row, found in judged:
             _note(findings, row, found)
+        for message, branches in traced:
+            for branch, is_taken in branches.items():
+                takers = findings.branches.setdefault(branch, [])
+                if is_taken:
+                    takers.append(message.row)
         findings.looked_at += len(portion)
         on_news()
 

@@ -24,6 +24,7 @@ from campaign.journal.browsing import Standing
 from campaign.pages.letter import Letter, take_apart, unstuffed
 from campaign.preview.desk import Desk
 from campaign.records import Job, Message, PlanRecord, Source
+from campaign.rendering.branches import Traced
 from campaign.rendering.render import input_files
 
 _KEPT = 64  # letters kept, for stepping back and forth
@@ -47,6 +48,7 @@ class Press(Protocol):
         traceback: TracebackType | None,
     ) -> None: ...
     async def render(self, jobs: list[Job]) -> list[Message]: ...
+    async def trace(self, jobs: list[Job]) -> list[Traced]: ...
 
 
 OpenPress = Callable[[Campaign, PlanRecord, Sequence[Source]], Press]
@@ -126,19 +128,21 @@ class Workbench:
         if kept is not None:
             self._letters.move_to_end(standing.row)
             return kept
-        (message,) = await self.render([standing.job])
+        ((message, _),) = await self.trace([standing.job])
         made = self._made(message)
         self._letters[standing.row] = made
         if len(self._letters) > _KEPT:
             self._letters.popitem(last=False)
         return made
 
-    async def render(self, jobs: list[Job]) -> list[Message]:
-        """Messages in the order of the jobs; what went wrong stands in `problem`."""
+    async def trace(self, jobs: list[Job]) -> list[Traced]:
+        """Messages in the order of the jobs, with the branches they took; what went wrong stands
+        in `problem`."""
         async with self._turn:
             if self._press is None:
-                return [Message(job.row, b"", 0, False, "the templates are broken") for job in jobs]
-            return await self._press.render(jobs)
+                broken = "the templates are broken"
+                return [Traced(Message(job.row, b"", 0, False, broken), {}) for job in jobs]
+            return await self._press.trace(jobs)
 
     def _made(self, message: Message) -> Letter | Fault:
         if not message.problem:

@@ -14,12 +14,13 @@ from typing import Any
 from campaign.errors import ConfigError, RenderError
 from campaign.rendering.attachments import OwnFile, PersonalFiles, fixed_file
 from campaign.rendering.draft import Piece
+from campaign.rendering.escaping import Escaping
 from campaign.rendering.invitation import folded, method_of
 from campaign.rendering.locales import Variants, variants_of
 from campaign.rendering.markup import markdown_page, style_inliner
 from campaign.rendering.mime import Hole, Multipart, Skeleton, delimited, text_entity
 from campaign.rendering.spec import Content
-from campaign.rendering.templates import Escaping, Template, Workshop, is_constant
+from campaign.rendering.templates import Template, Workshop, is_constant
 
 _CONTENT_ID = re.compile(r"[A-Za-z0-9._+@-]+")
 _TEXT, _HTML, _CALENDAR, _PERSONAL = range(4)

@@ -19,6 +19,7 @@ from campaign.errors import RenderError
 from campaign.records import Job, Message
 from campaign.rendering.attachments import personal_root, snapshot_of
 from campaign.rendering.body import Body
+from campaign.rendering.branches import Trace, line_of
 from campaign.rendering.draft import Draft, joined, stuffed
 from campaign.rendering.head import Head, unsubscribe_url
 from campaign.rendering.headers import ForbiddenCharacterError
@@ -31,7 +32,10 @@ from campaign.units import show_size
 if TYPE_CHECKING:
     from campaign.config.settings import Message as MessageSettings
 
-__all__ = ["Content", "RenderSpec", "Renderer", "UnsubscribeSpec", "input_files", "readable_paths"]
+__all__ = [
+    "Content", "RenderSpec", "Renderer", "TracingRenderer", "UnsubscribeSpec", "input_files",
+    "readable_paths",
+]  # fmt: skip
 
 MESSAGE_MAX = 50_000_000  # bytes; no provider takes more: Gmail receives 50 MB at most
 
@@ -43,10 +47,10 @@ class Renderer:
     Raises TemplateError or ConfigError when it is made.
     """
 
-    def __init__(self, spec: RenderSpec) -> None:
+    def __init__(self, spec: RenderSpec, trace: Trace | None = None) -> None:
         folder = Path(spec.folder)
         self._spec = spec
-        self._workshop = Workshop(folder)
+        self._workshop = Workshop(folder, trace)
         self._head = Head(self._workshop, spec)
         content = Content.of(spec.message)
         self._body = Body(self._workshop, folder, content, by_locale=bool(spec.locale_column))
@@ -115,6 +119,20 @@ class Renderer:
         if url := unsubscribe_url(self._spec, job.key):
             values["unsubscribe_url"] = url
         return values
+
+
+class TracingRenderer(Renderer):
+    """Puts before each letter which branches it took; for a preview, never for a run."""
+
+    def __init__(self, spec: RenderSpec) -> None:
+        self._trace = Trace()
+        super().__init__(spec, self._trace)
+
+    def draft(self, job: Job) -> Draft:
+        """As of any renderer; `branches.traced` takes the line away again."""
+        self._trace.clear()
+        draft = super().draft(job)
+        return draft._replace(pieces=[line_of(self._trace.branches()), *draft.pieces])
 
 
 def input_files(

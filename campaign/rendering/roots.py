@@ -62,6 +62,14 @@ class Roots:
         """A path as a person writes it: relative to the campaign's folder."""
         return os.path.relpath(path, self._folder)
 
+    def named(self, path: str) -> str:
+        """A path as other templates name it: "layouts/base.html"."""
+        real = os.path.realpath(path)
+        for root in self.folders:
+            if _is_beneath(real, root):
+                return os.path.relpath(real, root)
+        return self.shown(path)
+
 
 def _roots(folder: Path, main: Path) -> Iterator[Path]:
     yield main.parent

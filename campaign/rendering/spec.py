@@ -59,6 +59,7 @@ class RenderSpec:
     unsubscribe: UnsubscribeSpec | None = None
     locale_column: str = ""  # names the language of each recipient
     group_column: str = ""  # rows that are equal in it are one message; templates see `rows`
+    is_traced: bool = False  # letters say which branches of the templates they took
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "message": Content.of(self.message)}

@@ -16,27 +16,18 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jinja2
 import jinja2.nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
 
 from campaign.errors import RenderError, TemplateError
+from campaign.rendering.branches import Trace, forks_of
+from campaign.rendering.escaping import FINALIZE, EmptyValueError, Escaping
 from campaign.rendering.formats import FormatError, Formats
-from campaign.rendering.invitation import escaped_calendar
-from campaign.rendering.markup import escaped_markdown
 from campaign.rendering.roots import Roots
-
-# How cells are kept from being anything but text where they stand.
-Escaping = Literal["none", "html", "markdown", "calendar"]
-
-
-class EmptyValueError(ValueError):
-    """An expression gave None or NaN, which would be printed as a word (fault 57)."""
-
 
 # What an expression of a template may raise; anything else is a fault of ours.
 _TEMPLATE_FAULTS = (
@@ -91,10 +82,11 @@ class Word(NamedTuple):
 
 
 class Workshop:
-    """Compiles the templates of one campaign."""
+    """Compiles the templates of one campaign; with a trace they say which branches a row takes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trace: Trace | None = None) -> None:
         self._folder = folder
+        self._trace = trace
         self._formats = Formats()
         self._globals = _Sandbox(None, "none", self._formats).globals
 
@@ -111,7 +103,7 @@ class Workshop:
 
         Raises TemplateError.
         """
-        environment = _Sandbox(None, "none", self._formats)
+        environment = self._sandbox(None, "none")
         with _template_errors(name):
             code = environment.compile(source, name, name)
         compiled = jinja2.Template.from_code(environment, code, environment.globals)
@@ -123,7 +115,7 @@ class Workshop:
         Raises TemplateError.
         """
         roots = Roots(self._folder, path)
-        environment = _Sandbox(roots, escaping, self._formats)
+        environment = self._sandbox(roots, escaping)
         for reached in _reached(environment, roots):
             with _template_errors(roots.shown(reached)):
                 environment.get_template(reached)
@@ -151,6 +143,11 @@ class Workshop:
             tree = _Sandbox(None, "none", self._formats).parse(source)
         yield from _words(tree, name)
 
+    def _sandbox(self, roots: Roots | None, escaping: Escaping) -> _Sandbox:
+        if self._trace is None:
+            return _Sandbox(roots, escaping, self._formats)
+        return _Traced(roots, escaping, self._formats, self._trace)
+
 
 def fixed_start(source: str) -> str:
     """The part of a template before its first expression, statement or comment."""
@@ -172,7 +169,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             loader=_Loader(roots) if roots else None,
             autoescape=escaping != "none",
             undefined=jinja2.StrictUndefined,
-            finalize=_FINALIZE[escaping],
+            finalize=FINALIZE[escaping],
             keep_trailing_newline=True,
             auto_reload=False,
             cache_size=-1,
@@ -216,6 +213,44 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             if is_repeat and len(many) * count > _REPEAT_MAX:
                 raise SecurityError(f"'*' that makes more than {_REPEAT_MAX} characters")
         return super().call_binop(context, operator, left, right)
+
+
+class _Traced(_Sandbox):
+    """Every branch begins by saying that it was taken; what is printed is the same."""
+
+    def __init__(
+        self, roots: Roots | None, escaping: Escaping, formats: Formats, trace: Trace
+    ) -> None:
+        super().__init__(roots, escaping, formats)
+        self._trace = trace
+        self.took = trace.took
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> jinja2.nodes.Template:
+        tree = super()._parse(source, name, filename)
+        shown = self._roots.named(filename or "") if self._roots else str(name)
+        forks = forks_of(self.lex(source), shown)
+        for fork, bodies in zip(forks, _forks(tree), strict=True):
+            for branch, body in zip(fork, bodies, strict=True):
+                call = jinja2.nodes.Call(
+                    jinja2.nodes.EnvironmentAttribute("took"),
+                    [jinja2.nodes.Const(self._trace.number(branch))], [], None, None,
+                )  # fmt: skip
+                mark = jinja2.nodes.ExprStmt(call)
+                mark.set_lineno(body[0].lineno if body else 1)
+                body.insert(0, mark.set_environment(self))
+        return tree
+
+
+def _forks(tree: jinja2.nodes.Template) -> Iterator[list[list[jinja2.nodes.Node]]]:
+    """The bodies of every `if` and `for`, in the order of the source."""
+    nodes = jinja2.nodes
+    later: set[int] = set()  # each `elif` is an If of its own
+    for node in list(tree.find_all((nodes.If, nodes.For))):
+        if isinstance(node, nodes.If) and id(node) not in later:
+            later.update(map(id, node.elif_))
+            yield [node.body, *(elif_.body for elif_ in node.elif_), node.else_]
+        elif isinstance(node, nodes.For):
+            yield [node.body, node.else_]
 
 
 class _Loader(jinja2.BaseLoader):
@@ -298,36 +333,6 @@ def _words(tree: jinja2.nodes.Template, file: str) -> Iterator[Word]:
     for node in tree.find_all(nodes.Name):
         if node.name not in known:
             yield Word(node.name, file, node.lineno)
-
-
-def _present(value: Any) -> Any:
-    """For text and HTML: the value, unless it is one that nobody wants to read."""
-    if value is None or value != value:
-        raise EmptyValueError(f"an expression gives {value}")
-    return value
-
-
-def _in_markdown(value: Any) -> Any:
-    return _marked(value, escaped_markdown)
-
-
-def _in_calendar(value: Any) -> Any:
-    return _marked(value, escaped_calendar)
-
-
-def _marked(value: Any, escape: Callable[[str], str]) -> Markup:
-    """Escaped by rules of our own, and marked as done for jinja2's HTML escaping, which is on so
-    that what macros give back is not escaped twice."""
-    value = _present(value)
-    return value if isinstance(value, Markup) else Markup(escape(str(value)))
-
-
-_FINALIZE: dict[Escaping, Callable[[Any], Any]] = {
-    "none": _present,
-    "html": _present,
-    "markdown": _in_markdown,
-    "calendar": _in_calendar,
-}
 
 
 @contextmanager

@@ -173,6 +173,11 @@ class Lanes:
         """No lane holds a letter, or knows anything that would be lost with it."""
         return all(lane.is_plain for lane in self._lanes.values())
 
+    def long_waits(self, now_s: float, more_than_s: float) -> list[tuple[Lane, float]]:
+        """Lanes whose ready letters will not go soon, with how long they have to wait."""
+        waits = [(lane, lane.wait_s(now_s)) for lane in self._lanes.values() if lane.ready]
+        return [(lane, wait_s) for lane, wait_s in waits if wait_s > more_than_s]
+
     def forget_plain(self) -> None:
         """Drop lanes that hold nothing: a list has many domains with a single recipient."""
         for name in [

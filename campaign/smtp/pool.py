@@ -152,6 +152,9 @@ class Pool:
             rest_s = self._rest_s(self._clock.tick_s())
             if rest_s > _LONG_REST_S:
                 self._ledger.parked(self.lanes.withdraw_all(), rest_s, self.waiting_for())
+            for lane, wait_s in self.lanes.long_waits(self._clock.tick_s(), _LONG_REST_S):
+                why = f"{lane.name} waits for its rate"
+                self._ledger.parked(self.lanes.withdraw(lane), wait_s, why)
 
     def _rest_s(self, now_s: float) -> float:
         """Seconds until a first relay may take letters again."""

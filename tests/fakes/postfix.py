@@ -50,7 +50,7 @@ smtpd_tls_auth_only = yes
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = cyrus
 smtpd_sasl_path = smtpd
-cyrus_sasl_config_path = {folder}/sasl
+cyrus_sasl_config_path = {folder}/etc/sasl
 smtpd_sasl_local_domain = {realm}
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_recipient_restrictions = permit_sasl_authenticated, reject
@@ -119,14 +119,14 @@ def private_postfix() -> Iterator[Postfix]:
     with tempfile.TemporaryDirectory(prefix="campaign-postfix-", dir="/var/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        for part in ("etc", "queue", "data", "mail", "sasl"):
+        for part in ("etc", "etc/sasl", "queue", "data", "mail"):
             (folder / part).mkdir()
         for part in ("data", "mail"):
             shutil.chown(folder / part, "postfix", "postfix")
         authority = Authority(folder)
         pair = authority.issue("127.0.0.1")
         owner = (folder / "data").stat()
-        (folder / "sasl" / "smtpd.conf").write_text(_SASL.format(folder=folder))
+        (folder / "etc" / "sasl" / "smtpd.conf").write_text(_SASL.format(folder=folder))
         subprocess.run(
             ["saslpasswd2", "-p", "-c", "-f", folder / "sasldb2", "-u", _REALM, "ada"],
             input=b"secret",

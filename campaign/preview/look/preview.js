@@ -9,3 +9,15 @@ events.addEventListener("figures", async () => {
   await refresh(figures, "/overview/figures");
   setTimeout(() => { drawing = false; }, 400);
 });
+// What there is to filter by grows while the letters are looked at.
+const filters = document.querySelector("[data-filters]");
+let filling = false;
+events.addEventListener("figures", () => {
+  if (!filters || filling) return;
+  filling = true;
+  setTimeout(() => {
+    filling = false;
+    // A list that somebody has open stays as it is.
+    if (!filters.contains(document.activeElement)) refresh(filters, `/filters?${asked()}`);
+  }, 700);
+});

@@ -1,0 +1,42 @@
+"""Render workers of a preview: they say which branches of the templates each letter took.
+
+In: a `RenderSpec`, lists of `Job`.  Out: messages, with their branches.
+Touches: its own worker processes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from types import TracebackType
+
+from campaign.delivery.render_pool import RenderPool
+from campaign.records import Job, Message
+from campaign.rendering.branches import Traced, traced
+from campaign.rendering.render import RenderSpec
+
+
+class TracedPool:
+    """As `RenderPool`, with one worker."""
+
+    def __init__(self, spec: RenderSpec) -> None:
+        self._pool = RenderPool(dataclasses.replace(spec, is_traced=True), workers=1)
+
+    async def __aenter__(self) -> TracedPool:
+        await self._pool.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._pool.close()
+
+    async def trace(self, jobs: list[Job]) -> list[Traced]:
+        """The message of each job, in order, with the branches it took."""
+        return [traced(message) for message in await self._pool.render(jobs)]
+
+    async def render(self, jobs: list[Job]) -> list[Message]:
+        """The messages alone, the bytes of a run."""
+        return [found.message for found in await self.trace(jobs)]
