@@ -21,11 +21,13 @@ from campaign.errors import EXIT_DONE, UsageError
 from campaign.units import show_size
 
 if TYPE_CHECKING:
-    from campaign.cli.letter import LetterView
+    from campaign.pages.letter import Letter
+    from campaign.rendering.branches import Sample
 
 EXAMPLES = (
     "campaign preview spring --row 3",
     "campaign preview spring --out letters",
+    "campaign preview spring --out letters --sample 10",
     "campaign preview spring --diff HEAD~1",
 )
 _FIRST = ("From", "To", "Reply-To", "Subject", "Date")
@@ -44,6 +46,14 @@ def command(
         Path | None,
         typer.Option(metavar="DIR", help="Write .eml files and an index page into DIR."),
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="With --out: only N letters, which show every branch of the templates.",
+        ),
+    ] = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="Show all letters on a page in the browser.")
     ] = False,
@@ -55,12 +65,14 @@ def command(
     no_browser: NoBrowserOption = False,
 ) -> int:
     """Show a letter as its recipient would get it. Nothing is sent."""
-    from campaign.cli.letter import take_apart
     from campaign.config.loader import load
-    from campaign.delivery.preview import render_all, render_one
+    from campaign.delivery.preview import render_all, render_one, render_sample
+    from campaign.pages.letter import take_apart
 
     if row is not None and to is not None:
         raise UsageError("--row and --to both name a recipient", remedy="keep one")
+    if sample is not None and (out is None or row is not None or to is not None):
+        raise UsageError("--sample chooses letters for --out", remedy="add --out DIR")
     campaign = load(path)
     ensure_planned(campaign)
     if serve:
@@ -72,35 +84,50 @@ def command(
         print("\n".join(difference(campaign, diff, press)))
         return EXIT_DONE
     if out is None:
-        letter = render_one(campaign, row, to)
-        print("\n".join(lines(take_apart(letter), Paint.on(sys.stdout))))
+        shown = render_one(campaign, row, to)
+        print("\n".join(lines(take_apart(shown.letter), Paint.on(sys.stdout))))
         return EXIT_DONE
-    from campaign.cli.preview_pages import write_pages
+    from campaign.preview.files import write_files
 
-    letters = (
-        render_all(campaign)
-        if row is None and to is None
-        else iter([(row or 1, render_one(campaign, row, to))])
-    )
-    count = write_pages(out, campaign.settings.name, letters)
+    chosen = render_sample(campaign, sample) if sample else None
+    if chosen:
+        letters = iter(chosen.letters)
+    elif row is None and to is None:
+        letters = render_all(campaign)
+    else:
+        letters = iter([render_one(campaign, row, to)])
+    count = write_files(out, campaign.settings.name, letters, chosen)
     print(f"{counted(count, 'letter')} in {out}; open {out / 'index.html'} in a browser")
+    if chosen:
+        print("\n".join(_coverage(chosen)))
     return EXIT_DONE
 
 
-def lines(view: LetterView, paint: Paint) -> list[str]:
+def _coverage(sample: Sample) -> list[str]:
+    """Which branches the letters show, and which they do not."""
+    missed = len(sample.left_out) + len(sample.untaken)
+    said = [
+        f"They show {sample.shown} of {counted(sample.shown + missed, 'template branch', 'template branches')}."
+    ]
+    said += [f"  in no letter of the list: {escape(branch)}" for branch in sample.untaken]
+    said += [f"  a larger --sample shows: {escape(branch)}" for branch in sample.left_out]
+    return said
+
+
+def lines(view: Letter, paint: Paint) -> list[str]:
     """Headers, text and a list of the parts."""
     shown = [_header(name, view.header(name), paint) for name in _FIRST if view.header(name)]
     others = [
-        (name, value)
-        for name, value in view.headers
-        if name not in _FIRST and name.lower() not in _PLUMBING
+        (field.name, field.value)
+        for field in view.headers
+        if field.name not in _FIRST and field.name.lower() not in _PLUMBING
     ]
     shown += [paint.dim(escape(f"{name}: {value}")) for name, value in others]
     shown += ["", *(escape(line, keep="\t") for line in view.text.splitlines()), ""]
     shown += [paint.bold("Parts")]
     shown += table(
         [
-            (part.type, show_size(part.size_bytes), part.name or _cid(part.content_id))
+            (part.type, show_size(len(part.content)), part.name or _cid(part.content_id))
             for part in view.parts
         ],
         numbers=[1],

@@ -1,6 +1,6 @@
 """Letters as they would be sent, for looking at.
 
-In: a planned campaign, a row or an address.  Out: RFC 5322 bytes.
+In: a planned campaign, a row or an address.  Out: RFC 5322 bytes, and the branches they took.
 Touches: the journal, for reading; a render worker.
 
 They are rendered from the planned rows with the templates as they are now, so a template can be
@@ -16,17 +16,18 @@ from contextlib import closing
 from campaign.addresses.syntax import AddressError, parse_address
 from campaign.config.loader import Campaign
 from campaign.delivery.inputs import render_spec
-from campaign.delivery.render_pool import RenderPool
+from campaign.delivery.traced_pool import TracedPool
 from campaign.errors import RenderError, UsageError
 from campaign.journal.browsing import Browser
 from campaign.journal.reader import Reader
 from campaign.records import Job
+from campaign.rendering.branches import Sample, Shown, Traced, covering
 from campaign.rendering.render import RenderSpec
 
 _BATCH = 100
 
 
-def render_one(campaign: Campaign, row: int | None, address: str | None) -> bytes:
+def render_one(campaign: Campaign, row: int | None, address: str | None) -> Shown:
     """The letter of one row, of one address, or of the first who is to get one.
 
     Raises UsageError where the plan has no such recipient, RenderError where it cannot be made.
@@ -34,14 +35,66 @@ def render_one(campaign: Campaign, row: int | None, address: str | None) -> byte
     with closing(Browser.open(campaign.settings.journal.url, campaign.folder)) as browser:
         spec = _spec(campaign, browser)
         job = _job_of(browser, row, address)
-    ((_, letter),) = _rendered(spec, iter([[job]]))
-    return letter
+    return next(map(_shown, _traced(spec, iter([[job]]))))
 
 
-def render_all(campaign: Campaign) -> Iterator[tuple[int, bytes]]:
-    """Row and letter of everybody who is still to be sent to, in the order of the plan."""
+def render_all(campaign: Campaign) -> Iterator[Shown]:
+    """The letters of everybody who is still to be sent to, in the order of the plan."""
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
-        yield from _rendered(_spec(campaign, reader), _batches(reader))
+        yield from map(_shown, _traced(_spec(campaign, reader), _batches(reader)))
+
+
+def render_sample(campaign: Campaign, count: int) -> Sample:
+    """Up to `count` letters of those still to be sent that show every branch of the templates.
+
+    Letters are rendered until nothing is left to find: of a list where nobody takes some branch
+    all of them.  Places that are left over go to rows spread over the list.  Raises RenderError.
+    """
+    with closing(Browser.open(campaign.settings.journal.url, campaign.folder)) as browser:
+        spec = _spec(campaign, browser)
+        first, every = _kinds_of(spec, browser, count)
+        chosen = dict(covering(first, count))
+        found = frozenset().union(*first)
+        shown = {branch for adds in chosen.values() for branch in adds}
+        _fill(chosen, browser, count)
+        rows = sorted(chosen)
+        jobs = (browser.jobs(rows[at : at + _BATCH]) for at in range(0, len(rows), _BATCH))
+        letters = [_shown(one) for one in _traced(spec, jobs)]
+    return Sample(
+        letters=[one._replace(adds=tuple(chosen[one.row])) for one in letters],
+        shown=len(shown),
+        left_out=[branch for branch in every if branch in found - shown],
+        untaken=[branch for branch in every if branch not in found],
+    )
+
+
+def _kinds_of(
+    spec: RenderSpec, browser: Browser, count: int
+) -> tuple[dict[frozenset[str], int], list[str]]:
+    """The first row that takes just these branches, for every set of them; and all branches."""
+    first: dict[frozenset[str], int] = {}
+    every: dict[str, bool] = {}
+    found: set[str] = set()
+    for at, one in enumerate(_traced(spec, _batches(browser)), 1):
+        first.setdefault(one.taken, one.message.row)
+        every |= one.branches
+        found |= one.taken
+        if at % _BATCH == 0 and len(found) == len(every) == _covered(first, count):
+            break
+    return first, list(every)
+
+
+def _covered(first: dict[frozenset[str], int], count: int) -> int:
+    return sum(len(adds) for _, adds in covering(first, count))
+
+
+def _fill(chosen: dict[int, list[str]], browser: Browser, count: int) -> None:
+    last, missing = browser.last_row(), count - len(chosen)
+    for at in range(missing):
+        claims = browser.claim_planned(at * last // missing, count)
+        row = next((claim.row for claim in claims if claim.row not in chosen), 0)
+        if row:
+            chosen[row] = []
 
 
 def _job_of(browser: Browser, row: int | None, address: str | None) -> Job:
@@ -83,15 +136,20 @@ def _batches(reader: Reader) -> Iterator[list[Job]]:
         yield [Job(c.row, c.source, c.address, c.key, c.data) for c in claims]
 
 
-def _rendered(spec: RenderSpec, batches: Iterator[list[Job]]) -> Iterator[tuple[int, bytes]]:
-    pool = RenderPool(spec, workers=1)
+def _shown(one: Traced) -> Shown:
+    taken = tuple(branch for branch, is_taken in one.branches.items() if is_taken)
+    return Shown(one.message.row, one.message.wire.replace(b"\r\n..", b"\r\n."), taken)
+
+
+def _traced(spec: RenderSpec, batches: Iterator[list[Job]]) -> Iterator[Traced]:
+    pool = TracedPool(spec)
     with asyncio.Runner() as runner:
         runner.run(pool.__aenter__())
         try:
             for jobs in batches:
-                for message in runner.run(pool.render(jobs)):
-                    if message.problem:
-                        raise RenderError(f"row {message.row}: {message.problem}")
-                    yield message.row, message.wire.replace(b"\r\n..", b"\r\n.")
+                for one in runner.run(pool.trace(jobs)):
+                    if one.message.problem:
+                        raise RenderError(f"row {one.message.row}: {one.message.problem}")
+                    yield one
         finally:
-            runner.run(pool.close())
+            runner.run(pool.__aexit__(None, None, None))

@@ -10,7 +10,7 @@ letter without the note.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from campaign.records import Message
@@ -27,6 +27,24 @@ class Traced(NamedTuple):
     @property
     def taken(self) -> frozenset[str]:
         return frozenset(branch for branch, is_taken in self.branches.items() if is_taken)
+
+
+class Shown(NamedTuple):
+    """A letter to look at, as it is stored."""
+
+    row: int
+    letter: bytes
+    taken: tuple[str, ...] = ()  # its branches
+    adds: tuple[str, ...] = ()  # those that no letter chosen before it shows
+
+
+class Sample(NamedTuple):
+    """A few letters that stand for all."""
+
+    letters: list[Shown]
+    shown: int  # branches that they show together
+    left_out: list[str]  # branches that others take; more letters would show them
+    untaken: list[str]  # branches that nobody takes
 
 
 class Trace:
@@ -93,21 +111,20 @@ def traced(message: Message) -> Traced:
     return Traced(message._replace(wire=wire), branches)
 
 
-def covering(taken: Iterable[tuple[int, frozenset[str]]], most: int) -> list[tuple[int, list[str]]]:
+def covering(first: Mapping[frozenset[str], int], most: int) -> list[tuple[int, list[str]]]:
     """Rows that together show as many branches as `most` rows can, each with those it adds.
 
-    Of each step the row that adds most; it ends early when there is nothing to add.
+    `first` has a row for every set of branches that is taken.  Of each step the row that adds
+    most; it ends early when there is nothing to add.
     """
-    first: dict[frozenset[str], int] = {}
-    for row, branches in taken:
-        first.setdefault(branches, row)
-    shown: set[str] = set()
+    left = dict(first)
+    shown: frozenset[str] = frozenset()
     chosen: list[tuple[int, list[str]]] = []
-    while len(chosen) < most and first:
-        best = max(first, key=lambda branches: (len(branches - shown), -first[branches]))
+    while len(chosen) < most and left:
+        best = max(left, key=lambda taken: (len(taken - shown), -left[taken]))
         if chosen and not best - shown:
             break
-        chosen.append((first.pop(best), sorted(best - shown)))
+        chosen.append((left.pop(best), sorted(best - shown)))
         shown |= best
     return chosen
 

@@ -36,6 +36,7 @@ class Recorder:
     accepted: Counter[str] = field(default_factory=Counter)
     message_ids: dict[str, set[bytes]] = field(default_factory=dict)
     connections: int = 0
+    writers: set[asyncio.StreamWriter] = field(default_factory=set)
     door: threading.Event = field(default_factory=threading.Event)  # nobody is greeted before
 
     def forget(self) -> None:
@@ -49,6 +50,7 @@ class Recorder:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One session."""
         self.connections += 1
+        self.writers.add(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             while not self.door.is_set():
                 await asyncio.sleep(0.005)
@@ -71,6 +73,7 @@ class Recorder:
                 else:
                     writer.write(b"250 2.0.0 Ok\r\n")
         writer.close()
+        self.writers.discard(writer)
 
     async def _take(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recipient: str
@@ -116,6 +119,10 @@ def recorder(
             session.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 loop.run_until_complete(session)
+        for writer in record.writers:
+            writer.transport.abort()
+        loop.run_until_complete(asyncio.sleep(0.01))  # in which transports let go of their sockets
+        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
     thread = threading.Thread(target=work, daemon=True)

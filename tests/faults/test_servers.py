@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakes.scripted_smtp import Act, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Mailing, relay
+from fakes.sending import Ending, Mailing, Skipping, relay
 from fakes.sink import smtp_sink
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
@@ -85,11 +85,13 @@ def test_messages_per_connection_are_learned(through: Through) -> None:
 
 def test_a_server_that_takes_not_even_one_message_is_left_alone(through: Through) -> None:
     """Fault 20: "too many messages per connection" to the first of every connection.
-    By: scripted server, three connections; then it is content.
+    By: scripted server, once; time skips ahead.
     Then: that is no number to be learned: the relay rests in between; everybody is sent.
     """
     act = drop("421 4.7.0 too many messages per connection")
-    ending, server = through(on("MAIL", act, times=1), retry=("1s",))
+    with Skipping(1.0) as skipping:
+        once = on("MAIL", act, times=1, test=skipping.begins)
+        ending, server = through(once, retry=("1s",), **skipping.fields)
     assert ending.all_but() == {"sent"}
     assert any("cools down" in wait for wait in ending.heard.waits)
     assert len(server.sessions) == 2
@@ -137,7 +139,9 @@ def test_a_server_that_breaks_every_connection_is_left_alone(through: Through) -
     By: scripted server.
     Then: after three in a row the relay rests; everybody is sent in the end, nobody in doubt.
     """
-    ending, server = through(on("MAIL", drop(), times=4), retry=("100ms",))
+    with Skipping(1.0) as skipping:
+        four_times = on("MAIL", drop(), times=4, test=skipping.begins)
+        ending, server = through(four_times, retry=("1s",), **skipping.fields)
     assert ending.all_but() == {"sent"}
     assert any("cools down" in wait for wait in ending.heard.waits)
     assert len(server.sessions) == 5
@@ -159,12 +163,20 @@ def test_a_sink_that_fails_every_letter_leaves_each_in_its_state(
     tmp_path: Path, option: tuple[str, ...], states: set[str]
 ) -> None:
     """Fault 1, 2, 3, 4, 8: every letter meets 421, 4xx, 5xx or a lost connection.
-    By: smtp-sink with `-Q MAIL`, `-r RCPT`, `-r .`, `-f RCPT`, `-q MAIL`, `-q .`.
+    By: smtp-sink with `-Q MAIL`, `-r RCPT`, `-r .`, `-f RCPT`, `-q MAIL`, `-q .`; time skips
+    ahead.
     Then: deferred, failed or (policy hold) held as the fault says; nobody is ever sent.
     """
-    with smtp_sink(*option) as sink:
+    with smtp_sink(*option) as sink, Skipping(2.0) as skipping:
+        skipping.begins()
         mailing = Mailing(
-            tmp_path, relay(sink.port), people=3, in_doubt="hold", retry=("1h",), expire_after="2h"
+            tmp_path,
+            relay(sink.port),
+            people=3,
+            in_doubt="hold",
+            retry=("1h",),
+            expire_after="2h",
+            **skipping.fields,
         )
         ending = mailing.send(no_wait=True)
     assert ending.all_but() <= states

@@ -29,7 +29,11 @@ BODY = """\
 {% set x %}{% if last_name %}&{% endif %}{% endset %}{{ x }}
 {% endblock %}
 """
-PARTS = "{% macro shout(name) %}{% if name|length < 3 %}{{ name }}{% else %}{{ name|upper }}{% endif %}{% endmacro %}"
+PARTS = """\
+{% macro shout(name) -%}
+{% if name|length < 3 %}{{ name }}{% else %}{{ name|upper }}{% endif %}
+{%- endmacro %}
+"""
 NAMES = ("Ada", "Grace", "Bo", "d", "<Ünal>")
 
 
@@ -60,7 +64,7 @@ def test_branches_are_named_as_people_find_them(folder: Path) -> None:
     (_, first), (_, second), *_ = rendered_both(folder)
     assert first.taken == {
         'body.html:4 if first_name == "Ada"',
-        "layouts/parts.html:1 else",
+        "layouts/parts.html:2 else",
         'body.html:8 for c in first_name if c != "d"',
         "body.html:9 if loop.last",
         "body.html:9 else",
@@ -77,11 +81,11 @@ def test_all_branches_are_known_whichever_are_taken(folder: Path) -> None:
     pairs = rendered_both(folder)
     every = set(pairs[0][1].branches)
     assert {"body.html:6 elif first_name|length > 3", "body.html:7 else"} < every
-    assert "layouts/parts.html:1 if name|length < 3" in every
+    assert "layouts/parts.html:2 if name|length < 3" in every
     assert all(set(found.branches) == every for _, found in pairs)
     # Only Ada is shouted, and nobody's name is so short.
     assert every - set().union(*(found.taken for _, found in pairs)) == {
-        "layouts/parts.html:1 if name|length < 3"
+        "layouts/parts.html:2 if name|length < 3"
     }
 
 
@@ -108,9 +112,9 @@ def test_a_broken_template_is_the_same_fault(folder: Path) -> None:
 
 
 def test_a_few_rows_show_what_all_rows_show() -> None:
-    taken = [(1, frozenset("a")), (2, frozenset("ab")), (3, frozenset("c")), (4, frozenset("abc"))]
-    assert covering(taken, 5) == [(4, ["a", "b", "c"])]
-    assert covering(taken[:3], 5) == [(2, ["a", "b"]), (3, ["c"])]
-    assert covering(taken[:3], 1) == [(2, ["a", "b"])]
-    assert covering([(7, frozenset())], 5) == [(7, [])]
-    assert covering([], 5) == []
+    first = {frozenset("a"): 1, frozenset("ab"): 2, frozenset("c"): 3}
+    assert covering(first, 5) == [(2, ["a", "b"]), (3, ["c"])]
+    assert covering(first, 1) == [(2, ["a", "b"])]
+    assert covering({**first, frozenset("abc"): 4}, 5) == [(4, ["a", "b", "c"])]
+    assert covering({frozenset(): 7}, 5) == [(7, [])]
+    assert covering({}, 5) == []
