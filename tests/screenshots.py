@@ -100,6 +100,12 @@ def main() -> None:
             time.sleep(2)
             shoot(browser, url, "preview-fault", out, "/?row=11")
             body.write_text(good, encoding="utf-8")
+        letters = Path(temporary) / "letters"
+        campaign_command("preview", str(folder), "--out", str(letters), "--sample", "6")
+        with chromium() as browser:
+            shoot(browser, (letters / "index.html").as_uri(), "preview-files", out)
+            chosen = next(letters.glob("0*.html"))
+            shoot(browser, chosen.as_uri(), "preview-file", out, tall=True)
         campaign_command("run", str(folder), "--sandbox", "--yes")
         rehearsed = rehearsal_of(campaign)
         page = Path(temporary) / "report.html"

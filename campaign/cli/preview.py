@@ -105,10 +105,9 @@ def command(
 
 def _coverage(sample: Sample) -> list[str]:
     """Which branches the letters show, and which they do not."""
-    missed = len(sample.left_out) + len(sample.untaken)
-    said = [
-        f"They show {sample.shown} of {counted(sample.shown + missed, 'template branch', 'template branches')}."
-    ]
+    every = sample.shown + len(sample.left_out) + len(sample.untaken)
+    branches = counted(every, "template branch", "template branches")
+    said = [f"They show {sample.shown} of {branches}."]
     said += [f"  in no letter of the list: {escape(branch)}" for branch in sample.untaken]
     said += [f"  a larger --sample shows: {escape(branch)}" for branch in sample.left_out]
     return said

@@ -76,6 +76,25 @@ def test_the_list_is_narrowed_to_those_who_are_skipped(visit: Open) -> None:
     expect(page.locator("[data-list] li")).to_contain_text("not an address")
 
 
+def test_the_list_is_narrowed_to_those_who_take_a_branch(visit: Open) -> None:
+    page = visit().page
+    branches = page.locator("#branch option")
+    expect(branches).to_have_text(
+        [
+            "Any branch of the templates",
+            'body.html:3 if plan == "gold" · 2',
+            "body.html:3 else · 2",
+        ]
+    )
+    page.select_option("#branch", "body.html:3 else")
+    expect(page.locator("[data-list] li .who")).to_have_text(["Bob", "Eve"])
+    page.select_option("#kind", "empty")
+    expect(page.locator("[data-list] li .who")).to_have_text(["Eve"])
+    page.reload()
+    expect(page.locator("[data-list] li .who")).to_have_text(["Eve"])
+    expect(page.locator("#branch")).to_have_value("body.html:3 else")
+
+
 def test_the_width_switches_between_desktop_and_phone(visit: Open) -> None:
     page = visit("/?row=1").page
     frame = page.locator("[data-frame]")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from campaign.cli.letter import take_apart
 from campaign.cli.paint import Paint
 from campaign.cli.preview import lines
-from campaign.cli.preview_pages import write_pages
 from campaign.cli.tables import columns
 from campaign.errors import UsageError
+from campaign.pages.letter import framed, take_apart
+from campaign.preview.files import write_files
+from campaign.rendering.branches import Sample, Shown
 
 LETTER = (
     b"From: Ada Lovelace <ada@example.com>\r\n"
@@ -48,7 +49,9 @@ def test_headers_are_decoded_and_parts_are_listed_in_order() -> None:
 
 
 def test_an_inline_image_is_shown_without_the_network() -> None:
-    assert 'src="data:image/png;base64,iVBORw0K"' in take_apart(LETTER).html
+    assert 'src="data:image/png;base64,iVBORw0K"' in framed(
+        take_apart(LETTER), images=True, dark=False
+    )
 
 
 def test_the_terminal_gets_headers_text_and_parts_and_no_control_characters() -> None:
@@ -66,7 +69,7 @@ def test_colour_changes_nothing_but_the_colour() -> None:
 
 def test_every_letter_becomes_an_eml_file_and_a_page_of_the_index(tmp_path: Path) -> None:
     folder = tmp_path / "letters"
-    assert write_pages(folder, "spring", [(3, LETTER), (12, LETTER)]) == 2
+    assert write_files(folder, "spring", [Shown(3, LETTER), Shown(12, LETTER)]) == 2
     assert sorted(file.name for file in folder.iterdir()) == [
         "000003.eml",
         "000003.html",
@@ -81,7 +84,7 @@ def test_every_letter_becomes_an_eml_file_and_a_page_of_the_index(tmp_path: Path
 
 
 def test_a_page_forbids_the_letter_to_run_or_fetch_anything(tmp_path: Path) -> None:
-    write_pages(tmp_path, "spring", [(1, LETTER)])
+    write_files(tmp_path, "spring", [Shown(1, LETTER)])
     page = (tmp_path / "000001.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in page
     assert 'sandbox=""' in page
@@ -89,10 +92,24 @@ def test_a_page_forbids_the_letter_to_run_or_fetch_anything(tmp_path: Path) -> N
     assert "&lt;script&gt;alert(1)" in page
 
 
+def test_the_index_says_which_branches_a_letter_shows_and_which_none_does(tmp_path: Path) -> None:
+    letters = [
+        Shown(3, LETTER, ('body.html:3 if a < "b"', "body.html:9 else"), ("body.html:9 else",))
+    ]
+    write_files(tmp_path, "spring", letters, Sample(letters, 2, [], ["body.html:5 if never"]))
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "1 letter, 2 of 3 template branches" in index
+    assert "<code>body.html:9 else</code>" in index
+    assert "<code>body.html:5 if never</code>" in index
+    page = (tmp_path / "000003.html").read_text(encoding="utf-8")
+    assert "2 template branches, chosen for 1 of them" in page
+    assert "<code>body.html:3 if a &lt; &#34;b&#34;</code>" in page
+
+
 def test_a_folder_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot write"):
-        write_pages(tmp_path / "file" / "letters", "spring", [(1, LETTER)])
+        write_files(tmp_path / "file" / "letters", "spring", [Shown(1, LETTER)])
 
 
 def test_a_long_subject_stays_whole_in_the_terminal() -> None:
