@@ -24,7 +24,7 @@ from campaign.records import Letter
 from campaign.rendering.render import Renderer
 from campaign.smtp.connection import Timeouts
 from fakes.letters import job, parse, spec, text_of, write
-from fakes.postfix import can_run, postfix
+from fakes.open_postfix import can_run, postfix
 from fakes.postman import Postman, endpoint_of, letter, run
 from fakes.sink import PROGRAM, free_port, smtp_sink
 
