@@ -61,7 +61,7 @@ def render_sample(campaign: Campaign, count: int) -> Sample:
         jobs = (browser.jobs(rows[at : at + _BATCH]) for at in range(0, len(rows), _BATCH))
         letters = [_shown(one) for one in _traced(spec, jobs)]
     return Sample(
-        letters=[one._replace(adds=tuple(chosen[one.row])) for one in letters],
+        letters=[one._replace(adds=_added(one, chosen[one.row])) for one in letters],
         shown=len(shown),
         left_out=[branch for branch in every if branch in found - shown],
         untaken=[branch for branch in every if branch not in found],
@@ -86,6 +86,11 @@ def _kinds_of(
 
 def _covered(first: dict[frozenset[str], int], count: int) -> int:
     return sum(len(adds) for _, adds in covering(first, count))
+
+
+def _added(one: Shown, adds: list[str]) -> tuple[str, ...]:
+    """In the order of the templates."""
+    return tuple(branch for branch in one.taken if branch in adds)
 
 
 def _fill(chosen: dict[int, list[str]], browser: Browser, count: int) -> None:

@@ -32,6 +32,7 @@ class _Item(NamedTuple):
     name: str  # of its files, without ending
     subject: str
     to: str
+    taken: int  # branches
     adds: tuple[str, ...]
 
 
@@ -50,7 +51,8 @@ def write_files(
             (folder / f"{name}.html").write_text(
                 pages.letter(name, shown, letter), encoding="utf-8"
             )
-            items.append(_Item(shown.row, name, letter.subject, letter.header("To"), shown.adds))
+            to = letter.header("To")
+            items.append(_Item(shown.row, name, letter.subject, to, len(shown.taken), shown.adds))
         (folder / "index.html").write_text(pages.index(items, sample), encoding="utf-8")
     except OSError as error:
         raise UsageError(

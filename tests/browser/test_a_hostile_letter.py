@@ -11,6 +11,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from campaign.cli.serving import press
+from campaign.config.loader import Campaign
+from campaign.delivery.preview import render_sample
+from campaign.preview.files import write_files
 from campaign.preview.server import start
 from fakes.browser import Visit
 from fakes.campaigns import planned
@@ -113,3 +116,38 @@ def test_a_hostile_cell_is_text_wherever_the_page_shows_it(
     assert {"script", "danger", "insecure", "alt"} <= set(kinds)
     assert visit.page.evaluate("window.ran") is None
     visit.close()
+
+
+def test_letters_as_files_are_as_strict(
+    browser: Browser, tmp_path: Path, outside: tuple[str, list[str]]
+) -> None:
+    rows = [("ada@example.com", CELL, CELL), ("bob@example.com", "Bob", "gold")]
+    campaign = planned(tmp_path / "hostile", rows=rows, html=hostile(outside[0]))
+    files: list[Path] = []
+    # Rendering has a loop of its own, and the browser keeps one in this thread.
+    thread = threading.Thread(target=lambda: files.append(written(campaign, tmp_path / "letters")))
+    thread.start()
+    thread.join()
+    visit = Visit(browser, files[0].as_uri())
+    visit.page.wait_for_timeout(500)
+    frame = visit.page.frame_locator("iframe[name=letter]")
+    expect(frame.locator("h1")).to_contain_text(CELL)
+    letter = frame.frame_locator("iframe")
+    expect(letter.locator("p").first).to_contain_text("Dear")
+    frame.locator("label[for=phone]").click()
+    frame.locator("label[for=headers]").click()
+    expect(frame.locator(".of-headers")).to_contain_text("Message-ID")
+    assert visit.page.evaluate("window.ran") is None
+    visit.page.click(".wide a[href='000002.html']")
+    expect(frame.locator("h1")).to_contain_text("Bob")
+    assert outside[1] == []
+    assert visit.faults_of_access() == []
+    visit.page.goto((tmp_path / "letters/000001.html").as_uri())
+    assert visit.faults_of_access() == []
+    visit.close()
+
+
+def written(campaign: Campaign, folder: Path) -> Path:
+    sample = render_sample(campaign, 2)
+    write_files(folder, campaign.settings.name, sample.letters, sample)
+    return folder / "index.html"

@@ -206,6 +206,30 @@ def test_the_letter_of_anybody_can_be_looked_at(ask: Ask, here: Path) -> None:
     assert len(list((here / "letters").glob("*.eml"))) == 3
 
 
+def test_a_few_letters_show_every_branch_of_the_templates(ask: Ask, here: Path) -> None:
+    rows = "".join(f"p{at}@one.example,Person {at}\n" for at in range(250))
+    (here / "list.csv").write_text(f"email,name\n{rows}li@one.example,Li\n")
+    (here / "body.txt").write_text(
+        "Dear {{ name }},\n{% if name == 'Li' %}it is you.{% elif name == 'Bo' %}no.{% endif %}\n"
+    )
+    ask("plan")
+    code, out, _ = ask("preview", "--out", "few", "--sample", "2")
+    assert code == 0
+    assert "They show 2 of 3 template branches." in out
+    assert "in no letter of the list: body.txt:2 elif name == 'Bo'" in out
+    letters = [file.read_text() for file in sorted((here / "few").glob("*.eml"))]
+    assert [("it is you." in letter) for letter in letters] == [False, True]
+    index = (here / "few" / "index.html").read_text(encoding="utf-8")
+    assert "<code>body.txt:2 if name == &#39;Li&#39;</code>" in index
+    code, out, _ = ask("preview", "--out", "one", "--sample", "1")
+    assert "a larger --sample shows: body.txt:2 if name == 'Li'" in out
+    assert ask("preview", "--out", "five", "--sample", "5")[0] == 0
+    assert len(list((here / "five").glob("*.eml"))) == 5
+    code, _, err = ask("preview", "--sample", "5")
+    assert (code, len(err.splitlines())) == (64, 1)
+    assert "--out" in err
+
+
 def test_the_audit_of_a_finished_run_finds_nothing(ask: Ask) -> None:
     ask("run", "--sandbox", "--yes")
     code, out, _ = ask("audit")
