@@ -78,6 +78,8 @@ def run_campaign(
             record = reader.plan_record()
             is_finished = not reader.unsettled()
         refuse_drift(campaign, record)
+        if settings.dkim:
+            observer.say("[dkim] is read but not applied yet: letters leave unsigned by us")
         run_clock = clock_for(journal, clock, may_be_stale=options.resume_stale or is_finished)
         if run_clock.was_set_back:
             observer.say(set_back_sentence(run_clock))
