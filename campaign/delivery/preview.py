@@ -18,7 +18,7 @@ from campaign.config.loader import Campaign
 from campaign.delivery.inputs import render_spec
 from campaign.delivery.traced_pool import TracedPool
 from campaign.errors import RenderError, UsageError
-from campaign.journal.browsing import Browser
+from campaign.journal.browsing import Browser, Standing
 from campaign.journal.reader import Reader
 from campaign.records import Job
 from campaign.rendering.branches import Sample, Shown, Traced, covering
@@ -106,6 +106,11 @@ def _job_of(browser: Browser, row: int | None, address: str | None) -> Job:
     """Also of somebody who was sent to already: what did Ada get?"""
     if address is not None:
         row = _row_of(browser, address)
+    return standing_of(browser, row).job
+
+
+def standing_of(browser: Browser, row: int | None) -> Standing:
+    """The recipient of a row, or the first who is to get a letter.  UsageError without a letter."""
     if row is None:
         claims = browser.claim_planned(0, 1)
         row = claims[0].row if claims else 1
@@ -116,7 +121,7 @@ def _job_of(browser: Browser, row: int | None, address: str | None) -> Job:
         )
     if not standing.key:
         raise UsageError(f"row {row} has no letter: {standing.reason}", remedy="name another row")
-    return standing.job
+    return standing
 
 
 def _row_of(reader: Reader, address: str) -> int:

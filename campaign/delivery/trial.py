@@ -18,9 +18,10 @@ from campaign.config.loader import Campaign
 from campaign.config.settings import Relay
 from campaign.delivery.inputs import envelope_sender, render_spec
 from campaign.delivery.outlet import endpoint_of
+from campaign.delivery.preview import standing_of
 from campaign.delivery.render_pool import RenderPool
-from campaign.errors import ConfigError, RelayError, RenderError, UsageError
-from campaign.journal.browsing import Browser, Standing
+from campaign.errors import ConfigError, RelayError, RenderError
+from campaign.journal.browsing import Browser
 from campaign.records import Claim, Job, Letter, Message, Reply, Stage
 from campaign.rendering.render import RenderSpec
 from campaign.smtp.connection import Connection, connect
@@ -56,7 +57,7 @@ def send_trial(campaign: Campaign, to: Address, row: int | None, *, exact: bool)
         raise ConfigError("a test goes through a relay, and there is no [relay]")
     marked = campaign if exact else _marked(campaign)
     with closing(Browser.open(settings.journal.url, campaign.folder)) as browser:
-        standing = _standing(browser, row)
+        standing = standing_of(browser, row)
         spec = render_spec(marked, browser.plan_record(), browser.sources())
     key = f"{to.key} test {secrets.token_hex(8)}"  # two tests are two messages
     job = Job(standing.row, standing.source, to.spec, key, standing.data)
@@ -68,20 +69,6 @@ def _marked(campaign: Campaign) -> Campaign:
     marked = message.model_copy(update={"subject": _MARK + message.subject})
     settings = campaign.settings.model_copy(update={"message": marked})
     return dataclasses.replace(campaign, settings=settings)
-
-
-def _standing(browser: Browser, row: int | None) -> Standing:
-    if row is None:
-        claims = browser.claim_planned(0, 1)
-        row = claims[0].row if claims else 1
-    standing = browser.standing(row)
-    if standing is None:
-        raise UsageError(
-            f"there is no row {row}", remedy=f"the plan has rows 1 to {browser.last_row()}"
-        )
-    if not standing.key:
-        raise UsageError(f"row {row} has no letter: {standing.reason}", remedy="name another row")
-    return standing
 
 
 async def _send(
