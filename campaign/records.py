@@ -86,9 +86,9 @@ class Job(NamedTuple):
 class Message(NamedTuple):
     """A finished message.
 
-    `wire` is RFC 5322 text with CRLF line ends, dot-stuffed (RFC 5321, 4.5.2), ending in CRLF,
-    without the terminating dot.  `size_bytes` counts it before dot-stuffing, as the SIZE
-    parameter of MAIL wants it (RFC 1870).
+    `wire` is RFC 5322 text with CRLF line ends, ending in CRLF, without the terminating dot.  No
+    line of it begins with a dot, so that nothing has to be stuffed (RFC 5321, 4.5.2).
+    `size_bytes` is for the SIZE parameter of MAIL (RFC 1870).
     """
 
     row: int

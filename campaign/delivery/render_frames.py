@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from campaign.errors import CampaignError, ConfigError, TemplateError
@@ -19,7 +20,7 @@ from campaign.rendering.draft import Draft
 
 LENGTH = struct.Struct("<I")  # before every frame
 # pieces, size, SMTPUTF8 or not, bytes of the problem, bytes of the snapshot
-_ENTRY = struct.Struct("<IIBIB")
+_ENTRY = struct.Struct("<II?IB")
 _SHARED = 1 << 31  # marks the number of a shared piece among the lengths of the others
 
 
@@ -110,7 +111,7 @@ def pack(drafts: Sequence[Draft]) -> bytes:
             else:
                 lengths.append(len(piece))
                 blobs.append(piece)
-        blobs.append(why + mark)
+        blobs += (why, mark)
     table = struct.pack(f"<{len(lengths)}I", *lengths)
     return b"".join([LENGTH.pack(len(drafts)), *entries, table, *blobs])
 
@@ -133,22 +134,23 @@ def _unpack(frame: memoryview, jobs: Sequence[Job], shared: Sequence[bytes]) -> 
     lengths = iter(struct.unpack_from(f"<{total}I", frame, table_at))
     at = table_at + 4 * total
     messages = []
-    for job, entry in zip(jobs, entries, strict=False):
-        pieces, size_bytes, needs_smtputf8, why_len, mark_len = entry
-        parts: list[bytes | memoryview] = []
-        for _ in range(pieces):
-            length = next(lengths)
+    for job, (pieces, size_bytes, needs_smtputf8, why_len, mark_len) in zip(
+        jobs, entries, strict=False
+    ):
+        parts: list[bytes] = []
+        for length in islice(lengths, pieces):
             if length & _SHARED:
                 parts.append(shared[length ^ _SHARED])
             else:
-                parts.append(frame[at : at + length])
+                parts.append(bytes(frame[at : at + length]))
                 at += length
-        why = str(frame[at : at + why_len], "utf-8") if why_len else ""
-        at += why_len
-        mark = frame[at : at + mark_len].hex() if mark_len else ""
-        at += mark_len
-        wire = b"".join(parts)
-        messages.append(Message(job.row, wire, size_bytes, bool(needs_smtputf8), why, mark))
+        wire = parts[0] if pieces == 1 else b"".join(parts)
+        why = mark = ""
+        if why_len or mark_len:
+            why = str(frame[at : at + why_len], "utf-8")
+            mark = frame[at + why_len : at + why_len + mark_len].hex()
+            at += why_len + mark_len
+        messages.append(Message(job.row, wire, size_bytes, needs_smtputf8, why, mark))
     if at != len(frame):
         raise ValueError("a frame of messages with wrong lengths")
     return messages

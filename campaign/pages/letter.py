@@ -79,11 +79,6 @@ class Letter:
         return any(found.lower() == "dark" for found in _SCHEME.findall(self.html))
 
 
-def unstuffed(wire: bytes) -> bytes:
-    """The message as stored, from the form that travels (RFC 5321, 4.5.2)."""
-    return wire.replace(b"\r\n..", b"\r\n.")
-
-
 def take_apart(source: bytes) -> Letter:
     """Parse a message."""
     message = message_from_bytes(source, policy=default)

@@ -22,7 +22,7 @@ from pathlib import Path
 from campaign.config.loader import Campaign, load
 from campaign.errors import UsageError
 from campaign.journal.browsing import Browser
-from campaign.pages.letter import take_apart, unstuffed
+from campaign.pages.letter import take_apart
 from campaign.preview.survey import spread
 from campaign.preview.workbench import OpenPress
 from campaign.records import Job, Message, PlanRecord, Source
@@ -108,7 +108,7 @@ def _lines(message: Message) -> list[str]:
     """A message as people compare it: the fields that matter, the text, the HTML, the files."""
     if message.problem:
         return [message.problem]
-    letter = take_apart(unstuffed(message.wire))
+    letter = take_apart(message.wire)
     fields = [f"{name}: {letter.header(name)}" for name in _SHOWN_HEADERS if letter.header(name)]
     files = [
         f"file: {part.name} ({len(part.content)} bytes)"

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from campaign.pages.letter import take_apart, unstuffed
+from campaign.pages.letter import take_apart
 from campaign.preview.desk import Desk
 from campaign.preview.warnings import KINDS, Gravity, Warn, warnings_of
 from campaign.preview.workbench import Edition, Workbench
@@ -120,7 +120,7 @@ def _warnings(job: Job, message: Message, edition: Edition) -> list[Warn]:
     if message.problem:
         return [Warn("unplanned", Gravity.FAULT, "Row cannot be rendered", message.problem)]
     cells = cells_of(json.loads(job.data), edition.sources[job.source])
-    return warnings_of(take_apart(unstuffed(message.wire)), cells, edition.relied_on)
+    return warnings_of(take_apart(message.wire), cells, edition.relied_on)
 
 
 def _note(findings: Findings, row: int, found: list[Warn]) -> None:

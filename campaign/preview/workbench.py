@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol, Self
 from campaign.config.loader import Campaign, load
 from campaign.errors import CampaignError, ConfigErrors
 from campaign.journal.browsing import Standing
-from campaign.pages.letter import Letter, take_apart, unstuffed
+from campaign.pages.letter import Letter, take_apart
 from campaign.preview.desk import Desk
 from campaign.records import Job, Message, PlanRecord, Source
 from campaign.rendering.branches import Traced
@@ -146,7 +146,7 @@ class Workbench:
 
     def _made(self, message: Message) -> Letter | Fault:
         if not message.problem:
-            return take_apart(unstuffed(message.wire))
+            return take_apart(message.wire)
         found = _PROBLEM.match(message.problem)
         assert found is not None  # it matches everything
         file, line = found["file"] or "", int(found["line"] or 0)

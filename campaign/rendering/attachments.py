@@ -14,11 +14,11 @@ import os
 import stat
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from campaign.errors import RenderError, TemplateError
 from campaign.rendering.mime import file_entity
-from campaign.rendering.templates import Template, Workshop, fixed_start
+from campaign.rendering.templates import Row, Template, Workshop, fixed_start
 from campaign.units import show_size
 
 FILE_MAX = 50_000_000  # bytes; no provider takes more: Gmail receives 50 MB at most
@@ -60,7 +60,7 @@ class PersonalFiles:
         self._kept: OrderedDict[tuple[str, int, int], OwnFile] = OrderedDict()
         self._kept_bytes = 0
 
-    def files(self, values: dict[str, Any]) -> list[OwnFile]:
+    def files(self, values: Row) -> list[OwnFile]:
         """Raises RenderError for a file that is missing, too large or outside the folder."""
         rendered = self._template.render(values).strip()
         rest = rendered[len(self._start) :].lstrip("/") if self._start else rendered

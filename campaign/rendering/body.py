@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from campaign.errors import ConfigError, RenderError
 from campaign.rendering.attachments import OwnFile, PersonalFiles, fixed_file
@@ -20,7 +20,8 @@ from campaign.rendering.locales import Variants, variants_of
 from campaign.rendering.markup import markdown_page, style_inliner
 from campaign.rendering.mime import Hole, Multipart, Skeleton, delimited, text_entity
 from campaign.rendering.spec import Content
-from campaign.rendering.templates import Template, Workshop, is_constant
+from campaign.rendering.templates import Row, Template, Workshop, is_constant
+from campaign.rendering.transfer import TextEncoder
 
 _CONTENT_ID = re.compile(r"[A-Za-z0-9._+@-]+")
 _TEXT, _HTML, _CALENDAR, _PERSONAL = range(4)
@@ -49,6 +50,10 @@ class Body:
         self._text = file(content.text or content.markdown, "none")
         self._html = file(content.html, "html") or file(content.markdown, "markdown")
         self._calendar = file(content.calendar, "calendar")
+        self._encoders = [
+            TextEncoder(partial(_refuse_leftover_in, what))
+            for what in ("the text", "the HTML", "the calendar")
+        ]
         self._changes: list[Change] = []
         if self._html and not content.html:
             self._changes.append(markdown_page())
@@ -63,13 +68,11 @@ class Body:
         self._skeleton = Skeleton(self._layout(_images(folder, content.inline), fixed))
         self.shared = self._skeleton.shared
 
-    def own_files(self, values: dict[str, Any]) -> list[OwnFile]:
+    def own_files(self, values: Row) -> list[OwnFile]:
         """The attachments of one recipient.  Raises RenderError."""
         return [file for source in self._personal for file in source.files(values)]
 
-    def pieces(
-        self, values: dict[str, Any], files: list[OwnFile], locale: str, boundary: str
-    ) -> list[Piece]:
+    def pieces(self, values: Row, files: list[OwnFile], locale: str, boundary: str) -> list[Piece]:
         """One body.  Raises RenderError; UnicodeEncodeError for a lone surrogate."""
         entities = [b"", b"", b"", b""]
         html = ""
@@ -77,13 +80,14 @@ class Body:
             html = _checked(self._html.pick(locale).render(values), "the HTML")
             for change in self._changes:
                 html = change(html)
-            entities[_HTML] = text_entity(b"text/html", html)
+            entities[_HTML] = text_entity(b"text/html", self._encoders[_HTML], html)
         text = self._text.pick(locale).render(values) if self._text else _text_of(html)
-        entities[_TEXT] = text_entity(b"text/plain", _checked(text, "the text"))
+        text = _checked(text, "the text")
+        entities[_TEXT] = text_entity(b"text/plain", self._encoders[_TEXT], text)
         if self._calendar:
             text = _checked(self._calendar.pick(locale).render(values), "the calendar")
-            kind = f"text/calendar; method={method_of(text)}"
-            entities[_CALENDAR] = text_entity(kind.encode(), folded(text))
+            kind = f"text/calendar; method={method_of(text)}".encode()
+            entities[_CALENDAR] = text_entity(kind, self._encoders[_CALENDAR], folded(text))
         entities[_PERSONAL] = delimited(boundary, [file.entity for file in files])
         return self._skeleton.fill(boundary, entities)
 
@@ -109,10 +113,14 @@ def refuse_leftover(text: str, what: str) -> None:
         raise RenderError(f"{what} still holds {text[at : at + 40]!r}")
 
 
+def _refuse_leftover_in(what: str, line: bytes) -> None:
+    if b"{{" in line:
+        refuse_leftover(line.decode(), what)
+
+
 def _checked(text: str, what: str) -> str:
     if not text or text.isspace():
         raise RenderError(f"{what} is empty")
-    refuse_leftover(text, what)
     return text
 
 

@@ -20,7 +20,7 @@ class Draft(NamedTuple):
     """As `Message`, with its wire in pieces."""
 
     row: int
-    pieces: list[Piece]  # dot-stuffed
+    pieces: list[Piece]
     size_bytes: int
     needs_smtputf8: bool
     problem: str = ""
@@ -39,17 +39,14 @@ def joined(pieces: Sequence[Piece], shared: Sequence[bytes]) -> list[bytes]:
     return [shared[piece] if isinstance(piece, int) else piece for piece in pieces]
 
 
-def stuffed(pieces: Sequence[Piece]) -> list[Piece]:
-    """Dot-stuffed (RFC 5321, 4.5.2), neighbours joined.
-
-    Shared pieces are MIME entities in base64, in which no line begins with a dot; around them
-    stand boundaries.  The first line of a message is a header field.
-    """
+def merged(pieces: Sequence[Piece]) -> list[Piece]:
+    """Neighbours of its own joined."""
+    if int not in map(type, pieces):
+        return [b"".join(pieces)]  # type: ignore[arg-type]
     found: list[Piece] = []
     for is_shared, run in groupby(pieces, lambda piece: isinstance(piece, int)):
         if is_shared:
             found += run
         else:
-            text = b"".join(run)  # type: ignore[arg-type]
-            found.append(text.replace(b"\r\n.", b"\r\n.."))
+            found.append(b"".join(run))  # type: ignore[arg-type]
     return found

@@ -21,7 +21,7 @@ from campaign.rendering import headers
 from campaign.rendering.body import refuse_leftover
 from campaign.rendering.locales import Variants
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
-from campaign.rendering.templates import Template, Workshop, is_constant
+from campaign.rendering.templates import Row, Template, Workshop, is_constant
 
 # Fields that are written here, or by servers, or by nobody (a letter has one recipient).
 _OURS = frozenset(
@@ -51,7 +51,7 @@ class Head:
         self._custom = _custom(workshop, message.headers, spec.unsubscribe)
         self.constant = self._written_once(sender)
 
-    def fields(self, job: Job, values: dict[str, Any], locale: str) -> bytes:
+    def fields(self, job: Job, values: Row, locale: str) -> bytes:
         """The fields that differ.  Raises RenderError."""
         subject = self._subject.pick(locale).render(values)
         if not subject or subject.isspace():

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 from collections.abc import Sequence
+from functools import lru_cache
 from time import gmtime
 from urllib.parse import quote
 
@@ -41,9 +42,7 @@ _FOLDS = (b" ", b"\t")  # what a continued line begins with (RFC 5322, 2.2.3)
 
 # RFC 2047, 5 (3): what may stand for itself in an encoded-word everywhere, phrases included.
 _Q_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"
-_Q_BYTE = [f"={byte:02X}" for byte in range(256)]
-for _byte in _Q_PLAIN:
-    _Q_BYTE[_byte] = chr(_byte)
+_Q_BYTE = [chr(byte) if byte in _Q_PLAIN else f"={byte:02X}" for byte in range(256)]
 _Q_BYTE[0x20] = "_"
 _CONTINUES = frozenset("89AB")  # first digit of a UTF-8 continuation byte, 0x80 to 0xBF
 
@@ -145,7 +144,7 @@ def encoded_words(text: str, first: int = _WORD) -> list[str]:
     data = text.encode()
     plain = len(data) - len(data.translate(None, _Q_PLAIN + b" "))
     if plain + 3 * (len(data) - plain) <= (len(data) + 2) // 3 * 4:
-        return _q_words("".join([_Q_BYTE[byte] for byte in data]), min(first, _WORD) - _FRAME)
+        return _q_words("".join(map(_Q_BYTE.__getitem__, data)), min(first, _WORD) - _FRAME)
     return _b_words(data, (min(first, _WORD) - _FRAME) // 4 * 3)
 
 
@@ -180,17 +179,16 @@ def verify(block: bytes, names: Sequence[bytes]) -> None:
 
     The last gate before the wire (faults 51, 52).  Raises RenderError.
     """
-    lines = block.split(b"\r\n")
-    ends = len(lines) - 1
-    found = [line.partition(b":")[0] for line in lines if line[:1] not in _FOLDS]
-    if (
-        found != [*names, b""]  # the block ends with a line end, behind which there is nothing
-        or block.count(b"\r") != ends
-        or block.count(b"\n") != ends
-        or max(map(len, lines)) > LONGEST
-    ):
+    if not _block_of(tuple(names)).fullmatch(block):
         shown = ", ".join(name.decode() for name in names)
         raise RenderError(f"the header does not read back as {shown}: {block[:200]!r}")
+
+
+@lru_cache(maxsize=256)
+def _block_of(names: tuple[bytes, ...]) -> re.Pattern[bytes]:
+    """Fields of these names, each perhaps folded, in lines that are not too long."""
+    field = rb"(?=.{0,%d}\r\n)%s:[^\r\n]*\r\n(?:[ \t][^\r\n]{0,%d}\r\n)*+"
+    return re.compile(b"".join(field % (LONGEST, re.escape(name), LONGEST - 1) for name in names))
 
 
 def _folded(name: str, value: str) -> bytes | None:

@@ -4,26 +4,20 @@ In: text, file contents.  Out: bytes of entities and of whole bodies.  Touches: 
 
 All bodies are 7-bit (quoted-printable, base64 or short ASCII lines), so no server needs 8BITMIME.
 What is the same for everybody is encoded once; a message is a list of pieces that is joined.
+No line of a body begins with a dot, so that SMTP has nothing to stuff (RFC 5321, 4.5.2).
 """
 
 from __future__ import annotations
 
-from binascii import b2a_base64, b2a_qp
 from collections.abc import Sequence
-from functools import lru_cache
 from mimetypes import MimeTypes
 from typing import NamedTuple
 
 from campaign.rendering.draft import Piece
-from campaign.rendering.headers import LINE, parameter, verify
+from campaign.rendering.headers import parameter, verify
+from campaign.rendering.transfer import TextEncoder, base64_lines
 
-# Bytes that stand for themselves in quoted-printable (RFC 2045, 6.7).
-_QP_PLAIN = bytes(set(range(33, 127)) - {ord("=")}) + b" \t\n"
-_ASCII_TEXT = bytes(range(32, 127)) + b"\t\n"
-_QP_LINE = 75  # characters before the soft line break
-_B64_LINE = 76
 _SHARED_BYTES = 8000  # what is larger is worth keeping apart
-_KEPT_LINE = 1000  # bytes; longer ones are not worth their memory
 # The table of the library only, not the machine's: the same file is the same type everywhere.
 _TYPES = MimeTypes(filenames=())
 
@@ -116,42 +110,17 @@ def delimited(boundary: str, entities: Sequence[bytes]) -> bytes:
     return b"".join([b"--%s.0\r\n%s\r\n" % (mark, entity) for entity in entities])
 
 
-def text_entity(content_type: bytes, text: str) -> bytes:
-    """A text part; `content_type` is "text/plain" and so on, charset and encoding are added."""
-    encoding, body = encoded_text(text)
+def text_entity(content_type: bytes, encoder: TextEncoder, text: str) -> bytes:
+    """A text part; `content_type` is "text/plain" and so on, charset and encoding are added.
+
+    Raises what the encoder raises.
+    """
+    encoding, body = encoder.encoded(text)
     return b"Content-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n%s" % (
         content_type,
         encoding,
         body,
     )
-
-
-def encoded_text(text: str) -> tuple[bytes, bytes]:
-    """Content-Transfer-Encoding and body, which is canonical CRLF without bare CR or LF.
-
-    The shorter of quoted-printable and base64 is judged by counting; plain ASCII in short lines
-    goes as it is.  Raises UnicodeEncodeError for a lone surrogate.
-    """
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    data = text.encode()
-    if text.isascii() and _is_short_ascii(data):
-        return b"7bit", data.replace(b"\n", b"\r\n")
-    escaped = len(data.translate(None, _QP_PLAIN))
-    quoted_size = (len(data) + 2 * escaped) * (_QP_LINE + 3) // _QP_LINE
-    base64_size = (len(data) + 2) // 3 * 4 * (_B64_LINE + 2) // _B64_LINE
-    if quoted_size <= base64_size:
-        lines = data.split(b"\n")
-        return b"quoted-printable", b"\r\n".join(
-            [_qp_line(line) if len(line) < _KEPT_LINE else _qp(line) for line in lines]
-        )
-    return b"base64", base64_lines(data.replace(b"\n", b"\r\n"))
-
-
-def base64_lines(data: bytes) -> bytes:
-    """Base64 in lines of 76 (RFC 2045, 6.8), without a line end after the last."""
-    text = b2a_base64(data, newline=False)
-    return b"\r\n".join([text[at : at + _B64_LINE] for at in range(0, len(text), _B64_LINE)])
 
 
 def file_entity(content: bytes, name: str, *, content_id: str = "") -> bytes:
@@ -178,22 +147,3 @@ def media_type(name: str) -> str:
     if not found or packed or found.startswith(("message/", "multipart/")):
         return "application/octet-stream"
     return found
-
-
-def _qp(line: bytes) -> bytes:
-    return b2a_qp(line, istext=True).replace(b"\n", b"\r\n")
-
-
-# Most lines of a letter are the same for everybody; finding one again costs a third of making it.
-_qp_line = lru_cache(maxsize=2048)(_qp)
-
-
-def _is_short_ascii(data: bytes) -> bool:
-    """Nothing but printable ASCII, in lines of at most 78 without blanks at their ends."""
-    return (
-        not data.translate(None, _ASCII_TEXT)
-        and b" \n" not in data
-        and b"\t\n" not in data
-        and data[-1:] not in (b" ", b"\t")
-        and max(map(len, data.split(b"\n"))) <= LINE
-    )

@@ -20,13 +20,13 @@ from campaign.records import Job, Message
 from campaign.rendering.attachments import personal_root, snapshot_of
 from campaign.rendering.body import Body
 from campaign.rendering.branches import Trace, line_of
-from campaign.rendering.draft import Draft, joined, stuffed
+from campaign.rendering.draft import Draft, joined, merged
 from campaign.rendering.head import Head, unsubscribe_url
 from campaign.rendering.headers import ForbiddenCharacterError
 from campaign.rendering.locales import variants_of
 from campaign.rendering.roots import Roots
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
-from campaign.rendering.templates import Workshop, is_constant
+from campaign.rendering.templates import Row, Workshop, is_constant
 from campaign.units import show_size
 
 if TYPE_CHECKING:
@@ -90,14 +90,16 @@ class Renderer:
         except ForbiddenCharacterError as error:
             raise _blamed(error, error.char, columns) from None
         pieces = [self._head.constant, head, *body]
-        if isinstance(pieces[-1], bytes) and not pieces[-1].endswith(b"\r\n"):
+        last = pieces[-1]
+        if isinstance(last, bytes) and not last.endswith(b"\r\n"):
             pieces.append(b"\r\n")  # a text of a single part
+        pieces = merged(pieces)
         size = sum(map(len, joined(pieces, self.shared)))
         if size > MESSAGE_MAX:
             limit = show_size(MESSAGE_MAX)
             raise RenderError(f"the message has {show_size(size)}, more than {limit}")
         needs_smtputf8 = not job.address.isascii()
-        return Draft(job.row, stuffed(pieces), size, needs_smtputf8, snapshot=snapshot)
+        return Draft(job.row, pieces, size, needs_smtputf8, snapshot=snapshot)
 
     def _rows(self, job: Job, cells: list[Any]) -> list[dict[str, str]]:
         """Takes the rows of a group from behind the cells of its first; [] of a single row."""
@@ -106,7 +108,7 @@ class Renderer:
         sources = self._spec.sources
         return [dict(zip(sources[at], row, strict=True)) for at, row in cells.pop()]
 
-    def _values(self, job: Job, columns: dict[str, str], locale: str) -> dict[str, Any]:
+    def _values(self, job: Job, columns: dict[str, str], locale: str) -> Row:
         """What templates see: the row's columns, `columns`, `address`, `unsubscribe_url`, and in
         a campaign that groups rows `rows`.
 

@@ -1,7 +1,8 @@
 """Jinja templates, compiled once, rendered for each row in the strictest sandbox there is.
 
 In: template files and texts from the config, the columns of a row.  Out: text.
-Touches: template files, for reading, within their roots.  The only module that imports jinja2.
+Touches: template files, for reading, within their roots.  With `environments` the only module
+that imports jinja2.
 
 Rendering, and compiling too (constants are folded), runs code of the template's author: only a
 render worker with its limits does either.  Reading which files belong together only parses.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -21,13 +22,15 @@ from typing import Any, NamedTuple
 import jinja2
 import jinja2.nodes
 from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaign.errors import RenderError, TemplateError
-from campaign.rendering.branches import Trace, forks_of
-from campaign.rendering.escaping import FINALIZE, EmptyValueError, Escaping
+from campaign.rendering.branches import Trace
+from campaign.rendering.environments import Row, RowContext, Sandbox, TracedSandbox
+from campaign.rendering.escaping import EmptyValueError, Escaping
 from campaign.rendering.formats import FormatError, Formats
 from campaign.rendering.roots import Roots
+
+__all__ = ["Row", "Template", "Word", "Workshop", "fixed_start", "is_constant", "page_environment"]
 
 # What an expression of a template may raise; anything else is a fault of ours.
 _TEMPLATE_FAULTS = (
@@ -38,8 +41,6 @@ _TEMPLATE_FAULTS = (
 _PLAIN_FAULTS = (jinja2.TemplateError, TemplateError, EmptyValueError, FormatError)
 _UNKNOWN = re.compile(r"'([^']+)' is undefined|has no attribute '([^']+)'")
 _ASKING = frozenset({"defined", "undefined", "default", "d"})  # tests and filters that take a name
-_REMEMBERED = 1000  # names of templates; those made from cells must not fill the memory
-_REPEAT_MAX = 1_000_000  # characters or items that `*` may make of a sequence
 
 
 class Template:
@@ -51,7 +52,7 @@ class Template:
         self.source = source
         self.is_constant = is_constant(source)
 
-    def render(self, values: dict[str, Any]) -> str:
+    def render(self, values: Row) -> str:
         """The text for one row; `values` come from `Workshop.values`.
 
         Raises RenderError with the line of the template.
@@ -59,7 +60,7 @@ class Template:
         compiled = self._compiled
         try:
             # As jinja2.Template.render does it, but for all templates of a row with one dict.
-            context = compiled.new_context(values, shared=True)
+            context = RowContext(compiled.environment, values, compiled.name, compiled.blocks)
             return "".join(compiled.root_render_func(context))
         except _TEMPLATE_FAULTS:
             error = self._rewritten()
@@ -88,15 +89,15 @@ class Workshop:
         self._folder = folder
         self._trace = trace
         self._formats = Formats()
-        self._globals = _Sandbox(None, "none", self._formats).globals
+        self._globals = Sandbox(None, "none", self._formats).globals
 
-    def values(self, locale: str = "") -> dict[str, Any]:
-        """A fresh dict of what every template can use; the row's values are added to it.
+    def values(self, locale: str = "") -> Row:
+        """A fresh row of what every template can use; the row's values are added to it.
 
         `locale` is the language the filters speak from now on.
         """
         self._formats.locale = locale
-        return self._globals.copy()
+        return Row(self._globals)
 
     def text(self, source: str, name: str) -> Template:
         """A template written in the config itself, which can reach no file.
@@ -125,7 +126,7 @@ class Workshop:
     def files_of(self, path: str) -> list[Path]:
         """The template and every file it can reach by a fixed name.  Raises TemplateError."""
         roots = Roots(self._folder, path)
-        return [Path(name) for name in _reached(_Sandbox(roots, "none", self._formats), roots)]
+        return [Path(name) for name in _reached(Sandbox(roots, "none", self._formats), roots)]
 
     def words_of(self, path: str) -> Iterator[Word]:
         """Every name that a template file and what it reaches need a value for.
@@ -133,20 +134,20 @@ class Workshop:
         Raises TemplateError.
         """
         roots = Roots(self._folder, path)
-        environment = _Sandbox(roots, "none", self._formats)
+        environment = Sandbox(roots, "none", self._formats)
         for reached in _reached(environment, roots):
             yield from _words(environment.parse(roots.read(reached)), roots.shown(reached))
 
     def words_in(self, source: str, name: str) -> Iterator[Word]:
         """The same for a text in the config.  Raises TemplateError."""
         with _template_errors(name):
-            tree = _Sandbox(None, "none", self._formats).parse(source)
+            tree = Sandbox(None, "none", self._formats).parse(source)
         yield from _words(tree, name)
 
-    def _sandbox(self, roots: Roots | None, escaping: Escaping) -> _Sandbox:
+    def _sandbox(self, roots: Roots | None, escaping: Escaping) -> Sandbox:
         if self._trace is None:
-            return _Sandbox(roots, escaping, self._formats)
-        return _Traced(roots, escaping, self._formats, self._trace)
+            return Sandbox(roots, escaping, self._formats)
+        return TracedSandbox(roots, escaping, self._formats, self._trace)
 
 
 def fixed_start(source: str) -> str:
@@ -159,114 +160,7 @@ def is_constant(source: str) -> bool:
     return fixed_start(source) == source
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Strict, without a way to files outside the loader's roots."""
-
-    intercepted_binops = frozenset({"*", "**", "%"})
-
-    def __init__(self, roots: Roots | None, escaping: Escaping, formats: Formats) -> None:
-        super().__init__(
-            loader=_Loader(roots) if roots else None,
-            autoescape=escaping != "none",
-            undefined=jinja2.StrictUndefined,
-            finalize=FINALIZE[escaping],
-            keep_trailing_newline=True,
-            auto_reload=False,
-            cache_size=-1,
-        )
-        self._roots = roots
-        self._found: dict[tuple[str | jinja2.Template, str | None], jinja2.Template] = {}
-        self.filters.update((name, _unfolded(use)) for name, use in formats.filters.items())
-
-    def get_template(
-        self,
-        name: str | jinja2.Template,
-        parent: str | None = None,
-        globals: MutableMapping[str, Any] | None = None,
-    ) -> jinja2.Template:
-        """Remembers what `extends` and `include` ask for again with each row."""
-        asked = (name, parent)
-        found = self._found.get(asked)
-        if found is None:
-            found = super().get_template(name, parent, globals)
-            if len(self._found) < _REMEMBERED:
-                self._found[asked] = found
-        return found
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """A plain dict: the ChainMap of jinja2 costs 6 µs a rendering."""
-        return {**self.globals, **(d or {})}
-
-    def join_path(self, template: str, parent: str) -> str:
-        """Names from `./` and `../` belong to the template they stand in."""
-        return self._roots.join(template, parent) if self._roots else template
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """`*`, `**` and `%` on bounded operands: the cheap ways to fill memory or burn hours."""
-        if operator == "**" and (abs(left) > 10**6 or abs(right) > 64):
-            raise SecurityError("'**' of numbers this large")
-        if operator == "%" and isinstance(left, str):
-            raise SecurityError("formatting by '%'; use '~', round or format_number")
-        if operator == "*":
-            count, many = (left, right) if isinstance(left, int) else (right, left)
-            is_repeat = hasattr(many, "__len__") and isinstance(count, int)
-            if is_repeat and len(many) * count > _REPEAT_MAX:
-                raise SecurityError(f"'*' that makes more than {_REPEAT_MAX} characters")
-        return super().call_binop(context, operator, left, right)
-
-
-class _Traced(_Sandbox):
-    """Every branch begins by saying that it was taken; what is printed is the same."""
-
-    def __init__(
-        self, roots: Roots | None, escaping: Escaping, formats: Formats, trace: Trace
-    ) -> None:
-        super().__init__(roots, escaping, formats)
-        self._trace = trace
-        self.took = trace.took
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> jinja2.nodes.Template:
-        tree = super()._parse(source, name, filename)
-        shown = self._roots.named(filename or "") if self._roots else str(name)
-        forks = forks_of(self.lex(source), shown)
-        for fork, bodies in zip(forks, _forks(tree), strict=True):
-            for branch, body in zip(fork, bodies, strict=True):
-                call = jinja2.nodes.Call(
-                    jinja2.nodes.EnvironmentAttribute("took"),
-                    [jinja2.nodes.Const(self._trace.number(branch))], [], None, None,
-                )  # fmt: skip
-                mark = jinja2.nodes.ExprStmt(call)
-                mark.set_lineno(body[0].lineno if body else 1)
-                body.insert(0, mark.set_environment(self))
-        return tree
-
-
-def _forks(tree: jinja2.nodes.Template) -> Iterator[list[list[jinja2.nodes.Node]]]:
-    """The bodies of every `if` and `for`, in the order of the source."""
-    nodes = jinja2.nodes
-    later: set[int] = set()  # each `elif` is an If of its own
-    for node in list(tree.find_all((nodes.If, nodes.For))):
-        if isinstance(node, nodes.If) and id(node) not in later:
-            later.update(map(id, node.elif_))
-            yield [node.body, *(elif_.body for elif_ in node.elif_), node.else_]
-        elif isinstance(node, nodes.For):
-            yield [node.body, node.else_]
-
-
-class _Loader(jinja2.BaseLoader):
-    """What is within the roots; names may be absolute paths."""
-
-    def __init__(self, roots: Roots) -> None:
-        self._roots = roots
-
-    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, None]:
-        path = self._roots.find(template)
-        if path is None:
-            raise jinja2.TemplateNotFound(template)
-        return self._roots.read(path), path, None
-
-
-def _reached(environment: _Sandbox, roots: Roots) -> Iterator[str]:
+def _reached(environment: Sandbox, roots: Roots) -> Iterator[str]:
     """Paths of the main template and of all it names, each once.  Raises TemplateError."""
     seen: set[str] = set()
     waiting = [roots.main]
@@ -305,16 +199,6 @@ def _references(tree: jinja2.nodes.Template) -> Iterator[tuple[jinja2.nodes.Node
         names = [item.value for item in items if isinstance(item, jinja2.nodes.Const)]
         if names and len(names) == len(items):
             yield node, names
-
-
-def _unfolded(use: Callable[..., str]) -> Callable[..., str]:
-    """A filter whose result depends on the row, so that compiling must not use it on constants."""
-
-    @jinja2.pass_context
-    def unfolded(context: object, *args: Any, **options: Any) -> str:
-        return use(*args, **options)
-
-    return unfolded
 
 
 def _words(tree: jinja2.nodes.Template, file: str) -> Iterator[Word]:

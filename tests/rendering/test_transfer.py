@@ -1,0 +1,95 @@
+"""Texts in their transfer encodings come back as they went in, and keep the laws of the wire."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaign.errors import RenderError
+from campaign.rendering.mime import text_entity
+from campaign.rendering.transfer import TextEncoder
+from fakes.letters import parse
+
+texts = st.text(st.characters(exclude_categories=("Cs",)))
+lines = st.lists(
+    st.one_of(
+        texts,
+        st.sampled_from([".", "..", "", " ", "\t", "From x", "a" * 80, "é" * 80, "." * 300]),
+        st.builds(lambda count, end: "a" * count + end, st.integers(70, 78), st.just(".. x ..")),
+    ),
+)
+
+
+def encoder() -> TextEncoder:
+    return TextEncoder(lambda line: None)
+
+
+def canonical(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decoded(entity: bytes) -> bytes:
+    payload = parse(entity).get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload
+
+
+@given(st.one_of(texts, lines.map("\n".join), lines.map("\r\n".join)))
+def test_a_text_comes_back_with_canonical_line_ends(text: str) -> None:
+    entity = text_entity(b"text/plain", encoder(), text)
+    assert decoded(entity).decode() == canonical(text).replace("\n", "\r\n")
+    assert entity.isascii()
+
+
+@given(st.one_of(texts, lines.map("\n".join)))
+def test_lines_are_at_most_76_long_and_none_begins_with_a_dot(text: str) -> None:
+    _, body = encoder().encoded(text)
+    for line in body.split(b"\r\n"):
+        assert len(line) <= 76
+        assert not line.startswith(b".")
+        assert b"\r" not in line
+        assert b"\n" not in line
+
+
+@given(st.lists(lines.map("\n".join), min_size=1, max_size=5))
+def test_an_encoder_says_of_a_text_the_same_whatever_it_encoded_before(texts: list[str]) -> None:
+    used = encoder()
+    assert [used.encoded(text) for text in texts] == [encoder().encoded(text) for text in texts]
+
+
+def test_thousands_of_different_lines_do_not_fill_the_memory() -> None:
+    used = encoder()
+    for start in range(0, 10_000, 100):
+        text = "\n".join(f"line {number}" for number in range(start, start + 100))
+        assert used.encoded(text) == (b"7bit", text.replace("\n", "\r\n").encode())
+    assert len(used.lines) <= 2000
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("short ASCII lines\nof text\n", b"7bit"),
+        ("a" * 77, b"quoted-printable"),
+        ("trailing blank \nx", b"quoted-printable"),
+        ("a = b", b"quoted-printable"),
+        (".", b"quoted-printable"),
+        ("NUL \0", b"quoted-printable"),
+        ("Grüße aus Köln, wie geht es Ihnen?", b"quoted-printable"),
+        ("王小明您好", b"base64"),
+        ("", b"7bit"),
+    ],
+)
+def test_the_shorter_encoding_is_used_and_plain_ascii_needs_none(
+    text: str, encoding: bytes
+) -> None:
+    assert encoder().encoded(text)[0] == encoding
+
+
+def test_every_line_is_checked() -> None:
+    def check(line: bytes) -> None:
+        if b"{{" in line:
+            raise RenderError("braces")
+
+    with pytest.raises(RenderError, match="braces"):
+        TextEncoder(check).encoded("a\nb {{ c }}\nd")
