@@ -27,16 +27,17 @@ from campaign.records import Change, State
 SIZES = (*range(1, 16), *range(16, 129, 16))
 LARGEST = SIZES[-1]
 
-_ALL = tuple(field.rstrip("_") for field in Change._fields)
-_SENDING = ("row", "state", "at", "attempts", "sendings", "resends", "relay")
+_FIELDS = tuple(field.rstrip("_") for field in Change._fields)
+_STATE, _CLASS = _FIELDS.index("state"), _FIELDS.index("class")
+# sqlite3 is slow with anything that is not exactly int, float or str.
+_PLAIN = {state: str(state) for state in State}
 
 
 class ChangeWriter:
     """The statements of one dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self._any = _statements(_ALL, dialect)
-        self._sending = _statements(_SENDING, dialect)
+        self._statements = _statements(_FIELDS, dialect)
         self._totals = Totals(dialect)
 
     def write(self, cursor: DBAPICursor, changes: Iterable[Change]) -> None:
@@ -49,35 +50,23 @@ class ChangeWriter:
         moves = no_moves()
         for part in _parts(changes):
             self._totals.leave(cursor, part, moves)
-            # `sending` is half of all changes and has half the fields; rows differ within a part,
-            # so the order of the two halves is free.
-            sending: list[object] = []
-            others: list[object] = []
+            values: list[object] = []
             for change in part:
-                # sqlite3 is slow with anything that is not exactly int, float or str, and the
-                # hash of an enum is a call: its text is taken once.
-                if change.state is State.SENDING:
-                    sending += change[:6]
-                    sending[-5] = "sending"
-                    sending.append(change.relay)
-                else:
-                    others += change
-                    others[-12] = str(change.state)
-                    others[-5] = str(change.class_)
-            _execute(cursor, self._sending, sending, len(_SENDING))
-            _execute(cursor, self._any, others, len(_ALL))
-            arrive(moves, [*sending[1 :: len(_SENDING)], *others[1 :: len(_ALL)]])
+                values += change
+            states = [_PLAIN[change.state] for change in part]
+            values[_STATE :: len(_FIELDS)] = states
+            values[_CLASS :: len(_FIELDS)] = [str(change.class_) for change in part]
+            _execute(cursor, self._statements, values)
+            arrive(moves, states)
         self._totals.enter(cursor, moves)
 
 
-def _execute(
-    cursor: DBAPICursor, statements: dict[int, str], flat: list[object], fields: int
-) -> None:
-    start = 0
-    while left := (len(flat) - start) // fields:
+def _execute(cursor: DBAPICursor, statements: dict[int, str], values: list[object]) -> None:
+    fields, start = len(_FIELDS), 0
+    while left := (len(values) - start) // fields:
         size = min(left, LARGEST) if left < 16 else min(left, LARGEST) // 16 * 16
         end = start + size * fields
-        cursor.execute(statements[size], flat[start:end])
+        cursor.execute(statements[size], values[start:end])
         start = end
 
 
