@@ -10,19 +10,16 @@ them.  It decides who may go, never waits itself, and writes nothing: the ledger
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections.abc import Awaitable, Callable
-from functools import partial
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from campaign.clock import Clock
-from campaign.errors import CampaignError, LoginError, RelayError
+from campaign.errors import CampaignError
 from campaign.records import Letter, Reply, ReplyClass, Stage, State, Verdict
 from campaign.smtp.allowance import Allowance
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused
 from campaign.smtp.lanes import Lanes
+from campaign.smtp.openings import Openings
 from campaign.smtp.terms import Ledger, Patience, counts_connections, refused_as_sender
 from campaign.smtp.verdicts import judge
 
@@ -59,20 +56,27 @@ class Site:
         self.messages_per_connection = messages_per_connection
         self.connections: set[Connection] = set()
         self.is_stopping = False
-        self.trouble = ""  # why no connection can be had at the moment
         self.failure: CampaignError | None = None  # why nothing more goes this way
         self.taken = 0  # letters, for weights
         self._lanes = lanes
         self._ledger = ledger
         self._dial = dial
         self._clock = clock
-        self._patience = patience
         self._may_take = may_take
         self._on_failure = on_failure
         self._idle: dict[Connection, None] = {}  # in the order they became idle
-        self._stillborn: set[Connection] = set()  # ended before `_open` took them over
-        self._openings: set[asyncio.Task[None]] = set()
-        self._proven = False  # a login succeeded; before that only one connection is tried
+        self._stillborn: set[Connection] = set()  # ended before `_opened` took them over
+        self._openings = Openings(
+            name,
+            self._connect,
+            allowance,
+            self.connections,
+            clock=clock,
+            patience=patience,
+            opened=self._opened,
+            refused=self._refused,
+            failed=self._fail,
+        )
         self._retried: set[int] = set()  # rows given one silent second chance
         self._permitted: set[int] = set()  # rows whose `sending` was asked of the journal
         self._under_way = 0  # letters taken and not settled
@@ -158,6 +162,7 @@ class Site:
             self.allowance.connections -= 1
         else:
             self._stillborn.add(connection)
+            self._broken.add(connection)
         self._idle.pop(connection, None)
         self._parted.discard(connection)
         if reply is not None:
@@ -187,8 +192,7 @@ class Site:
     def stop(self) -> None:
         """No new letters; what is on the wire is finished."""
         self.is_stopping = True
-        for opening in self._openings:
-            opening.cancel()
+        self._openings.cancel()
         for connection in list(self.connections):
             connection.finish()
 
@@ -206,12 +210,12 @@ class Site:
 
     @property
     def is_closed(self) -> bool:
-        return not self.connections and not self._openings
+        return not self.connections and self._openings.is_over
 
     def waiting_for(self, now_s: float) -> str:
         """One phrase for the progress line; "" when nothing holds the site up."""
-        if self.trouble and not self.connections:
-            return self.trouble
+        if self._openings.trouble and not self.connections:
+            return self._openings.trouble
         return self.allowance.waiting_for(now_s)
 
     # -- inside --------------------------------------------------------------------------------
@@ -287,91 +291,28 @@ class Site:
         self._timer = None
         self.wake()
 
-    def _open_more(self) -> None:
-        # Before the first success, and in trouble, one attempt at a time: a refused login must
-        # not be hammered by ten, nor a server that is down.
-        most_openings = self.allowance.governor.connections
-        if self.trouble or not self._proven:
-            most_openings = 1
-        demand = self._lanes.ready - len(self._idle)
-        while demand > 0 and self.allowance.has_place and len(self._openings) < most_openings:
-            opening = asyncio.get_running_loop().create_task(self._open())
-            self._openings.add(opening)
-            opening.add_done_callback(_surface)
-            self.allowance.connections += 1
-            self.allowance.openings += 1
-            demand -= 1
+    async def _connect(self) -> Connection:
+        return await self._dial(self, self.messages_per_connection)
 
-    async def _open(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        connection: Connection | None = None
-        try:
-            retrying = AsyncRetrying(
-                retry=retry_if_exception_type(ConnectRefused),
-                wait=self._wait_before_opening,
-                stop=partial(self._gives_up, self._clock.tick_s()),
-                reraise=True,
-            )
-            connection = await retrying(self._dial, self, self.messages_per_connection)
-        except asyncio.CancelledError:
-            return
-        except (RelayError, LoginError) as error:
-            if isinstance(error, ConnectRefused) and self.connections:
-                self.allowance.governor.learn_limit(len(self.connections))
-            else:
-                self._fail(error)
-            return
-        finally:
-            self._openings.discard(task)
-            self.allowance.openings -= 1
-            if connection is None:
-                self.allowance.connections -= 1
-        assert connection is not None
+    def _open_more(self) -> None:
+        if self._is_open:
+            self._openings.open(self._lanes.ready - len(self._idle))
+
+    def _opened(self, connection: Connection) -> bool:
+        """A new connection; False if it has ended already."""
         if connection in self._stillborn:
             self._stillborn.remove(connection)
-            self.allowance.connections -= 1
             self._open_more()
-            return
+            return False
         self.connections.add(connection)
-        self.trouble = ""
-        self._proven = True
-        if not self._is_open:
+        self._openings.succeeded()
+        if self._is_open:
+            connection.wake()
+            self._open_more()
+        else:
             connection.finish()
-            return
-        connection.wake()
-        self._open_more()
+        return True
 
-    def _gives_up(self, since_s: float, state: RetryCallState) -> bool:
-        """After each failed attempt to connect: learn from it, and decide about another."""
-        error = state.outcome.exception() if state.outcome else None
-        self.trouble = f"waiting for {self.name}: {error}"
-        governor = self.allowance.governor
-        if isinstance(error, ConnectRefused):
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                # No file descriptor left: what we have is the most this machine gives.
-                governor.learn_limit(len(self.connections))
-            if error.reply:
-                self._slow_down(judge(error.stage, error.reply), error.reply)
-        if self._has_enough:
-            return True
-        if not self._proven:
-            return state.attempt_number >= self._patience.first_tries
-        # A server that asks for a rest is not down.
-        now_s = self._clock.tick_s()
-        return not governor.wait_s(now_s) and now_s - since_s > self._patience.outage_s
-
-    def _wait_before_opening(self, state: RetryCallState) -> float:
-        rest_s = self.allowance.governor.wait_s(self._clock.tick_s())
-        return max(rest_s, float(self._patience.wait(state)))
-
-    @property
-    def _has_enough(self) -> bool:
-        """Are there connections to go on with, and no place for another?"""
-        return bool(self.connections) and self.allowance.is_overbooked
-
-
-def _surface(task: asyncio.Task[None]) -> None:
-    """A bug in opening a connection must be seen, not waited for."""
-    if not task.cancelled() and (error := task.exception()):
-        raise error
+    def _refused(self, error: ConnectRefused) -> None:
+        if error.reply:
+            self._slow_down(judge(error.stage, error.reply), error.reply)
