@@ -198,6 +198,7 @@ class DirectOutlet:
             patience=self._patience,
             may_take=lambda site: True,
             on_failure=self._failed,
+            say=self._say,
         )
         return Destination(site, lanes, dialer)
 

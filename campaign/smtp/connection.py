@@ -7,6 +7,7 @@ The wire half of this room:
 
     replies.py     bytes -> Reply                   verdicts.py    Reply -> Verdict
     protocol.py    the session, no socket           auth.py        the login mechanisms
+    commands.py    texts -> lines                   extensions.py  reply to EHLO -> Extensions
     endpoint.py    what a connection is told, and the Courier it tells
     dial.py        addresses -> connected socket    greeting.py    greeting, EHLO, STARTTLS, AUTH
     traffic.py     the letters, by callbacks        deadline.py    one timer for all deadlines
@@ -41,8 +42,8 @@ from campaign.smtp.endpoint import (
     Security,
     Timeouts,
 )
+from campaign.smtp.extensions import Extensions
 from campaign.smtp.greeting import greet
-from campaign.smtp.protocol import Extensions
 from campaign.smtp.traffic import Traffic
 from campaign.smtp.transcript import Transcript
 

@@ -15,101 +15,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from campaign.records import Letter, Reply, Stage
-from campaign.smtp.replies import ReplyParser, printable
-
-COMMAND_OCTETS = 512  # RFC 5321, 4.5.3.1.4, CRLF included
-LONG_COMMAND_OCTETS = 998  # MAIL and RCPT with the parameters of extensions
-AUTH_OCTETS = 12288  # RFC 4954, 4
+from campaign.smtp.commands import (
+    LONG_COMMAND_OCTETS,
+    CommandError,
+    Notifications,
+    command_line,
+    path_of,
+    xtext,
+)
+from campaign.smtp.extensions import Extensions
+from campaign.smtp.replies import ReplyParser
 
 Settled = tuple[Letter | None, Stage, Reply]  # no letter: the reply to a command of `ask`
-
-
-class CommandError(ValueError):
-    """This text must not be written as a command."""
-
-
-def command_line(text: str, limit: int = COMMAND_OCTETS, *, utf8: bool = False) -> bytes:
-    """The one gate for every command: the line with CRLF, or CommandError.
-
-    Control characters and lone surrogates never pass, whatever a list, a config or a server put
-    into the text.
-    """
-    if not text.isprintable():
-        for char in text:
-            if char < " " or char == "\x7f" or "\ud800" <= char <= "\udfff":
-                raise CommandError(f"control character {char!r} in '{printable(text[:80])}'")
-    if not utf8 and not text.isascii():
-        raise CommandError(f"'{printable(text[:80])}' is not ASCII")
-    line = text.encode() + b"\r\n"
-    if len(line) > limit:
-        raise CommandError(f"a command of {len(line)} octets; {limit} is the limit")
-    return line
-
-
-@dataclass(frozen=True, slots=True)
-class Extensions:
-    """What the server offered in reply to EHLO (RFC 5321, 4.1.1.1); nothing after HELO."""
-
-    name: str = ""  # as the server calls itself
-    keywords: dict[str, str] = field(default_factory=dict)  # upper case -> parameters
-
-    def __contains__(self, keyword: str) -> bool:
-        return keyword in self.keywords
-
-    @property
-    def max_size_bytes(self) -> int:
-        """Largest message (RFC 1870); 0: none stated."""
-        size = self.keywords.get("SIZE", "")
-        return int(size) if size.isascii() and size.isdigit() else 0
-
-    @property
-    def login_mechanisms(self) -> frozenset[str]:
-        """Lower case names (RFC 4954)."""
-        return frozenset(self.keywords.get("AUTH", "").lower().split())
-
-    @property
-    def letters_per_connection(self) -> int:
-        """MAILMAX of LIMITS (RFC 9422); 0: none stated."""
-        for limit in self.keywords.get("LIMITS", "").split():
-            name, _, value = limit.partition("=")
-            if name.upper() == "MAILMAX" and value.isascii() and value.isdigit():
-                return int(value)
-        return 0
-
-
-def read_extensions(reply: Reply) -> Extensions:
-    """The extensions in a reply to EHLO; the first line is the server's name."""
-    keywords: dict[str, str] = {}
-    for line in reply.lines[1:]:
-        keyword, _, parameters = line.strip().partition(" ")
-        if keyword.upper().startswith("AUTH="):  # written so before RFC 2554; still met
-            keyword, parameters = "AUTH", f"{keyword[5:]} {parameters}"
-        keyword = keyword.upper()
-        if keyword == "AUTH" and keyword in keywords:
-            parameters = f"{keywords[keyword]} {parameters}"
-        keywords[keyword] = parameters.strip()
-    return Extensions(reply.lines[0].partition(" ")[0], keywords)
-
-
-@dataclass(frozen=True, slots=True)
-class Notifications:
-    """Delivery status notifications asked for (RFC 3461); empty: not mentioned."""
-
-    notify: tuple[str, ...] = ()
-    ret: str = ""
-    envid: str = ""
-
-
-def xtext(text: str) -> str:
-    """RFC 3461, 4: printable ASCII but "+" and "=" as it is, every other octet as +HH."""
-    return "".join(
-        chr(octet) if 33 <= octet <= 126 and octet not in b"+=" else f"+{octet:02X}"
-        for octet in text.encode()
-    )
 
 
 class Phase(Enum):
@@ -125,9 +45,10 @@ class Client:
     """One session.  Append nothing to `out`; write it to the server and clear it."""
 
     __slots__ = (
-        "_awaited", "_extensions", "_from", "_max_size", "_needs_rset", "_notifications",
-        "_parser", "_pipelining", "_rcpt_taken", "_sender", "_settled", "_states_size", "_wanted",
-        "broken", "letters", "open", "out", "phase", "progressed", "sent",
+        "_awaited", "_extensions", "_from", "_is_astray", "_max_size", "_needs_rset",
+        "_notifications", "_parser", "_pipelining", "_rcpt_taken", "_says_body", "_sender",
+        "_settled", "_states_size", "_wanted", "_without", "broken", "letters", "open", "out",
+        "phase", "progressed", "sent",
     )  # fmt: skip
 
     def __init__(self, notifications: Notifications | None = None) -> None:
@@ -146,6 +67,8 @@ class Client:
         self._needs_rset = False
         self._sender: str | None = None  # of the last letter
         self._from = b""  # MAIL FROM:<...> for it
+        self._is_astray = False  # broken because replies and commands no longer match
+        self._without: frozenset[str] = frozenset()
         self.extensions = Extensions()
 
     @property
@@ -156,10 +79,34 @@ class Client:
     @extensions.setter
     def extensions(self, extensions: Extensions) -> None:
         self._extensions = extensions
-        self._pipelining = "PIPELINING" in extensions
-        self._states_size = "SIZE" in extensions
         self._max_size = extensions.max_size_bytes or 1 << 62
-        self._notifications = self._wanted if "DSN" in extensions else None
+        usable = extensions.keywords.keys() - self._without
+        self._pipelining = "PIPELINING" in usable
+        self._states_size = "SIZE" in usable
+        self._says_body = "8BITMIME" in usable
+        self._notifications = self._wanted if "DSN" in usable else None
+
+    def do_without(self, extensions: frozenset[str]) -> None:
+        """Do not use these although they are offered; before the first envelope."""
+        self._without = extensions
+        self.extensions = self._extensions
+
+    def uses(self, letter: Letter) -> frozenset[str]:
+        """The extensions that this letter makes use of."""
+        flags = {
+            "PIPELINING": self._pipelining,
+            "SIZE": self._states_size,
+            "DSN": self._notifications is not None,
+            "8BITMIME": self._says_body and not letter.wire.isascii(),
+        }
+        return frozenset(name for name, is_used in flags.items() if is_used)
+
+    @property
+    def led_astray_by(self) -> frozenset[str]:
+        """The extension to blame for a session that is broken because it is out of step."""
+        if self._is_astray and self._pipelining and self.letters:
+            return frozenset({"PIPELINING"})
+        return frozenset()
 
     @property
     def awaits(self) -> Stage | None:
@@ -202,7 +149,7 @@ class Client:
             refusal = self._unfit(letter)
             if refusal:
                 return refusal
-            extras = b"" if letter.wire.isascii() else b" BODY=8BITMIME"
+            extras = b"" if letter.wire.isascii() or not self._says_body else b" BODY=8BITMIME"
             extras += b" SMTPUTF8" if letter.needs_smtputf8 else b""
         try:
             mail = self._mail_line(letter, extras)
@@ -247,7 +194,7 @@ class Client:
             stage = awaited.popleft()
             act = ANSWERS[stage].get(reply.code // 100)
             if act is None:
-                self.broken = f"reply to {stage.upper()} out of step: {reply}"
+                self._go_astray(f"reply to {stage.upper()} out of step: {reply}", reply)
                 awaited.appendleft(stage)
                 return settled
             act(self, stage, reply)
@@ -286,7 +233,7 @@ class Client:
         if self.phase is Phase.ENVELOPE:
             self.phase = Phase.BODY
         elif self._rcpt_taken:  # a dot here would send somebody an empty message
-            self.broken = "DATA accepted after MAIL was refused"
+            self._go_astray("DATA accepted after MAIL was refused", reply)
         else:
             self.phase = Phase.NONE
             self.out.append(b".\r\n")
@@ -311,7 +258,11 @@ class Client:
             self.broken = f"the server closes the connection: {reply}"
             self._settled.append((None, Stage.QUIT, reply))
         else:
-            self.broken = f"a reply to nothing: {reply}"
+            self._go_astray(f"a reply to nothing: {reply}", reply)
+
+    def _go_astray(self, why: str, reply: Reply) -> None:
+        self.broken = why
+        self._is_astray = reply.code < 400  # a refusal in a wrong place is the server's farewell
 
     # How letters are written.
 
@@ -336,7 +287,7 @@ class Client:
         if sender == self._sender:
             line = self._from
         else:
-            text = f"MAIL FROM:<{_path(sender)}>"
+            text = f"MAIL FROM:<{path_of(sender)}>"
             line = command_line(text, LONG_COMMAND_OCTETS, utf8=letter.needs_smtputf8)[:-2]
             if sender.isascii():  # the same for the next letter, most likely
                 self._sender, self._from = sender, line
@@ -351,19 +302,12 @@ class Client:
         return line + extras + b"\r\n"
 
     def _rcpt_line(self, letter: Letter) -> bytes:
-        text = f"RCPT TO:<{_path(letter.recipient)}>"
+        text = f"RCPT TO:<{path_of(letter.recipient)}>"
         if self._notifications and self._notifications.notify:
             text += f" NOTIFY={','.join(self._notifications.notify).upper()}"
             if letter.recipient.isascii():
                 text += f" ORCPT=rfc822;{xtext(letter.recipient)}"
         return command_line(text, LONG_COMMAND_OCTETS, utf8=letter.needs_smtputf8)
-
-
-def _path(address: str) -> str:
-    """The address, if it cannot be taken for the end of the path and a parameter after it."""
-    if (" " in address or ">" in address or "<" in address) and not address.startswith('"'):
-        raise CommandError(f"'{printable(address)}' is no address")
-    return address
 
 
 Act = Callable[[Client, Stage, Reply], None]

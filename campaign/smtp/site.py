@@ -16,14 +16,16 @@ from campaign.clock import Clock
 from campaign.errors import CampaignError
 from campaign.records import Letter, Reply, ReplyClass, Stage, State, Verdict
 from campaign.smtp.allowance import Allowance
+from campaign.smtp.blame import Abstinence, blamed, done_without
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused
 from campaign.smtp.lanes import Lanes
 from campaign.smtp.openings import Openings
 from campaign.smtp.terms import Ledger, Patience, counts_connections, refused_as_sender
-from campaign.smtp.verdicts import judge
+from campaign.smtp.verdicts import VERDICTS, judge
 
 ACCEPTED = Verdict(ReplyClass.ACCEPTED, State.SENT)
+_EXCUSED = VERDICTS[ReplyClass.CONNECTION]  # no attempt used up, whatever the reply says
 _PACED = (ReplyClass.THROTTLE, ReplyClass.QUOTA)
 _BREAKS_MAKE_A_REST = 3  # connections that broke in a row: the server is left alone for a while
 _LOW_WATER = 400  # letters ready; below it more are asked for
@@ -50,6 +52,7 @@ class Site:
         patience: Patience,
         may_take: Callable[[Site], bool],
         on_failure: Failed,
+        say: Callable[[str], None],
     ) -> None:
         self.name = name
         self.allowance = allowance
@@ -64,6 +67,7 @@ class Site:
         self._clock = clock
         self._may_take = may_take
         self._on_failure = on_failure
+        self._say = say
         self._idle: dict[Connection, None] = {}  # in the order they became idle
         self._stillborn: set[Connection] = set()  # ended before `_opened` took them over
         self._openings = Openings(
@@ -77,6 +81,9 @@ class Site:
             refused=self._refused,
             failed=self._fail,
         )
+        self._works = False  # a letter was accepted here
+        self._abstinence = Abstinence()
+        self._excused: set[int] = set()  # rows that went again because an extension was to blame
         self._retried: set[int] = set()  # rows given one silent second chance
         self._permitted: set[int] = set()  # rows whose `sending` was asked of the journal
         self._under_way = 0  # letters taken and not settled
@@ -114,23 +121,26 @@ class Site:
     def answered(self, connection: Connection, letter: Letter, stage: Stage, reply: Reply) -> None:
         """A complete reply settles the letter."""
         lane = self._lanes.done(letter)
+        was_permitted = letter.row in self._permitted
         self._permitted.discard(letter.row)
         self._under_way -= 1
         was_on_trial = self.allowance.breaker.is_on_trial
         if stage is Stage.DOT and 200 <= reply.code < 300:
             self._breaks = 0
+            self._works = True
             self.allowance.governor.accepted()
             lane.governor.accepted()
             self.allowance.note(ACCEPTED, "")
             self._ledger.settled(letter, self.name, ACCEPTED, reply, wait_s=None)
         else:
             verdict = judge(stage, reply)
-            wait_s = self._learn(connection, letter, stage, reply, verdict)
-            self._ledger.settled(letter, self.name, verdict, reply, wait_s=wait_s)
-            domain = letter.claim.domain
-            self.allowance.note(verdict, str(reply), row=letter.row, domain=domain)
-            if self.allowance.is_refused and self._is_open:
-                self._fail(refused_as_sender(self.name, str(reply)))
+            if self._is_excused(connection, letter, stage, reply, verdict):
+                if was_permitted:
+                    self._ledger.settled(letter, self.name, _EXCUSED, reply, wait_s=0.0)
+                else:
+                    self._lanes.put([letter])
+            else:
+                self._refused_letter(connection, letter, stage, reply, verdict)
         if was_on_trial:
             self.wake()
 
@@ -164,6 +174,10 @@ class Site:
             self._stillborn.add(connection)
             self._broken.add(connection)
         self._idle.pop(connection, None)
+        astray = connection.led_astray_by
+        is_led_astray = astray and connection not in self._parted
+        if is_led_astray and self._do_without(connection.endpoint.host, astray, why):
+            self._broken.discard(connection)
         self._parted.discard(connection)
         if reply is not None:
             self._slow_down(judge(stage, reply), reply)
@@ -233,6 +247,43 @@ class Site:
         """No further letter goes this way in this run."""
         self.failure = error
         self._on_failure(self, error)
+
+    def _refused_letter(
+        self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
+    ) -> None:
+        wait_s = self._learn(connection, letter, stage, reply, verdict)
+        self._ledger.settled(letter, self.name, verdict, reply, wait_s=wait_s)
+        domain = letter.claim.domain
+        self.allowance.note(verdict, str(reply), row=letter.row, domain=domain)
+        if self.allowance.is_refused and self._is_open:
+            self._fail(refused_as_sender(self.name, str(reply)))
+
+    def _is_excused(
+        self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
+    ) -> bool:
+        """Is an extension to blame?  Then it is used no more, and the letter goes again, once."""
+        if verdict.class_ is not ReplyClass.PROTOCOL:
+            return False
+        guilty = blamed(stage, reply, connection.uses(letter), works=self._works)
+        if not guilty:
+            return False
+        self._do_without(connection.endpoint.host, guilty, str(reply))
+        if letter.row in self._excused:
+            return False
+        self._excused.add(letter.row)
+        self._parted.add(connection)
+        connection.finish()
+        return True
+
+    def _do_without(self, host: str, extensions: frozenset[str], why: str) -> bool:
+        """Connections that still use them finish what they have; True if that is new."""
+        new = self._abstinence.begin(host, extensions)
+        if new:
+            self._say(done_without(self.name, new, why))
+            for connection in list(self.connections):
+                if connection.endpoint.host == host:
+                    connection.finish()
+        return bool(new)
 
     def _learn(
         self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
@@ -305,6 +356,7 @@ class Site:
             self._open_more()
             return False
         self.connections.add(connection)
+        connection.do_without(self._abstinence.at(connection.endpoint.host))
         self._openings.succeeded()
         if self._is_open:
             connection.wake()

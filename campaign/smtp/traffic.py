@@ -13,10 +13,12 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, cast
 
-from campaign.records import Reply, Stage
+from campaign.records import Letter, Reply, Stage
+from campaign.smtp.commands import Notifications
 from campaign.smtp.deadline import FOREVER, Deadline
 from campaign.smtp.endpoint import Courier, Endpoint, Timeouts
-from campaign.smtp.protocol import Client, Extensions, Notifications, Phase
+from campaign.smtp.extensions import Extensions
+from campaign.smtp.protocol import Client, Phase
 from campaign.smtp.transcript import Transcript
 from campaign.smtp.verdicts import judge
 
@@ -102,6 +104,19 @@ class Traffic(asyncio.Protocol):
     @property
     def extensions(self) -> Extensions:
         return self._client.extensions
+
+    def do_without(self, extensions: frozenset[str]) -> None:
+        """Do not use these although they are offered; before the first letter."""
+        self._client.do_without(extensions)
+
+    def uses(self, letter: Letter) -> frozenset[str]:
+        """The extensions that a letter makes use of here."""
+        return self._client.uses(letter)
+
+    @property
+    def led_astray_by(self) -> frozenset[str]:
+        """Extensions to blame where replies and commands ceased to match."""
+        return self._client.led_astray_by
 
     def wake(self) -> None:
         """Letters may be had again."""
