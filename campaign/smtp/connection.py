@@ -15,7 +15,8 @@ The wire half of this room:
 
 `connect` is a coroutine, for it is rare.  Letters run on plain callbacks: on a server that
 pipelines, one `data_received` brings [reply to dot k, and to MAIL, RCPT, DATA of k+1], and one
-write takes away [body of k+1, its dot, the envelope of k+2].
+write takes away [body of k+1, its dot, the envelope of k+2].  A quiet connection takes a letter
+whole where the server has CHUNKING: one write, one round trip.
 """
 
 from __future__ import annotations

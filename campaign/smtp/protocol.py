@@ -7,8 +7,13 @@ Commands are answered in order (RFC 5321, 4.1.1; RFC 2920), so the session is a 
 that await their reply, and `ANSWERS` is the table of what each reply does there.  What the table
 does not list means that client and server are out of step: the session is `broken`.
 
-At most two letters are under way: `sent`, whose final dot awaits its reply, and `open`, whose
-envelope or body follows.  A dot is never written while another is unanswered.
+At most two letters are under way: `sent`, whose end of data awaits its reply, and `open`, whose
+envelope or body follows.  An end of data is never written while another is unanswered.
+
+A letter goes in one of two forms.  In a steady flow: MAIL, RCPT, DATA behind the dot of the letter
+before, then its body.  On a quiet connection to a server with CHUNKING (RFC 3030), whole: MAIL,
+RCPT, `BDAT n LAST` and the body in one write, which saves a round trip.  While the replies to a
+whole letter are awaited the table is `WHOLE_ANSWERS`; what may ride behind it is the same.
 """
 
 from __future__ import annotations
@@ -39,16 +44,17 @@ class Phase(Enum):
     ENVELOPE = auto()  # MAIL, RCPT, DATA under way
     REFUSED = auto()  # settled; replies to the rest of its pipelined envelope are still to come
     BODY = auto()  # 354 came; the dot is not yet written
+    WHOLE = auto()  # to go in one write, nothing of it is written yet
 
 
 class Client:
     """One session.  Append nothing to `out`; write it to the server and clear it."""
 
     __slots__ = (
-        "_awaited", "_extensions", "_from", "_is_astray", "_max_size", "_needs_rset",
-        "_notifications", "_parser", "_pipelining", "_rcpt_taken", "_says_body", "_sender",
-        "_settled", "_states_size", "_wanted", "_without", "broken", "letters", "open", "out",
-        "phase", "progressed", "sent",
+        "_answers", "_awaited", "_chunking", "_extensions", "_from", "_held", "_is_astray",
+        "_max_size", "_needs_rset", "_notifications", "_parser", "_pipelining", "_rcpt_taken",
+        "_says_body", "_sender", "_settled", "_states_size", "_wanted", "_whole_row", "_without",
+        "broken", "led_astray_by", "letters", "open", "out", "phase", "progressed", "sent",
     )  # fmt: skip
 
     def __init__(self, notifications: Notifications | None = None) -> None:
@@ -67,7 +73,10 @@ class Client:
         self._needs_rset = False
         self._sender: str | None = None  # of the last letter
         self._from = b""  # MAIL FROM:<...> for it
-        self._is_astray = False  # broken because replies and commands no longer match
+        self._answers = ANSWERS
+        self._held = b""  # envelope of a letter that goes whole
+        self._whole_row = 0  # of the last letter that did
+        self.led_astray_by: frozenset[str] = frozenset()  # to blame, if broken by being out of step
         self._without: frozenset[str] = frozenset()
         self.extensions = Extensions()
 
@@ -82,6 +91,7 @@ class Client:
         self._max_size = extensions.max_size_bytes or 1 << 62
         usable = extensions.keywords.keys() - self._without
         self._pipelining = "PIPELINING" in usable
+        self._chunking = self._pipelining and "CHUNKING" in usable
         self._states_size = "SIZE" in usable
         self._says_body = "8BITMIME" in usable
         self._notifications = self._wanted if "DSN" in usable else None
@@ -97,16 +107,10 @@ class Client:
             "PIPELINING": self._pipelining,
             "SIZE": self._states_size,
             "DSN": self._notifications is not None,
+            "CHUNKING": letter.row == self._whole_row,
             "8BITMIME": self._says_body and not letter.wire.isascii(),
         }
         return frozenset(name for name, is_used in flags.items() if is_used)
-
-    @property
-    def led_astray_by(self) -> frozenset[str]:
-        """The extension to blame for a session that is broken because it is out of step."""
-        if self._is_astray and self._pipelining and self.letters:
-            return frozenset({"PIPELINING"})
-        return frozenset()
 
     @property
     def awaits(self) -> Stage | None:
@@ -139,10 +143,11 @@ class Client:
         if line:
             self.out.append(line)
 
-    def envelope(self, letter: Letter) -> tuple[Stage, Reply] | None:
+    def envelope(self, letter: Letter, *, may_go_whole: bool = False) -> tuple[Stage, Reply] | None:
         """Queue the envelope; or say how the server would refuse this letter, unasked.
 
-        Only when `can_take`.
+        Only when `can_take`.  With `may_go_whole` nothing is queued where the server and the
+        session allow it (`Phase.WHOLE`): ask for the permission to end the data, then `whole()`.
         """
         extras = b""
         if letter.size_bytes > self._max_size or letter.needs_smtputf8 or not letter.wire.isascii():
@@ -157,10 +162,14 @@ class Client:
         except CommandError as error:
             return Stage.RCPT, Reply(553, (str(error),), "5.1.3")
         self.open = letter
-        self.phase = Phase.ENVELOPE
         self.letters += 1
         self._rcpt_taken = False
         awaited = self._awaited
+        if may_go_whole and self._chunking and not awaited:
+            self.phase = Phase.WHOLE
+            self._held = mail + rcpt
+            return None
+        self.phase = Phase.ENVELOPE
         if self._needs_rset:
             self._needs_rset = False
             awaited.append(Stage.RSET)
@@ -172,6 +181,25 @@ class Client:
             self.out.append(mail)
             awaited.append(Stage.MAIL)
         return None
+
+    def whole(self) -> tuple[bytes, bytes]:
+        """Envelope and body of the open letter, which is `sent` with them.
+
+        The body is not dot-stuffed (RFC 3030, 2).  Should its envelope be refused, the transaction
+        may be left open: RSET goes before the next MAIL unless the letter was accepted before.
+        """
+        assert self.phase is Phase.WHOLE
+        letter = self.open
+        assert letter is not None
+        body = _without_stuffing(letter.wire)
+        reset = b"RSET\r\n" if self._needs_rset else b""
+        self._awaited += (Stage.RSET, *_WHOLE) if reset else _WHOLE
+        self._answers = WHOLE_ANSWERS
+        self._whole_row = letter.row
+        self._needs_rset = True
+        self.sent, self.open = letter, None
+        self.phase = Phase.NONE
+        return b"%b%bBDAT %d LAST\r\n" % (reset, self._held, len(body)), body
 
     def end_data(self) -> None:
         """Queue the final dot of the open letter, whose body is written."""
@@ -192,7 +220,7 @@ class Client:
                 self._unasked(reply)
                 continue
             stage = awaited.popleft()
-            act = ANSWERS[stage].get(reply.code // 100)
+            act = self._answers[stage].get(reply.code // 100)
             if act is None:
                 self._go_astray(f"reply to {stage.upper()} out of step: {reply}", reply)
                 awaited.appendleft(stage)
@@ -244,6 +272,24 @@ class Client:
             self._settled.append((self.sent, stage, reply))
             self.sent = None
 
+    def _refuse_whole(self, stage: Stage, reply: Reply) -> None:
+        """MAIL or RCPT is refused: whatever BDAT is answered, nobody was to get it."""
+        if self.sent is not None:
+            self._settled.append((self.sent, stage, reply))
+            self.sent = None
+
+    def _take_whole_recipient(self, stage: Stage, reply: Reply) -> None:
+        if self.sent is None:  # then somebody may get the letter after all
+            self._go_astray("RCPT accepted after MAIL was refused", reply)
+
+    def _whole_answered(self, stage: Stage, reply: Reply) -> None:
+        self._answers = ANSWERS
+        if self.sent is not None:
+            self._settled.append((self.sent, stage, reply))
+            self.sent = None
+            if reply.code < 300:
+                self._needs_rset = False
+
     def _ignore(self, stage: Stage, reply: Reply) -> None:
         pass
 
@@ -262,7 +308,9 @@ class Client:
 
     def _go_astray(self, why: str, reply: Reply) -> None:
         self.broken = why
-        self._is_astray = reply.code < 400  # a refusal in a wrong place is the server's farewell
+        if reply.code < 400 and self._pipelining and self.letters:  # else it is their farewell
+            name = "PIPELINING" if self._answers is ANSWERS else "CHUNKING"
+            self.led_astray_by = frozenset({name})
 
     # How letters are written.
 
@@ -310,9 +358,16 @@ class Client:
         return command_line(text, LONG_COMMAND_OCTETS, utf8=letter.needs_smtputf8)
 
 
+def _without_stuffing(wire: bytes) -> bytes:
+    """The message as it is, its dot-stuffing taken away (RFC 5321, 4.5.2)."""
+    body = wire.replace(b"\r\n..", b"\r\n.")
+    return body[1:] if body.startswith(b"..") else body
+
+
 Act = Callable[[Client, Stage, Reply], None]
 
 _ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA)
+_WHOLE = (Stage.MAIL, Stage.RCPT, Stage.DOT)  # BDAT LAST ends the data as the dot does
 
 _TOLD: dict[int, Act] = dict.fromkeys((2, 3, 4, 5), Client._hear)
 
@@ -329,3 +384,11 @@ ANSWERS: dict[Stage, dict[int, Act]] = {
     Stage.DOT: {2: Client._dot_answered, 4: Client._dot_answered, 5: Client._dot_answered},
 }
 """What a reply of each class (its first digit) does to the session, by the stage it answers."""
+
+WHOLE_ANSWERS: dict[Stage, dict[int, Act]] = {
+    **ANSWERS,
+    Stage.MAIL: {2: Client._ignore, 4: Client._refuse_whole, 5: Client._refuse_whole},
+    Stage.RCPT: {2: Client._take_whole_recipient, 4: Client._refuse_whole, 5: Client._refuse_whole},
+    Stage.DOT: {2: Client._whole_answered, 4: Client._whole_answered, 5: Client._whole_answered},
+}
+"""The same for MAIL and RCPT of a letter that went whole, up to the reply to its BDAT."""

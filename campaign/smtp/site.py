@@ -174,7 +174,7 @@ class Site:
             self._stillborn.add(connection)
             self._broken.add(connection)
         self._idle.pop(connection, None)
-        astray = connection.led_astray_by
+        astray = connection.session.led_astray_by
         is_led_astray = astray and connection not in self._parted
         if is_led_astray and self._do_without(connection.endpoint.host, astray, why):
             self._broken.discard(connection)
@@ -264,7 +264,7 @@ class Site:
         """Is an extension to blame?  Then it is used no more, and the letter goes again, once."""
         if verdict.class_ is not ReplyClass.PROTOCOL:
             return False
-        guilty = blamed(stage, reply, connection.uses(letter), works=self._works)
+        guilty = blamed(stage, reply, connection.session.uses(letter), works=self._works)
         if not guilty:
             return False
         self._do_without(connection.endpoint.host, guilty, str(reply))
@@ -356,7 +356,7 @@ class Site:
             self._open_more()
             return False
         self.connections.add(connection)
-        connection.do_without(self._abstinence.at(connection.endpoint.host))
+        connection.session.do_without(self._abstinence.at(connection.endpoint.host))
         self._openings.succeeded()
         if self._is_open:
             connection.wake()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.scripted_smtp import Act, ScriptedServer, drop, on, say
+from fakes.scripted_smtp import CHUNKING, Act, ScriptedServer, drop, on, say
 from fakes.sending import Ending, Mailing, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
@@ -44,7 +44,7 @@ def everybody_got_one_copy(ending: Ending, server: ScriptedServer) -> None:
 def test_parameters_of_mail_that_are_refused_are_left_out(
     through: Through, reply: str, gone: str
 ) -> None:
-    """Fault 11: MAIL with parameters meets 500, 501, 504 or 555, although they were offered.
+    """Fault 12: MAIL with parameters meets 500, 501, 504 or 555, although they were offered.
     By: scripted server.
     Then: done without for the rest of the run, one sentence says so; everybody is sent, no attempt
     is used up.
@@ -61,7 +61,7 @@ def test_parameters_of_mail_that_are_refused_are_left_out(
 
 
 def test_parameters_of_rcpt_that_are_refused_are_left_out(through: Through) -> None:
-    """Fault 11: RCPT with NOTIFY meets 555, although DSN was offered.
+    """Fault 12: RCPT with NOTIFY meets 555, although DSN was offered.
     By: scripted server.
     Then: done without DSN for the rest of the run, one sentence says so; everybody is sent, no
     attempt is used up.
@@ -78,7 +78,7 @@ def test_parameters_of_rcpt_that_are_refused_are_left_out(through: Through) -> N
 def test_ten_connections_that_meet_the_same_refusal_learn_it_once(
     serve: Serve, tmp_path: Path
 ) -> None:
-    """Fault 11: MAIL with SIZE meets 501 on every one of several connections.
+    """Fault 12: MAIL with SIZE meets 501 on every one of several connections.
     By: scripted server that lets every connection in before it refuses; five connections.
     Then: said once, no rest; everybody is sent once, no attempt is used up.
     """
@@ -129,7 +129,7 @@ def test_replies_out_of_step_end_pipelining(through: Through, stage: str) -> Non
 
 
 def test_what_no_extension_explains_is_judged_as_ever(through: Through) -> None:
-    """Fault 11: 501 to every MAIL, with parameters and without.
+    """Fault 12: 501 to every MAIL, with parameters and without.
     By: scripted server that offers everything.
     Then: the parameters are left out once; then three tries, then failed(protocol).
     """
@@ -143,7 +143,7 @@ def test_what_no_extension_explains_is_judged_as_ever(through: Through) -> None:
 
 
 def test_one_bad_letter_costs_no_extension_that_has_worked(through: Through) -> None:
-    """Fault 11: 501 to RCPT for one recipient, after letters went through with NOTIFY.
+    """Fault 12: 501 to RCPT for one recipient, after letters went through with NOTIFY.
     By: scripted server, third letter.
     Then: that one fails (protocol) after three tries; DSN stays in use, the others are sent.
     """
@@ -156,3 +156,74 @@ def test_one_bad_letter_costs_no_extension_that_has_worked(through: Through) -> 
     assert ending.all_but("r3@example.com") == {"sent"}
     assert all("NOTIFY" in line for line in server.commands if line.startswith("RCPT"))
     assert not [line for line in ending.heard.lines if "done without" in line]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [{"knows_bdat": False}, {}],
+    ids=["takes the octets for commands", "reads the octets, then refuses"],
+)
+def test_a_server_without_the_chunking_it_offers_gets_every_letter(
+    through: Through, script: dict[str, object]
+) -> None:
+    """Fault 12: CHUNKING is offered, and BDAT meets 502.
+    By: scripted server.
+    Then: DATA for the rest of the run, one sentence says so; everybody is sent once, no attempt is
+    used up, nobody is in doubt.
+    """
+    ending, server = through(
+        on("BDAT", say("502 5.5.1 unknown command")),
+        script={"extensions": CHUNKING, **script},
+        people=8,
+    )
+    everybody_got_one_copy(ending, server)
+    assert len([line for line in server.commands if line.startswith("BDAT")]) == 1
+    assert len([line for line in ending.heard.lines if "offers CHUNKING but" in line]) == 1
+
+
+def test_a_paced_campaign_sends_every_letter_whole(serve: Serve, tmp_path: Path) -> None:
+    """Fault 12: no fault: CHUNKING and PIPELINING, a rate that leaves the connection quiet.
+    By: scripted server.
+    Then: each letter is one packet and one round trip; everybody is sent once.
+    """
+    server = serve(extensions=CHUNKING)
+    way = relay(server, more='rates = ["20/s"]')
+    ending = Mailing(tmp_path, way, people=6).send()
+    everybody_got_one_copy(ending, server)
+    assert len(server.whole) == 6
+    letters = [chunk for chunk in server.sessions[0].chunks if chunk.startswith(b"MAIL")]
+    assert len(letters) == 6
+
+
+@pytest.mark.parametrize("stage", ["RCPT", "DOT"])
+def test_a_letter_refused_whole_is_refused_alone(through: Through, stage: str) -> None:
+    """Fault 4, 11: RCPT or the end of the data of a letter sent by BDAT meets 550.
+    By: scripted server, third letter; a rate that leaves the connection quiet.
+    Then: that one is failed; the reply to its BDAT settles nobody; the others are sent.
+    """
+    ending, server = through(
+        on(stage, say("550 5.1.1 no such user"), where="r3@"),
+        script={"extensions": CHUNKING},
+        relay={"more": 'rates = ["20/s"]'},
+    )
+    assert ending.states["r3@example.com"] == "failed"
+    assert ending.results["r3@example.com"].enhanced == "5.1.1"
+    assert ending.all_but("r3@example.com") == {"sent"}
+    assert len(server.accepted) == 5
+    assert len(server.sessions) == 1
+
+
+def test_a_whole_letter_whose_connection_is_lost_is_in_doubt(through: Through) -> None:
+    """Fault 1, 8: the connection is lost at MAIL, its letter's BDAT in the same packet.
+    By: scripted server, third letter, once; a rate that leaves the connection quiet; policy hold.
+    Then: the end of its data was sent: in doubt, held; the others are sent.
+    """
+    ending, server = through(
+        on("MAIL", drop(), nth=3, times=1),
+        script={"extensions": CHUNKING},
+        relay={"more": 'rates = ["20/s"]'},
+        in_doubt="hold",
+    )
+    assert ending.states["r3@example.com"] == "held"
+    assert ending.all_but("r3@example.com") == {"sent"}
+    assert len(server.accepted) == 5
