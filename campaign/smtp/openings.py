@@ -4,7 +4,8 @@ In: how many are wanted.  Out: open connections, or why none can be had.  Touche
 through the dial it is given.
 
 Before the first success, and in trouble, it is one attempt at a time: a refused login must not be
-hammered by ten, nor a server that is down.
+hammered by ten, nor a server that is down.  A login that is put off (4xx) is waited for however
+long it takes: the server is there.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from campaign.clock import Clock
 from campaign.errors import CampaignError, LoginError, RelayError
+from campaign.records import Stage
 from campaign.smtp.allowance import Allowance
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused
@@ -45,6 +47,7 @@ class Openings:
         """`connections`: those the site has.  `opened` says whether it took the new one over;
         `refused` hears of each attempt that came to nothing, `failed` when no more is tried."""
         self.trouble = ""  # why no connection can be had at the moment
+        self.is_trial = False  # the next attempt is the last one, if it fails
         self._name = name
         self._dial = dial
         self._allowance = allowance
@@ -76,6 +79,7 @@ class Openings:
     def succeeded(self) -> None:
         """A connection was opened and is alive: the server is there, the login good."""
         self.trouble = ""
+        self.is_trial = False
         self._proven = True
 
     def cancel(self) -> None:
@@ -90,6 +94,7 @@ class Openings:
         try:
             retrying = AsyncRetrying(
                 retry=retry_if_exception_type(ConnectRefused),
+                after=self._learn,
                 wait=self._wait_s,
                 stop=partial(self._gives_up, self._clock.tick_s()),
                 reraise=True,
@@ -99,7 +104,7 @@ class Openings:
             return
         except (RelayError, LoginError) as error:
             if isinstance(error, ConnectRefused) and self._connections:
-                allowance.governor.learn_limit(len(self._connections))
+                self._go_on_with_these()
             else:
                 self._failed(error)
             return
@@ -112,22 +117,30 @@ class Openings:
         if not self._opened(connection):
             allowance.connections -= 1
 
-    def _gives_up(self, since_s: float, state: RetryCallState) -> bool:
-        """After each failed attempt: learn from it, and decide about another."""
-        error = state.outcome.exception() if state.outcome else None
+    def _learn(self, state: RetryCallState) -> None:
+        """From each attempt that came to nothing; before it is asked when and whether to go on."""
+        error = _error_of(state)
         self.trouble = f"waiting for {self._name}: {error}"
-        governor = self._allowance.governor
-        if isinstance(error, ConnectRefused):
-            if error.errno in _OURS:  # what we have is the most this machine gives
-                governor.learn_limit(len(self._connections))
+        if self._connections and (error.errno in _OURS or _is_put_off(error)):
+            self._go_on_with_these()
+        else:
             self._refused(error)
-        if self._has_enough:
+
+    def _gives_up(self, since_s: float, state: RetryCallState) -> bool:
+        if self._has_enough or self.is_trial:
             return True
+        if _is_put_off(_error_of(state)):
+            return False
         if not self._proven:
             return state.attempt_number >= self._patience.first_tries
         # A server that asks for a rest is not down.
         now_s = self._clock.tick_s()
-        return not governor.wait_s(now_s) and now_s - since_s > self._patience.outage_s
+        resting = self._allowance.governor.wait_s(now_s) > 0
+        return not resting and now_s - since_s > self._patience.outage_s
+
+    def _go_on_with_these(self) -> None:
+        """What we have is the most that the server, or this machine, gives for now."""
+        self._allowance.governor.learn_limit(len(self._connections), self._clock.tick_s())
 
     def _wait_s(self, state: RetryCallState) -> float:
         rest_s = self._allowance.governor.wait_s(self._clock.tick_s())
@@ -137,6 +150,17 @@ class Openings:
     def _has_enough(self) -> bool:
         """Are there connections to go on with, and no place for another?"""
         return bool(self._connections) and self._allowance.is_overbooked
+
+
+def _error_of(state: RetryCallState) -> ConnectRefused:
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, ConnectRefused)  # nothing else is retried
+    return error
+
+
+def _is_put_off(error: ConnectRefused) -> bool:
+    """454 and the like to AUTH: the login is neither good nor bad."""
+    return error.stage is Stage.AUTH and error.reply is not None
 
 
 def _surface(task: asyncio.Task[None]) -> None:

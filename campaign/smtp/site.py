@@ -19,6 +19,7 @@ from campaign.smtp.allowance import Allowance
 from campaign.smtp.blame import Abstinence, blamed, done_without
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused
+from campaign.smtp.governor import QUIET_S
 from campaign.smtp.lanes import Lanes
 from campaign.smtp.openings import Openings
 from campaign.smtp.terms import Ledger, Patience, counts_connections, refused_as_sender
@@ -81,6 +82,8 @@ class Site:
             refused=self._refused,
             failed=self._fail,
         )
+        self._most_messages = messages_per_connection  # before anything was learned
+        self._learned_s = 0.0  # when the server last said how many messages a connection carries
         self._works = False  # a letter was accepted here
         self._abstinence = Abstinence()
         self._excused: set[int] = set()  # rows that went again because an extension was to blame
@@ -203,6 +206,20 @@ class Site:
                 connection.wake()
         self._open_more()
 
+    def recover(self, now_s: float) -> None:
+        """What replies taught is not for ever: now and then a little more is tried."""
+        self.allowance.governor.recover(now_s)
+        most = self.messages_per_connection
+        if most < self._most_messages and now_s - self._learned_s >= QUIET_S:
+            self.messages_per_connection = most + 1
+            self._learned_s = now_s
+
+    def try_again(self) -> None:
+        """It was out of the run; one attempt to connect decides whether it is back."""
+        self.failure = None
+        self._openings.is_trial = True
+        self.wake()
+
     def stop(self) -> None:
         """No new letters; what is on the wire is finished."""
         self.is_stopping = True
@@ -298,6 +315,7 @@ class Site:
             if connection.letters > 1:
                 most = min(self.messages_per_connection, connection.letters - 1)
                 self.messages_per_connection, wait_s = most, 0.0
+                self._learned_s = now_s
             else:  # not even one: that is no number to be learned
                 self.allowance.governor.throttled(now_s, 0.0)
         if verdict.class_ in _PACED:
@@ -326,7 +344,7 @@ class Site:
         if verdict.class_ not in _PACED and not verdict.pause_s:
             return
         if reply and counts_connections(reply) and self.connections:
-            self.allowance.governor.learn_limit(len(self.connections))
+            self.allowance.governor.learn_limit(len(self.connections), self._clock.tick_s())
         else:
             self.allowance.governor.throttled(self._clock.tick_s(), verdict.pause_s)
 
@@ -357,6 +375,8 @@ class Site:
             return False
         self.connections.add(connection)
         connection.session.do_without(self._abstinence.at(connection.endpoint.host))
+        if self._openings.is_trial:
+            self._say(f"{self.name} is back")
         self._openings.succeeded()
         if self._is_open:
             connection.wake()
