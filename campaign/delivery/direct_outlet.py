@@ -198,6 +198,7 @@ class DirectOutlet:
             patience=self._patience,
             may_take=lambda site: True,
             on_failure=self._failed,
+            say=self._say,
         )
         return Destination(site, lanes, dialer)
 
@@ -246,6 +247,7 @@ class DirectOutlet:
             await asyncio.sleep(_HOUSEKEEPING_S)
             now_s = self._clock.tick_s()
             for each in list(self._destinations.values()):
+                each.site.recover(now_s)
                 rest_s = each.site.allowance.wait_s(now_s)
                 if rest_s > _LONG_REST_S and each.lanes.ready:
                     letters = each.lanes.withdraw_all()

@@ -76,6 +76,7 @@ def relay_pool(
             patience=patience,
             may_take=pool.may_take,
             on_failure=pool.failed,
+            say=say,
         )
         weights[site] = relay.weight
     pool.take_on(weights)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from campaign.errors import LoginError, RelayError
 from campaign.records import Letter, Reply, Stage
+from campaign.smtp.commands import Notifications
 
 if TYPE_CHECKING:
     from campaign.smtp.connection import Connection
@@ -47,6 +48,12 @@ class Endpoint:
     notify: tuple[str, ...] = ()  # DSN NOTIFY: never, or success, failure, delay (RFC 3461)
     ret: str = ""  # DSN RET: full or hdrs
     envid: str = ""  # DSN ENVID is this, a dot and the row
+
+    @property
+    def notifications(self) -> Notifications | None:
+        """What is asked of delivery status notifications; None: nothing."""
+        wanted = self.notify or self.ret or self.envid
+        return Notifications(self.notify, self.ret, self.envid) if wanted else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ Touches: nothing.
 
 `Governor` answers throttling: rest, come back with one connection, add one at a time while all
 goes well.  That is Google's published recipe for 4.7.28, and it is a good citizen's manner
-everywhere; only the length of the rest differs.  `Breaker` answers refusals that say the sender
-is the trouble: it stops everything before a reputation is spent.
+everywhere; only the length of the rest differs.  A number of connections that the server itself
+sets holds for a while and is then felt for again, one more at a time.  `Breaker` answers refusals
+that say the sender is the trouble: it stops everything before a reputation is spent.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from campaign.records import ReplyClass, Verdict
 _FIRST_REST_S = 5.0
 _LONGEST_REST_S = 3600.0
 _SUCCESSES_PER_CONNECTION = 20  # accepted messages that earn one more connection
+QUIET_S = 600.0  # so long without a word about its limit, and one more is tried
 _CALM_S = 300.0  # this long without a throttle and the next rest is short again
 _MESSAGE_DOMAINS = 5  # so many domains that refuse the message itself: it is the message
 
@@ -27,7 +29,9 @@ class Governor:
 
     __slots__ = (
         "_accepted",
+        "_granted",
         "_last_throttle_s",
+        "_learned_s",
         "_rest_s",
         "connections",
         "limit",
@@ -35,12 +39,14 @@ class Governor:
     )
 
     def __init__(self, connections: int) -> None:
-        self.limit = connections  # what config or provider allows
+        self.limit = connections  # what config and provider allow
         self.connections = connections  # what we dare now
         self.rests_until_s = 0.0
         self._rest_s = _FIRST_REST_S
         self._accepted = 0
         self._last_throttle_s = float("-inf")
+        self._granted = connections  # what the config allows
+        self._learned_s = 0.0
 
     def wait_s(self, now_s: float) -> float:
         return max(0.0, self.rests_until_s - now_s)
@@ -54,10 +60,19 @@ class Governor:
             self._accepted = 0
             self.connections += 1
 
-    def learn_limit(self, connections: int) -> None:
+    def learn_limit(self, connections: int, now_s: float) -> None:
         """The server, or this machine, gives no more connections than these."""
         self.limit = max(1, min(self.limit, connections))
         self.connections = min(self.connections, self.limit)
+        self._learned_s = now_s
+
+    def recover(self, now_s: float) -> None:
+        """One more connection after a quiet while, up to what the config allows."""
+        quiet_s = now_s - max(self._learned_s, self._last_throttle_s)
+        if self.limit < self._granted and quiet_s >= QUIET_S:
+            self.connections += self.connections == self.limit
+            self.limit += 1
+            self._learned_s = now_s
 
     def throttled(self, now_s: float, pause_s: float) -> None:
         """A throttling reply; `pause_s` is what the provider's own rule asks, 0 if none.

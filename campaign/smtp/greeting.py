@@ -13,14 +13,9 @@ from typing import Protocol
 from campaign.errors import ConfigError, RelayError
 from campaign.records import Reply, Stage
 from campaign.smtp import auth
+from campaign.smtp.commands import AUTH_OCTETS, CommandError, command_line
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, LoginRefused
-from campaign.smtp.protocol import (
-    AUTH_OCTETS,
-    CommandError,
-    Extensions,
-    command_line,
-    read_extensions,
-)
+from campaign.smtp.extensions import Extensions, read_extensions
 
 _MOST_CHALLENGES = 8  # no mechanism of ours has more than two
 

@@ -4,7 +4,8 @@ In: letters.  Out: verdicts, through the ledger.  Touches: sites.
 
 All relays draw from the same lanes.  Weights decide while every relay keeps up; a relay that is
 slow, rests or is down leaves its share to the others.  A letter changes relays only before its
-final dot, so that it can never arrive twice because of this.
+final dot, so that it can never arrive twice because of this.  A relay that nobody could connect to
+is tried again now and then; one that refuses the login or the sender is not.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from typing import Protocol
 from campaign.clock import Clock
 from campaign.errors import CampaignError, LoginError
 from campaign.records import Letter
+from campaign.smtp.endpoint import ConnectRefused
 from campaign.smtp.lanes import Lanes
 from campaign.smtp.site import Site
 from campaign.smtp.terms import Ledger
+from campaign.units import show_duration
 
 _HOUSEKEEPING_S = 1.0
 _LONG_REST_S = 30.0  # every relay rests longer: its letters wait in the journal, not in memory
+_FIRST_ABSENCE_S = 60.0  # before a relay that was out of reach is tried again; doubled each time
+_LONGEST_ABSENCE_S = 900.0
 _SLACK = 8  # letters a relay may be ahead of its share
 
 
@@ -54,6 +59,25 @@ class Outlet(Protocol):
         """Cut what is left and stop housekeeping."""
 
 
+class Absence:
+    """How long a relay that is out is left alone."""
+
+    def __init__(self) -> None:
+        self.until_s = 0.0
+        self._rest_s = _FIRST_ABSENCE_S
+
+    def begin(self, now_s: float) -> float:
+        """It is out (again); seconds until it is tried."""
+        rest_s = self._rest_s
+        self.until_s = now_s + rest_s
+        self._rest_s = min(_LONGEST_ABSENCE_S, rest_s * 2)
+        return rest_s
+
+    def end(self) -> None:
+        """It is back: the next absence begins short."""
+        self._rest_s = _FIRST_ABSENCE_S
+
+
 class Pool:
     """The relays of a run."""
 
@@ -74,6 +98,7 @@ class Pool:
         self._must_stop = must_stop
         self._say = say
         self._housekeeping: asyncio.Task[None] | None = None
+        self._absences: dict[Site, Absence] = {}
 
     def take_on(self, weights: Mapping[Site, int]) -> None:
         """The relays, each with its weight; once, before `start`."""
@@ -123,14 +148,35 @@ class Pool:
         return not behind
 
     def failed(self, site: Site, error: CampaignError) -> None:
-        """A relay is out for this run.  A refused login always stops; else the last one does."""
+        """A relay is out.  A refused login stops the run; so does the last relay that was left."""
         healthy = [other for other in self.sites if other.failure is None]
         if isinstance(error, LoginError) or not healthy:
             self._must_stop(error)
             return
-        self._say(f"{site.name} is out, {', '.join(s.name for s in healthy)} goes on: {error}")
+        again = ""
+        if isinstance(error, ConnectRefused):
+            rest_s = self._absences.setdefault(site, Absence()).begin(self._clock.tick_s())
+            again = f"; tried again in {show_duration(rest_s)}"
+        names = ", ".join(other.name for other in healthy)
+        self._say(f"{site.name} is out, {names} goes on: {error}{again}")
         for other in healthy:
             other.wake()
+
+    def _call_back(self, now_s: float) -> None:
+        """Relays whose absence has lasted long enough."""
+        for site, absence in self._absences.items():
+            if site.failure is None and site.connections:
+                absence.end()
+            elif site.failure is not None and now_s >= absence.until_s and not site.is_stopping:
+                self._forgive(site)
+                site.try_again()
+
+    def _forgive(self, site: Site) -> None:
+        """The share it missed while it was out is not made up for."""
+        shares = [
+            other.taken / weight for other, weight in self._weights.items() if other.failure is None
+        ]
+        site.taken = max(site.taken, int(min(shares, default=0.0) * self._weights[site]))
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -148,11 +194,15 @@ class Pool:
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_S)
+            now_s = self._clock.tick_s()
             self.lanes.forget_plain()
-            rest_s = self._rest_s(self._clock.tick_s())
+            self._call_back(now_s)
+            for site in self.sites:
+                site.recover(now_s)
+            rest_s = self._rest_s(now_s)
             if rest_s > _LONG_REST_S:
                 self._ledger.parked(self.lanes.withdraw_all(), rest_s, self.waiting_for())
-            for lane, wait_s in self.lanes.long_waits(self._clock.tick_s(), _LONG_REST_S):
+            for lane, wait_s in self.lanes.long_waits(now_s, _LONG_REST_S):
                 why = f"{lane.name} waits for its rate"
                 self._ledger.parked(self.lanes.withdraw(lane), wait_s, why)
 

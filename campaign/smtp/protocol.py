@@ -7,109 +7,34 @@ Commands are answered in order (RFC 5321, 4.1.1; RFC 2920), so the session is a 
 that await their reply, and `ANSWERS` is the table of what each reply does there.  What the table
 does not list means that client and server are out of step: the session is `broken`.
 
-At most two letters are under way: `sent`, whose final dot awaits its reply, and `open`, whose
-envelope or body follows.  A dot is never written while another is unanswered.
+At most two letters are under way: `sent`, whose end of data awaits its reply, and `open`, whose
+envelope or body follows.  An end of data is never written while another is unanswered.
+
+A letter goes in one of two forms.  In a steady flow: MAIL, RCPT, DATA behind the dot of the letter
+before, then its body.  On a quiet connection to a server with CHUNKING (RFC 3030), whole: MAIL,
+RCPT, `BDAT n LAST` and the body in one write, which saves a round trip.  While the replies to a
+whole letter are awaited the table is `WHOLE_ANSWERS`; what may ride behind it is the same.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from campaign.records import Letter, Reply, Stage
-from campaign.smtp.replies import ReplyParser, printable
-
-COMMAND_OCTETS = 512  # RFC 5321, 4.5.3.1.4, CRLF included
-LONG_COMMAND_OCTETS = 998  # MAIL and RCPT with the parameters of extensions
-AUTH_OCTETS = 12288  # RFC 4954, 4
+from campaign.smtp.commands import (
+    LONG_COMMAND_OCTETS,
+    CommandError,
+    Notifications,
+    command_line,
+    path_of,
+    xtext,
+)
+from campaign.smtp.extensions import Extensions
+from campaign.smtp.replies import ReplyParser
 
 Settled = tuple[Letter | None, Stage, Reply]  # no letter: the reply to a command of `ask`
-
-
-class CommandError(ValueError):
-    """This text must not be written as a command."""
-
-
-def command_line(text: str, limit: int = COMMAND_OCTETS, *, utf8: bool = False) -> bytes:
-    """The one gate for every command: the line with CRLF, or CommandError.
-
-    Control characters and lone surrogates never pass, whatever a list, a config or a server put
-    into the text.
-    """
-    if not text.isprintable():
-        for char in text:
-            if char < " " or char == "\x7f" or "\ud800" <= char <= "\udfff":
-                raise CommandError(f"control character {char!r} in '{printable(text[:80])}'")
-    if not utf8 and not text.isascii():
-        raise CommandError(f"'{printable(text[:80])}' is not ASCII")
-    line = text.encode() + b"\r\n"
-    if len(line) > limit:
-        raise CommandError(f"a command of {len(line)} octets; {limit} is the limit")
-    return line
-
-
-@dataclass(frozen=True, slots=True)
-class Extensions:
-    """What the server offered in reply to EHLO (RFC 5321, 4.1.1.1); nothing after HELO."""
-
-    name: str = ""  # as the server calls itself
-    keywords: dict[str, str] = field(default_factory=dict)  # upper case -> parameters
-
-    def __contains__(self, keyword: str) -> bool:
-        return keyword in self.keywords
-
-    @property
-    def max_size_bytes(self) -> int:
-        """Largest message (RFC 1870); 0: none stated."""
-        size = self.keywords.get("SIZE", "")
-        return int(size) if size.isascii() and size.isdigit() else 0
-
-    @property
-    def login_mechanisms(self) -> frozenset[str]:
-        """Lower case names (RFC 4954)."""
-        return frozenset(self.keywords.get("AUTH", "").lower().split())
-
-    @property
-    def letters_per_connection(self) -> int:
-        """MAILMAX of LIMITS (RFC 9422); 0: none stated."""
-        for limit in self.keywords.get("LIMITS", "").split():
-            name, _, value = limit.partition("=")
-            if name.upper() == "MAILMAX" and value.isascii() and value.isdigit():
-                return int(value)
-        return 0
-
-
-def read_extensions(reply: Reply) -> Extensions:
-    """The extensions in a reply to EHLO; the first line is the server's name."""
-    keywords: dict[str, str] = {}
-    for line in reply.lines[1:]:
-        keyword, _, parameters = line.strip().partition(" ")
-        if keyword.upper().startswith("AUTH="):  # written so before RFC 2554; still met
-            keyword, parameters = "AUTH", f"{keyword[5:]} {parameters}"
-        keyword = keyword.upper()
-        if keyword == "AUTH" and keyword in keywords:
-            parameters = f"{keywords[keyword]} {parameters}"
-        keywords[keyword] = parameters.strip()
-    return Extensions(reply.lines[0].partition(" ")[0], keywords)
-
-
-@dataclass(frozen=True, slots=True)
-class Notifications:
-    """Delivery status notifications asked for (RFC 3461); empty: not mentioned."""
-
-    notify: tuple[str, ...] = ()
-    ret: str = ""
-    envid: str = ""
-
-
-def xtext(text: str) -> str:
-    """RFC 3461, 4: printable ASCII but "+" and "=" as it is, every other octet as +HH."""
-    return "".join(
-        chr(octet) if 33 <= octet <= 126 and octet not in b"+=" else f"+{octet:02X}"
-        for octet in text.encode()
-    )
 
 
 class Phase(Enum):
@@ -119,15 +44,17 @@ class Phase(Enum):
     ENVELOPE = auto()  # MAIL, RCPT, DATA under way
     REFUSED = auto()  # settled; replies to the rest of its pipelined envelope are still to come
     BODY = auto()  # 354 came; the dot is not yet written
+    WHOLE = auto()  # to go in one write, nothing of it is written yet
 
 
 class Client:
     """One session.  Append nothing to `out`; write it to the server and clear it."""
 
     __slots__ = (
-        "_awaited", "_extensions", "_from", "_max_size", "_needs_rset", "_notifications",
-        "_parser", "_pipelining", "_rcpt_taken", "_sender", "_settled", "_states_size", "_wanted",
-        "broken", "letters", "open", "out", "phase", "progressed", "sent",
+        "_answers", "_awaited", "_chunking", "_extensions", "_from", "_held", "_is_astray",
+        "_max_size", "_needs_rset", "_notifications", "_parser", "_pipelining", "_rcpt_taken",
+        "_says_body", "_sender", "_settled", "_states_size", "_wanted", "_whole_row", "_without",
+        "broken", "led_astray_by", "letters", "open", "out", "phase", "progressed", "sent",
     )  # fmt: skip
 
     def __init__(self, notifications: Notifications | None = None) -> None:
@@ -146,6 +73,11 @@ class Client:
         self._needs_rset = False
         self._sender: str | None = None  # of the last letter
         self._from = b""  # MAIL FROM:<...> for it
+        self._answers = ANSWERS
+        self._held = b""  # envelope of a letter that goes whole
+        self._whole_row = 0  # of the last letter that did
+        self.led_astray_by: frozenset[str] = frozenset()  # to blame, if broken by being out of step
+        self._without: frozenset[str] = frozenset()
         self.extensions = Extensions()
 
     @property
@@ -156,10 +88,29 @@ class Client:
     @extensions.setter
     def extensions(self, extensions: Extensions) -> None:
         self._extensions = extensions
-        self._pipelining = "PIPELINING" in extensions
-        self._states_size = "SIZE" in extensions
         self._max_size = extensions.max_size_bytes or 1 << 62
-        self._notifications = self._wanted if "DSN" in extensions else None
+        usable = extensions.keywords.keys() - self._without
+        self._pipelining = "PIPELINING" in usable
+        self._chunking = self._pipelining and "CHUNKING" in usable
+        self._states_size = "SIZE" in usable
+        self._says_body = "8BITMIME" in usable
+        self._notifications = self._wanted if "DSN" in usable else None
+
+    def do_without(self, extensions: frozenset[str]) -> None:
+        """Do not use these although they are offered; before the first envelope."""
+        self._without = extensions
+        self.extensions = self._extensions
+
+    def uses(self, letter: Letter) -> frozenset[str]:
+        """The extensions that this letter makes use of."""
+        flags = {
+            "PIPELINING": self._pipelining,
+            "SIZE": self._states_size,
+            "DSN": self._notifications is not None,
+            "CHUNKING": letter.row == self._whole_row,
+            "8BITMIME": self._says_body and not letter.wire.isascii(),
+        }
+        return frozenset(name for name, is_used in flags.items() if is_used)
 
     @property
     def awaits(self) -> Stage | None:
@@ -192,17 +143,18 @@ class Client:
         if line:
             self.out.append(line)
 
-    def envelope(self, letter: Letter) -> tuple[Stage, Reply] | None:
+    def envelope(self, letter: Letter, *, may_go_whole: bool = False) -> tuple[Stage, Reply] | None:
         """Queue the envelope; or say how the server would refuse this letter, unasked.
 
-        Only when `can_take`.
+        Only when `can_take`.  With `may_go_whole` nothing is queued where the server and the
+        session allow it (`Phase.WHOLE`): ask for the permission to end the data, then `whole()`.
         """
         extras = b""
         if letter.size_bytes > self._max_size or letter.needs_smtputf8 or not letter.wire.isascii():
             refusal = self._unfit(letter)
             if refusal:
                 return refusal
-            extras = b"" if letter.wire.isascii() else b" BODY=8BITMIME"
+            extras = b"" if letter.wire.isascii() or not self._says_body else b" BODY=8BITMIME"
             extras += b" SMTPUTF8" if letter.needs_smtputf8 else b""
         try:
             mail = self._mail_line(letter, extras)
@@ -210,10 +162,14 @@ class Client:
         except CommandError as error:
             return Stage.RCPT, Reply(553, (str(error),), "5.1.3")
         self.open = letter
-        self.phase = Phase.ENVELOPE
         self.letters += 1
         self._rcpt_taken = False
         awaited = self._awaited
+        if may_go_whole and self._chunking and not awaited:
+            self.phase = Phase.WHOLE
+            self._held = mail + rcpt
+            return None
+        self.phase = Phase.ENVELOPE
         if self._needs_rset:
             self._needs_rset = False
             awaited.append(Stage.RSET)
@@ -225,6 +181,25 @@ class Client:
             self.out.append(mail)
             awaited.append(Stage.MAIL)
         return None
+
+    def whole(self) -> tuple[bytes, bytes]:
+        """Envelope and body of the open letter, which is `sent` with them.
+
+        The body is not dot-stuffed (RFC 3030, 2).  Should its envelope be refused, the transaction
+        may be left open: RSET goes before the next MAIL unless the letter was accepted before.
+        """
+        assert self.phase is Phase.WHOLE
+        letter = self.open
+        assert letter is not None
+        body = _without_stuffing(letter.wire)
+        reset = b"RSET\r\n" if self._needs_rset else b""
+        self._awaited += (Stage.RSET, *_WHOLE) if reset else _WHOLE
+        self._answers = WHOLE_ANSWERS
+        self._whole_row = letter.row
+        self._needs_rset = True
+        self.sent, self.open = letter, None
+        self.phase = Phase.NONE
+        return b"%b%bBDAT %d LAST\r\n" % (reset, self._held, len(body)), body
 
     def end_data(self) -> None:
         """Queue the final dot of the open letter, whose body is written."""
@@ -245,9 +220,9 @@ class Client:
                 self._unasked(reply)
                 continue
             stage = awaited.popleft()
-            act = ANSWERS[stage].get(reply.code // 100)
+            act = self._answers[stage].get(reply.code // 100)
             if act is None:
-                self.broken = f"reply to {stage.upper()} out of step: {reply}"
+                self._go_astray(f"reply to {stage.upper()} out of step: {reply}", reply)
                 awaited.appendleft(stage)
                 return settled
             act(self, stage, reply)
@@ -286,7 +261,7 @@ class Client:
         if self.phase is Phase.ENVELOPE:
             self.phase = Phase.BODY
         elif self._rcpt_taken:  # a dot here would send somebody an empty message
-            self.broken = "DATA accepted after MAIL was refused"
+            self._go_astray("DATA accepted after MAIL was refused", reply)
         else:
             self.phase = Phase.NONE
             self.out.append(b".\r\n")
@@ -296,6 +271,24 @@ class Client:
         if self.sent is not None:  # else it was a lone dot
             self._settled.append((self.sent, stage, reply))
             self.sent = None
+
+    def _refuse_whole(self, stage: Stage, reply: Reply) -> None:
+        """MAIL or RCPT is refused: whatever BDAT is answered, nobody was to get it."""
+        if self.sent is not None:
+            self._settled.append((self.sent, stage, reply))
+            self.sent = None
+
+    def _take_whole_recipient(self, stage: Stage, reply: Reply) -> None:
+        if self.sent is None:  # then somebody may get the letter after all
+            self._go_astray("RCPT accepted after MAIL was refused", reply)
+
+    def _whole_answered(self, stage: Stage, reply: Reply) -> None:
+        self._answers = ANSWERS
+        if self.sent is not None:
+            self._settled.append((self.sent, stage, reply))
+            self.sent = None
+            if reply.code < 300:
+                self._needs_rset = False
 
     def _ignore(self, stage: Stage, reply: Reply) -> None:
         pass
@@ -311,7 +304,13 @@ class Client:
             self.broken = f"the server closes the connection: {reply}"
             self._settled.append((None, Stage.QUIT, reply))
         else:
-            self.broken = f"a reply to nothing: {reply}"
+            self._go_astray(f"a reply to nothing: {reply}", reply)
+
+    def _go_astray(self, why: str, reply: Reply) -> None:
+        self.broken = why
+        if reply.code < 400 and self._pipelining and self.letters:  # else it is their farewell
+            name = "PIPELINING" if self._answers is ANSWERS else "CHUNKING"
+            self.led_astray_by = frozenset({name})
 
     # How letters are written.
 
@@ -336,7 +335,7 @@ class Client:
         if sender == self._sender:
             line = self._from
         else:
-            text = f"MAIL FROM:<{_path(sender)}>"
+            text = f"MAIL FROM:<{path_of(sender)}>"
             line = command_line(text, LONG_COMMAND_OCTETS, utf8=letter.needs_smtputf8)[:-2]
             if sender.isascii():  # the same for the next letter, most likely
                 self._sender, self._from = sender, line
@@ -351,7 +350,7 @@ class Client:
         return line + extras + b"\r\n"
 
     def _rcpt_line(self, letter: Letter) -> bytes:
-        text = f"RCPT TO:<{_path(letter.recipient)}>"
+        text = f"RCPT TO:<{path_of(letter.recipient)}>"
         if self._notifications and self._notifications.notify:
             text += f" NOTIFY={','.join(self._notifications.notify).upper()}"
             if letter.recipient.isascii():
@@ -359,16 +358,16 @@ class Client:
         return command_line(text, LONG_COMMAND_OCTETS, utf8=letter.needs_smtputf8)
 
 
-def _path(address: str) -> str:
-    """The address, if it cannot be taken for the end of the path and a parameter after it."""
-    if (" " in address or ">" in address or "<" in address) and not address.startswith('"'):
-        raise CommandError(f"'{printable(address)}' is no address")
-    return address
+def _without_stuffing(wire: bytes) -> bytes:
+    """The message as it is, its dot-stuffing taken away (RFC 5321, 4.5.2)."""
+    body = wire.replace(b"\r\n..", b"\r\n.")
+    return body[1:] if body.startswith(b"..") else body
 
 
 Act = Callable[[Client, Stage, Reply], None]
 
 _ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA)
+_WHOLE = (Stage.MAIL, Stage.RCPT, Stage.DOT)  # BDAT LAST ends the data as the dot does
 
 _TOLD: dict[int, Act] = dict.fromkeys((2, 3, 4, 5), Client._hear)
 
@@ -385,3 +384,11 @@ ANSWERS: dict[Stage, dict[int, Act]] = {
     Stage.DOT: {2: Client._dot_answered, 4: Client._dot_answered, 5: Client._dot_answered},
 }
 """What a reply of each class (its first digit) does to the session, by the stage it answers."""
+
+WHOLE_ANSWERS: dict[Stage, dict[int, Act]] = {
+    **ANSWERS,
+    Stage.MAIL: {2: Client._ignore, 4: Client._refuse_whole, 5: Client._refuse_whole},
+    Stage.RCPT: {2: Client._take_whole_recipient, 4: Client._refuse_whole, 5: Client._refuse_whole},
+    Stage.DOT: {2: Client._whole_answered, 4: Client._whole_answered, 5: Client._whole_answered},
+}
+"""The same for MAIL and RCPT of a letter that went whole, up to the reply to its BDAT."""

@@ -10,23 +10,23 @@ them.  It decides who may go, never waits itself, and writes nothing: the ledger
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections.abc import Awaitable, Callable
-from functools import partial
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from campaign.clock import Clock
-from campaign.errors import CampaignError, LoginError, RelayError
+from campaign.errors import CampaignError
 from campaign.records import Letter, Reply, ReplyClass, Stage, State, Verdict
 from campaign.smtp.allowance import Allowance
+from campaign.smtp.blame import Abstinence, blamed, done_without
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused
+from campaign.smtp.governor import QUIET_S
 from campaign.smtp.lanes import Lanes
+from campaign.smtp.openings import Openings
 from campaign.smtp.terms import Ledger, Patience, counts_connections, refused_as_sender
-from campaign.smtp.verdicts import judge
+from campaign.smtp.verdicts import VERDICTS, judge
 
 ACCEPTED = Verdict(ReplyClass.ACCEPTED, State.SENT)
+_EXCUSED = VERDICTS[ReplyClass.CONNECTION]  # no attempt used up, whatever the reply says
 _PACED = (ReplyClass.THROTTLE, ReplyClass.QUOTA)
 _BREAKS_MAKE_A_REST = 3  # connections that broke in a row: the server is left alone for a while
 _LOW_WATER = 400  # letters ready; below it more are asked for
@@ -53,26 +53,40 @@ class Site:
         patience: Patience,
         may_take: Callable[[Site], bool],
         on_failure: Failed,
+        say: Callable[[str], None],
     ) -> None:
         self.name = name
         self.allowance = allowance
         self.messages_per_connection = messages_per_connection
         self.connections: set[Connection] = set()
         self.is_stopping = False
-        self.trouble = ""  # why no connection can be had at the moment
         self.failure: CampaignError | None = None  # why nothing more goes this way
         self.taken = 0  # letters, for weights
         self._lanes = lanes
         self._ledger = ledger
         self._dial = dial
         self._clock = clock
-        self._patience = patience
         self._may_take = may_take
         self._on_failure = on_failure
+        self._say = say
         self._idle: dict[Connection, None] = {}  # in the order they became idle
-        self._stillborn: set[Connection] = set()  # ended before `_open` took them over
-        self._openings: set[asyncio.Task[None]] = set()
-        self._proven = False  # a login succeeded; before that only one connection is tried
+        self._stillborn: set[Connection] = set()  # ended before `_opened` took them over
+        self._openings = Openings(
+            name,
+            self._connect,
+            allowance,
+            self.connections,
+            clock=clock,
+            patience=patience,
+            opened=self._opened,
+            refused=self._refused,
+            failed=self._fail,
+        )
+        self._most_messages = messages_per_connection  # before anything was learned
+        self._learned_s = 0.0  # when the server last said how many messages a connection carries
+        self._works = False  # a letter was accepted here
+        self._abstinence = Abstinence()
+        self._excused: set[int] = set()  # rows that went again because an extension was to blame
         self._retried: set[int] = set()  # rows given one silent second chance
         self._permitted: set[int] = set()  # rows whose `sending` was asked of the journal
         self._under_way = 0  # letters taken and not settled
@@ -110,23 +124,26 @@ class Site:
     def answered(self, connection: Connection, letter: Letter, stage: Stage, reply: Reply) -> None:
         """A complete reply settles the letter."""
         lane = self._lanes.done(letter)
+        was_permitted = letter.row in self._permitted
         self._permitted.discard(letter.row)
         self._under_way -= 1
         was_on_trial = self.allowance.breaker.is_on_trial
         if stage is Stage.DOT and 200 <= reply.code < 300:
             self._breaks = 0
+            self._works = True
             self.allowance.governor.accepted()
             lane.governor.accepted()
             self.allowance.note(ACCEPTED, "")
             self._ledger.settled(letter, self.name, ACCEPTED, reply, wait_s=None)
         else:
             verdict = judge(stage, reply)
-            wait_s = self._learn(connection, letter, stage, reply, verdict)
-            self._ledger.settled(letter, self.name, verdict, reply, wait_s=wait_s)
-            domain = letter.claim.domain
-            self.allowance.note(verdict, str(reply), row=letter.row, domain=domain)
-            if self.allowance.is_refused and self._is_open:
-                self._fail(refused_as_sender(self.name, str(reply)))
+            if self._is_excused(connection, letter, stage, reply, verdict):
+                if was_permitted:
+                    self._ledger.settled(letter, self.name, _EXCUSED, reply, wait_s=0.0)
+                else:
+                    self._lanes.put([letter])
+            else:
+                self._refused_letter(connection, letter, stage, reply, verdict)
         if was_on_trial:
             self.wake()
 
@@ -158,7 +175,12 @@ class Site:
             self.allowance.connections -= 1
         else:
             self._stillborn.add(connection)
+            self._broken.add(connection)
         self._idle.pop(connection, None)
+        astray = connection.session.led_astray_by
+        is_led_astray = astray and connection not in self._parted
+        if is_led_astray and self._do_without(connection.endpoint.host, astray, why):
+            self._broken.discard(connection)
         self._parted.discard(connection)
         if reply is not None:
             self._slow_down(judge(stage, reply), reply)
@@ -184,11 +206,24 @@ class Site:
                 connection.wake()
         self._open_more()
 
+    def recover(self, now_s: float) -> None:
+        """What replies taught is not for ever: now and then a little more is tried."""
+        self.allowance.governor.recover(now_s)
+        most = self.messages_per_connection
+        if most < self._most_messages and now_s - self._learned_s >= QUIET_S:
+            self.messages_per_connection = most + 1
+            self._learned_s = now_s
+
+    def try_again(self) -> None:
+        """It was out of the run; one attempt to connect decides whether it is back."""
+        self.failure = None
+        self._openings.is_trial = True
+        self.wake()
+
     def stop(self) -> None:
         """No new letters; what is on the wire is finished."""
         self.is_stopping = True
-        for opening in self._openings:
-            opening.cancel()
+        self._openings.cancel()
         for connection in list(self.connections):
             connection.finish()
 
@@ -206,12 +241,12 @@ class Site:
 
     @property
     def is_closed(self) -> bool:
-        return not self.connections and not self._openings
+        return not self.connections and self._openings.is_over
 
     def waiting_for(self, now_s: float) -> str:
         """One phrase for the progress line; "" when nothing holds the site up."""
-        if self.trouble and not self.connections:
-            return self.trouble
+        if self._openings.trouble and not self.connections:
+            return self._openings.trouble
         return self.allowance.waiting_for(now_s)
 
     # -- inside --------------------------------------------------------------------------------
@@ -230,6 +265,43 @@ class Site:
         self.failure = error
         self._on_failure(self, error)
 
+    def _refused_letter(
+        self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
+    ) -> None:
+        wait_s = self._learn(connection, letter, stage, reply, verdict)
+        self._ledger.settled(letter, self.name, verdict, reply, wait_s=wait_s)
+        domain = letter.claim.domain
+        self.allowance.note(verdict, str(reply), row=letter.row, domain=domain)
+        if self.allowance.is_refused and self._is_open:
+            self._fail(refused_as_sender(self.name, str(reply)))
+
+    def _is_excused(
+        self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
+    ) -> bool:
+        """Is an extension to blame?  Then it is used no more, and the letter goes again, once."""
+        if verdict.class_ is not ReplyClass.PROTOCOL:
+            return False
+        guilty = blamed(stage, reply, connection.session.uses(letter), works=self._works)
+        if not guilty:
+            return False
+        self._do_without(connection.endpoint.host, guilty, str(reply))
+        if letter.row in self._excused:
+            return False
+        self._excused.add(letter.row)
+        self._parted.add(connection)
+        connection.finish()
+        return True
+
+    def _do_without(self, host: str, extensions: frozenset[str], why: str) -> bool:
+        """Connections that still use them finish what they have; True if that is new."""
+        new = self._abstinence.begin(host, extensions)
+        if new:
+            self._say(done_without(self.name, new, why))
+            for connection in list(self.connections):
+                if connection.endpoint.host == host:
+                    connection.finish()
+        return bool(new)
+
     def _learn(
         self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
     ) -> float | None:
@@ -243,6 +315,7 @@ class Site:
             if connection.letters > 1:
                 most = min(self.messages_per_connection, connection.letters - 1)
                 self.messages_per_connection, wait_s = most, 0.0
+                self._learned_s = now_s
             else:  # not even one: that is no number to be learned
                 self.allowance.governor.throttled(now_s, 0.0)
         if verdict.class_ in _PACED:
@@ -271,7 +344,7 @@ class Site:
         if verdict.class_ not in _PACED and not verdict.pause_s:
             return
         if reply and counts_connections(reply) and self.connections:
-            self.allowance.governor.learn_limit(len(self.connections))
+            self.allowance.governor.learn_limit(len(self.connections), self._clock.tick_s())
         else:
             self.allowance.governor.throttled(self._clock.tick_s(), verdict.pause_s)
 
@@ -287,91 +360,31 @@ class Site:
         self._timer = None
         self.wake()
 
-    def _open_more(self) -> None:
-        # Before the first success, and in trouble, one attempt at a time: a refused login must
-        # not be hammered by ten, nor a server that is down.
-        most_openings = self.allowance.governor.connections
-        if self.trouble or not self._proven:
-            most_openings = 1
-        demand = self._lanes.ready - len(self._idle)
-        while demand > 0 and self.allowance.has_place and len(self._openings) < most_openings:
-            opening = asyncio.get_running_loop().create_task(self._open())
-            self._openings.add(opening)
-            opening.add_done_callback(_surface)
-            self.allowance.connections += 1
-            self.allowance.openings += 1
-            demand -= 1
+    async def _connect(self) -> Connection:
+        return await self._dial(self, self.messages_per_connection)
 
-    async def _open(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        connection: Connection | None = None
-        try:
-            retrying = AsyncRetrying(
-                retry=retry_if_exception_type(ConnectRefused),
-                wait=self._wait_before_opening,
-                stop=partial(self._gives_up, self._clock.tick_s()),
-                reraise=True,
-            )
-            connection = await retrying(self._dial, self, self.messages_per_connection)
-        except asyncio.CancelledError:
-            return
-        except (RelayError, LoginError) as error:
-            if isinstance(error, ConnectRefused) and self.connections:
-                self.allowance.governor.learn_limit(len(self.connections))
-            else:
-                self._fail(error)
-            return
-        finally:
-            self._openings.discard(task)
-            self.allowance.openings -= 1
-            if connection is None:
-                self.allowance.connections -= 1
-        assert connection is not None
+    def _open_more(self) -> None:
+        if self._is_open:
+            self._openings.open(self._lanes.ready - len(self._idle))
+
+    def _opened(self, connection: Connection) -> bool:
+        """A new connection; False if it has ended already."""
         if connection in self._stillborn:
             self._stillborn.remove(connection)
-            self.allowance.connections -= 1
             self._open_more()
-            return
+            return False
         self.connections.add(connection)
-        self.trouble = ""
-        self._proven = True
-        if not self._is_open:
+        connection.session.do_without(self._abstinence.at(connection.endpoint.host))
+        if self._openings.is_trial:
+            self._say(f"{self.name} is back")
+        self._openings.succeeded()
+        if self._is_open:
+            connection.wake()
+            self._open_more()
+        else:
             connection.finish()
-            return
-        connection.wake()
-        self._open_more()
+        return True
 
-    def _gives_up(self, since_s: float, state: RetryCallState) -> bool:
-        """After each failed attempt to connect: learn from it, and decide about another."""
-        error = state.outcome.exception() if state.outcome else None
-        self.trouble = f"waiting for {self.name}: {error}"
-        governor = self.allowance.governor
-        if isinstance(error, ConnectRefused):
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                # No file descriptor left: what we have is the most this machine gives.
-                governor.learn_limit(len(self.connections))
-            if error.reply:
-                self._slow_down(judge(error.stage, error.reply), error.reply)
-        if self._has_enough:
-            return True
-        if not self._proven:
-            return state.attempt_number >= self._patience.first_tries
-        # A server that asks for a rest is not down.
-        now_s = self._clock.tick_s()
-        return not governor.wait_s(now_s) and now_s - since_s > self._patience.outage_s
-
-    def _wait_before_opening(self, state: RetryCallState) -> float:
-        rest_s = self.allowance.governor.wait_s(self._clock.tick_s())
-        return max(rest_s, float(self._patience.wait(state)))
-
-    @property
-    def _has_enough(self) -> bool:
-        """Are there connections to go on with, and no place for another?"""
-        return bool(self.connections) and self.allowance.is_overbooked
-
-
-def _surface(task: asyncio.Task[None]) -> None:
-    """A bug in opening a connection must be seen, not waited for."""
-    if not task.cancelled() and (error := task.exception()):
-        raise error
+    def _refused(self, error: ConnectRefused) -> None:
+        if error.reply:
+            self._slow_down(judge(error.stage, error.reply), error.reply)

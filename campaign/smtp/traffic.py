@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 from campaign.records import Reply, Stage
 from campaign.smtp.deadline import FOREVER, Deadline
 from campaign.smtp.endpoint import Courier, Endpoint, Timeouts
-from campaign.smtp.protocol import Client, Extensions, Notifications, Phase
+from campaign.smtp.extensions import Extensions
+from campaign.smtp.protocol import Client, Phase
 from campaign.smtp.transcript import Transcript
 from campaign.smtp.verdicts import judge
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 LARGE_BODY = 32 * 1024  # smaller bodies wait for the permission and go in one write with the dot
 CHUNK = 64 * 1024  # a larger body is given to the transport in such pieces
+FRESH_S = 10.0  # silent for longer, a connection may be dead: a letter gone whole would be in doubt
 
 _CLOSED = "the server closed the connection"
 
@@ -64,10 +66,7 @@ class Traffic(asyncio.Protocol):
         self._transcript = transcript
         self._sock = sock
         self._loop = asyncio.get_running_loop()
-        wanted = endpoint.notify or endpoint.ret or endpoint.envid
-        self._client = Client(
-            Notifications(endpoint.notify, endpoint.ret, endpoint.envid) if wanted else None
-        )
+        self._client = Client(endpoint.notifications)
         self._deadline = Deadline(self._loop, self._deadline_passed)
         self._dot_deadline = FOREVER
         self._has_transport = False
@@ -78,7 +77,8 @@ class Traffic(asyncio.Protocol):
         self._permitted = False  # to write the dot of the open letter
         self._paused = False
         self._rest: memoryview | None = None  # of a large body
-        self._since_dot = 0  # bytes handed to the transport from the last dot on
+        self._since_dot = 0  # bytes handed to the transport from the last end of data on
+        self._quiet_since = 0.0
         self._dot_written = True  # unless seen otherwise
 
     # What the pool sees.
@@ -102,6 +102,11 @@ class Traffic(asyncio.Protocol):
     @property
     def extensions(self) -> Extensions:
         return self._client.extensions
+
+    @property
+    def session(self) -> Client:
+        """What was said so far."""
+        return self._client
 
     def wake(self) -> None:
         """Letters may be had again."""
@@ -209,28 +214,60 @@ class Traffic(asyncio.Protocol):
             self._begin_body()
             return
         if client.can_take:
-            self._take()
+            self._take(may_go_whole=self._is_fresh)
+            if client.phase is Phase.WHOLE:
+                self._ask_permission()
+                return
         self._flush()
         self._watch()
+
+    @property
+    def _is_fresh(self) -> bool:
+        """No reply is awaited, and the last came a moment ago."""
+        is_quiet = self._client.awaits is None
+        return is_quiet and self._loop.time() - self._quiet_since < FRESH_S
 
     def _begin_body(self) -> None:
         """The server waits for the body: ask whether its dot may go; begin with a large one."""
         letter = self._client.open
         assert letter is not None
         self._permitted = False
-        self._deadline.at = FOREVER  # while we ourselves are at work
         if len(letter.wire) >= LARGE_BODY:
             self._rest = memoryview(letter.wire)
             self._pump()
+        self._ask_permission()
+
+    def _ask_permission(self) -> None:
+        letter = self._client.open
+        assert letter is not None
+        if self._rest is None:
+            self._deadline.at = FOREVER  # while we ourselves are at work
         self._courier.permit_dot(cast("Connection", self), letter, self._go)
 
     def _go(self) -> None:
-        """Permission for the dot."""
-        if self._ending or self._client.phase is not Phase.BODY:
+        """Permission for the end of the data."""
+        phase = self._client.phase
+        if self._ending:
             return
-        self._permitted = True
-        if self._rest is None:
-            self._end_body()
+        if phase is Phase.WHOLE:
+            self._send_whole()
+        elif phase is Phase.BODY:
+            self._permitted = True
+            if self._rest is None:
+                self._end_body()
+
+    def _send_whole(self) -> None:
+        """Envelope, BDAT and body, the next envelope behind them, in one write."""
+        client = self._client
+        envelope, body = client.whole()
+        if client.can_take:
+            self._take()
+        if self._transcript:
+            self._transcript.client(envelope)
+            self._transcript.body(body)
+        self._since_dot = 1  # the last octet of the body is what ends the data
+        self._write(envelope + body)
+        self._watch()
 
     def _end_body(self) -> None:
         """The dot, what is still held back of the body before it, the next envelope behind it."""
@@ -241,11 +278,13 @@ class Traffic(asyncio.Protocol):
         client.end_data()
         if client.can_take:
             self._take()
+        if self._transcript and body:
+            self._transcript.body(body)
         self._since_dot = 0
-        self._flush(body)
+        self._write(body)
         self._watch()
 
-    def _take(self) -> None:
+    def _take(self, *, may_go_whole: bool = False) -> None:
         """The next envelope, if there is one; QUIT if there will be none."""
         client = self._client
         while not self._finishing and client.letters < self._limit:
@@ -254,7 +293,8 @@ class Traffic(asyncio.Protocol):
             letter = self._courier.next_letter(cast("Connection", self))
             if letter is None:
                 return
-            refusal = client.envelope(letter)
+            is_small = may_go_whole and len(letter.wire) < LARGE_BODY
+            refusal = client.envelope(letter, may_go_whole=is_small)
             if refusal is None:
                 return
             self._courier.answered(cast("Connection", self), letter, *refusal)
@@ -279,13 +319,14 @@ class Traffic(asyncio.Protocol):
         if self._permitted:
             self._end_body()
 
-    def _flush(self, body: bytes = b"") -> None:
+    def _flush(self) -> None:
+        if self._client.out:
+            self._write(b"")
+
+    def _write(self, body: bytes) -> None:
+        """A body, and behind it whatever the session has to say."""
         out = self._client.out
-        if not out:
-            return
         if self._transcript:
-            if body:
-                self._transcript.body(body)
             for line in out:
                 self._transcript.client(line)
         if self._cipher is None:
@@ -293,7 +334,7 @@ class Traffic(asyncio.Protocol):
             self._since_dot += len(data) - len(body)
         else:
             head = self._cipher.seal(body) if body else b""
-            tail = self._cipher.seal(b"".join(out))  # so that the dot begins a record of its own
+            tail = self._cipher.seal(b"".join(out)) if out else b""  # the dot begins a record
             data = head + tail
             self._since_dot += len(tail)
         out.clear()
@@ -339,7 +380,8 @@ class Traffic(asyncio.Protocol):
         elif stage is not None:
             self._deadline.set(self._loop.time() + self._waits[stage])
         elif self.is_idle:
-            self._deadline.set(self._loop.time() + self._timeouts.idle)
+            self._quiet_since = self._loop.time()
+            self._deadline.set(self._quiet_since + self._timeouts.idle)
 
     def _deadline_passed(self) -> None:
         if self._ending:

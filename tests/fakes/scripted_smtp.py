@@ -8,8 +8,9 @@ chosen by the system, one thread for each session.
         ... connect to 127.0.0.1, server.port ...
     assert [letter.recipient for letter in server.accepted] == [...]
 
-Stages are CONNECT (the greeting), EHLO, STARTTLS, HANDSHAKE, AUTH, MAIL, RCPT, DATA, BODY (while
-the message is read), DOT (its end), RSET, NOOP, QUIT.  The first rule that fits is acted on.
+Stages are CONNECT (the greeting), EHLO, STARTTLS, HANDSHAKE, AUTH, MAIL, RCPT, DATA, BDAT, BODY
+(while the message is read), DOT (its end, also that of BDAT LAST), RSET, NOOP, QUIT.  The first
+rule that fits is acted on.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from dataclasses import dataclass, replace
 from fakes.certificates import Pair
 
 PIPELINING = ("PIPELINING", "SIZE 10485760", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8")
+CHUNKING = (*PIPELINING, "CHUNKING")
 PATIENCE_S = 20.0  # a session that hears nothing for so long ends
 
 
@@ -94,6 +96,7 @@ class Script:
         users: dict[str, str] | None = None,  # name -> password or token
         receive_buffer: int = 0,  # bytes of SO_RCVBUF; 0: the system's
         max_letters: int = 0,  # MAIL is answered 421 once so many were taken; 0: any number
+        knows_bdat: bool = True,  # False: takes the octets behind it for commands
     ) -> None:
         self.rules = rules
         self.extensions = extensions
@@ -106,6 +109,7 @@ class Script:
         self.users = users or {}
         self.receive_buffer = receive_buffer
         self.max_letters = max_letters
+        self.knows_bdat = knows_bdat
 
 
 @dataclass
@@ -182,6 +186,11 @@ class ScriptedServer:
         return [letter for letter in self.letters if letter.is_accepted]
 
     @property
+    def whole(self) -> list[bytes]:
+        """The messages that came by BDAT."""
+        return [data for session in list(self.sessions) for data in list(session.whole)]
+
+    @property
     def commands(self) -> list[str]:
         return [command for session in self.sessions for command in session.commands]
 
@@ -225,6 +234,7 @@ class Session:
         self.number = number
         self.commands: list[str] = []
         self.letters: list[Letter] = []
+        self.whole: list[bytes] = []  # messages that came by BDAT
         self.envelopes: list[tuple[str, list[str]]] = []
         self.chunks: list[bytes] = []  # what each read brought
         self.tls_version: str | None = None
@@ -281,6 +291,8 @@ class Session:
                     self._recipients.append(_path(line))
             case "DATA":
                 self._data(line)
+            case "BDAT" if self.script.knows_bdat:
+                self._bdat(line)
             case "RSET":
                 self._forget()
                 self._answer("RSET", line, "250 2.0.0 forgotten")
@@ -317,7 +329,28 @@ class Session:
         if not self._answer("DATA", line, usual, positive=b"3"):
             return
         self.envelopes.append((self._sender or "", list(self._recipients)))
-        letter = Letter(self._sender or "", list(self._recipients), self._body())
+        self._take(self._body())
+
+    def _bdat(self, line: str) -> None:
+        """`BDAT n LAST`; the octets are read whatever is then said (RFC 3030, 2)."""
+        size = int(line.split(" ")[1])
+        assert line.split(" ")[2] == "LAST"
+        while len(self._in) < size:
+            self._in += self._receive()
+        data, self._in = self._in[:size], self._in[size:]
+        usual = "250 octets received"
+        if self._sender is None or not self._recipients:
+            usual = "503 5.5.1 no valid recipients"
+        act = self._find("BDAT", line)
+        if act or not usual.startswith("250"):
+            raw = act.reply if act and act.reply is not None else f"{usual}\r\n".encode()
+            self._perform(act or Act(), raw)
+            return
+        self.whole.append(data)
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        letter = Letter(self._sender or "", list(self._recipients), data)
         self.letters.append(letter)
         self._forget()
         self._answer(

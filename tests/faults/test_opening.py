@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,58 @@ def test_a_login_put_off_is_tried_again_after_five_minutes(
         assert skipping.tick_s() - start_s > 300
     assert ending.all_but() == {"sent"}
     assert len([line for line in server.commands if line.startswith("AUTH")]) >= 2
+
+
+def test_a_login_put_off_for_hours_does_not_end_the_run(
+    through: Through, logging_in: dict[str, Any]
+) -> None:
+    """Fault 21: AUTH meets 454 seven times, "too many login attempts" the last time.
+    By: scripted server; ten connections are allowed, time skips ahead.
+    Then: five minutes of rest and one attempt each time, an hour after the last; everybody is sent,
+    no attempt is used up.
+    """
+    at_s: list[float] = []
+    with Skipping(60.0) as skipping:
+
+        def noted(_line: str) -> bool:
+            at_s.append(skipping.tick_s())
+            return skipping.begins()
+
+        later = drop("454 4.7.0 temporary authentication failure")
+        many = drop("454 4.7.0 too many login attempts, please try again later")
+        ending, server = through(
+            on("AUTH", later, times=6, test=noted),
+            on("AUTH", many, times=1, test=noted),
+            on("AUTH", Act(), test=noted),
+            **logging_in,
+            **skipping.fields,
+        )
+    assert ending.all_but() == {"sent"}
+    assert {step.attempts for steps in ending.steps.values() for step in steps} <= {0, 1}
+    waits_s = [after - before for before, after in pairwise(at_s[:8])]
+    assert min(waits_s) >= 300
+    assert waits_s[-1] >= 3600
+    assert len(server.sessions) <= 8 + 10
+
+
+def test_a_login_put_off_beside_a_good_connection_costs_only_connections(
+    through: Through, logging_in: dict[str, Any]
+) -> None:
+    """Fault 21: AUTH meets 454 on every connection but the first.
+    By: scripted server; ten connections are allowed.
+    Then: goes on with the one, without a rest and without hammering; everybody is sent.
+    """
+    ending, server = through(
+        on("AUTH", Act(), times=1),
+        on("AUTH", drop("454 4.7.0 temporary authentication failure")),
+        on("DOT", Act(delay_s=0.01)),
+        people=30,
+        **logging_in,
+    )
+    assert ending.all_but() == {"sent"}
+    assert len(server.accepted) == 30
+    assert not any("cools down" in wait for wait in ending.heard.waits)
+    assert len(server.sessions) <= 11
 
 
 @pytest.mark.parametrize(

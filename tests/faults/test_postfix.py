@@ -21,13 +21,13 @@ def postfix() -> Iterator[Postfix]:
         yield running
 
 
-def way(postfix: Postfix) -> str:
+def way(postfix: Postfix, connections: int = 3) -> str:
     more = [
         f'ca_file = "{postfix.ca_file}"',
         f'username = "{postfix.user}"',
         'password = { env = "SMTP_PASSWORD" }',
     ]
-    return relay(postfix.port, connections=3, security="starttls", more="\n".join(more))
+    return relay(postfix.port, connections=connections, security="starttls", more="\n".join(more))
 
 
 def test_letters_go_through_a_real_postfix(
@@ -46,6 +46,27 @@ def test_letters_go_through_a_real_postfix(
     )
     assert subjects == [b"Subject: Letter 1", b"Subject: Letter 2", b"Subject: Letter 3"]
     assert "sasl_method=PLAIN" in postfix.log
+
+
+def test_a_letter_goes_whole_through_a_real_postfix(
+    postfix: Postfix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 21, 23: no fault: Postfix has CHUNKING, lines of the letter begin with dots.
+    By: Postfix with Cyrus SASL, delivering to a Maildir; with transcripts.
+    Then: everybody is sent, the first letter of the connection by BDAT; all arrive with their dots
+    as they were written.
+    """
+    monkeypatch.setenv("SMTP_PASSWORD", "secret")
+    before = len(postfix.delivered(0))
+    body = ".one\n..two\n.\nthree {{ number }}\n"
+    only_one = way(postfix, connections=1)
+    ending = Mailing(tmp_path, only_one, people=3, body=body).send(transcript=tmp_path / "talk")
+    assert ending.all_but() == {"sent"}
+    (talk,) = [path.read_text() for path in (tmp_path / "talk").iterdir()]
+    assert talk.count("BDAT") >= 1
+    assert talk.count("BDAT") + talk.count(": DATA") == 3
+    arrived = postfix.delivered(before + 3)[-3:]
+    assert all(b"\n.one\n..two\n.\nthree" in mail.replace(b"\r", b"") for mail in arrived)
 
 
 def test_a_real_postfix_is_asked_once_with_a_wrong_password(

@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
-from fakes.scripted_smtp import PIPELINING, SILENCE, Act, Rule, Script, ScriptedServer, on, say
+from fakes.scripted_smtp import (
+    CHUNKING,
+    PIPELINING,
+    SILENCE,
+    Act,
+    Rule,
+    Script,
+    ScriptedServer,
+    on,
+    say,
+)
 
 ACTS = st.sampled_from(
     [
@@ -43,7 +53,7 @@ def rules(draw: st.DrawFn) -> Rule:
 @settings(max_examples=60)
 @given(
     st.lists(rules(), max_size=3),
-    st.sampled_from([PIPELINING, ("SIZE",)]),
+    st.sampled_from([PIPELINING, CHUNKING, ("SIZE",)]),
     st.lists(st.sampled_from([20, 40_000, 300_000]), min_size=1, max_size=10),
     st.booleans(),
 )

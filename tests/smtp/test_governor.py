@@ -1,7 +1,7 @@
 """What throttling and refusals of the sender do to a site."""
 
 from campaign.records import ReplyClass, State, Verdict
-from campaign.smtp.governor import Breaker, Governor
+from campaign.smtp.governor import QUIET_S, Breaker, Governor
 
 SENT = Verdict(ReplyClass.ACCEPTED, State.SENT)
 POLICY = Verdict(ReplyClass.POLICY, State.DEFERRED, uses_attempt=False, counts_for_breaker=True)
@@ -45,6 +45,33 @@ def test_connections_come_back_one_at_a_time_while_mail_is_accepted():
         seen.append(governor.connections)
     assert sorted(set(seen)) == [1, 2, 3]
     assert max(seen) == 3
+
+
+def test_a_learned_limit_is_felt_for_again_after_a_quiet_while():
+    governor = Governor(10)
+    governor.learn_limit(4, 100.0)
+    governor.recover(100.0 + QUIET_S - 1)
+    assert (governor.limit, governor.connections) == (4, 4)
+    governor.recover(100.0 + QUIET_S)
+    assert (governor.limit, governor.connections) == (5, 5)
+    governor.recover(101.0 + QUIET_S)
+    assert governor.limit == 5
+    governor.learn_limit(4, 102.0 + QUIET_S)
+    governor.recover(101.0 + 2 * QUIET_S)
+    assert governor.limit == 4
+    for times in range(2, 20):
+        governor.recover(102.0 + times * QUIET_S)
+    assert (governor.limit, governor.connections) == (10, 10)
+
+
+def test_a_throttle_puts_off_the_feeling_for_more():
+    governor = Governor(10)
+    governor.learn_limit(4, 0.0)
+    governor.throttled(QUIET_S - 1, 60.0)
+    governor.recover(QUIET_S + 100)
+    assert governor.limit == 4
+    governor.recover(2 * QUIET_S + 100)
+    assert (governor.limit, governor.connections) == (5, 1)
 
 
 def test_three_refusals_of_the_sender_in_a_row_open_the_breaker():

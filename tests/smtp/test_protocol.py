@@ -7,17 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.records import Letter, Reply, Stage
-from campaign.smtp.protocol import (
-    ANSWERS,
-    Client,
-    CommandError,
-    Extensions,
-    Notifications,
-    Phase,
-    command_line,
-    read_extensions,
-    xtext,
-)
+from campaign.smtp.commands import CommandError, Notifications, command_line, xtext
+from campaign.smtp.extensions import Extensions, read_extensions
+from campaign.smtp.protocol import ANSWERS, Client, Phase
 from campaign.smtp.replies import make_reply
 from fakes.postman import letter
 

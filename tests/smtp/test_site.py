@@ -1,0 +1,94 @@
+"""What a site learns from replies, and how it forgets again."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from tenacity import wait_fixed
+
+from campaign.records import Letter, Reply, Stage, Verdict
+from campaign.smtp.allowance import Allowance
+from campaign.smtp.connection import Connection
+from campaign.smtp.governor import QUIET_S
+from campaign.smtp.lanes import Lanes
+from campaign.smtp.site import Site
+from campaign.smtp.terms import Patience
+from fakes.clock import FakeClock
+from fakes.postman import letter
+
+FULL = Reply(421, ("too many messages per connection",), "4.7.0")
+
+
+class Book:
+    """A ledger that remembers."""
+
+    def __init__(self) -> None:
+        self.settlings: list[tuple[int, Verdict, float | None]] = []
+
+    def settled(
+        self, letter: Letter, relay: str, verdict: Verdict, reply: Reply, *, wait_s: float | None
+    ) -> None:
+        self.settlings.append((letter.row, verdict, wait_s))
+
+    def want_letters(self) -> None:
+        pass
+
+
+class Wire:
+    """As much of a connection as a site looks at when a reply comes."""
+
+    def __init__(self, letters: int) -> None:
+        self.letters = letters
+        self.finished = False
+
+    def finish(self) -> None:
+        self.finished = True
+
+
+def site_with(clock: FakeClock, book: Book, messages: int) -> Site:
+    return Site(
+        "relay",
+        Lanes(lambda name: ((), 10)),
+        cast(Any, book),
+        cast(Any, None),
+        Allowance("relay", 10, ()),
+        clock=clock,
+        messages_per_connection=messages,
+        patience=Patience(wait_fixed(1)),
+        may_take=lambda site: True,
+        on_failure=lambda site, error: None,
+        say=lambda line: None,
+    )
+
+
+def answer(site: Site, wire: Wire, row: int, stage: Stage, reply: Reply) -> None:
+    taken = letter(row)
+    site._lanes.put([taken])
+    site.next_letter(cast(Connection, wire))
+    site.answered(cast(Connection, wire), taken, stage, reply)
+
+
+def test_a_learned_number_of_messages_is_felt_for_again_after_a_quiet_while() -> None:
+    clock, book = FakeClock(), Book()
+    site = site_with(clock, book, 100)
+    wire = Wire(letters=3)
+    answer(site, wire, 1, Stage.MAIL, FULL)
+    assert wire.finished
+    assert [(verdict.uses_attempt, wait_s) for _, verdict, wait_s in book.settlings] == [
+        (False, 0.0)
+    ]
+    assert site.messages_per_connection == 2
+    site.recover(clock.tick_s() + QUIET_S - 1)
+    assert site.messages_per_connection == 2
+    site.recover(clock.tick_s() + QUIET_S)
+    site.recover(clock.tick_s() + QUIET_S + 1)
+    assert site.messages_per_connection == 3
+
+
+def test_what_was_configured_is_never_passed() -> None:
+    clock = FakeClock()
+    site = site_with(clock, Book(), 3)
+    answer(site, Wire(letters=3), 1, Stage.MAIL, FULL)
+    for times in range(1, 9):
+        site.recover(clock.tick_s() + times * QUIET_S)
+    assert site.messages_per_connection == 3
