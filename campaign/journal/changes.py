@@ -18,7 +18,7 @@ from sqlalchemy import insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from campaign.journal.schema import history
+from campaign.journal.schema import history, suppressing
 from campaign.journal.totals import Totals, arrive, no_moves
 from campaign.records import Change, State
 
@@ -38,6 +38,7 @@ class ChangeWriter:
         self._any = _statements(_ALL, dialect)
         self._sending = _statements(_SENDING, dialect)
         self._totals = Totals(dialect)
+        self._suppressing = suppressing(dialect)
 
     def write(self, cursor: DBAPICursor, changes: Iterable[Change]) -> None:
         """Write changes, those of one recipient in their order.
@@ -68,6 +69,10 @@ class ChangeWriter:
             _execute(cursor, self._any, others, len(_ALL))
             arrive(moves, [*sending[1 :: len(_SENDING)], *others[1 :: len(_ALL)]])
         self._totals.enter(cursor, moves)
+
+    def suppress(self, cursor: DBAPICursor, keys: Iterable[str]) -> None:
+        """Take in people who must not be written to, known or not."""
+        cursor.executemany(self._suppressing, [(key,) for key in keys])
 
 
 def _execute(

@@ -71,14 +71,18 @@ class Planning:
         if self._pending >= BULK_ROWS:
             self._commit()
 
-    def add_suppressed(self, keys: Iterable[str]) -> None:
-        """Normalised keys of people who must not be written to; known ones may come again."""
-        sign = "%s" if self._connection.dialect.paramstyle == "format" else "?"
-        adding = f'INSERT INTO suppressed ("key") VALUES ({sign}) ON CONFLICT DO NOTHING'
+    def add_suppressed(self, keys: Iterable[str], lists: str) -> None:
+        """Normalised keys of people who must not be written to; known ones may come again.
+
+        `lists`: what tells the state of the lists they are from, for `Reader.suppression_lists`.
+        """
+        adding = schema.suppressing(self._connection.dialect)
         rest = ((key,) for key in keys)
         while part := list(islice(rest, BULK_ROWS)):
             self._connection.exec_driver_sql(adding, part)
             self._commit()
+        _remember(self._connection, "suppression_lists", lists)
+        self._commit()
 
     def mark(self, duplicates: str) -> None:
         """Give every row its state: planned, or skipped if rejected, suppressed or a duplicate.

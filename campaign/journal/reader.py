@@ -171,6 +171,11 @@ class Reader:
         """Whether anybody at all must not be written to."""
         return bool(self._all("SELECT 1 FROM suppressed LIMIT 1"))
 
+    def suppression_lists(self) -> str:
+        """What `add_suppressed` was told of the lists it read."""
+        with told(self._place):
+            return recall(self._connection, "suppression_lists")
+
     def suppressed(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that must not be written to."""
         with told(self._place):

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.engine import Dialect
 
 from campaign.journal.states import MAX_RESENDS, legal_sql
 from campaign.records import State
@@ -198,6 +199,13 @@ _SUM_UP = """UPDATE standings SET state = NEW.state, change = NEW.change,
     WHEN first_at = 0 AND (NEW.state = 'sending' OR NEW.relay <> '')
     THEN NEW.at ELSE first_at END
     WHERE "row" = NEW."row";"""
+
+
+def suppressing(dialect: Dialect) -> str:
+    """The statement that takes in one more who must not be written to, known or not."""
+    sign = "%s" if dialect.paramstyle == "format" else "?"
+    return f'INSERT INTO suppressed ("key") VALUES ({sign}) ON CONFLICT DO NOTHING'
+
 
 REFUSED = "the table of states does not allow this change"
 FROZEN = "this part of the journal is never changed"
