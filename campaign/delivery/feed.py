@@ -128,7 +128,9 @@ class Feed:
         return batch
 
     async def _render(self, claims: list[Claim]) -> None:
-        jobs = [Job(c.row, c.source, c.address, c.key, c.data, c.snapshot) for c in claims]
+        jobs = [
+            Job(c.row, c.source, c.address, c.key, c.data, c.snapshot, c.repeat) for c in claims
+        ]
         messages = await self._rendering.render(jobs)
         letters = []
         self._adapt(max(1, sum(message.size_bytes for message in messages) // len(messages)))

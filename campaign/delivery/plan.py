@@ -264,7 +264,7 @@ def _render_all(
 def _batches(reader: Reader, after: int) -> Iterator[list[Job]]:
     while claims := reader.claim_planned(after, _BATCH):
         after = claims[-1].row
-        yield [Job(c.row, c.source, c.address, c.key, c.data) for c in claims]
+        yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in claims]
 
 
 class _Check:

@@ -120,6 +120,8 @@ class Planning:
             self._skip(
                 f"SELECT d.row AS row, {_SAME_AS} || d.first AS reason FROM ({_DUPLICATES}) d"
             )
+        if duplicates == "allow" or self._amends:
+            self._run(_NOTE_REPEATS, base=self._base)
         self._commit()
 
     def skip_rows(self, reasons: Iterable[tuple[int, str]]) -> None:
@@ -276,6 +278,12 @@ _DUPLICATES = (
     f" JOIN (SELECT row, key FROM recipients WHERE {_HEADS}) r"
     " ON r.key = k.key AND r.row > k.first"
 )
+_NOTE_REPEATS = (
+    "INSERT INTO repeats (row) SELECT r.row FROM (SELECT key, min(row) AS first FROM recipients"
+    " WHERE reason = '' GROUP BY key HAVING count(*) > 1) k"
+    " JOIN recipients r ON r.key = k.key AND r.row > k.first"
+    " WHERE r.reason = '' AND r.row > :base ORDER BY r.row"
+)
 
 
 def is_finished(connection: Connection) -> bool:
@@ -303,7 +311,7 @@ def throw_away_unfinished(connection: Connection) -> None:
         dialect = connection.dialect.name
         for statement in schema.without_guards(dialect):
             connection.exec_driver_sql(statement)
-        for table in ("history", "standings", "snapshots", "recipients"):
+        for table in ("history", "standings", "snapshots", "repeats", "recipients"):
             connection.execute(text(f"DELETE FROM {table} WHERE row > :n"), {"n": int(rows)})
         connection.execute(text("DELETE FROM sources WHERE source >= :n"), {"n": int(source_count)})
         for statement in schema.guards(dialect):

@@ -164,7 +164,7 @@ class Journal:
             found = [
                 (doubt, evidence)
                 for doubt in doubts(self._connection)
-                if (evidence := accepted.get(message_id_of(plan, doubt.key))) is not None
+                if (evidence := accepted.get(message_id_of(plan, doubt.letter_key))) is not None
             ]
             self.apply(settled(doubt, evidence, now_s) for doubt, evidence in found)
         return [doubt for doubt, _ in found]

@@ -38,6 +38,7 @@ name = "faults"
 [recipients]
 files = ["list.csv"]
 suppress = {suppress}
+duplicates = "{duplicates}"
 [message]
 from = "Ada <ada@example.org>"
 subject = "Letter {{{{ number }}}}"
@@ -143,6 +144,7 @@ class Mailing:
     expire_after: str = "1h"
     in_doubt: str = "resend"
     suppress: Sequence[str] = ()
+    duplicates: str = "first"
     more: str = ""
     body: str = "Hello {{ number }}\n"
     patience: Patience = field(default_factory=lambda: QUICK)
@@ -165,6 +167,7 @@ class Mailing:
             TOML.format(
                 way=self.way,
                 suppress=list(self.suppress),
+                duplicates=self.duplicates,
                 in_doubt=self.in_doubt,
                 retry=retry,
                 expire_after=self.expire_after,
