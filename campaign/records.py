@@ -81,6 +81,12 @@ class Job(NamedTuple):
     key: str
     data: str  # as in Entry; of a group, with all its rows as the last item
     snapshot: str = ""  # what its own attachments were when it was planned; "" is not compared
+    repeat: str = ""  # tells it from the first letter to the same person, whose is ""
+
+    @property
+    def letter_key(self) -> str:
+        """What names of this one letter are made from, where `key` is the person."""
+        return self.key + self.repeat
 
 
 class Message(NamedTuple):
@@ -200,6 +206,7 @@ class Claim(NamedTuple):
     first_at: float  # Unix time when a server first had to do with it; 0.0 before it
     state: State = State.PLANNED  # what it was claimed from: PLANNED or DEFERRED
     snapshot: str = ""  # as in Job
+    repeat: str = ""  # as in Job
 
 
 class PlanRecord(NamedTuple):

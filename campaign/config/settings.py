@@ -92,7 +92,7 @@ class Recipients(Section):
     "error", or "allow" one message per row."""
     suppress: Strings = Field(default=(), examples=[["suppressed.csv"]])
     """Files of addresses that must not be written to; one column, or a column named as
-    `address`."""
+    `address`. A run reads them again when they change."""
     group_by: str = ""
     """Rows that are equal in this column become one message; the template sees `rows`."""
     locale: str = ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -28,6 +29,7 @@ from campaign.records import Letter
 from campaign.routing.destinations import Route, Undeliverable
 from campaign.routing.route import Router
 from campaign.smtp.allowance import Allowance
+from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused
 from campaign.smtp.governor import Breaker
 from campaign.smtp.lanes import Lanes
@@ -117,7 +119,7 @@ class DirectOutlet:
         for letter in letters:
             domain = letter.claim.domain
             destination = self._by_domain.get(domain)
-            if destination is None:
+            if destination is None or self._router.known(domain) is None:  # or no longer good
                 waiting = self._finding.get(domain)
                 if waiting is None:
                     self._finding[domain] = [letter]
@@ -151,6 +153,7 @@ class DirectOutlet:
         found = await self._router.route(domain)
         letters = self._finding.pop(domain)
         if isinstance(found, Undeliverable):
+            self._by_domain.pop(domain, None)
             self._nowhere(letters, found)
             return
         destination = self._destinations.get(found.site)
@@ -189,7 +192,7 @@ class DirectOutlet:
             route.site,
             lanes,
             self._ledger,
-            dialer.dial,
+            partial(self._dial, dialer),
             allowance,
             clock=self._clock,
             messages_per_connection=(limit and limit.messages_per_connection)
@@ -201,6 +204,20 @@ class DirectOutlet:
             say=self._say,
         )
         return Destination(site, lanes, dialer)
+
+    async def _dial(self, dialer: Dialer, site: Site, limit: int) -> Connection:
+        """By the route as it is now: mail servers move, and promise TLS or no longer do."""
+        found = await self._router.route(dialer.route.domain)
+        if isinstance(found, Route) and found.site == site.name:
+            dialer.route = found
+        else:
+            self._find_anew(self._destinations[site.name])
+        return await dialer.dial(site, limit)
+
+    def _find_anew(self, destination: Destination) -> None:
+        """Its letters may have to go another way; those under way stay."""
+        self._drop_domains(destination)
+        self.put(destination.lanes.withdraw_all())
 
     # -- trouble -------------------------------------------------------------------------------
 
@@ -257,6 +274,9 @@ class DirectOutlet:
 
     def _forget(self, destination: Destination) -> None:
         del self._destinations[destination.site.name]
+        self._drop_domains(destination)
+
+    def _drop_domains(self, destination: Destination) -> None:
         for domain in [d for d, each in self._by_domain.items() if each is destination]:
             del self._by_domain[domain]
 

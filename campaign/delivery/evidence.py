@@ -40,7 +40,7 @@ def message_ids_in_doubt(campaign: Campaign) -> set[str]:
     """The Message-IDs, in angle brackets, of everybody in doubt."""
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         record = reader.plan_record()
-        return {message_id_of(record, doubt.key) for doubt in reader.in_doubt()}
+        return {message_id_of(record, doubt.letter_key) for doubt in reader.in_doubt()}
 
 
 def read_evidence(path: Path, wanted: Collection[str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Keeps the lanes filled: claims rows, renders them, hands letters to the outlet.
 
 In: the journal's claimable rows.  Out: letters in the outlet.
-Touches: a journal reader, render workers.
+Touches: a journal reader, render workers, the suppression lists.
 
 What is in memory is bounded by bytes, whatever the list's length: a slow server fills the window
 and the feed waits.
@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.render_pool import RenderPool
 from campaign.delivery.staleness import RunClock
+from campaign.delivery.suppression import SuppressionLists
 from campaign.journal.reader import Reader
 from campaign.records import Claim, Job, Letter, Message, State
 from campaign.smtp.pool import Outlet
@@ -39,6 +40,7 @@ class Feed:
         ledger: JournalLedger,
         outlet: Outlet,
         rendering: RenderPool,
+        suppression: SuppressionLists,
         clock: RunClock,
         *,
         sender: str,
@@ -51,13 +53,13 @@ class Feed:
         self._ledger = ledger
         self._outlet = outlet
         self._rendering = rendering
+        self._suppression = suppression
         self._clock = clock
         self._sender = sender
         self._left = most  # how many more recipients may be claimed; None = all
         self._expire_after_s = expire_after_s
         self._spawn = spawn
         self._ahead: deque[Claim] = deque()  # read, not yet claimed
-        self._some_are_suppressed = True
         self._dry_until_s = 0.0
         self._after = 0  # planned rows up to here were read in this run
         self.is_stopping = False
@@ -71,6 +73,8 @@ class Feed:
                 self._ahead.extend(await asyncio.to_thread(self._read))
             if not self._ahead:
                 self._dry_until_s = self._clock.tick_s() + _DRY_S
+                return
+            if not await self._suppression.are_known():
                 return
             batch = self._admit()
             if batch:
@@ -93,7 +97,6 @@ class Feed:
     def _read(self) -> list[Claim]:
         """Due rows first, then planned ones.  Runs in a thread."""
         held = self._ledger.open
-        self._some_are_suppressed = self._reader.has_suppressed()
         claims = self._reader.claim_deferred(self._clock.now_s(), _READ, held)
         if not claims:
             planned = self._reader.claim_planned(self._after, _READ)
@@ -109,9 +112,7 @@ class Feed:
             self._left -= count
         taken = [self._ahead.popleft() for _ in range(count)]
         self._ledger.claim(taken)
-        suppressed: set[str] = set()
-        if self._some_are_suppressed:
-            suppressed = self._reader.suppressed([claim.key for claim in taken])
+        suppressed = self._suppression.among([claim.key for claim in taken])
         now_s, tick_s = self._clock.now_s(), self._clock.tick_s()
         expired_s = now_s - self._expire_after_s - self._clock.asleep_s
         batch = []
@@ -127,7 +128,9 @@ class Feed:
         return batch
 
     async def _render(self, claims: list[Claim]) -> None:
-        jobs = [Job(c.row, c.source, c.address, c.key, c.data, c.snapshot) for c in claims]
+        jobs = [
+            Job(c.row, c.source, c.address, c.key, c.data, c.snapshot, c.repeat) for c in claims
+        ]
         messages = await self._rendering.render(jobs)
         letters = []
         self._adapt(max(1, sum(message.size_bytes for message in messages) // len(messages)))

@@ -25,6 +25,7 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.delivery.inputs import input_hashes, refuse_drift, render_spec, sender_of
 from campaign.delivery.render_pool import RenderPool
+from campaign.delivery.suppression import state_of
 from campaign.errors import EmptyPlanError, TemplateErrors, UsageError
 from campaign.journal.reader import Reader, Skipped
 from campaign.journal.store import Journal
@@ -224,7 +225,10 @@ def _load(campaign: Campaign, journal: Journal, record: PlanRecord, on_progress:
         journal.add_entries(entries)
         rows += len(entries)
         on_progress("reading", rows, None)
-    journal.add_suppressed(read_suppressed(campaign.folder, settings.suppress, settings.address))
+    lists = state_of(campaign.folder, settings.suppress)
+    journal.add_suppressed(
+        read_suppressed(campaign.folder, settings.suppress, settings.address), lists
+    )
     on_progress("looking for duplicates", rows, rows)
     journal.mark_duplicates_and_suppressed(settings.duplicates)
 
@@ -260,7 +264,7 @@ def _render_all(
 def _batches(reader: Reader, after: int) -> Iterator[list[Job]]:
     while claims := reader.claim_planned(after, _BATCH):
         after = claims[-1].row
-        yield [Job(c.row, c.source, c.address, c.key, c.data) for c in claims]
+        yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in claims]
 
 
 class _Check:

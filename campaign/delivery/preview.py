@@ -143,7 +143,7 @@ def _batches(reader: Reader) -> Iterator[list[Job]]:
     after = 0
     while claims := reader.claim_planned(after, _BATCH):
         after = claims[-1].row
-        yield [Job(c.row, c.source, c.address, c.key, c.data) for c in claims]
+        yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in claims]
 
 
 def _shown(one: Traced) -> Shown:

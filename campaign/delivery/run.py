@@ -31,6 +31,7 @@ from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.run_records import Observer, RunOptions, RunResult, RunView, Unheard
 from campaign.delivery.speed import Speed
 from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
+from campaign.delivery.suppression import SuppressionLists
 from campaign.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -190,6 +191,7 @@ class _Run:
             self._ledger,
             self._outlet,
             rendering,
+            SuppressionLists(self._campaign, self._journal, reader, self._clock, self._stop_for),
             self._clock,
             sender=envelope_sender(self._campaign),
             most=self._options.limit,

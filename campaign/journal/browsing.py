@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from campaign.clock import Clock
 from campaign.journal.reader import Reader
+from campaign.journal.schema import REPEAT, REPEATS
 from campaign.records import Job, State
 
 _STRETCH = 20_000  # rows looked through in one statement
@@ -70,6 +71,7 @@ class Standing(NamedTuple):
     reply: str
     code: int
     due: float
+    repeat: str
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -78,7 +80,7 @@ class Standing(NamedTuple):
     @property
     def job(self) -> Job:
         """What a render worker takes."""
-        return Job(self.row, self.source, self.address, self.key, self.data)
+        return Job(self.row, self.source, self.address, self.key, self.data, repeat=self.repeat)
 
 
 class Browser(Reader):
@@ -98,8 +100,8 @@ class Browser(Reader):
         """One recipient; None where there is no such row."""
         found = self._all(
             "SELECT r.row, r.source, r.line, r.address, r.key, r.domain, r.data, l.state,"
-            " coalesce(h.reason, ''), l.attempts, coalesce(a.reply, ''), coalesce(a.code, 0), l.due"
-            " FROM recipients r JOIN standings l ON l.row = r.row"
+            " coalesce(h.reason, ''), l.attempts, coalesce(a.reply, ''), coalesce(a.code, 0),"
+            f" l.due, {REPEAT} FROM recipients r JOIN standings l ON l.row = r.row {REPEATS}"
             " LEFT JOIN history h ON h.change = l.change LEFT JOIN history a ON a.change = l.answer"
             " WHERE r.row = :row",
             row=row,
@@ -110,8 +112,8 @@ class Browser(Reader):
         """Those of the rows that have an address to write to, whatever became of them."""
         listed = ", ".join(str(int(row)) for row in rows) or "0"
         found = self._all(
-            "SELECT row, source, address, key, data FROM recipients"
-            f" WHERE row IN ({listed}) AND key <> '' ORDER BY row"
+            f"SELECT r.row, r.source, r.address, r.key, r.data, '', {REPEAT} FROM recipients r"
+            f" {REPEATS} WHERE r.row IN ({listed}) AND r.key <> '' ORDER BY r.row"
         )
         return [Job(*row) for row in found]
 

@@ -18,7 +18,7 @@ from sqlalchemy import insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from campaign.journal.schema import history
+from campaign.journal.schema import history, suppressing
 from campaign.journal.totals import Totals, arrive, no_moves
 from campaign.records import Change, State
 
@@ -39,6 +39,7 @@ class ChangeWriter:
     def __init__(self, dialect: Dialect) -> None:
         self._statements = _statements(_FIELDS, dialect)
         self._totals = Totals(dialect)
+        self._suppressing = suppressing(dialect)
 
     def write(self, cursor: DBAPICursor, changes: Iterable[Change]) -> None:
         """Write changes, those of one recipient in their order.
@@ -59,6 +60,10 @@ class ChangeWriter:
             _execute(cursor, self._statements, values)
             arrive(moves, states)
         self._totals.enter(cursor, moves)
+
+    def suppress(self, cursor: DBAPICursor, keys: Iterable[str]) -> None:
+        """Take in people who must not be written to, known or not."""
+        cursor.executemany(self._suppressing, [(key,) for key in keys])
 
 
 def _execute(cursor: DBAPICursor, statements: dict[int, str], values: list[object]) -> None:

@@ -71,14 +71,18 @@ class Planning:
         if self._pending >= BULK_ROWS:
             self._commit()
 
-    def add_suppressed(self, keys: Iterable[str]) -> None:
-        """Normalised keys of people who must not be written to; known ones may come again."""
-        sign = "%s" if self._connection.dialect.paramstyle == "format" else "?"
-        adding = f'INSERT INTO suppressed ("key") VALUES ({sign}) ON CONFLICT DO NOTHING'
+    def add_suppressed(self, keys: Iterable[str], lists: str) -> None:
+        """Normalised keys of people who must not be written to; known ones may come again.
+
+        `lists`: what tells the state of the lists they are from, for `Reader.suppression_lists`.
+        """
+        adding = schema.suppressing(self._connection.dialect)
         rest = ((key,) for key in keys)
         while part := list(islice(rest, BULK_ROWS)):
             self._connection.exec_driver_sql(adding, part)
             self._commit()
+        _remember(self._connection, "suppression_lists", lists)
+        self._commit()
 
     def mark(self, duplicates: str) -> None:
         """Give every row its state: planned, or skipped if rejected, suppressed or a duplicate.
@@ -116,6 +120,8 @@ class Planning:
             self._skip(
                 f"SELECT d.row AS row, {_SAME_AS} || d.first AS reason FROM ({_DUPLICATES}) d"
             )
+        if duplicates == "allow" or self._amends:
+            self._run(_NOTE_REPEATS, base=self._base)
         self._commit()
 
     def skip_rows(self, reasons: Iterable[tuple[int, str]]) -> None:
@@ -272,6 +278,12 @@ _DUPLICATES = (
     f" JOIN (SELECT row, key FROM recipients WHERE {_HEADS}) r"
     " ON r.key = k.key AND r.row > k.first"
 )
+_NOTE_REPEATS = (
+    "INSERT INTO repeats (row) SELECT r.row FROM (SELECT key, min(row) AS first FROM recipients"
+    " WHERE reason = '' GROUP BY key HAVING count(*) > 1) k"
+    " JOIN recipients r ON r.key = k.key AND r.row > k.first"
+    " WHERE r.reason = '' AND r.row > :base ORDER BY r.row"
+)
 
 
 def is_finished(connection: Connection) -> bool:
@@ -299,7 +311,7 @@ def throw_away_unfinished(connection: Connection) -> None:
         dialect = connection.dialect.name
         for statement in schema.without_guards(dialect):
             connection.exec_driver_sql(statement)
-        for table in ("history", "standings", "snapshots", "recipients"):
+        for table in ("history", "standings", "snapshots", "repeats", "recipients"):
             connection.execute(text(f"DELETE FROM {table} WHERE row > :n"), {"n": int(rows)})
         connection.execute(text("DELETE FROM sources WHERE source >= :n"), {"n": int(source_count)})
         for statement in schema.guards(dialect):

@@ -21,6 +21,7 @@ from campaign.journal.database import Place, locate, open_for_reading, told
 from campaign.journal.planning import recall
 from campaign.journal.recovery import Doubt, doubts
 from campaign.journal.results import Step, read_plan, results, steps
+from campaign.journal.schema import REPEAT, REPEATS
 from campaign.journal.states import UNSETTLED
 from campaign.journal.totals import read_totals
 from campaign.records import Claim, PlanRecord, Result, Source, State
@@ -146,7 +147,7 @@ class Reader:
         """Planned recipients beyond a row, in order.  Nothing is marked: the caller goes on from
         the last row it got, and never asks for those before it again."""
         found = self._claims(_PLANNED, after_row, limit)
-        return [Claim._make((*row[:10], State.PLANNED, row[10])) for row in found]
+        return [Claim._make((*row[:10], State.PLANNED, *row[10:])) for row in found]
 
     def claim_deferred(
         self, due_before_s: float, limit: int, in_flight: Collection[int] = ()
@@ -155,7 +156,7 @@ class Reader:
         (claimed before, and still deferred as far as the journal knows)."""
         found = self._claims(_DEFERRED, due_before_s, limit + len(in_flight))
         free = [row for row in found if row[0] not in in_flight]
-        return [Claim._make((*row[:10], State.DEFERRED, row[10])) for row in free[:limit]]
+        return [Claim._make((*row[:10], State.DEFERRED, *row[10:])) for row in free[:limit]]
 
     def next_due(self) -> float | None:
         """Unix time when the first deferred recipient is due; None without any."""
@@ -170,6 +171,11 @@ class Reader:
     def has_suppressed(self) -> bool:
         """Whether anybody at all must not be written to."""
         return bool(self._all("SELECT 1 FROM suppressed LIMIT 1"))
+
+    def suppression_lists(self) -> str:
+        """What `add_suppressed` was told of the lists it read."""
+        with told(self._place):
+            return recall(self._connection, "suppression_lists")
 
     def suppressed(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that must not be written to."""
@@ -248,8 +254,8 @@ _SUPPRESSED = text("SELECT key FROM suppressed WHERE key IN :keys").bindparams(
 
 _CLAIM = (
     "SELECT r.row, r.source, r.address, r.key, r.domain, r.data, s.attempts, s.sendings,"
-    " s.resends, s.first_at, COALESCE(p.snapshot, '') FROM standings s"
-    " JOIN recipients r ON r.row = s.row LEFT JOIN snapshots p ON p.row = s.row"
+    f" s.resends, s.first_at, COALESCE(p.snapshot, ''), {REPEAT} FROM standings s"
+    f" JOIN recipients r ON r.row = s.row LEFT JOIN snapshots p ON p.row = s.row {REPEATS}"
 )
 _PLANNED = text(f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b")
 _DEFERRED = text(f"{_CLAIM} WHERE s.state = 'deferred' AND s.due <= :a ORDER BY s.due LIMIT :b")

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from campaign.errors import JournalError
 from campaign.journal.changes import ChangeWriter
 from campaign.journal.planning import recall
+from campaign.journal.schema import REPEAT, REPEATS
 from campaign.journal.states import IN_DOUBT, MAX_RESENDS, is_legal
 from campaign.records import Change, State
 
@@ -33,7 +34,7 @@ class Doubt(NamedTuple):
 
     row: int
     address: str
-    key: str
+    letter_key: str  # as in Job
     state: State
     attempts: int
     sendings: int
@@ -45,8 +46,8 @@ def doubts(connection: Connection) -> Iterator[Doubt]:
     """Everybody in doubt, in row order: found in `sending`, or not settled since."""
     found = connection.execute(
         text(
-            "SELECT l.row, r.address, r.key, l.state, l.attempts, l.sendings, l.resends,"
-            " l.updated_at FROM letters l JOIN recipients r ON r.row = l.row"
+            f"SELECT l.row, r.address, r.key || {REPEAT}, l.state, l.attempts, l.sendings,"
+            f" l.resends, l.updated_at FROM letters l JOIN recipients r ON r.row = l.row {REPEATS}"
             " WHERE l.state IN ('sending', 'deferred', 'held')"  # alone: decided before the joins
             f" AND (l.state = 'sending' OR l.class = '{IN_DOUBT}') ORDER BY l.row"
         )

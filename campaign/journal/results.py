@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from campaign.addresses.tokens import message_id
 from campaign.clock import iso
 from campaign.errors import JournalError
+from campaign.journal.schema import REPEAT, REPEATS
 from campaign.records import PlanRecord, Result, State
 
 PAGE = 2_000  # rows read at once; each page is a transaction of its own
@@ -51,9 +52,11 @@ def read_plan(connection: Connection) -> PlanRecord:
     return record._replace(key=bytes(record.key), hashes=json.loads(found[4]))
 
 
-def message_id_of(plan: PlanRecord, key: str) -> str:
-    """The Message-ID of every copy a person gets; "" for a row that was never an address."""
-    return message_id(plan.key, plan.campaign, key, plan.message_id_domain) if key else ""
+def message_id_of(plan: PlanRecord, letter_key: str) -> str:
+    """The Message-ID of every copy of a letter; "" for a row that was never an address."""
+    if not letter_key:
+        return ""
+    return message_id(plan.key, plan.campaign, letter_key, plan.message_id_domain)
 
 
 def results(connection: Connection, plan: PlanRecord, state: State | None) -> Iterator[Result]:
@@ -61,8 +64,8 @@ def results(connection: Connection, plan: PlanRecord, state: State | None) -> It
     chosen = "" if state is None else f" AND l.state = '{state}'"
     statement = text(
         "SELECT l.row, r.address, r.key, l.state, l.reason, l.class, l.attempts, l.code,"
-        " l.enhanced, l.reply, l.relay, l.sent_at, l.updated_at FROM letters l"
-        f" JOIN recipients r ON r.row = l.row WHERE l.row > :after{chosen}"
+        f" l.enhanced, l.reply, l.relay, l.sent_at, l.updated_at, {REPEAT} FROM letters l"
+        f" JOIN recipients r ON r.row = l.row {REPEATS} WHERE l.row > :after{chosen}"
         " ORDER BY l.row LIMIT :page"
     )
     after = 0
@@ -73,7 +76,7 @@ def results(connection: Connection, plan: PlanRecord, state: State | None) -> It
 
 
 def _result(plan: PlanRecord, found: Any) -> Result:
-    row, address, key, state, reason, class_, attempts, *answer, sent_at, updated_at = found
+    row, address, key, state, reason, class_, attempts, *answer, sent_at, updated_at, repeat = found
     code, enhanced, reply, relay = answer
     updated = iso(updated_at)
     return Result(
@@ -87,7 +90,7 @@ def _result(plan: PlanRecord, found: Any) -> Result:
         code=code,
         enhanced=enhanced,
         reply=reply,
-        message_id=message_id_of(plan, key),
+        message_id=message_id_of(plan, key + repeat),
         relay=relay,
         sent_at=updated if sent_at else "",  # what was sent stays: its last change
         updated_at=updated,

@@ -23,11 +23,12 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.engine import Dialect
 
 from campaign.journal.states import MAX_RESENDS, legal_sql
 from campaign.records import State
 
-FORMAT = "1"  # raised when an older program could misread the journal
+FORMAT = "2"  # raised when an older program could misread the journal
 
 metadata = MetaData()
 
@@ -106,6 +107,9 @@ snapshots = Table(
     _number("row"),
     _text("snapshot"),  # what the recipient's own attachments were when planned
 )
+
+# Rows of a person who stands in an earlier row too: each has a letter of its own (REPEAT).
+repeats = Table("repeats", metadata, _number("row"))
 
 suppressed = Table(
     "suppressed",
@@ -198,6 +202,18 @@ _SUM_UP = """UPDATE standings SET state = NEW.state, change = NEW.change,
     WHEN first_at = 0 AND (NEW.state = 'sending' OR NEW.relay <> '')
     THEN NEW.at ELSE first_at END
     WHERE "row" = NEW."row";"""
+
+
+# `Job.repeat` of the recipients `r`, and the join it needs.
+REPEAT = "COALESCE('#' || n.row, '')"
+REPEATS = "LEFT JOIN repeats n ON n.row = r.row"
+
+
+def suppressing(dialect: Dialect) -> str:
+    """The statement that takes in one more who must not be written to, known or not."""
+    sign = "%s" if dialect.paramstyle == "format" else "?"
+    return f'INSERT INTO suppressed ("key") VALUES ({sign}) ON CONFLICT DO NOTHING'
+
 
 REFUSED = "the table of states does not allow this change"
 FROZEN = "this part of the journal is never changed"

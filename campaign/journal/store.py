@@ -103,9 +103,9 @@ class Journal:
         with told(self._place):
             self._plan.add_entries(entries)
 
-    def add_suppressed(self, keys: Iterable[str]) -> None:
+    def add_suppressed(self, keys: Iterable[str], lists: str = "") -> None:
         with told(self._place):
-            self._plan.add_suppressed(keys)
+            self._plan.add_suppressed(keys, lists)
 
     def mark_duplicates_and_suppressed(self, duplicates: str) -> None:
         """Every row gets its state; from here on a Reader sees the plan's rows.
@@ -164,7 +164,7 @@ class Journal:
             found = [
                 (doubt, evidence)
                 for doubt in doubts(self._connection)
-                if (evidence := accepted.get(message_id_of(plan, doubt.key))) is not None
+                if (evidence := accepted.get(message_id_of(plan, doubt.letter_key))) is not None
             ]
             self.apply(settled(doubt, evidence, now_s) for doubt, evidence in found)
         return [doubt for doubt, _ in found]
@@ -223,6 +223,15 @@ class Journal:
         if self._writer is None:
             raise JournalError("the journal was not started")
         self._writer.write(change, done)
+
+    async def suppress(self, keys: Sequence[str]) -> None:
+        """Take in people who must not be written to; durable when it returns.
+
+        Raises JournalError.
+        """
+        if self._writer is None:
+            raise JournalError("the journal was not started")
+        await self._writer.suppress(keys)
 
     async def drain(self) -> None:
         """Wait until everything written so far is durable.  Raises JournalError otherwise."""

@@ -48,6 +48,7 @@ class Writer:
         self._loop = loop
         self._on_failure = on_failure
         self._queue: SimpleQueue[_Item] = SimpleQueue()
+        self._suppressed: SimpleQueue[Sequence[str]] = SimpleQueue()  # keys, for the next commit
         self._watch = _Watch(place) if place.path else None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._unpermitted: set[int] = set()  # rows whose `sending` did not become durable
@@ -63,6 +64,11 @@ class Writer:
 
     def write(self, change: Change, done: Done | None) -> None:
         self._queue.put((change, done))
+
+    async def suppress(self, keys: Sequence[str]) -> None:
+        """Take in people who must not be written to; durable when it returns.  JournalError."""
+        self._suppressed.put(keys)
+        await self.drain()
 
     async def drain(self) -> None:
         """Wait until everything written so far is durable.  Raises JournalError if it is not."""
@@ -104,7 +110,7 @@ class Writer:
         return batch
 
     def _commit(self, changes: Sequence[Change]) -> None:
-        if not changes:
+        if not changes and self._suppressed.empty():
             return
         with told(self._place):
             cursor = self._connection.cursor()
@@ -112,6 +118,8 @@ class Writer:
                 cursor.execute("BEGIN IMMEDIATE")  # PostgreSQL's driver begins by itself
             try:
                 self._changes.write(cursor, changes)
+                while not self._suppressed.empty():
+                    self._changes.suppress(cursor, self._suppressed.get())
                 self._connection.commit()
             finally:
                 self._connection.rollback()  # after a commit there is nothing to take back

@@ -59,7 +59,7 @@ class Head:
         refuse_leftover(subject, "the subject")
         name = self._name.render(values) if self._name.source else ""
         refuse_leftover(name, "the name")
-        unique = message_id(self._spec.key, self._spec.campaign, job.key, self._domain)
+        unique = message_id(self._spec.key, self._spec.campaign, job.letter_key, self._domain)
         names = [b"To", b"Subject", b"Message-ID"]
         lines = [
             headers.mailbox_field("To", name, job.address),

@@ -82,7 +82,8 @@ class Renderer:
             )
         try:
             head = self._head.fields(job, values, locale)
-            body = self._body.pieces(values, files, locale, boundary(self._spec.key, job.key))
+            mark = boundary(self._spec.key, job.letter_key)
+            body = self._body.pieces(values, files, locale, mark)
         except UnicodeEncodeError as error:
             char = error.object[error.start]
             what = f"U+{ord(char):04X} is half a character"

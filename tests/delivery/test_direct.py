@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,31 +24,13 @@ from campaign.smtp.connection import ConnectRefused, Timeouts
 from fakes.certificates import Authority, Pair
 from fakes.clock import FakeClock
 from fakes.dns_server import dns_server
+from fakes.internet import ServerAt
 from fakes.postman import PATIENT, Postman, letter
 from fakes.scripted_smtp import SILENCE, Script, ScriptedServer, drop, on
 
 Serve = Callable[..., ScriptedServer]
 BAD_GREETING = Script(on("CONNECT", drop("554 5.7.1 we do not want you")))
 NOT_NOW = Script(on("CONNECT", drop("421 4.3.2 too busy")))
-
-
-class ServerAt(ScriptedServer):
-    """On an address and a port of its own: 127.0.0.2 and so on are loopback too."""
-
-    def __init__(self, script: Script, address: str, port: int) -> None:
-        super().__init__(script)
-        self._address = address
-        self.port = port
-
-    def start(self) -> None:
-        self._listener.close()
-        self._listener = socket.create_server(
-            (self._address, self.port), family=socket.AF_INET6 if ":" in self._address else 2
-        )
-        self.port = self._listener.getsockname()[1]
-        thread = threading.Thread(target=self._accept, daemon=True)
-        thread.start()
-        self._threads.append(thread)
 
 
 class Errand(Postman):

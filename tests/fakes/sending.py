@@ -37,6 +37,8 @@ TOML = """\
 name = "faults"
 [recipients]
 files = ["list.csv"]
+suppress = {suppress}
+duplicates = "{duplicates}"
 [message]
 from = "Ada <ada@example.org>"
 subject = "Letter {{{{ number }}}}"
@@ -141,6 +143,8 @@ class Mailing:
     retry: Sequence[str] = ("50ms",)
     expire_after: str = "1h"
     in_doubt: str = "resend"
+    suppress: Sequence[str] = ()
+    duplicates: str = "first"
     more: str = ""
     body: str = "Hello {{ number }}\n"
     patience: Patience = field(default_factory=lambda: QUICK)
@@ -162,6 +166,8 @@ class Mailing:
         (self.folder / "campaign.toml").write_text(
             TOML.format(
                 way=self.way,
+                suppress=list(self.suppress),
+                duplicates=self.duplicates,
                 in_doubt=self.in_doubt,
                 retry=retry,
                 expire_after=self.expire_after,

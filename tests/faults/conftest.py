@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from fakes.certificates import Authority
+from fakes.dns_server import dns_server
+from fakes.internet import GOOD, ServerAt, World
 from fakes.scripted_smtp import Script, ScriptedServer
 from fakes.sending import Ending, Mailing, relay
 
@@ -43,3 +45,13 @@ def through(
         return Mailing(tmp_path, way, **how).send(**options), server
 
     return go
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with ExitStack() as stack:
+        dns = stack.enter_context(dns_server())
+        good = stack.enter_context(ServerAt(Script(), "127.0.0.1", 0))
+        made = World(dns, tmp_path, stack, good)
+        made.at(GOOD, 1)
+        yield made

@@ -2,85 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fakes.certificates import Authority
-from fakes.dns_server import DnsServer, Fault, dns_server
-from fakes.scripted_smtp import Script, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Mailing, Skipping, direct
-
-GOOD = "good.example"
-BAD = "bad.example"
-PEOPLE = [f"r{n}@{domain}" for n in (1, 2, 3) for domain in (GOOD, BAD)]
-THEIRS = [address for address in PEOPLE if BAD in address]
-
-
-class ServerAt(ScriptedServer):
-    """On an address of its own; all of a test listen on the same port."""
-
-    def __init__(self, script: Script, address: str, port: int) -> None:
-        super().__init__(script)
-        self._listener.close()
-        self._listener = socket.create_server((address, port))
-        self.port = self._listener.getsockname()[1]
-
-    def start(self) -> None:
-        thread = threading.Thread(target=self._accept, daemon=True)
-        thread.start()
-        self._threads.append(thread)
-
-
-@dataclass
-class World:
-    """A nameserver and mail servers at 127.0.0.x; good.example is at 127.0.0.1."""
-
-    dns: DnsServer
-    folder: Path
-    stack: ExitStack
-    good: ServerAt
-
-    def server(self, number: int, *rules: Any, **how: Any) -> ServerAt:
-        made = ServerAt(Script(*rules, **how), f"127.0.0.{number}", self.good.port)
-        return self.stack.enter_context(made)  # type: ignore[return-value]
-
-    def at(self, domain: str, *numbers: int) -> None:
-        """`domain` has MX hosts at 127.0.0.number, in this order."""
-        hosts = [f"mx{n}.{domain}" for n in numbers]
-        self.dns.add(domain, "MX", *(f"{place}0 {h}." for place, h in enumerate(hosts, 1)))
-        for host, number in zip(hosts, numbers, strict=True):
-            self.dns.add(host, "A", f"127.0.0.{number}")
-
-    def send(
-        self, people: list[str] | None = None, *, more: str = "", wait: bool = False, **how: Any
-    ) -> Ending:
-        how.setdefault("retry", ("1h",))
-        way = direct(self.good.port, self.dns.address, more)
-        mailing = Mailing(self.folder, way, people=people or PEOPLE, **how)
-        return mailing.send(no_wait=not wait)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with ExitStack() as stack:
-        dns = stack.enter_context(dns_server())
-        good = stack.enter_context(ServerAt(Script(), "127.0.0.1", 0))
-        made = World(dns, tmp_path, stack, good)  # type: ignore[arg-type]
-        made.at(GOOD, 1)
-        yield made
-
-
-def the_good_went_on(world: World, ending: Ending) -> None:
-    assert ending.all_but(*THEIRS) == {"sent"}
-    arrived = sorted(letter.recipient for letter in world.good.accepted)
-    assert [address for address in arrived if GOOD in address] == sorted(set(PEOPLE) - set(THEIRS))
+from fakes.dns_server import Fault, dns_server
+from fakes.internet import BAD, GOOD, PEOPLE, THEIRS, World, the_good_went_on
+from fakes.scripted_smtp import drop, on, say
+from fakes.sending import Mailing, Skipping, direct
 
 
 def test_every_domain_gets_its_letters_at_its_own_servers(world: World) -> None:
@@ -271,6 +201,31 @@ def test_two_hundred_mx_are_tried_with_measure(world: World) -> None:
     assert len({name for name, kind in world.dns.asked if kind == "A"}) <= 25
 
 
+def test_a_domain_that_moves_is_followed(world: World) -> None:
+    """Fault 33: the MX of a domain changes while its letters are going, with a TTL of a minute.
+    By: local DNS, scripted servers; time skips ahead.
+    Then: once the TTL is over no connection to the old server is opened; everybody is sent.
+    """
+    skipping = Skipping(5.0)
+
+    def move(_command: str) -> bool:
+        world.dns.add(BAD, "MX", f"10 mx3.{BAD}.", ttl=60)
+        return skipping.begins()
+
+    old = world.server(2, on("MAIL", say("250 ok"), test=move, times=1), max_letters=2)
+    new = world.server(3)
+    world.dns.add(BAD, "MX", f"10 mx2.{BAD}.", ttl=60)
+    for number in (2, 3):
+        world.dns.add(f"mx{number}.{BAD}", "A", f"127.0.0.{number}")
+    people = [f"r{n}@{BAD}" for n in range(16)] + [f"r@{GOOD}"]
+    limit = f'[limits."{BAD}"]\nrates = ["4/min"]\nconnections = 1'
+    with skipping:
+        ending = world.send(people, wait=True, **skipping.fields, more=limit)
+    assert ending.all_but() == {"sent"}
+    assert len(old.accepted) < 10
+    assert len(old.accepted) + len(new.accepted) == 16
+
+
 def test_a_failed_handshake_is_followed_by_clear_text(world: World, authority: Authority) -> None:
     """Fault 23: STARTTLS is offered, the handshake fails, nobody demands TLS.
     By: scripted server that hangs up after `220 go ahead`; with transcripts.
@@ -279,9 +234,7 @@ def test_a_failed_handshake_is_followed_by_clear_text(world: World, authority: A
     act = on("STARTTLS", drop("220 go ahead"))
     server = world.server(2, act, certificate=authority.issue("mx2.bad.example"))
     world.at(BAD, 2)
-    way = direct(world.good.port, world.dns.address)
-    mailing = Mailing(world.folder, way, people=PEOPLE)
-    ending = mailing.send(transcript=world.folder / "seen")
+    ending = world.mailing().send(transcript=world.folder / "seen")
     the_good_went_on(world, ending)
     assert ending.all_but() == {"sent"}
     assert len(server.accepted) == 3
@@ -345,10 +298,9 @@ def test_a_throttled_domain_leaves_the_other_destinations_alone(world: World) ->
     server = world.server(2, on("RCPT", throttle, test=skipping.begins))
     world.at(BAD, 2)
     people = [f"r{n}@{d}" for n in range(8) for d in (GOOD, BAD)]
-    way = direct(world.good.port, world.dns.address)
     with skipping:
-        mailing = Mailing(world.folder, way, people=people, expire_after="1m", **skipping.fields)
-        ending = mailing.send()
+        how = {"retry": ("50ms",), "expire_after": "1m", **skipping.fields}
+        ending = world.send(people, wait=True, **how)
     theirs = [a for a in people if BAD in a]
     assert ending.all_but(*theirs) == {"sent"}
     assert {ending.states[a] for a in theirs} == {"expired"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -123,6 +124,20 @@ def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str, tmp_p
     result = audit(url, tmp_path)
     assert result.is_clean, result.checks
     assert result.counts == {"sent": 2, "deferred": 2, "skipped": 3, "planned": 1}
+
+
+def test_a_running_journal_takes_in_the_suppressed(url: str, tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, url=url, create=True)
+    plan_into(journal, people(2), suppressed=["person1@example.com"])
+
+    async def main() -> None:
+        journal.start(asyncio.get_running_loop(), lambda error: None)
+        await journal.suppress(["person1@example.com", "person2@example.com"])
+
+    asyncio.run(main())
+    journal.close()
+    with closing(Reader.open(url, tmp_path)) as reader:
+        assert len(reader.suppressed(["person1@example.com", "person2@example.com"])) == 2
 
 
 def test_a_change_the_table_forbids_is_refused_by_the_database(url: str, tmp_path: Path) -> None:

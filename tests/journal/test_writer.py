@@ -57,6 +57,23 @@ def test_one_recipient_may_change_many_times_in_one_commit(tmp_path: Path) -> No
         assert reader.counts()[State.SENDING] == 1
 
 
+def test_a_running_journal_takes_in_people_who_must_not_be_written_to(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 3)
+
+    async def main() -> set[str]:
+        journal.start(asyncio.get_running_loop(), lambda error: None)
+        with closing(Reader.open(URL, tmp_path)) as reader:
+            assert not reader.has_suppressed()
+            journal.write(sending(1))
+            await journal.suppress(["a@example.com", "b@example.com", "a@example.com"])
+            await journal.suppress(["b@example.com", "c@example.com"])
+            return reader.suppressed(["a@example.com", "b@example.com", "c@example.com", "d"])
+
+    assert asyncio.run(main()) == {"a@example.com", "b@example.com", "c@example.com"}
+    journal.close()
+    assert audit(URL, tmp_path).is_clean
+
+
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 127, 128, 129, 300])
 def test_any_number_of_changes_goes_into_one_commit(tmp_path: Path, count: int) -> None:
     journal = planned(tmp_path, count)

@@ -153,6 +153,16 @@ def test_two_recipients_share_neither_message_id_nor_boundary(tmp_path: Path) ->
     assert "ada" not in one["Message-ID"].partition("@")[0]
 
 
+def test_two_letters_to_one_person_share_only_the_unsubscribe_link(tmp_path: Path) -> None:
+    write(tmp_path, "body.html", "<p>x</p>")
+    renderer = Renderer(spec(tmp_path, html="body.html", unsubscribe=UNSUBSCRIBE))
+    first = parsed(renderer.render(job()))
+    second = parsed(renderer.render(job()._replace(repeat="#2")))
+    assert first["Message-ID"] != second["Message-ID"]
+    assert first.get_boundary() != second.get_boundary()
+    assert first["List-Unsubscribe"] == second["List-Unsubscribe"]
+
+
 def test_a_spec_travels_without_the_settings_model(tmp_path: Path) -> None:
     travelled = pickle.loads(pickle.dumps(spec(tmp_path)))
     assert isinstance(travelled, RenderSpec)
