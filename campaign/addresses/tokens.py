@@ -28,19 +28,19 @@ class Unsubscription(NamedTuple):
     recipient_key: str
 
 
-def message_id(key: bytes, campaign: str, letter_key: str, domain: str) -> str:
-    """`<32 hex digits@domain>` (RFC 5322, 3.6.4): the same on every attempt."""
-    tag = _hmac(key, b"message-id", f"{campaign}\0{letter_key}".encode())
-    return f"<{tag.hex()}@{domain}>"
+class LetterMarks(NamedTuple):
+    """What tells one letter from all others; the same on every attempt."""
+
+    message_id: str  # <32 hex digits@domain> (RFC 5322, 3.6.4)
+    # A MIME boundary (RFC 2046, 5.1.1): `=_` cannot occur in quoted-printable or base64 (RFC 2045,
+    # 6.7), and nobody who writes a cell can know the rest.
+    boundary: str
 
 
-def boundary(key: bytes, letter_key: str) -> str:
-    """A MIME boundary (RFC 2046, 5.1.1).
-
-    `=_` cannot occur in quoted-printable or base64 (RFC 2045, 6.7), and nobody who writes a cell
-    can know the rest.
-    """
-    return f"=_{_hmac(key, b'boundary', letter_key.encode()).hex()}"
+def letter_marks(key: bytes, campaign: str, letter_key: str, domain: str) -> LetterMarks:
+    """The marks of one letter: the two halves of one HMAC, neither of which tells the other."""
+    tag = hmac.digest(key, f"message-id\0{campaign}\0{letter_key}".encode(), "sha256").hex()
+    return LetterMarks(f"<{tag[: 2 * _TAG]}@{domain}>", f"=_{tag[2 * _TAG :]}")
 
 
 def unsubscribe_token(key: bytes, campaign: str, recipient_key: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from campaign.addresses.tokens import message_id
+from campaign.addresses.tokens import letter_marks
 from campaign.clock import iso
 from campaign.errors import JournalError
 from campaign.journal.schema import REPEAT, REPEATS
@@ -56,7 +56,8 @@ def message_id_of(plan: PlanRecord, letter_key: str) -> str:
     """The Message-ID of every copy of a letter; "" for a row that was never an address."""
     if not letter_key:
         return ""
-    return message_id(plan.key, plan.campaign, letter_key, plan.message_id_domain)
+    marks = letter_marks(plan.key, plan.campaign, letter_key, plan.message_id_domain)
+    return marks.message_id
 
 
 def results(connection: Connection, plan: PlanRecord, state: State | None) -> Iterator[Result]:

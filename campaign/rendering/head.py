@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from campaign.addresses.syntax import AddressError, Mailbox, parse_mailbox
-from campaign.addresses.tokens import message_id, unsubscribe_token
+from campaign.addresses.tokens import unsubscribe_token
 from campaign.errors import ConfigError, RenderError
 from campaign.records import Job
 from campaign.rendering import headers
@@ -38,7 +38,7 @@ class Head:
         message = Content.of(spec.message)
         sender = _sender(message.from_)
         self._spec = spec
-        self._domain = sender.address.domain
+        self.domain = sender.address.domain
         self._subject = Variants(
             workshop.text(message.subject, "message.subject"),
             {
@@ -51,7 +51,7 @@ class Head:
         self._custom = _custom(workshop, message.headers, spec.unsubscribe)
         self.constant = self._written_once(sender)
 
-    def fields(self, job: Job, values: Row, locale: str) -> bytes:
+    def fields(self, job: Job, values: Row, locale: str, message_id: str) -> bytes:
         """The fields that differ.  Raises RenderError."""
         subject = self._subject.pick(locale).render(values)
         if not subject or subject.isspace():
@@ -59,12 +59,11 @@ class Head:
         refuse_leftover(subject, "the subject")
         name = self._name.render(values) if self._name.source else ""
         refuse_leftover(name, "the name")
-        unique = message_id(self._spec.key, self._spec.campaign, job.letter_key, self._domain)
         names = [b"To", b"Subject", b"Message-ID"]
         lines = [
             headers.mailbox_field("To", name, job.address),
             headers.text_field("Subject", subject),
-            f"Message-ID: {unique}\r\n".encode(),
+            f"Message-ID: {message_id}\r\n".encode(),
         ]
         if not self._reply_to.is_constant and (text := self._reply_to.render(values).strip()):
             names.append(b"Reply-To")

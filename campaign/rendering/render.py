@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.addresses.tokens import boundary
+from campaign.addresses.tokens import letter_marks
 from campaign.errors import RenderError
 from campaign.records import Job, Message
 from campaign.rendering.attachments import personal_root, snapshot_of
@@ -80,10 +80,11 @@ class Renderer:
                 "an attachment is not what it was when the plan was made",
                 remedy="`campaign plan --amend` takes the change in",
             )
+        spec = self._spec
+        marks = letter_marks(spec.key, spec.campaign, job.letter_key, self._head.domain)
         try:
-            head = self._head.fields(job, values, locale)
-            mark = boundary(self._spec.key, job.letter_key)
-            body = self._body.pieces(values, files, locale, mark)
+            head = self._head.fields(job, values, locale, marks.message_id)
+            body = self._body.pieces(values, files, locale, marks.boundary)
         except UnicodeEncodeError as error:
             char = error.object[error.start]
             what = f"U+{ord(char):04X} is half a character"

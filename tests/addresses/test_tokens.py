@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from campaign.addresses.tokens import (
     TokenError,
-    boundary,
-    message_id,
+    letter_marks,
     read_unsubscribe_token,
     unsubscribe_token,
 )
@@ -23,20 +22,20 @@ KEY = bytes(range(32))
 
 
 def test_a_message_id_is_the_same_on_every_attempt_and_differs_by_recipient() -> None:
-    first = message_id(KEY, "spring", "ada@example.com", "example.org")
-    assert first == message_id(KEY, "spring", "ada@example.com", "example.org")
+    first = letter_marks(KEY, "spring", "ada@example.com", "example.org").message_id
+    assert first == letter_marks(KEY, "spring", "ada@example.com", "example.org").message_id
     assert re.fullmatch(r"<[0-9a-f]{32}@example\.org>", first)
     others = {
-        message_id(KEY, "spring", "bob@example.com", "example.org"),
-        message_id(KEY, "autumn", "ada@example.com", "example.org"),
-        message_id(b"other", "spring", "ada@example.com", "example.org"),
+        letter_marks(KEY, "spring", "bob@example.com", "example.org").message_id,
+        letter_marks(KEY, "autumn", "ada@example.com", "example.org").message_id,
+        letter_marks(b"other", "spring", "ada@example.com", "example.org").message_id,
     }
     assert first not in others
     assert len(others) == 3
 
 
 def test_a_boundary_is_one_that_parsers_take_and_bodies_cannot_hold() -> None:
-    mark = boundary(KEY, "ada@example.com")
+    mark = letter_marks(KEY, "spring", "ada@example.com", "example.org").boundary
     assert mark.startswith("=_")
     assert len(mark) <= 70
     text = f'Content-Type: multipart/mixed; boundary="{mark}"\n\n--{mark}\n\nx\n--{mark}--\n'
