@@ -27,7 +27,7 @@ from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router
 from campaign.routing.tlsa import matches
 from campaign.smtp.connection import Connection, connect
-from campaign.smtp.dial import Address, first_to_answer
+from campaign.smtp.dial import Address, first_to_answer, plain_words
 from campaign.smtp.endpoint import ConnectRefused, Courier, Endpoint, Security, Timeouts
 from campaign.smtp.inspect import tls_facts
 from campaign.smtp.transcript import Transcript
@@ -163,7 +163,7 @@ class _Line:
             ) from error
         except OSError as error:
             raise ConnectRefused(
-                f"cannot connect to {where}: {error.strerror or error}",
+                f"cannot connect to {where}: {plain_words(error)}",
                 Stage.CONNECT,
                 errno=error.errno or 0,
             ) from error

@@ -187,6 +187,7 @@ class DirectOutlet:
                 allowance.try_out()
             self._allowances[route.provider] = allowance
         lanes = Lanes(limit_of({}, most))
+        lanes.places = most
         dialer = self._make_dialer(route)
         site = Site(
             route.site,
@@ -265,6 +266,7 @@ class DirectOutlet:
             now_s = self._clock.tick_s()
             for each in list(self._destinations.values()):
                 each.site.recover(now_s)
+                each.lanes.places = each.site.allowance.governor.connections
                 rest_s = each.site.allowance.wait_s(now_s)
                 if rest_s > _LONG_REST_S and each.lanes.ready:
                     letters = each.lanes.withdraw_all()

@@ -101,11 +101,11 @@ def limit_by_lane(limits: dict[str, LimitSettings]) -> dict[str, LimitSettings]:
 
 
 def limit_of(limits: dict[str, LimitSettings], most: int) -> Callable[[str], Limit]:
-    """The limit of a lane; without one only `most` connections."""
+    """The limit of a lane; without one it is never full, whichever of the `most` it holds."""
 
     def limit(lane: str) -> Limit:
         found = limits.get(lane)
-        return (found.rates, found.connections or most) if found else ((), most)
+        return (found.rates, found.connections or most + 1) if found else ((), most + 1)
 
     return limit
 

@@ -9,6 +9,7 @@ when one has failed or kept silent for 250 ms (RFC 8305): an IPv6 black hole cos
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from contextlib import suppress
 from itertools import zip_longest
@@ -38,10 +39,15 @@ async def dial(endpoint: Endpoint, timeout_s: float) -> socket.socket:
         ) from error
     except OSError as error:
         raise ConnectRefused(
-            f"cannot connect to {where}: {error.strerror or error}",
+            f"cannot connect to {where}: {plain_words(error)}",
             Stage.CONNECT,
             errno=error.errno or 0,
         ) from error
+
+
+def plain_words(error: OSError) -> str:
+    """What the system calls it; event loops put their own words in place of that."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 async def first_to_answer(addresses: list[Address]) -> socket.socket:

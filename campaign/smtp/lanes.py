@@ -6,13 +6,20 @@ Touches: nothing.
 Every recipient provider has a lane: its ready letters, its rates, its governor.  Lanes that may
 go now stand in a round robin; those that must wait stand in a heap by time and cost nothing
 until then; those whose places are all taken come back when a place is free.
+
+A place is a connection with at least one letter of the lane: the next envelope behind the dot
+takes no further one.  A provider that is slow to answer would in time hold every place, for a
+letter of it stays longer than any other; so a lane holds at most three quarters of them while
+others have letters ready.  A quarter is enough for the others, who are quick, and costs a provider
+that has most of the list next to nothing.
 """
 
 from __future__ import annotations
 
 import heapq
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import count
 
 from campaign.records import Letter
@@ -31,7 +38,7 @@ class Lane:
         "_booked_s",
         "coming",
         "governor",
-        "in_flight",
+        "holders",
         "is_queued",
         "name",
         "pacing",
@@ -41,7 +48,7 @@ class Lane:
     def __init__(self, name: str, rates: Sequence[Rate], connections: int) -> None:
         self.name = name
         self.ready: deque[Letter] = deque()
-        self.in_flight = 0
+        self.holders: dict[Hashable, int] = {}  # connection -> letters of ours it carries
         self.pacing = Pacing(rates)
         self.governor = Governor(connections)
         self.coming = 0  # letters being rendered for it
@@ -67,12 +74,16 @@ class Lane:
 
     @property
     def is_full(self) -> bool:
-        return self.in_flight >= self.governor.connections
+        return len(self.holders) >= self.governor.connections
+
+    def may_ride(self, connection: Hashable, now_s: float) -> bool:
+        """May another letter go over a connection that carries one of ours?"""
+        return bool(self.ready and connection in self.holders and self.wait_s(now_s) <= 0)
 
     @property
     def is_plain(self) -> bool:
         """Nothing is known of it that would be lost with it."""
-        return not (self.ready or self.in_flight or self.coming or self.pacing.windows) and (
+        return not (self.ready or self.holders or self.coming or self.pacing.windows) and (
             self.governor.connections == self.governor.limit
         )
 
@@ -91,6 +102,21 @@ class Lanes:
         self._waiting: list[tuple[float, int, Lane]] = []
         self._order = count()  # breaks ties in the heap
         self.ready = 0  # letters in all lanes
+        self._places = 0
+        self._share = sys.maxsize  # places of one lane while others have letters ready
+        self._crowded: Lane | None = None  # has just its share: its connections keep to it
+
+    @property
+    def places(self) -> int:
+        """Connections that all lanes together may use; before it is set no lane has to yield."""
+        return self._places
+
+    @places.setter
+    def places(self, places: int) -> None:
+        if places != self._places:
+            self._places = places
+            self._share = max(1, places * 3 // 4)
+            self._crowded = None
 
     def lane(self, domain: str) -> Lane:
         """The lane that letters for a domain take, made when first asked for."""
@@ -108,34 +134,73 @@ class Lanes:
             self.ready += 1
             self._queue(lane)
 
-    def take(self, now_s: float) -> Letter | None:
-        """The next letter that may go now; the caller later says `done`."""
+    def take(
+        self, now_s: float, connection: Hashable, behind: Letter | None = None
+    ) -> Letter | None:
+        """The next letter that may go now over a connection; the caller later says `done`.
+
+        `behind`: the letter it will ride behind, not yet answered.
+        """
+        turn, yielding = self._turn, None
         while self._waiting and self._waiting[0][0] <= now_s:
-            self._turn.append(heapq.heappop(self._waiting)[2])
-        while self._turn:
-            lane = self._turn.popleft()
+            turn.append(heapq.heappop(self._waiting)[2])
+        crowded = self._crowded
+        if crowded is not None and crowded.may_ride(connection, now_s):
+            # Another's letter would wait here for an answer that may be long in coming.
+            return self._give(crowded, connection, now_s)
+        while turn:
+            lane = turn.popleft()
             lane.is_queued = False
-            if not lane.ready or lane.is_full:
-                continue  # `put` or `done` brings it back
+            count = len(lane.holders)
+            if not lane.ready:
+                continue  # `put` brings it back
+            if count >= lane.governor.connections and connection not in lane.holders:
+                continue  # `done` brings it back
             wait_s = lane.wait_s(now_s)
             if wait_s > 0:
                 lane.is_queued = True
                 heapq.heappush(self._waiting, (now_s + wait_s, next(self._order), lane))
-                continue
-            letter = lane.ready.popleft()
-            self.ready -= 1
-            lane.in_flight += 1
-            lane.pacing.take(now_s)
-            self._queue(lane)
-            return letter
-        return None
+            elif count >= self._share and turn and yielding is None:
+                yielding = lane  # to the others, unless none of them may go
+            else:
+                if yielding is not None:
+                    self._queue(yielding)
+                return self._give(lane, connection, now_s)
+        if yielding is None and behind is not None:
+            lane = self.lane(behind.claim.domain)  # all its places are taken, one by this very one
+            yielding = lane if lane.may_ride(connection, now_s) else None
+        return self._give(yielding, connection, now_s) if yielding else None
 
-    def done(self, letter: Letter) -> Lane:
+    def _give(self, lane: Lane, connection: Hashable, now_s: float) -> Letter:
+        letter = lane.ready.popleft()
+        self.ready -= 1
+        holders = lane.holders
+        carried = holders.get(connection, 0)
+        holders[connection] = carried + 1
+        if not carried:
+            self._count(lane)
+        lane.pacing.take(now_s)
+        self._queue(lane)
+        return letter
+
+    def done(self, letter: Letter, connection: Hashable) -> Lane:
         """A taken letter is off the wire, whatever became of it."""
         lane = self.lane(letter.claim.domain)
-        lane.in_flight -= 1
+        carried = lane.holders[connection] - 1
+        if carried:
+            lane.holders[connection] = carried
+        else:
+            del lane.holders[connection]
+            self._count(lane)
         self._queue(lane)
         return lane
+
+    def _count(self, lane: Lane) -> None:
+        """The number of its holders has changed."""
+        if len(lane.holders) == self._share and self._places > 1:
+            self._crowded = lane
+        elif lane is self._crowded:
+            self._crowded = None
 
     def withdraw(self, lane: Lane) -> list[Letter]:
         """All ready letters of a lane that will have to wait long."""

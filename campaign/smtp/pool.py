@@ -27,6 +27,7 @@ _HOUSEKEEPING_S = 1.0
 _LONG_REST_S = 30.0  # every relay rests longer: its letters wait in the journal, not in memory
 _FIRST_ABSENCE_S = 60.0  # before a relay that was out of reach is tried again; doubled each time
 _LONGEST_ABSENCE_S = 900.0
+_YIELD_S = 0.05  # a relay that had more than its share asks again
 _SLACK = 8  # letters a relay may be ahead of its share
 
 
@@ -99,11 +100,13 @@ class Pool:
         self._say = say
         self._housekeeping: asyncio.Task[None] | None = None
         self._absences: dict[Site, Absence] = {}
+        self._yielding: set[Site] = set()  # relays that had more than their share
 
     def take_on(self, weights: Mapping[Site, int]) -> None:
         """The relays, each with its weight; once, before `start`."""
         self._weights = weights
         self.sites = tuple(weights)
+        self._count_places()
 
     def start(self) -> None:
         self._housekeeping = asyncio.get_running_loop().create_task(self._keep_house())
@@ -134,18 +137,28 @@ class Pool:
     # -- what sites ask ------------------------------------------------------------------------
 
     def may_take(self, site: Site) -> bool:
-        """Is it this relay's turn?  It yields only to one that is behind and has a free hand."""
+        """Is it this relay's turn?  It yields only to one that is behind and keeps up."""
         if len(self.sites) == 1:
             return True
+        now_s = self._clock.tick_s()
         mine = site.taken / self._weights[site]
         behind = [
             other
             for other, weight in self._weights.items()
-            if other is not site and other.has_free_hand and mine - other.taken / weight > _SLACK
+            if other is not site and mine - other.taken / weight > _SLACK and other.keeps_up(now_s)
         ]
+        loop = asyncio.get_running_loop()
         for other in behind:
-            asyncio.get_running_loop().call_soon(other.wake)
+            if other.has_free_hand:
+                loop.call_soon(other.wake)
+        if behind and site not in self._yielding:
+            self._yielding.add(site)
+            loop.call_later(_YIELD_S, self._resume, site)
         return not behind
+
+    def _resume(self, site: Site) -> None:
+        self._yielding.discard(site)
+        site.wake()
 
     def failed(self, site: Site, error: CampaignError) -> None:
         """A relay is out.  A refused login stops the run; so does the last relay that was left."""
@@ -199,12 +212,18 @@ class Pool:
             self._call_back(now_s)
             for site in self.sites:
                 site.recover(now_s)
+            self._count_places()
             rest_s = self._rest_s(now_s)
             if rest_s > _LONG_REST_S:
                 self._ledger.parked(self.lanes.withdraw_all(), rest_s, self.waiting_for())
             for lane, wait_s in self.lanes.long_waits(now_s, _LONG_REST_S):
                 why = f"{lane.name} waits for its rate"
                 self._ledger.parked(self.lanes.withdraw(lane), wait_s, why)
+
+    def _count_places(self) -> None:
+        self.lanes.places = sum(
+            site.allowance.governor.connections for site in self.sites if site.failure is None
+        )
 
     def _rest_s(self, now_s: float) -> float:
         """Seconds until a first relay may take letters again."""

@@ -29,6 +29,7 @@ ACCEPTED = Verdict(ReplyClass.ACCEPTED, State.SENT)
 _EXCUSED = VERDICTS[ReplyClass.CONNECTION]  # no attempt used up, whatever the reply says
 _PACED = (ReplyClass.THROTTLE, ReplyClass.QUOTA)
 _BREAKS_MAKE_A_REST = 3  # connections that broke in a row: the server is left alone for a while
+_LIVELY_S = 0.25  # a relay whose last letter is longer ago does not keep up
 _LOW_WATER = 400  # letters ready; below it more are asked for
 _LANES_MAKE_A_SITE = 3  # so many throttled providers at once: it is the relay that is throttled
 
@@ -62,6 +63,7 @@ class Site:
         self.is_stopping = False
         self.failure: CampaignError | None = None  # why nothing more goes this way
         self.taken = 0  # letters, for weights
+        self._taken_s = 0.0  # when the last one was
         self._lanes = lanes
         self._ledger = ledger
         self._dial = dial
@@ -104,7 +106,7 @@ class Site:
         if self.allowance.is_overdrawn:
             connection.finish()
         elif self._is_open and self._may_go(now_s) and self._may_take(self):
-            letter = self._lanes.take(now_s)
+            letter = self._lanes.take(now_s, connection, connection.session.sent)
         if self._lanes.ready < _LOW_WATER:
             self._ledger.want_letters()
         if letter is None:
@@ -113,17 +115,21 @@ class Site:
             return None
         self.allowance.pacing.take(now_s)
         self.taken += 1
+        self._taken_s = now_s
         self._under_way += 1
         self._idle.pop(connection, None)
         return letter
 
     def permit_dot(self, connection: Connection, letter: Letter, go: Callable[[], None]) -> None:
+        if self.failure is not None:  # refused as a sender while the envelope was under way
+            connection.abort(str(self.failure))
+            return
         self._permitted.add(letter.row)
         self._ledger.permit(letter, self.name, go)
 
     def answered(self, connection: Connection, letter: Letter, stage: Stage, reply: Reply) -> None:
         """A complete reply settles the letter."""
-        lane = self._lanes.done(letter)
+        lane = self._lanes.done(letter, connection)
         was_permitted = letter.row in self._permitted
         self._permitted.discard(letter.row)
         self._under_way -= 1
@@ -151,14 +157,14 @@ class Site:
         self, connection: Connection, letter: Letter, stage: Stage, dot_written: bool, why: str
     ) -> None:
         """The connection ended with this letter open."""
-        self._lanes.done(letter)
+        self._lanes.done(letter, connection)
         self._under_way -= 1
         if connection not in self._parted:
             self._broken.add(connection)
         if letter.row in self._permitted:
             self._permitted.remove(letter.row)
-        elif connection in self._parted:
-            self._lanes.put([letter])  # another letter's reply ended it
+        elif connection in self._parted or connection.session.sent is not None:
+            self._lanes.put([letter])  # it ended over the letter before this one
             return
         elif letter.row not in self._retried:
             # Servers close kept connections when they like: that says nothing of the letter.
@@ -178,8 +184,8 @@ class Site:
             self._broken.add(connection)
         self._idle.pop(connection, None)
         astray = connection.session.led_astray_by
-        is_led_astray = astray and connection not in self._parted
-        if is_led_astray and self._do_without(connection.endpoint.host, astray, why):
+        if astray and connection not in self._parted:
+            self._do_without(connection.endpoint.host, astray, why)
             self._broken.discard(connection)
         self._parted.discard(connection)
         if reply is not None:
@@ -239,6 +245,11 @@ class Site:
         now_s = self._clock.tick_s()
         return bool(self._is_open and self._idle and self.allowance.wait_s(now_s) <= 0)
 
+    def keeps_up(self, now_s: float) -> bool:
+        """Does it take letters as they come, or would it?"""
+        is_busy = bool(self.connections) and now_s - self._taken_s < _LIVELY_S
+        return self._is_open and (is_busy or self.has_free_hand)
+
     @property
     def is_closed(self) -> bool:
         return not self.connections and self._openings.is_over
@@ -292,15 +303,14 @@ class Site:
         connection.finish()
         return True
 
-    def _do_without(self, host: str, extensions: frozenset[str], why: str) -> bool:
-        """Connections that still use them finish what they have; True if that is new."""
+    def _do_without(self, host: str, extensions: frozenset[str], why: str) -> None:
+        """Connections that still use them finish what they have."""
         new = self._abstinence.begin(host, extensions)
         if new:
             self._say(done_without(self.name, new, why))
             for connection in list(self.connections):
                 if connection.endpoint.host == host:
                     connection.finish()
-        return bool(new)
 
     def _learn(
         self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict

@@ -249,6 +249,10 @@ class Session:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(PATIENCE_S)
 
+    def is_busy_with(self, text: str) -> bool:
+        """A transaction is open, and `text` stands in its recipient."""
+        return any(text in recipient for recipient in self._recipients)
+
     def close(self) -> None:
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
@@ -352,13 +356,13 @@ class Session:
     def _take(self, data: bytes) -> None:
         letter = Letter(self._sender or "", list(self._recipients), data)
         self.letters.append(letter)
-        self._forget()
         self._answer(
             "DOT",
             letter.recipients[0] if letter.recipients else "",
             f"250 2.0.0 queued as {self.number}.{len(self.letters)}",
             letter=letter,
         )
+        self._forget()
 
     def _body(self) -> bytes:
         """The message up to its final dot; acts of BODY happen on the way."""

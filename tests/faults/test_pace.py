@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from fakes.scripted_smtp import Script, ScriptedServer, drop, on, say
+import pytest
+
+from fakes.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
 from fakes.sending import Ending, Mailing, Skipping, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
@@ -48,6 +50,53 @@ def test_a_throttled_domain_leaves_the_others_alone(through: Through) -> None:
     assert len(tries) <= 12
     last_sent = max(ending.steps[a][-1].at for a in ending.states if a not in slow)
     assert last_sent < min(ending.steps[a][-1].at for a in slow)
+
+
+@pytest.mark.parametrize("stage", ["RCPT", "DOT"])
+def test_a_domain_that_answers_slowly_does_not_hold_up_the_others(
+    through: Through, stage: str
+) -> None:
+    """Fault 61: RCPT or the dot takes long for one domain of four, which has half of the list.
+    By: scripted server behind four connections.
+    Then: everybody is sent; the others have all arrived while that domain is still under way.
+    """
+    arrived: list[str] = []
+
+    def notes(recipient: str) -> bool:
+        arrived.append(recipient)
+        return False
+
+    ending, server = through(
+        on("DOT", Act(), test=notes),
+        on(stage, Act(delay_s=0.25), where="@slow.example"),
+        people=people("slow.example", each=12) + people("a.example", "b.example", each=8),
+        relay={"connections": 4},
+    )
+    assert ending.all_but() == {"sent"}
+    assert len(server.accepted) == 28
+    slow = [place for place, recipient in enumerate(arrived) if "slow" in recipient]
+    others = [place for place, recipient in enumerate(arrived) if "slow" not in recipient]
+    assert max(others) < slow[-3]
+
+
+def test_a_limit_of_connections_counts_connections(serve: Serve, tmp_path: Path) -> None:
+    """Fault 61: [limits."gmail.com"] of one connection, behind four of the relay.
+    By: scripted server that looks who else has a letter to Google under way.
+    Then: Google's letters keep to one connection at a time; everybody is sent.
+    """
+    busy: list[int] = []
+
+    def looks(_recipient: str) -> bool:
+        busy.append(sum(session.is_busy_with("@gmail") for session in server.sessions))
+        return True
+
+    server = serve(on("DOT", Act(delay_s=0.02), where="@gmail", test=looks))
+    more = '[limits."gmail.com"]\nconnections = 1'
+    addresses = people("gmail.com", "other.example", each=8)
+    ending = Mailing(tmp_path, relay(server, connections=4), people=addresses, more=more).send()
+    assert ending.all_but() == {"sent"}
+    assert len(server.accepted) == 16
+    assert set(busy) == {1}
 
 
 def test_googles_throttle_is_answered_by_its_recipe(through: Through) -> None:

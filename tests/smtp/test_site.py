@@ -11,6 +11,7 @@ from campaign.smtp.allowance import Allowance
 from campaign.smtp.connection import Connection
 from campaign.smtp.governor import QUIET_S
 from campaign.smtp.lanes import Lanes
+from campaign.smtp.protocol import Client
 from campaign.smtp.site import Site
 from campaign.smtp.terms import Patience
 from fakes.clock import FakeClock
@@ -40,6 +41,7 @@ class Wire:
     def __init__(self, letters: int) -> None:
         self.letters = letters
         self.finished = False
+        self.session = Client()
 
     def finish(self) -> None:
         self.finished = True
