@@ -330,6 +330,17 @@ def test_a_transcript_shows_the_lines_and_the_head_of_a_whole_letter(
     ]
 
 
+def test_every_letter_that_finds_its_connection_quiet_goes_whole(
+    serve: Callable[[Script], ScriptedServer], uv: bool
+) -> None:
+    server = serve(Script(extensions=OFFERED))
+    postman = Postman([letter(row) for row in range(1, 6)], pauses=True)
+    run(postman.travel(endpoint_of(server.port)), uv=uv)
+    assert postman.sent == postman.whole == [1, 2, 3, 4, 5]
+    letters = [chunk for chunk in server.sessions[0].chunks if chunk.startswith(b"MAIL")]
+    assert [chunk.count(b"BDAT") for chunk in letters] == [1] * 5
+
+
 def test_a_slow_bdat_reply_lets_no_second_end_of_data_out(journey: Journey) -> None:
     postman, server = journey(Script(on("DOT", Act(delay_s=0.05)), extensions=OFFERED), letters=4)
     assert postman.sent == [1, 2, 3, 4]  # the postman itself asserts one letter in doubt at most

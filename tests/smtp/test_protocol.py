@@ -253,6 +253,22 @@ def test_an_8bit_message_asks_for_8bitmime_or_is_refused() -> None:
     assert refusal[1].enhanced == "5.6.3"
 
 
+def test_what_is_done_without_is_not_said() -> None:
+    wire = "Subject: x\r\n\r\nGrüße\r\n".encode()
+    c = Client(Notifications(("failure",), "hdrs", "spring"))
+    c.extensions = Extensions("server", MODERN)
+    assert c.uses(letter(1, wire=wire)) == {"PIPELINING", "SIZE", "DSN", "8BITMIME"}
+    c.do_without(frozenset({"PIPELINING", "SIZE", "DSN", "8BITMIME"}))
+    assert c.uses(letter(1, wire=wire)) == frozenset()
+    assert c.envelope(letter(1, wire=wire)) is None
+    assert written(c) == b"MAIL FROM:<ada@example.org>\r\n"
+    c.receive(b"250 ok\r\n")
+    assert written(c) == b"RCPT TO:<1@example.com>\r\n"
+    refusal = client().envelope(letter(2, size_bytes=10001))
+    c.receive(b"451 later\r\n")
+    assert c.envelope(letter(2, size_bytes=10001)) == refusal  # the limit holds all the same
+
+
 def test_the_null_sender_is_written_empty() -> None:
     c = client()
     c.envelope(letter(1, sender=""))

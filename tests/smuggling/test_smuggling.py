@@ -80,12 +80,14 @@ def all_sent(tmp_path_factory: pytest.TempPathFactory) -> list[Sent]:
     return found
 
 
-def send(all_sent: list[Sent], port: int) -> None:
+def send(all_sent: list[Sent], port: int, *, by_bdat: bool = False) -> None:
     """All over one connection; every one is accepted."""
-    postman = Postman([sent.letter for sent in all_sent])
+    postman = Postman([sent.letter for sent in all_sent], pauses=by_bdat)
     endpoint = endpoint_of(port)
     run(postman.travel(endpoint, limit=len(all_sent) + 1, timeouts=LONG), uv=True)
     assert postman.sent == list(range(1, len(all_sent) + 1))
+    if by_bdat:
+        assert postman.whole == postman.sent
 
 
 class Kept:
@@ -140,9 +142,10 @@ def test_smtp_sink_gets_each_message_once_and_as_it_is(all_sent: list[Sent]) -> 
 
 
 @pytest.mark.skipif(not can_run(), reason="a Postfix of its own needs root and the package")
-def test_postfix_gets_each_message_once_and_as_it_is(all_sent: list[Sent]) -> None:
+@pytest.mark.parametrize("by_bdat", [False, True], ids=["DATA", "BDAT"])
+def test_postfix_gets_each_message_once_and_as_it_is(all_sent: list[Sent], by_bdat: bool) -> None:
     with postfix() as server:
-        send(all_sent, server.port)
+        send(all_sent, server.port, by_bdat=by_bdat)
         files = server.wait_for(len(all_sent))
     found = dict(map(delivered, files))
     expected = {sent.letter.recipient: sent.data.replace(b"\r\n", b"\n") for sent in all_sent}
