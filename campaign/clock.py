@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 
@@ -38,9 +39,15 @@ class SystemClock:
         return time.monotonic()
 
     def passed_s(self) -> float:
-        if hasattr(time, "CLOCK_BOOTTIME"):  # Linux; elsewhere sleep counts or does not, as it may
-            return time.clock_gettime(time.CLOCK_BOOTTIME)
-        return time.monotonic()
+        return _passed_s()
+
+
+# Elsewhere than on Linux sleep counts or does not, as it may.
+_passed_s = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    if hasattr(time, "CLOCK_BOOTTIME")
+    else time.monotonic
+)
 
 
 def iso(at_s: float) -> str:

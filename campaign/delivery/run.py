@@ -256,7 +256,8 @@ class _Run:
 
     async def _want(self, wait_s: float | None) -> None:
         try:
-            await asyncio.wait_for(self._wanted.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._wanted.wait()
         except TimeoutError:
             return
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,11 @@ from campaign.journal.changes import ChangeWriter
 from campaign.journal.database import Place, told
 from campaign.journal.emergency import EmergencyFile
 from campaign.records import Change, State
+
+# With many letters under way a commit waits a moment for more changes: two commits that become one
+# are one flush of the disk, and half the struggle with the event loop for the interpreter lock.
+_BUSY = 16  # changes in the last commit
+_GATHER_S = 0.001
 
 Done = Callable[[], None]
 _Item = tuple[Change | None, Done | None]
@@ -52,6 +58,7 @@ class Writer:
         self._watch = _Watch(place) if place.path else None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._unpermitted: set[int] = set()  # rows whose `sending` did not become durable
+        self._is_busy = False
         self.failure: JournalError | None = None
 
     def start(self) -> None:
@@ -102,11 +109,14 @@ class Writer:
     def _take(self) -> list[_Item]:
         """Wait for one, then take all there are; a stop is always the last."""
         batch = [self._queue.get()]
+        if self._is_busy:
+            time.sleep(_GATHER_S)
         try:
             while batch[-1] is not _STOP:
                 batch.append(self._queue.get_nowait())
         except Empty:
             pass
+        self._is_busy = len(batch) >= _BUSY
         return batch
 
     def _commit(self, changes: Sequence[Change]) -> None:

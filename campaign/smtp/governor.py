@@ -49,7 +49,7 @@ class Governor:
         self._learned_s = 0.0
 
     def wait_s(self, now_s: float) -> float:
-        return max(0.0, self.rests_until_s - now_s)
+        return self.rests_until_s - now_s if self.rests_until_s > now_s else 0.0
 
     def accepted(self) -> None:
         """One message was taken."""

@@ -98,6 +98,7 @@ class Lanes:
         self._limit_of = limit_of
         self._name_of = name_of
         self._lanes: dict[str, Lane] = {}
+        self._by_domain: dict[str, Lane] = {}
         self._turn: deque[Lane] = deque()
         self._waiting: list[tuple[float, int, Lane]] = []
         self._order = count()  # breaks ties in the heap
@@ -120,10 +121,13 @@ class Lanes:
 
     def lane(self, domain: str) -> Lane:
         """The lane that letters for a domain take, made when first asked for."""
-        name = self._name_of(domain)
-        lane = self._lanes.get(name)
+        lane = self._by_domain.get(domain)
         if lane is None:
-            lane = self._lanes[name] = Lane(name, *self._limit_of(name))
+            name = self._name_of(domain)
+            lane = self._lanes.get(name)
+            if lane is None:
+                lane = self._lanes[name] = Lane(name, *self._limit_of(name))
+            self._by_domain[domain] = lane
         return lane
 
     def put(self, letters: Iterable[Letter]) -> None:
@@ -249,6 +253,7 @@ class Lanes:
             name for name, lane in self._lanes.items() if lane.is_plain and not lane.is_queued
         ]:
             del self._lanes[name]
+        self._by_domain.clear()
 
     def resting(self, now_s: float) -> list[str]:
         """Sentences about lanes in cool-down, longest first."""

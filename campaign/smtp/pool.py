@@ -100,6 +100,7 @@ class Pool:
         self._say = say
         self._housekeeping: asyncio.Task[None] | None = None
         self._absences: dict[Site, Absence] = {}
+        self._asked_s = self._rest = 0.0
         self._yielding: set[Site] = set()  # relays that had more than their share
 
     def take_on(self, weights: Mapping[Site, int]) -> None:
@@ -114,8 +115,9 @@ class Pool:
     # -- what the feed asks --------------------------------------------------------------------
 
     def admit(self, domain: str, now_s: float, share: int) -> float:
-        rest_s = self._rest_s(now_s)
-        return rest_s if rest_s > _LONG_REST_S else self.lanes.admit(domain, now_s, share)
+        if now_s != self._asked_s:  # a batch is asked for at one moment
+            self._asked_s, self._rest = now_s, self._rest_s(now_s)
+        return self._rest if self._rest > _LONG_REST_S else self.lanes.admit(domain, now_s, share)
 
     def arrived(self, domain: str) -> None:
         self.lanes.arrived(domain)
