@@ -99,16 +99,15 @@ def make_plan(
             journal.put_back({State.SKIPPED}, clock.now_s(), reason="render:")
             _render_all(campaign, journal, record, count, on_progress)
         _load(campaign, journal, record, on_progress)
-        size_bytes = 0
         if render:
             after = planned_before if amend else 0
-            size_bytes = _render_all(campaign, journal, record, count, on_progress, after)
+            _render_all(campaign, journal, record, count, on_progress, after)
         journal.finish_plan()
     summary = read_summary(campaign)
     if not summary.planned and not amend:
         _refuse_empty(summary)
     added = summary.total - (planned_before if amend else 0)
-    return replace(summary, added=added, size_bytes=size_bytes)
+    return replace(summary, added=added)
 
 
 def read_summary(campaign: Campaign) -> PlanSummary:
@@ -134,7 +133,7 @@ def read_summary(campaign: Campaign) -> PlanSummary:
             sources=reader.sources(),
             added=total,
             forecast_s=forecast_s(campaign, planned, reader.domains(1000)),
-            size_bytes=0,
+            size_bytes=reader.mean_size_bytes(),
         )
 
 
@@ -249,16 +248,16 @@ def _render_all(
     workers: int,
     on_progress: Progress,
     after: int = 0,
-) -> int:
-    """Render every planned row beyond `after` once; the mean size of a message in bytes."""
+) -> None:
+    """Render every planned row beyond `after` once."""
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         if not reader.claim_planned(after, 1):
-            return 0
+            return
         spec = render_spec(campaign, record, reader.sources())
         total = None if after else reader.counts().get(State.PLANNED, 0)
         check = _Check(journal, total, on_progress)
         asyncio.run(check.all(spec, _batches(reader, after), workers))
-    return check.size_bytes // max(1, check.rendered)
+    journal.note_rendered(check.rendered, check.size_bytes)
 
 
 def _batches(reader: Reader, after: int) -> Iterator[list[Job]]:

@@ -139,6 +139,12 @@ class Planning:
             self._connection.execute(text(_PHOTOGRAPH), pairs)
             self._commit()
 
+    def note_rendered(self, count: int, size_bytes: int) -> None:
+        """Messages that were made, and their bytes in all; amendments add to them."""
+        before, bytes_before = rendered(self._connection)
+        _remember(self._connection, "rendered", f"{before + count} {bytes_before + size_bytes}")
+        self._commit()
+
     def finish(self) -> None:
         """The plan stands from here on.
 
@@ -337,6 +343,12 @@ def recall(connection: Connection, name: str) -> str:
     """A note of the journal about itself; "" where there is none."""
     found = connection.execute(text("SELECT value FROM meta WHERE name = :name"), {"name": name})
     return str(found.scalar() or "")
+
+
+def rendered(connection: Connection) -> tuple[int, int]:
+    """How many messages were made when planning, and their bytes in all."""
+    count, size_bytes = (recall(connection, "rendered") or "0 0").split()
+    return int(count), int(size_bytes)
 
 
 def _remember(connection: Connection, name: str, value: str) -> None:

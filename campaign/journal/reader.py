@@ -18,7 +18,7 @@ from sqlalchemy import Connection, TextClause, bindparam, inspect, text
 
 from campaign.errors import JournalError
 from campaign.journal.database import Place, locate, open_for_reading, told
-from campaign.journal.planning import recall
+from campaign.journal.planning import recall, rendered
 from campaign.journal.recovery import Doubt, doubts
 from campaign.journal.results import Step, read_plan, results, steps
 from campaign.journal.schema import REPEAT, REPEATS
@@ -102,6 +102,12 @@ class Reader:
         """How many recipients stand where; every state is there, if with 0."""
         with told(self._place):
             return read_totals(self._connection)
+
+    def mean_size_bytes(self) -> int:
+        """Of a message, as rendered when planning; 0 where nothing was."""
+        with told(self._place):
+            count, size_bytes = rendered(self._connection)
+        return size_bytes // max(1, count)
 
     def skips(self) -> dict[str, int]:
         """How many were skipped by kind of reason (what stands before the colon), most first."""

@@ -124,6 +124,11 @@ class Journal:
         with told(self._place):
             self._plan.keep_snapshots(snapshots)
 
+    def note_rendered(self, count: int, size_bytes: int) -> None:
+        """So many messages were made, of so many bytes in all; for `Reader.mean_size_bytes`."""
+        with told(self._place):
+            self._plan.note_rendered(count, size_bytes)
+
     def finish_plan(self) -> None:
         with told(self._place):
             self._plan.finish()
