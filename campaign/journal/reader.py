@@ -189,23 +189,30 @@ class Reader:
             return set(self._connection.execute(_SUPPRESSED, {"keys": list(keys)}).scalars())
 
     def sendings_since(
-        self, since_s: float, *, relay: str = "", domain: str = ""
+        self, since_s: float, *, relay: str = "", domains: Sequence[str] = ()
     ) -> list[tuple[float, int]]:
         """How many letters were handed over since a Unix time, in slots of five minutes.
 
-        Slots are named by their last moment, oldest first: what is counted against a quota may
-        look younger than it is, never older.
+        Through one relay, to one of the domains, where these are given.  Slots are named by their
+        last moment, oldest first: what is counted against a quota may look younger than it is,
+        never older.
         """
-        of_domain = " AND row IN (SELECT row FROM recipients WHERE domain = :domain)"
-        found = self._all(
+        chosen: dict[str, Any] = {"since": since_s}
+        only = ""
+        if relay:
+            only += " AND relay = :relay"
+            chosen["relay"] = relay
+        if domains:
+            only += " AND row IN (SELECT row FROM recipients WHERE domain IN :domains)"
+            chosen["domains"] = list(domains)
+        asked = text(
             f"SELECT CAST(at / {_SLOT_S} AS INTEGER) AS slot, max(at), count(*) FROM history"
-            " WHERE state = 'sending' AND at >= :since"
-            f"{' AND relay = :relay' if relay else ''}{of_domain if domain else ''}"
-            " GROUP BY slot ORDER BY slot",
-            since=since_s,
-            **({"relay": relay} if relay else {}),
-            **({"domain": domain} if domain else {}),
+            f" WHERE state = 'sending' AND at >= :since{only} GROUP BY slot ORDER BY slot"
         )
+        if domains:
+            asked = asked.bindparams(bindparam("domains", expanding=True))
+        with told(self._place):
+            found = self._connection.execute(asked, chosen).all()
         return [(float(at_s), int(count)) for _, at_s, count in found]
 
     # ---- what became of it
