@@ -64,7 +64,7 @@ def command(
     tell(f"{counted(count, 'recipient')} put back to planned", sys.stderr)
     if not count:
         return EXIT_DONE
-    how = How(sandbox=sandbox, limit=limit, no_wait=no_wait, resume=True, transcript=transcript)
+    how = How(sandbox=sandbox, limit=limit, no_wait=no_wait, transcript=transcript)
     return send(campaign, how, path)
 
 

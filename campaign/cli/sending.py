@@ -56,7 +56,6 @@ class How:
     sandbox: bool = False
     limit: int | None = None
     no_wait: bool = False
-    resume: bool = False
     resume_stale: bool = False
     transcript: Path | None = None
     workers: int = 0
@@ -81,7 +80,6 @@ def send(campaign: Campaign, how: How, path: Path) -> int:
             relay_override=override,
             limit=how.limit,
             no_wait=how.no_wait,
-            resume=how.resume,
             resume_stale=how.resume_stale,
             transcript=how.transcript,
             workers=how.workers,
