@@ -29,7 +29,7 @@ from campaign.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.delivery.plan import PlanSummary
+    from campaign.delivery.plan_summary import PlanSummary
 
 EXAMPLES = (
     "campaign run spring --sandbox --yes",
@@ -100,7 +100,7 @@ def command(
 def planned(campaign: Campaign, workers: int | None) -> PlanSummary:
     """The plan that is there, or a new one."""
     from campaign.cli.lookup import is_planned
-    from campaign.delivery.plan import read_summary
+    from campaign.delivery.plan_summary import read_summary
 
     return read_summary(campaign) if is_planned(campaign) else plan.make(campaign, workers=workers)
 

@@ -18,15 +18,14 @@ from sqlalchemy import Connection, TextClause, bindparam, inspect, text
 
 from campaign.errors import JournalError
 from campaign.journal.database import Place, locate, open_for_reading, told
-from campaign.journal.planning import recall, rendered
+from campaign.journal.notes import is_finished, recall, rendered
 from campaign.journal.recovery import Doubt, doubts
-from campaign.journal.results import Step, read_plan, results, steps
+from campaign.journal.results import Step, pages, read_plan, results, steps
 from campaign.journal.schema import REPEAT, REPEATS
 from campaign.journal.states import UNSETTLED
 from campaign.journal.totals import read_totals
-from campaign.records import Claim, PlanRecord, Result, Source, State
+from campaign.records import Claim, Job, PlanRecord, Result, Source, State
 
-PAGE = 2_000  # rows read at once
 _SLOT_S = 300
 
 
@@ -85,7 +84,7 @@ class Reader:
     def is_planned(self) -> bool:
         """Whether the plan is finished."""
         with told(self._place):
-            return recall(self._connection, "finished") == "yes"
+            return is_finished(self._connection)
 
     def sources(self) -> list[Source]:
         found = self._all(
@@ -163,6 +162,15 @@ class Reader:
         found = self._claims(_DEFERRED, due_before_s, limit + len(in_flight))
         free = [row for row in found if row[0] not in in_flight]
         return [Claim._make((*row[:10], State.DEFERRED, *row[10:])) for row in free[:limit]]
+
+    def planned_jobs(self, after_row: int, size: int) -> Iterator[list[Job]]:
+        """Planned recipients beyond a row for the render workers, `size` at once.
+
+        Without snapshots: what is looked at now may have other attachments than the plan.
+        """
+        while claims := self.claim_planned(after_row, size):
+            after_row = claims[-1].row
+            yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in claims]
 
     def next_due(self) -> float | None:
         """Unix time when the first deferred recipient is due; None without any."""
@@ -254,11 +262,8 @@ class Reader:
             return self._connection.execute(text(statement), values).all()
 
     def _pages(self, statement: str) -> Iterator[Any]:
-        """Rows of a statement that goes on after row :after, :page at a time."""
-        after = 0
-        while page := self._all(statement, after=after, page=PAGE):
-            yield from page
-            after = page[-1][0]
+        with told(self._place):
+            yield from pages(self._connection, text(statement))
 
 
 _SUPPRESSED = text("SELECT key FROM suppressed WHERE key IN :keys").bindparams(

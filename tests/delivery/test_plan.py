@@ -9,7 +9,8 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import load
-from campaign.delivery.plan import PlanSummary, make_plan
+from campaign.delivery.plan import make_plan
+from campaign.delivery.plan_summary import PlanSummary
 from campaign.errors import DataError, UsageError
 from campaign.journal.reader import Reader
 from campaign.records import Claim
