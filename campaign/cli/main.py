@@ -8,8 +8,6 @@ The libraries behind a command are imported when the command runs, never here.
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -32,6 +30,7 @@ from campaign.cli import (
     run,
     sandbox,
     status,
+    streams,
     test_message,
 )
 from campaign.cli.tables import escape
@@ -97,15 +96,13 @@ for name, module in {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (the entry point of `campaign`)."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows escapes
-            stream.reconfigure(errors="backslashreplace")
+    streams.prepare()
     try:
         code = _invoke(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()  # a reader that has gone away shows here, not at interpreter exit
         return code
     except BrokenPipeError:  # `campaign results | head` has seen enough
-        _discard_stdout()
+        streams.lead_nowhere(sys.stdout)
         return EXIT_DONE
     except CampaignError as error:
         faults = error.errors if isinstance(error, ConfigErrors) else [error]
@@ -115,6 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("interrupted (`campaign status` shows what is done, `campaign resume` goes on)")
         return EXIT_INTERRUPTED
+    finally:
+        streams.flush(sys.stderr)
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -141,13 +140,8 @@ def _usage_sentence(error: typer.TyperException) -> str:
 
 
 def _complain(sentence: str) -> None:
-    sys.stdout.flush()
-    print(escape(sentence, keep="\n"), file=sys.stderr)
-
-
-def _discard_stdout() -> None:
-    """Let the interpreter flush at exit into nothing instead of complaining."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    streams.flush(sys.stdout)
+    streams.tell(escape(sentence, keep="\n"), sys.stderr)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from campaign.units import show_duration, show_size
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.delivery.plan import PlanSummary
+    from campaign.delivery.plan_summary import PlanSummary
 
 EXAMPLES = ("campaign plan spring",)
 _INDENT = " " * 6
@@ -108,7 +108,7 @@ def make(
 
 
 def _write_rejects(campaign: Campaign, path: Path) -> None:
-    from campaign.delivery.plan import rejected_rows
+    from campaign.delivery.plan_summary import rejected_rows
     from campaign.journal.reader import Reader
     from campaign.recipients.rejects import write_rejects
 
@@ -117,7 +117,7 @@ def _write_rejects(campaign: Campaign, path: Path) -> None:
         whole_file(path) as file,
     ):
         columns = [source.columns for source in reader.sources()]
-        count = write_rejects(file, columns, rejected_rows(campaign, reader))
+        count = write_rejects(file, columns, rejected_rows(reader))
     print(
         f"{path}: {counted(count, 'row')} to mend; name the file in files of [recipients], then"
         " `campaign plan --amend`",

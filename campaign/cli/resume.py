@@ -58,7 +58,6 @@ def command(
         sandbox=sandbox,
         limit=limit,
         no_wait=no_wait,
-        resume=True,
         resume_stale=resume_stale,
         transcript=transcript,
         resolve=resolve,

@@ -20,6 +20,7 @@ from campaign.cli.sending import (
     TranscriptOption,
     send,
 )
+from campaign.cli.streams import tell
 from campaign.cli.tables import counted
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.records import State
@@ -60,10 +61,10 @@ def command(
     if sandbox:
         campaign = rehearsal_of(campaign)
     count = put_back(campaign, failed, held, code)
-    print(f"{counted(count, 'recipient')} put back to planned", file=sys.stderr)
+    tell(f"{counted(count, 'recipient')} put back to planned", sys.stderr)
     if not count:
         return EXIT_DONE
-    how = How(sandbox=sandbox, limit=limit, no_wait=no_wait, resume=True, transcript=transcript)
+    how = How(sandbox=sandbox, limit=limit, no_wait=no_wait, transcript=transcript)
     return send(campaign, how, path)
 
 

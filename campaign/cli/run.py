@@ -23,12 +23,13 @@ from campaign.cli.sending import (
     TranscriptOption,
     send,
 )
+from campaign.cli.streams import tell
 from campaign.cli.tables import counted
 from campaign.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.delivery.plan import PlanSummary
+    from campaign.delivery.plan_summary import PlanSummary
 
 EXAMPLES = (
     "campaign run spring --sandbox --yes",
@@ -70,7 +71,7 @@ def command(
         forget_rehearsal(campaign)
         campaign = rehearsal_of(campaign)
     summary = planned(campaign, workers)
-    print("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)), flush=True)
+    tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)))
     if expect is not None and expect != summary.planned:
         raise UsageError(
             f"{expect:,} expected, but the plan sends {summary.planned:,}",
@@ -78,10 +79,10 @@ def command(
         )
     left = unsettled(campaign)
     if left < summary.planned:
-        print(f"\n{summary.planned - left:,} of them are settled already, {left:,} are left")
+        tell(f"\n{summary.planned - left:,} of them are settled already, {left:,} are left")
     if left and not yes and expect is None:
         ask(min(left, limit or left), way_out(campaign, sandbox))
-    print(flush=True)
+    tell()
     return send(
         campaign,
         How(
@@ -99,7 +100,7 @@ def command(
 def planned(campaign: Campaign, workers: int | None) -> PlanSummary:
     """The plan that is there, or a new one."""
     from campaign.cli.lookup import is_planned
-    from campaign.delivery.plan import read_summary
+    from campaign.delivery.plan_summary import read_summary
 
     return read_summary(campaign) if is_planned(campaign) else plan.make(campaign, workers=workers)
 

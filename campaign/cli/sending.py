@@ -18,6 +18,7 @@ import typer
 
 from campaign.cli.paint import Paint
 from campaign.cli.serving import start_watch
+from campaign.cli.streams import tell
 from campaign.cli.tables import counted, escape, percent, table
 from campaign.records import State
 
@@ -55,7 +56,6 @@ class How:
     sandbox: bool = False
     limit: int | None = None
     no_wait: bool = False
-    resume: bool = False
     resume_stale: bool = False
     transcript: Path | None = None
     workers: int = 0
@@ -80,15 +80,17 @@ def send(campaign: Campaign, how: How, path: Path) -> int:
             relay_override=override,
             limit=how.limit,
             no_wait=how.no_wait,
-            resume=how.resume,
             resume_stale=how.resume_stale,
             transcript=how.transcript,
             workers=how.workers,
             resolve=how.resolve,
         )
-        result = run_campaign(campaign, options, clock=clock, observer=progress)
-    print("\n".join(summary(result, Paint.on(sys.stdout))))
-    print("\n".join(next_steps(result, path, how.sandbox)))
+        try:
+            result = run_campaign(campaign, options, clock=clock, observer=progress)
+        except BrokenPipeError as error:  # `main` would take it for a reader who has seen enough
+            raise RuntimeError("a pipe between the parts of the run broke") from error
+    tell("\n".join(summary(result, Paint.on(sys.stdout))))
+    tell("\n".join(next_steps(result, path, how.sandbox)))
     return result.exit_code
 
 
@@ -99,7 +101,7 @@ def _page(campaign: Campaign, wanted: bool) -> Iterator[None]:
         yield
         return
     server = start_watch(campaign)
-    print(f"Live page: {server.url}", file=sys.stderr, flush=True)
+    tell(f"Live page: {server.url}", sys.stderr)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ campaign goes on; only a DNS that answers nobody holds up everything.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -24,6 +24,7 @@ from campaign.delivery.direct import Dialer, make_router
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.outlet import lane_of, limit_by_lane, limit_of, open_transcript
 from campaign.delivery.retry import connect_wait
+from campaign.delivery.tasks import Tasks
 from campaign.errors import CampaignError, SenderRefused
 from campaign.records import Letter
 from campaign.routing.destinations import Route, Undeliverable
@@ -91,12 +92,12 @@ class DirectOutlet:
         self._by_domain: dict[str, Destination] = {}
         self._allowances: dict[str, Allowance] = {}  # by provider
         self._finding: dict[str, list[Letter]] = {}  # domains whose route is being looked up
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._dns_rests_until_s = 0.0
         self._is_stopping = False
 
     def start(self) -> None:
-        self._spawn(self._keep_house())
+        self._tasks.spawn(self._keep_house())
 
     # -- what the feed asks --------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ class DirectOutlet:
                 waiting = self._finding.get(domain)
                 if waiting is None:
                     self._finding[domain] = [letter]
-                    self._spawn(self._find(domain))
+                    self._tasks.spawn(self._find(domain))
                 else:
                     waiting.append(letter)
                 continue
@@ -257,8 +258,7 @@ class DirectOutlet:
     async def close(self, why: str) -> None:
         for each in self._destinations.values():
             each.site.abort(why)
-        for task in self._tasks:
-            task.cancel()
+        await self._tasks.cancel()
 
     async def _keep_house(self) -> None:
         while True:
@@ -281,16 +281,6 @@ class DirectOutlet:
     def _drop_domains(self, destination: Destination) -> None:
         for domain in [d for d, each in self._by_domain.items() if each is destination]:
             del self._by_domain[domain]
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            raise error
 
 
 def direct_outlet(

@@ -160,16 +160,11 @@ def seed(
     clock: Clock,
     *,
     relay: str = "",
-    domains: Sequence[str] = ("",),
+    domains: Sequence[str] = (),
 ) -> None:
     """What earlier runs used of a day's quota still counts."""
     now_s, tick_s = clock.now_s(), clock.tick_s()
     for quota in pacing.quotas:
         since_s = now_s - quota.per_s
-        used = [
-            each
-            for domain in domains
-            for each in reader.sendings_since(since_s, relay=relay, domain=domain)
-        ]
-        for at_s, count in sorted(used):
+        for at_s, count in reader.sendings_since(since_s, relay=relay, domains=domains):
             quota.seed(tick_s - (now_s - at_s), count)

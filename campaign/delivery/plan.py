@@ -11,27 +11,24 @@ rendered once: what cannot be rendered is known before anybody has received anyt
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 
-from campaign.addresses.typos import likely_typo
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.delivery.inputs import input_hashes, refuse_drift, render_spec, sender_of
+from campaign.delivery.plan_summary import PlanSummary, read_summary
 from campaign.delivery.render_pool import RenderPool
 from campaign.delivery.suppression import state_of
 from campaign.errors import EmptyPlanError, TemplateErrors, UsageError
-from campaign.journal.reader import Reader, Skipped
+from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
 from campaign.recipients.cleaning import clean
 from campaign.recipients.readers import read_lists
-from campaign.recipients.rejects import RejectedRow
 from campaign.recipients.suppression import read_suppressed
 from campaign.records import Job, Message, PlanRecord, Source, State
 from campaign.rendering.proofread import proofread
@@ -39,31 +36,7 @@ from campaign.rendering.render import RenderSpec
 
 Progress = Callable[[str, int, int | None], None]
 _BATCH = 100  # rows a render worker gets at once: pickling is cheap, memory small
-_SHOWN_REJECTS = 20
-_LOOKED_AT = 20_000  # domains in which a slip of the finger is looked for, most recipients first
-_NOTHING_TO_MEND = frozenset({"duplicate", "grouped", "suppressed"})
 _UNTOUCHED = frozenset({State.PLANNED, State.SKIPPED})
-# Messages per second and connection through a relay of ordinary distance (50 ms), for the
-# forecast only; configured rates come first.
-_ORDINARY_RATE = 18.0
-
-
-@dataclass(frozen=True)
-class PlanSummary:
-    """What `campaign plan` prints."""
-
-    campaign: str
-    total: int
-    planned: int
-    skipped: int
-    reasons: list[tuple[str, int]]
-    rejects: list[tuple[str, int, str, str]]  # file, line, address, reason; the first 20
-    domains: list[tuple[str, int]]
-    sources: list[Source]
-    added: int
-    forecast_s: float | None
-    size_bytes: int  # mean of a message; 0 where nothing was rendered
-    typos: list[tuple[str, int, str]] = field(default_factory=list)  # domain, how many, meant
 
 
 def make_plan(
@@ -99,89 +72,15 @@ def make_plan(
             journal.put_back({State.SKIPPED}, clock.now_s(), reason="render:")
             _render_all(campaign, journal, record, count, on_progress)
         _load(campaign, journal, record, on_progress)
-        size_bytes = 0
         if render:
             after = planned_before if amend else 0
-            size_bytes = _render_all(campaign, journal, record, count, on_progress, after)
+            _render_all(campaign, journal, record, count, on_progress, after)
         journal.finish_plan()
     summary = read_summary(campaign)
     if not summary.planned and not amend:
         _refuse_empty(summary)
     added = summary.total - (planned_before if amend else 0)
-    return replace(summary, added=added, size_bytes=size_bytes)
-
-
-def read_summary(campaign: Campaign) -> PlanSummary:
-    """The existing plan.  Raises JournalError where there is none."""
-    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
-        record = reader.plan_record()
-        counts = reader.counts()
-        total = sum(counts.values())
-        skipped = counts.get(State.SKIPPED, 0)
-        planned = total - skipped
-        return PlanSummary(
-            campaign=record.campaign,
-            total=total,
-            planned=planned,
-            skipped=skipped,
-            reasons=list(reader.skips().items()),
-            rejects=[
-                (skipped.file, skipped.line, skipped.address, skipped.reason)
-                for skipped in islice(_to_look_at(reader), _SHOWN_REJECTS)
-            ],
-            domains=reader.domains(10),
-            typos=_typos(reader.domains(_LOOKED_AT)),
-            sources=reader.sources(),
-            added=total,
-            forecast_s=forecast_s(campaign, planned, reader.domains(1000)),
-            size_bytes=0,
-        )
-
-
-def rejected_rows(campaign: Campaign, reader: Reader) -> Iterator[RejectedRow]:
-    """The skipped rows that can be mended: neither duplicates, nor in another row's message, nor
-    suppressed."""
-    sources = reader.sources()
-    for row in reader.unusable():
-        if row.reason.partition(":")[0] in _NOTHING_TO_MEND:
-            continue
-        source, cells = sources[row.source], json.loads(row.data)
-        members = [[row.source, cells]]
-        if cells and isinstance(cells[-1], list):  # a group: all of its rows
-            members = cells.pop()
-        for at, own in members:
-            source = sources[at]
-            yield RejectedRow(source.name, row.line, source.columns, tuple(own), row.reason)
-
-
-def _to_look_at(reader: Reader) -> Iterator[Skipped]:
-    """Skipped rows, without those that are in somebody's message as they should be."""
-    return (row for row in reader.skipped() if not row.reason.startswith("grouped:"))
-
-
-def _typos(domains: list[tuple[str, int]]) -> list[tuple[str, int, str]]:
-    found = ((domain, count, likely_typo(domain)) for domain, count in domains)
-    return [(domain, count, meant) for domain, count, meant in found if meant]
-
-
-def forecast_s(campaign: Campaign, planned: int, domains: list[tuple[str, int]]) -> float | None:
-    """Seconds a run will take at the configured rates; None without a way out.
-
-    The slowest of: the relays' rates, each provider's rate, and an ordinary link.
-    """
-    settings = campaign.settings
-    if not settings.relay:
-        return None
-    per_s = 0.0
-    for relay in settings.relay:
-        rates = [rate.count / rate.per_s for rate in relay.rates]
-        per_s += min([relay.connections * _ORDINARY_RATE, *rates])
-    longest_s = planned / per_s
-    for domain, count in domains:
-        limit = settings.limits.get(domain)
-        for rate in limit.rates if limit else ():
-            longest_s = max(longest_s, count * rate.interval_s)
-    return longest_s
+    return replace(summary, added=added)
 
 
 def _plan_before(campaign: Campaign) -> PlanRecord:
@@ -249,22 +148,16 @@ def _render_all(
     workers: int,
     on_progress: Progress,
     after: int = 0,
-) -> int:
-    """Render every planned row beyond `after` once; the mean size of a message in bytes."""
+) -> None:
+    """Render every planned row beyond `after` once."""
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         if not reader.claim_planned(after, 1):
-            return 0
+            return
         spec = render_spec(campaign, record, reader.sources())
         total = None if after else reader.counts().get(State.PLANNED, 0)
         check = _Check(journal, total, on_progress)
-        asyncio.run(check.all(spec, _batches(reader, after), workers))
-    return check.size_bytes // max(1, check.rendered)
-
-
-def _batches(reader: Reader, after: int) -> Iterator[list[Job]]:
-    while claims := reader.claim_planned(after, _BATCH):
-        after = claims[-1].row
-        yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in claims]
+        asyncio.run(check.all(spec, reader.planned_jobs(after, _BATCH), workers))
+    journal.note_rendered(check.rendered, check.size_bytes)
 
 
 class _Check:

@@ -41,7 +41,7 @@ def render_one(campaign: Campaign, row: int | None, address: str | None) -> Show
 def render_all(campaign: Campaign) -> Iterator[Shown]:
     """The letters of everybody who is still to be sent to, in the order of the plan."""
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
-        yield from map(_shown, _traced(_spec(campaign, reader), _batches(reader)))
+        yield from map(_shown, _traced(_spec(campaign, reader), reader.planned_jobs(0, _BATCH)))
 
 
 def render_sample(campaign: Campaign, count: int) -> Sample:
@@ -75,7 +75,7 @@ def _kinds_of(
     first: dict[frozenset[str], int] = {}
     every: dict[str, bool] = {}
     found: set[str] = set()
-    for at, one in enumerate(_traced(spec, _batches(browser)), 1):
+    for at, one in enumerate(_traced(spec, browser.planned_jobs(0, _BATCH)), 1):
         first.setdefault(one.taken, one.message.row)
         every |= one.branches
         found |= one.taken
@@ -137,13 +137,6 @@ def _row_of(reader: Reader, address: str) -> int:
 
 def _spec(campaign: Campaign, reader: Reader) -> RenderSpec:
     return render_spec(campaign, reader.plan_record(), reader.sources())
-
-
-def _batches(reader: Reader) -> Iterator[list[Job]]:
-    after = 0
-    while claims := reader.claim_planned(after, _BATCH):
-        after = claims[-1].row
-        yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in claims]
 
 
 def _shown(one: Traced) -> Shown:

@@ -14,7 +14,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -32,6 +32,7 @@ from campaign.delivery.run_records import Observer, RunOptions, RunResult, RunVi
 from campaign.delivery.speed import Speed
 from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
 from campaign.delivery.suppression import SuppressionLists
+from campaign.delivery.tasks import Tasks
 from campaign.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -145,7 +146,7 @@ class _Run:
         self._wanted = asyncio.Event()
         last = journal.last_run()
         self._on_trial = last is not None and last.how == REFUSED
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._error: CampaignError | None = None
         self._crash: BaseException | None = None  # a bug of ours, raised when all is wound up
         self._signals = 0
@@ -196,7 +197,7 @@ class _Run:
             sender=envelope_sender(self._campaign),
             most=self._options.limit,
             expire_after_s=settings.delivery.expire_after,
-            spawn=self._spawn,
+            spawn=self._tasks.spawn,
         )
         self._speed = Speed()
         self._total = sum(counts.values())
@@ -272,9 +273,7 @@ class _Run:
             await asyncio.wait({waiting}, timeout=0.05)
         waiting.cancel()
         await self._outlet.close("stopped")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
 
     # -- stopping ------------------------------------------------------------------------------
 
@@ -327,16 +326,6 @@ class _Run:
             self._observer.say(f"{name} again: stopping at once")
 
     # -- small parts ---------------------------------------------------------------------------
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            raise error
 
     async def _watch(self) -> None:
         while True:

@@ -22,7 +22,6 @@ class RunOptions:
     relay_override: Relay | None = None
     limit: int | None = None
     no_wait: bool = False
-    resume: bool = False
     resume_stale: bool = False
     resolve: Path | None = None  # a relay's log that settles recipients in doubt
     transcript: Path | None = None

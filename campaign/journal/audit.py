@@ -20,7 +20,7 @@ from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.database import Place, locate, open_for_reading, told
 from campaign.journal.emergency import written
-from campaign.journal.planning import recall
+from campaign.journal.notes import recall
 from campaign.journal.states import IN_DOUBT, is_legal
 from campaign.journal.totals import read_totals
 from campaign.records import State

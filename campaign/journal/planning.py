@@ -20,6 +20,7 @@ from sqlalchemy import Connection, CursorResult, Insert, insert, text
 from campaign.clock import Clock
 from campaign.errors import DataError, JournalError
 from campaign.journal import schema
+from campaign.journal.notes import forget, is_finished, remember, rendered
 from campaign.journal.totals import count_totals, forget_totals
 from campaign.records import Entry, PlanRecord, Source
 
@@ -81,7 +82,7 @@ class Planning:
         while part := list(islice(rest, BULK_ROWS)):
             self._connection.exec_driver_sql(adding, part)
             self._commit()
-        _remember(self._connection, "suppression_lists", lists)
+        remember(self._connection, "suppression_lists", lists)
         self._commit()
 
     def mark(self, duplicates: str) -> None:
@@ -90,7 +91,7 @@ class Planning:
         `duplicates`: "first" is planned and the others skipped, "allow", or "error", which raises
         DataError naming the first pairs.
         """
-        _remember(self._connection, "duplicates", duplicates)
+        remember(self._connection, "duplicates", duplicates)
         # Behind the key what decides whether a row counts: duplicates need the index alone.
         self._run(
             "CREATE INDEX IF NOT EXISTS recipients_key ON recipients (key, reason, group_key)"
@@ -139,6 +140,12 @@ class Planning:
             self._connection.execute(text(_PHOTOGRAPH), pairs)
             self._commit()
 
+    def note_rendered(self, count: int, size_bytes: int) -> None:
+        """Messages that were made, and their bytes in all; amendments add to them."""
+        before, bytes_before = rendered(self._connection)
+        remember(self._connection, "rendered", f"{before + count} {bytes_before + size_bytes}")
+        self._commit()
+
     def finish(self) -> None:
         """The plan stands from here on.
 
@@ -152,17 +159,17 @@ class Planning:
         )
         self._run("DROP TABLE photographed")
         if self._amends:
-            _forget(self._connection, "amended_from")
+            forget(self._connection, "amended_from")
             self._run("UPDATE plan SET hashes = :hashes", hashes=json.dumps(self._record.hashes))
         else:
-            _remember(self._connection, "finished", "yes")
+            remember(self._connection, "finished", "yes")
         count_totals(self._connection)
         self._connection.commit()
 
     def _begin(self) -> None:
         record = self._record
         if self._amends:
-            _remember(self._connection, "amended_from", f"{self._base} {self._sources_base}")
+            remember(self._connection, "amended_from", f"{self._base} {self._sources_base}")
             self._run("DROP TABLE IF EXISTS arrivals")
             self._run("CREATE TEMPORARY TABLE arrivals AS SELECT * FROM recipients WHERE 1 = 0")
         else:
@@ -284,68 +291,6 @@ _NOTE_REPEATS = (
     " JOIN recipients r ON r.key = k.key AND r.row > k.first"
     " WHERE r.reason = '' AND r.row > :base ORDER BY r.row"
 )
-
-
-def is_finished(connection: Connection) -> bool:
-    """Whether the journal holds a plan that stands."""
-    return recall(connection, "finished") == "yes"
-
-
-def make_tables(connection: Connection) -> None:
-    """Make the empty tables, under guard from the start."""
-    schema.metadata.create_all(connection)
-    for statement in (schema.LETTERS, *schema.guards(connection.dialect.name)):
-        connection.exec_driver_sql(statement)
-    _remember(connection, "format", schema.FORMAT)
-
-
-def throw_away_unfinished(connection: Connection) -> None:
-    """Remove what a plan or an amendment that never finished left behind."""
-    amended_from = recall(connection, "amended_from")
-    if not is_finished(connection):
-        connection.exec_driver_sql("DROP VIEW IF EXISTS letters")
-        schema.metadata.drop_all(connection)
-        make_tables(connection)
-    elif amended_from:
-        rows, source_count = amended_from.split()
-        dialect = connection.dialect.name
-        for statement in schema.without_guards(dialect):
-            connection.exec_driver_sql(statement)
-        for table in ("history", "standings", "snapshots", "repeats", "recipients"):
-            connection.execute(text(f"DELETE FROM {table} WHERE row > :n"), {"n": int(rows)})
-        connection.execute(text("DELETE FROM sources WHERE source >= :n"), {"n": int(source_count)})
-        for statement in schema.guards(dialect):
-            connection.exec_driver_sql(statement)
-        count_totals(connection)
-        _forget(connection, "amended_from")
-    connection.commit()
-
-
-def discard(connection: Connection) -> None:
-    """Remove a finished plan of which nobody has been sent anything."""
-    sent = connection.execute(text("SELECT count(*) FROM history WHERE state = 'sending'"))
-    if sent.scalar_one():
-        raise JournalError(
-            "this campaign has begun; its plan cannot be thrown away",
-            remedy="`campaign plan --amend` takes in what is new",
-        )
-    _forget(connection, "finished")
-    throw_away_unfinished(connection)
-
-
-def recall(connection: Connection, name: str) -> str:
-    """A note of the journal about itself; "" where there is none."""
-    found = connection.execute(text("SELECT value FROM meta WHERE name = :name"), {"name": name})
-    return str(found.scalar() or "")
-
-
-def _remember(connection: Connection, name: str, value: str) -> None:
-    _forget(connection, name)
-    connection.execute(insert(schema.meta).values(name=name, value=value))
-
-
-def _forget(connection: Connection, name: str) -> None:
-    connection.execute(text("DELETE FROM meta WHERE name = :name"), {"name": name})
 
 
 def _count(connection: Connection, table: str) -> int:

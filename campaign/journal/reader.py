@@ -18,15 +18,14 @@ from sqlalchemy import Connection, TextClause, bindparam, inspect, text
 
 from campaign.errors import JournalError
 from campaign.journal.database import Place, locate, open_for_reading, told
-from campaign.journal.planning import recall
+from campaign.journal.notes import is_finished, recall, rendered
 from campaign.journal.recovery import Doubt, doubts
-from campaign.journal.results import Step, read_plan, results, steps
+from campaign.journal.results import Step, pages, read_plan, results, steps
 from campaign.journal.schema import REPEAT, REPEATS
 from campaign.journal.states import UNSETTLED
 from campaign.journal.totals import read_totals
-from campaign.records import Claim, PlanRecord, Result, Source, State
+from campaign.records import Claim, Job, PlanRecord, Result, Source, State
 
-PAGE = 2_000  # rows read at once
 _SLOT_S = 300
 
 
@@ -85,7 +84,7 @@ class Reader:
     def is_planned(self) -> bool:
         """Whether the plan is finished."""
         with told(self._place):
-            return recall(self._connection, "finished") == "yes"
+            return is_finished(self._connection)
 
     def sources(self) -> list[Source]:
         found = self._all(
@@ -102,6 +101,12 @@ class Reader:
         """How many recipients stand where; every state is there, if with 0."""
         with told(self._place):
             return read_totals(self._connection)
+
+    def mean_size_bytes(self) -> int:
+        """Of a message, as rendered when planning; 0 where nothing was."""
+        with told(self._place):
+            count, size_bytes = rendered(self._connection)
+        return size_bytes // max(1, count)
 
     def skips(self) -> dict[str, int]:
         """How many were skipped by kind of reason (what stands before the colon), most first."""
@@ -158,6 +163,15 @@ class Reader:
         free = [row for row in found if row[0] not in in_flight]
         return [Claim._make((*row[:10], State.DEFERRED, *row[10:])) for row in free[:limit]]
 
+    def planned_jobs(self, after_row: int, size: int) -> Iterator[list[Job]]:
+        """Planned recipients beyond a row for the render workers, `size` at once.
+
+        Without snapshots: what is looked at now may have other attachments than the plan.
+        """
+        while claims := self.claim_planned(after_row, size):
+            after_row = claims[-1].row
+            yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in claims]
+
     def next_due(self) -> float | None:
         """Unix time when the first deferred recipient is due; None without any."""
         found = self._all("SELECT min(due) FROM standings WHERE state = 'deferred'")[0][0]
@@ -183,23 +197,30 @@ class Reader:
             return set(self._connection.execute(_SUPPRESSED, {"keys": list(keys)}).scalars())
 
     def sendings_since(
-        self, since_s: float, *, relay: str = "", domain: str = ""
+        self, since_s: float, *, relay: str = "", domains: Sequence[str] = ()
     ) -> list[tuple[float, int]]:
         """How many letters were handed over since a Unix time, in slots of five minutes.
 
-        Slots are named by their last moment, oldest first: what is counted against a quota may
-        look younger than it is, never older.
+        Through one relay, to one of the domains, where these are given.  Slots are named by their
+        last moment, oldest first: what is counted against a quota may look younger than it is,
+        never older.
         """
-        of_domain = " AND row IN (SELECT row FROM recipients WHERE domain = :domain)"
-        found = self._all(
+        chosen: dict[str, Any] = {"since": since_s}
+        only = ""
+        if relay:
+            only += " AND relay = :relay"
+            chosen["relay"] = relay
+        if domains:
+            only += " AND row IN (SELECT row FROM recipients WHERE domain IN :domains)"
+            chosen["domains"] = list(domains)
+        asked = text(
             f"SELECT CAST(at / {_SLOT_S} AS INTEGER) AS slot, max(at), count(*) FROM history"
-            " WHERE state = 'sending' AND at >= :since"
-            f"{' AND relay = :relay' if relay else ''}{of_domain if domain else ''}"
-            " GROUP BY slot ORDER BY slot",
-            since=since_s,
-            **({"relay": relay} if relay else {}),
-            **({"domain": domain} if domain else {}),
+            f" WHERE state = 'sending' AND at >= :since{only} GROUP BY slot ORDER BY slot"
         )
+        if domains:
+            asked = asked.bindparams(bindparam("domains", expanding=True))
+        with told(self._place):
+            found = self._connection.execute(asked, chosen).all()
         return [(float(at_s), int(count)) for _, at_s, count in found]
 
     # ---- what became of it
@@ -241,11 +262,8 @@ class Reader:
             return self._connection.execute(text(statement), values).all()
 
     def _pages(self, statement: str) -> Iterator[Any]:
-        """Rows of a statement that goes on after row :after, :page at a time."""
-        after = 0
-        while page := self._all(statement, after=after, page=PAGE):
-            yield from page
-            after = page[-1][0]
+        with told(self._place):
+            yield from pages(self._connection, text(statement))
 
 
 _SUPPRESSED = text("SELECT key FROM suppressed WHERE key IN :keys").bindparams(

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from campaign.errors import JournalError
 from campaign.journal.changes import ChangeWriter
-from campaign.journal.planning import recall
+from campaign.journal.notes import recall
 from campaign.journal.schema import REPEAT, REPEATS
 from campaign.journal.states import IN_DOUBT, MAX_RESENDS, is_legal
 from campaign.records import Change, State

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from campaign.addresses.tokens import letter_marks
 from campaign.clock import iso
@@ -18,7 +18,7 @@ from campaign.errors import JournalError
 from campaign.journal.schema import REPEAT, REPEATS
 from campaign.records import PlanRecord, Result, State
 
-PAGE = 2_000  # rows read at once; each page is a transaction of its own
+_PAGE = 2_000  # rows read at once; each page is a transaction of its own
 
 
 class Step(NamedTuple):
@@ -69,10 +69,15 @@ def results(connection: Connection, plan: PlanRecord, state: State | None) -> It
         f" JOIN recipients r ON r.row = l.row {REPEATS} WHERE l.row > :after{chosen}"
         " ORDER BY l.row LIMIT :page"
     )
+    for found in pages(connection, statement):
+        yield _result(plan, found)
+
+
+def pages(connection: Connection, statement: TextClause) -> Iterator[Any]:
+    """All rows of a statement that goes on after row `:after`, `:page` of them at once."""
     after = 0
-    while page := connection.execute(statement, {"after": after, "page": PAGE}).all():
-        for found in page:
-            yield _result(plan, found)
+    while page := connection.execute(statement, {"after": after, "page": _PAGE}).all():
+        yield from page
         after = page[-1][0]
 
 

@@ -23,10 +23,12 @@ from campaign.journal.changes import ChangeWriter
 from campaign.journal.database import Place, locate, told
 from campaign.journal.emergency import EmergencyFile
 from campaign.journal.lock import AdvisoryLock, FileLock, Runner
+from campaign.journal.notes import is_finished
 from campaign.journal.opening import put_in_order, take_hold
-from campaign.journal.planning import Planning, discard, is_finished
+from campaign.journal.planning import Planning
 from campaign.journal.recovery import Doubt, doubts, put_back, recovered, settled, write
 from campaign.journal.results import message_id_of, read_plan
+from campaign.journal.tables import discard
 from campaign.journal.writer import Done, Writer
 from campaign.records import Change, Entry, PlanRecord, Source, State
 
@@ -123,6 +125,11 @@ class Journal:
         """`Message.snapshot` of rendered rows; a claim hands it back."""
         with told(self._place):
             self._plan.keep_snapshots(snapshots)
+
+    def note_rendered(self, count: int, size_bytes: int) -> None:
+        """So many messages were made, of so many bytes in all; for `Reader.mean_size_bytes`."""
+        with told(self._place):
+            self._plan.note_rendered(count, size_bytes)
 
     def finish_plan(self) -> None:
         with told(self._place):

@@ -10,7 +10,7 @@ from campaign.cli.plan import as_object, lines
 from campaign.cli.sending import next_steps, state_table, summary
 from campaign.cli.status import Standing, as_line
 from campaign.cli.tables import columns
-from campaign.delivery.plan import PlanSummary
+from campaign.delivery.plan_summary import PlanSummary
 from campaign.delivery.run_records import RunResult
 from campaign.records import Source, State
 

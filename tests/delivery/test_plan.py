@@ -9,10 +9,12 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import load
-from campaign.delivery.plan import PlanSummary, make_plan
+from campaign.delivery.plan import make_plan
+from campaign.delivery.plan_summary import PlanSummary
 from campaign.errors import DataError, UsageError
 from campaign.journal.reader import Reader
 from campaign.records import Claim
+from fakes.journals import open_journal, sending
 
 CONFIG = """
 name = "planned"
@@ -84,6 +86,24 @@ def test_an_amendment_adds_who_is_new_and_leaves_the_others(folder: Path) -> Non
     summary = plan(folder, amend=True)
     assert summary.added == 1
     assert [claim.address for claim in planned(folder)] == ["a@example.com", "c@example.com"]
+
+
+def test_a_plan_that_has_begun_shows_the_same_summary_again(folder: Path) -> None:
+    (folder / "list.csv").write_text("email,name\na@example.com,Ada\nb@example.com,Bob\nc,Cy\n")
+    first = plan(folder)
+    assert first.size_bytes > 200
+    with closing(open_journal(folder)) as journal:
+        journal.apply([sending(1)])
+    assert plan(folder) == first
+
+
+def test_an_amendment_counts_into_the_mean_size(folder: Path) -> None:
+    (folder / "list.csv").write_text("email,name\na@example.com,Ada\n")
+    first = plan(folder)
+    (folder / "list.csv").write_text(f"email,name\na@example.com,Ada\nb@example.com,{'B' * 600}\n")
+    amended = plan(folder, amend=True)
+    assert first.size_bytes + 300 <= amended.size_bytes <= first.size_bytes + 1300
+    assert plan(folder, amend=True, render=False).size_bytes == amended.size_bytes
 
 
 def test_amending_what_was_never_planned_is_refused(folder: Path) -> None:

@@ -15,7 +15,8 @@ from campaign.cli.main import main
 from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.delivery.inputs import render_spec
-from campaign.delivery.plan import PlanSummary, make_plan
+from campaign.delivery.plan import make_plan
+from campaign.delivery.plan_summary import PlanSummary
 from campaign.errors import ConfigErrors, TemplateError
 from campaign.journal.reader import Reader
 from campaign.records import Claim, Job

@@ -2,29 +2,68 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fakes.postfix import Postfix, is_there, private_postfix
+from fakes.certificates import Authority
+from fakes.postfix import SBIN, Postfix, can_run, private_postfix
 from fakes.sending import Mailing, relay
+from fakes.sink import free_port
 
 pytestmark = pytest.mark.skipif(
-    not is_there(), reason="needs root and the packages postfix, sasl2-bin, libsasl2-modules"
+    not can_run("saslpasswd2"),
+    reason="needs root and the packages postfix, sasl2-bin, libsasl2-modules",
 )
+
+
+REALM = "postfix.test"
+MAIN = """
+smtpd_tls_security_level = encrypt
+smtpd_tls_cert_file = {cert}
+smtpd_tls_key_file = {key}
+smtpd_tls_auth_only = yes
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = cyrus
+smtpd_sasl_path = smtpd
+cyrus_sasl_config_path = {folder}/etc/sasl
+smtpd_sasl_local_domain = {realm}
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
+smtpd_recipient_restrictions = permit_sasl_authenticated, reject
+"""
+SASL = """
+pwcheck_method: auxprop
+auxprop_plugin: sasldb
+sasldb_path: {folder}/sasldb2
+mech_list: PLAIN LOGIN
+"""
+
+
+def with_login(folder: Path) -> str:
+    """Lines of main.cf: over TLS only, and for ada@postfix.test with the password "secret"."""
+    (folder / "etc" / "sasl").mkdir()
+    (folder / "etc" / "sasl" / "smtpd.conf").write_text(SASL.format(folder=folder))
+    passwords = folder / "sasldb2"
+    command = ["saslpasswd2", "-p", "-c", "-f", str(passwords), "-u", REALM, "ada"]
+    subprocess.run(command, input=b"secret", env=SBIN, check=True)
+    shutil.chown(passwords, "postfix")
+    pair = Authority(folder).issue("127.0.0.1")
+    return MAIN.format(folder=folder, realm=REALM, cert=pair.cert, key=pair.key)
 
 
 @pytest.fixture(scope="module")
 def postfix() -> Iterator[Postfix]:
-    with private_postfix() as running:
+    with private_postfix(free_port(), with_login) as running:
         yield running
 
 
 def way(postfix: Postfix, connections: int = 3) -> str:
     more = [
-        f'ca_file = "{postfix.ca_file}"',
-        f'username = "{postfix.user}"',
+        f'ca_file = "{postfix.folder}/ca.pem"',
+        f'username = "ada@{REALM}"',
         'password = { env = "SMTP_PASSWORD" }',
     ]
     return relay(postfix.port, connections=connections, security="starttls", more="\n".join(more))
@@ -45,7 +84,7 @@ def test_letters_go_through_a_real_postfix(
         line for mail in arrived for line in mail.splitlines() if line.startswith(b"Subject:")
     )
     assert subjects == [b"Subject: Letter 1", b"Subject: Letter 2", b"Subject: Letter 3"]
-    assert "sasl_method=PLAIN" in postfix.log
+    assert "sasl_method=PLAIN" in postfix.log.read_text()
 
 
 def test_a_letter_goes_whole_through_a_real_postfix(
@@ -77,8 +116,8 @@ def test_a_real_postfix_is_asked_once_with_a_wrong_password(
     Then: exit 77 after exactly one attempt; everybody stays planned.
     """
     monkeypatch.setenv("SMTP_PASSWORD", "wrong")
-    before = postfix.log.count("authentication failed")
+    before = postfix.log.read_text().count("authentication failed")
     ending = Mailing(tmp_path, way(postfix), people=3).send()
     assert ending.exit_code == 77
     assert ending.all_but() == {"planned"}
-    assert postfix.log.count("authentication failed") == before + 1
+    assert postfix.log.read_text().count("authentication failed") == before + 1

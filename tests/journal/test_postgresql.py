@@ -118,6 +118,7 @@ def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str, tmp_p
         assert reader.unsettled() == 3
         assert reader.domains(3) == [("example.com", 5)]
         assert reader.row_of("new@example.com") == 8
+        assert reader.sendings_since(0.0, domains=("example.com", "x")) == [(1.0, 4)]
         assert [step.state for step in reader.history(2)] == ["sending", "deferred"]
         assert [result.code for result in reader.results()][:3] == [250, 451, 250]
         assert reader.suppressed(["person5@example.com", "x"]) == {"person5@example.com"}

@@ -18,7 +18,7 @@ from campaign.journal.lock import Runner
 from campaign.journal.reader import Reader
 from campaign.records import State
 from fakes.clock import FakeClock
-from fakes.journals import URL, open_journal, people, plan_into, planned, run, sending, sent
+from fakes.journals import URL, entry, open_journal, people, plan_into, planned, run, sending, sent
 
 MOUNTS = r"""22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 22 0:25 / /home/ada/my\040files rw shared:9 - nfs4 server:/export rw
@@ -211,6 +211,27 @@ def test_a_network_filesystem_is_refused(tmp_path: Path) -> None:
         refuse_network_filesystem(tmp_path / "journal.sqlite", mounts)
     mounts.write_text("22 1 0:1 / / rw - ext4 x rw\n")
     refuse_network_filesystem(tmp_path / "journal.sqlite", mounts)
+
+
+def test_what_was_handed_over_is_counted_by_relay_and_over_several_domains(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    domains = ("a.example", "b.example", "c.example")
+    plan_into(
+        journal,
+        [entry(f"p{n}", n)._replace(domain=domains[n % 3], key=f"p{n}") for n in range(9)],
+    )
+    changes = [sending(row, at=100.0 * row) for row in range(1, 10)]
+    journal.apply(change._replace(relay=f"relay{change.row % 2}") for change in changes)
+    journal.close()
+    with closing(Reader.open(URL, tmp_path)) as reader:
+        assert reader.sendings_since(250.0) == [(500.0, 3), (800.0, 3), (900.0, 1)]
+        both = reader.sendings_since(0.0, domains=domains[:2])
+        assert sum(count for _, count in both) == 6
+        assert reader.sendings_since(0.0, domains=("c.example", "d.example")) == [
+            (300.0 * n, 1) for n in (1, 2, 3)
+        ]
+        through = reader.sendings_since(0.0, relay="relay1", domains=domains[:1])
+        assert sum(count for _, count in through) == 2
 
 
 def test_a_relative_path_starts_at_the_campaign_folder_and_four_slashes_are_absolute() -> None:

@@ -24,7 +24,7 @@ from campaign.records import Letter
 from campaign.rendering.render import Renderer
 from campaign.smtp.connection import Timeouts
 from fakes.letters import job, parse, spec, text_of, write
-from fakes.open_postfix import can_run, postfix
+from fakes.postfix import OPEN, can_run, private_postfix
 from fakes.postman import Postman, endpoint_of, letter, run
 from fakes.sink import PROGRAM, free_port, smtp_sink
 
@@ -144,9 +144,9 @@ def test_smtp_sink_gets_each_message_once_and_as_it_is(all_sent: list[Sent]) -> 
 @pytest.mark.skipif(not can_run(), reason="a Postfix of its own needs root and the package")
 @pytest.mark.parametrize("by_bdat", [False, True], ids=["DATA", "BDAT"])
 def test_postfix_gets_each_message_once_and_as_it_is(all_sent: list[Sent], by_bdat: bool) -> None:
-    with postfix() as server:
+    with private_postfix(free_port(), OPEN) as server:
         send(all_sent, server.port, by_bdat=by_bdat)
-        files = server.wait_for(len(all_sent))
+        files = server.delivered(len(all_sent), 120.0)
     found = dict(map(delivered, files))
     expected = {sent.letter.recipient: sent.data.replace(b"\r\n", b"\n") for sent in all_sent}
     assert len(files) == len(all_sent)
