@@ -51,6 +51,7 @@ def read_summary(campaign: Campaign) -> PlanSummary:
         total = sum(counts.values())
         skipped = counts.get(State.SKIPPED, 0)
         planned = total - skipped
+        domains = reader.domains(_LOOKED_AT)
         return PlanSummary(
             campaign=record.campaign,
             total=total,
@@ -61,11 +62,11 @@ def read_summary(campaign: Campaign) -> PlanSummary:
                 (skipped.file, skipped.line, skipped.address, skipped.reason)
                 for skipped in islice(_to_look_at(reader), _SHOWN_REJECTS)
             ],
-            domains=reader.domains(10),
-            typos=_typos(reader.domains(_LOOKED_AT)),
+            domains=domains[:10],
+            typos=_typos(domains),
             sources=reader.sources(),
             added=total,
-            forecast_s=forecast_s(campaign, planned, reader.domains(1000)),
+            forecast_s=forecast_s(campaign, planned, domains[:1000]),
             size_bytes=reader.mean_size_bytes(),
         )
 
