@@ -35,6 +35,7 @@ class Allowance:
         self.common_breaker = common_breaker
         self.connections = 0  # open or being opened
         self.openings = 0  # of these, being opened
+        self.leaving = 0  # of these, told to finish because they were too many
 
     def note(self, verdict: Verdict, text: str, *, row: int = 0, domain: str = "") -> None:
         """A reply that settled a letter, for the breakers."""
@@ -64,7 +65,7 @@ class Allowance:
     @property
     def is_overdrawn(self) -> bool:
         """Are more connections open than are allowed by now?"""
-        return self.connections - self.openings > self.governor.connections
+        return self.connections - self.openings - self.leaving > self.governor.connections
 
     @property
     def is_overbooked(self) -> bool:

@@ -24,6 +24,26 @@ _CALM_S = 300.0  # this long without a throttle and the next rest is short again
 _MESSAGE_DOMAINS = 5  # so many domains that refuse the message itself: it is the message
 
 
+class Ceiling:
+    """A number that replies lower and that rises by one after each quiet while."""
+
+    __slots__ = ("_granted", "_learned_s", "most")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._granted = most
+        self._learned_s = 0.0
+
+    def learn(self, most: int, now_s: float) -> None:
+        self.most = min(self.most, most)
+        self._learned_s = now_s
+
+    def recover(self, now_s: float) -> None:
+        if self.most < self._granted and now_s - self._learned_s >= QUIET_S:
+            self.most += 1
+            self._learned_s = now_s
+
+
 class Governor:
     """How one site (or one provider behind a relay) is pressed at the moment."""
 

@@ -23,7 +23,7 @@ from campaign.records import Stage
 from campaign.smtp.allowance import Allowance
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused
-from campaign.smtp.terms import Patience
+from campaign.smtp.terms import Patience, counts_connections
 
 _OURS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL)  # file descriptors, ports: none is left
 
@@ -121,7 +121,7 @@ class Openings:
         """From each attempt that came to nothing; before it is asked when and whether to go on."""
         error = _error_of(state)
         self.trouble = f"waiting for {self._name}: {error}"
-        if self._connections and (error.errno in _OURS or _is_put_off(error)):
+        if self._connections and _asks_for_fewer(error):
             self._go_on_with_these()
         else:
             self._refused(error)
@@ -139,8 +139,9 @@ class Openings:
         return not resting and now_s - since_s > self._patience.outage_s
 
     def _go_on_with_these(self) -> None:
-        """What we have is the most that the server, or this machine, gives for now."""
-        self._allowance.governor.learn_limit(len(self._connections), self._clock.tick_s())
+        """What we have but this one is the most that the server, or this machine, gives for now."""
+        allowance = self._allowance
+        allowance.governor.learn_limit(allowance.connections - 1, self._clock.tick_s())
 
     def _wait_s(self, state: RetryCallState) -> float:
         rest_s = self._allowance.governor.wait_s(self._clock.tick_s())
@@ -156,6 +157,11 @@ def _error_of(state: RetryCallState) -> ConnectRefused:
     error = state.outcome.exception() if state.outcome else None
     assert isinstance(error, ConnectRefused)  # nothing else is retried
     return error
+
+
+def _asks_for_fewer(error: ConnectRefused) -> bool:
+    crowded = error.reply is not None and counts_connections(error.reply)
+    return crowded or _is_put_off(error) or error.errno in _OURS
 
 
 def _is_put_off(error: ConnectRefused) -> bool:

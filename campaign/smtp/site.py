@@ -19,7 +19,7 @@ from campaign.smtp.allowance import Allowance
 from campaign.smtp.blame import Abstinence, blamed, done_without
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused
-from campaign.smtp.governor import QUIET_S
+from campaign.smtp.governor import Ceiling
 from campaign.smtp.lanes import Lanes
 from campaign.smtp.openings import Openings
 from campaign.smtp.terms import Ledger, Patience, counts_connections, refused_as_sender
@@ -58,7 +58,7 @@ class Site:
     ) -> None:
         self.name = name
         self.allowance = allowance
-        self.messages_per_connection = messages_per_connection
+        self.messages_per_connection = Ceiling(messages_per_connection)
         self.connections: set[Connection] = set()
         self.is_stopping = False
         self.failure: CampaignError | None = None  # why nothing more goes this way
@@ -84,8 +84,6 @@ class Site:
             refused=self._refused,
             failed=self._fail,
         )
-        self._most_messages = messages_per_connection  # before anything was learned
-        self._learned_s = 0.0  # when the server last said how many messages a connection carries
         self._works = False  # a letter was accepted here
         self._abstinence = Abstinence()
         self._excused: set[int] = set()  # rows that went again because an extension was to blame
@@ -93,6 +91,7 @@ class Site:
         self._permitted: set[int] = set()  # rows whose `sending` was asked of the journal
         self._under_way = 0  # letters taken and not settled
         self._parted: set[Connection] = set()  # ended by a reply: what rides along is innocent
+        self._leaving: set[Connection] = set()  # one too many
         self._broken: set[Connection] = set()  # ended as no connection should
         self._breaks = 0  # connections in a row that did, nothing accepted in between
         self._timer: asyncio.TimerHandle | None = None
@@ -104,6 +103,8 @@ class Site:
         now_s = self._clock.tick_s()
         letter = None
         if self.allowance.is_overdrawn:
+            self._leaving.add(connection)
+            self.allowance.leaving += 1
             connection.finish()
         elif self._is_open and self._may_go(now_s) and self._may_take(self):
             letter = self._lanes.take(now_s, connection, connection.session.sent)
@@ -183,6 +184,9 @@ class Site:
             self._stillborn.add(connection)
             self._broken.add(connection)
         self._idle.pop(connection, None)
+        if connection in self._leaving:
+            self._leaving.remove(connection)
+            self.allowance.leaving -= 1
         astray = connection.session.led_astray_by
         if astray and connection not in self._parted:
             self._do_without(connection.endpoint.host, astray, why)
@@ -215,10 +219,7 @@ class Site:
     def recover(self, now_s: float) -> None:
         """What replies taught is not for ever: now and then a little more is tried."""
         self.allowance.governor.recover(now_s)
-        most = self.messages_per_connection
-        if most < self._most_messages and now_s - self._learned_s >= QUIET_S:
-            self.messages_per_connection = most + 1
-            self._learned_s = now_s
+        self.messages_per_connection.recover(now_s)
 
     def try_again(self) -> None:
         """It was out of the run; one attempt to connect decides whether it is back."""
@@ -323,9 +324,8 @@ class Site:
                 self._broken.add(connection)
         if verdict.class_ is ReplyClass.RECONNECT:
             if connection.letters > 1:
-                most = min(self.messages_per_connection, connection.letters - 1)
-                self.messages_per_connection, wait_s = most, 0.0
-                self._learned_s = now_s
+                self.messages_per_connection.learn(connection.letters - 1, now_s)
+                wait_s = 0.0
             else:  # not even one: that is no number to be learned
                 self.allowance.governor.throttled(now_s, 0.0)
         if verdict.class_ in _PACED:
@@ -371,7 +371,7 @@ class Site:
         self.wake()
 
     async def _connect(self) -> Connection:
-        return await self._dial(self, self.messages_per_connection)
+        return await self._dial(self, self.messages_per_connection.most)
 
     def _open_more(self) -> None:
         if self._is_open:

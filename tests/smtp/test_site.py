@@ -79,12 +79,12 @@ def test_a_learned_number_of_messages_is_felt_for_again_after_a_quiet_while() ->
     assert [(verdict.uses_attempt, wait_s) for _, verdict, wait_s in book.settlings] == [
         (False, 0.0)
     ]
-    assert site.messages_per_connection == 2
+    assert site.messages_per_connection.most == 2
     site.recover(clock.tick_s() + QUIET_S - 1)
-    assert site.messages_per_connection == 2
+    assert site.messages_per_connection.most == 2
     site.recover(clock.tick_s() + QUIET_S)
     site.recover(clock.tick_s() + QUIET_S + 1)
-    assert site.messages_per_connection == 3
+    assert site.messages_per_connection.most == 3
 
 
 def test_what_was_configured_is_never_passed() -> None:
@@ -93,4 +93,4 @@ def test_what_was_configured_is_never_passed() -> None:
     answer(site, Wire(letters=3), 1, Stage.MAIL, FULL)
     for times in range(1, 9):
         site.recover(clock.tick_s() + times * QUIET_S)
-    assert site.messages_per_connection == 3
+    assert site.messages_per_connection.most == 3
