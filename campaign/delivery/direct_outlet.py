@@ -163,7 +163,8 @@ class DirectOutlet:
         destination.dialer.route = found
         self._by_domain[domain] = destination
         if not self._is_stopping:
-            self.put(letters)
+            destination.lanes.put(letters)
+            destination.site.wake()
 
     def _nowhere(self, letters: list[Letter], found: Undeliverable) -> None:
         now_s = self._clock.tick_s()

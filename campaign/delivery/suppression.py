@@ -18,7 +18,7 @@ from pathlib import Path
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
-from campaign.errors import CampaignError, DataError
+from campaign.errors import CampaignError, DataError, JournalError
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
 from campaign.recipients.suppression import read_suppressed
@@ -48,7 +48,6 @@ class SuppressionLists:
         self._some = reader.has_suppressed()
         self._look_at_s = clock.tick_s()
         self._is_current = False
-        self._trouble = False
 
     async def are_known(self) -> bool:
         """Whether the journal has what the lists say; nobody may be claimed before it has."""
@@ -67,13 +66,16 @@ class SuppressionLists:
         if found == self._known:
             return True
         try:
-            await self._learn()
-        except DataError as error:
-            if self._trouble:
-                self._must_stop(error)
-            self._trouble = True  # it may be being written: a second look decides
+            try:
+                await self._learn()
+            except DataError:  # it may be being written just now
+                await asyncio.sleep(_LOOK_EVERY_S)
+                found = state_of(self._folder, self._settings.suppress)
+                await self._learn()
+        except (DataError, JournalError) as error:
+            self._must_stop(error)
             return False
-        self._known, self._some, self._trouble = found, True, False
+        self._known, self._some = found, True
         return True
 
     async def _learn(self) -> None:

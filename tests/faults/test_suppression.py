@@ -111,10 +111,10 @@ def test_a_list_that_is_written_just_now_is_read_a_moment_later(
 
     server = serve(
         on("RCPT", say("450 4.7.1 come again"), where="r3@", test=take_away, times=1),
-        on("RCPT", say("250 ok", delay_s=2.2), where="r4@", times=1),
+        on("RCPT", say("250 ok", delay_s=2.5), where="r4@", times=1),  # it is looked at meanwhile
         on("DOT", say("250 ok"), where="r4@", test=put_back),
     )
-    ending = mailing(tmp_path, server, retry=("1.2s",)).send()
+    ending = mailing(tmp_path, server, retry=("1.5s",)).send()
     assert ending.passed(R3) == ["deferred", "skipped"]
     assert ending.all_but(R3) == {"sent"}
 
