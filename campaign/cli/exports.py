@@ -1,7 +1,7 @@
 """Results written as CSV, JSON lines and Parquet, one recipient at a time.
 
 In: results from the journal.  Out: bytes in an open file, the number of recipients written.
-Touches: the file it is given.
+Touches: the file it is given, or one that appears whole or not at all.
 
 CSV is opened in spreadsheets, and a cell there that begins like a formula runs as one
 (CWE-1236): such cells get a leading apostrophe and every cell is quoted.  JSON lines and Parquet
@@ -10,10 +10,13 @@ keep the values as they are.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from campaign.errors import UsageError
@@ -94,3 +97,19 @@ WRITERS: dict[str, Callable[[BinaryIO, Iterable[Result]], int]] = {
     "jsonl": write_jsonl,
     "parquet": write_parquet,
 }
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that takes its name when it is complete, and leaves nothing otherwise."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror or error}", remedy="name another file"
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaign.cli.arguments import HERE, JsonOption, PathArgument
+from campaign.cli.exports import whole_file
 from campaign.cli.paint import Paint
-from campaign.cli.results import whole_file
 from campaign.cli.tables import WIDTH, clip, columns, counted, escape, percent, table
 from campaign.errors import EXIT_DONE, EmptyPlanError
 from campaign.units import show_duration, show_size

@@ -6,13 +6,10 @@ Touches: the file named by `-o`, which appears whole or not at all.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
@@ -52,7 +49,7 @@ def command(
 
     One line each: state, reason, attempts, the server's last reply, Message-ID, when.
     """
-    from campaign.cli.exports import WRITERS
+    from campaign.cli.exports import WRITERS, whole_file
     from campaign.cli.lookup import look_up
 
     if format_ is Format.PARQUET and output is None:
@@ -75,19 +72,3 @@ def command(
 def harmless(result: Result) -> Result:
     """The same with nothing in it that a terminal would obey."""
     return Result._make(escape(value) if isinstance(value, str) else value for value in result)
-
-
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that takes its name when it is complete, and leaves nothing otherwise."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with unfinished.open("wb") as file:
-            yield file
-        unfinished.replace(path)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {path}: {error.strerror or error}", remedy="name another file"
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
