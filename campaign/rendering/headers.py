@@ -99,8 +99,14 @@ def mailbox_field(name: str, display: str, address: str) -> bytes:
     `address` is an addr-spec with an A-label domain; a local part that is not ASCII is written
     as UTF-8 (RFC 6532).  Raises RenderError.
     """
-    display = _BLANKS.sub(" ", checked(name, display))  # a phrase knows no wider gaps
-    if not _ADDRESS.fullmatch(address) or "=?" in address or _FORBIDDEN.search(address):
+    display = checked(name, display)
+    if "  " in display:
+        display = _BLANKS.sub(" ", display)  # a phrase knows no wider gaps
+    if (
+        not _ADDRESS.fullmatch(address)
+        or "=?" in address
+        or not (address.isascii() or _FORBIDDEN.search(address) is None)
+    ):
         raise RenderError(f"{name} cannot carry the address {address[:80]!r}")
     if not display:
         return f"{name}: {address}\r\n".encode()
