@@ -172,6 +172,8 @@ class Pool:
         if isinstance(error, ConnectRefused):
             rest_s = self._absences.setdefault(site, Absence()).begin(self._clock.tick_s())
             again = f"; tried again in {show_duration(rest_s)}"
+        else:
+            self._absences.pop(site, None)
         names = ", ".join(other.name for other in healthy)
         self._say(f"{site.name} is out, {names} goes on: {error}{again}")
         for other in healthy:

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from campaign.clock import Clock
-from campaign.errors import CampaignError
+from campaign.errors import CampaignError, SenderRefused
 from campaign.records import Letter, Reply, ReplyClass, Stage, State, Verdict
 from campaign.smtp.allowance import Allowance
 from campaign.smtp.blame import Abstinence, blamed, done_without
@@ -122,7 +122,7 @@ class Site:
         return letter
 
     def permit_dot(self, connection: Connection, letter: Letter, go: Callable[[], None]) -> None:
-        if self.failure is not None:  # refused as a sender while the envelope was under way
+        if isinstance(self.failure, SenderRefused):  # while the envelope was under way
             connection.abort(str(self.failure))
             return
         self._permitted.add(letter.row)
@@ -243,8 +243,7 @@ class Site:
     @property
     def has_free_hand(self) -> bool:
         """Could it take a letter at this moment?"""
-        now_s = self._clock.tick_s()
-        return bool(self._is_open and self._idle and self.allowance.wait_s(now_s) <= 0)
+        return bool(self._is_open and self._idle and self._may_go(self._clock.tick_s()))
 
     def keeps_up(self, now_s: float) -> bool:
         """Does it take letters as they come, or would it?"""

@@ -111,7 +111,7 @@ class Traffic(asyncio.Protocol):
     def wake(self) -> None:
         """Letters may be had again."""
         if self._is_open and not self._ending and self._client.can_take:
-            self._advance()
+            self._advance(is_fresh=self._loop.time() - self._quiet_since < FRESH_S)
 
     def finish(self) -> None:
         """QUIT after the letters already taken."""
@@ -134,7 +134,7 @@ class Traffic(asyncio.Protocol):
             return
         self._settle(data if self._cipher is None else self._unsealed(data))
         if self._is_open and not self._ending and self._client.progressed:
-            self._advance()
+            self._advance(is_fresh=True)
 
     def eof_received(self) -> None:
         self._end(*self._end_of_stream(_CLOSED))
@@ -207,25 +207,19 @@ class Traffic(asyncio.Protocol):
         else:
             self._end(stage, "finished")
 
-    def _advance(self) -> None:
-        """Whatever the session allows next, in one write."""
+    def _advance(self, *, is_fresh: bool) -> None:
+        """Whatever the session allows next, in one write; `is_fresh`: heard of not long ago."""
         client = self._client
         if client.phase is Phase.BODY:
             self._begin_body()
             return
         if client.can_take:
-            self._take(may_go_whole=self._is_fresh)
+            self._take(may_go_whole=is_fresh)
             if client.phase is Phase.WHOLE:
                 self._ask_permission()
                 return
         self._flush()
         self._watch()
-
-    @property
-    def _is_fresh(self) -> bool:
-        """No reply is awaited, and the last came a moment ago."""
-        is_quiet = self._client.awaits is None
-        return is_quiet and self._loop.time() - self._quiet_since < FRESH_S
 
     def _begin_body(self) -> None:
         """The server waits for the body: ask whether its dot may go; begin with a large one."""
