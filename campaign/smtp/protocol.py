@@ -53,8 +53,8 @@ class Client:
     __slots__ = (
         "_answers", "_awaited", "_chunking", "_extensions", "_from", "_held", "_is_astray",
         "_max_size", "_needs_rset", "_notifications", "_parser", "_pipelining", "_rcpt_taken",
-        "_says_body", "_sender", "_settled", "_states_size", "_wanted", "_whole_row", "_without",
-        "broken", "led_astray_by", "letters", "open", "out", "phase", "progressed", "sent",
+        "_says_body", "_sender", "_settled", "_states_size", "_wanted", "_without", "broken",
+        "led_astray_by", "letters", "open", "out", "phase", "progressed", "sent", "whole_row",
     )  # fmt: skip
 
     def __init__(self, notifications: Notifications | None = None) -> None:
@@ -75,7 +75,7 @@ class Client:
         self._from = b""  # MAIL FROM:<...> for it
         self._answers = ANSWERS
         self._held = b""  # envelope of a letter that goes whole
-        self._whole_row = 0  # of the last letter that did
+        self.whole_row = 0  # of the last letter that went whole
         self.led_astray_by: frozenset[str] = frozenset()  # to blame, if broken by being out of step
         self._without: frozenset[str] = frozenset()
         self.extensions = Extensions()
@@ -107,7 +107,7 @@ class Client:
             "PIPELINING": self._pipelining,
             "SIZE": self._states_size,
             "DSN": self._notifications is not None,
-            "CHUNKING": letter.row == self._whole_row,
+            "CHUNKING": letter.row == self.whole_row,
             "8BITMIME": self._says_body and not letter.wire.isascii(),
         }
         return frozenset(name for name, is_used in flags.items() if is_used)
@@ -195,7 +195,7 @@ class Client:
         reset = b"RSET\r\n" if self._needs_rset else b""
         self._awaited += (Stage.RSET, *_WHOLE) if reset else _WHOLE
         self._answers = WHOLE_ANSWERS
-        self._whole_row = letter.row
+        self.whole_row = letter.row
         self._needs_rset = True
         self.sent, self.open = letter, None
         self.phase = Phase.NONE

@@ -16,7 +16,7 @@ from campaign.clock import Clock
 from campaign.errors import CampaignError, SenderRefused
 from campaign.records import Letter, Reply, ReplyClass, Stage, State, Verdict
 from campaign.smtp.allowance import Allowance
-from campaign.smtp.blame import Abstinence, blamed, done_without
+from campaign.smtp.blame import Abstinence
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused
 from campaign.smtp.governor import Ceiling
@@ -84,9 +84,7 @@ class Site:
             refused=self._refused,
             failed=self._fail,
         )
-        self._works = False  # a letter was accepted here
-        self._abstinence = Abstinence()
-        self._excused: set[int] = set()  # rows that went again because an extension was to blame
+        self._abstinence = Abstinence(name, self.connections, say)
         self._retried: set[int] = set()  # rows given one silent second chance
         self._permitted: set[int] = set()  # rows whose `sending` was asked of the journal
         self._under_way = 0  # letters taken and not settled
@@ -137,20 +135,20 @@ class Site:
         was_on_trial = self.allowance.breaker.is_on_trial
         if stage is Stage.DOT and 200 <= reply.code < 300:
             self._breaks = 0
-            self._works = True
+            if not self._abstinence.is_proven:
+                self._abstinence.accepted(connection, letter)
             self.allowance.governor.accepted()
             lane.governor.accepted()
             self.allowance.note(ACCEPTED, "")
             self._ledger.settled(letter, self.name, ACCEPTED, reply, wait_s=None)
         else:
             verdict = judge(stage, reply)
-            if self._is_excused(connection, letter, stage, reply, verdict):
-                if was_permitted:
-                    self._ledger.settled(letter, self.name, _EXCUSED, reply, wait_s=0.0)
-                else:
-                    self._lanes.put([letter])
+            if verdict.class_ is ReplyClass.PROTOCOL and self._abstinence.excuses(
+                connection, letter, stage, reply
+            ):
+                self._excuse(connection, letter, reply, was_permitted)
             else:
-                self._refused_letter(connection, letter, stage, reply, verdict)
+                self._refuse(connection, letter, stage, reply, verdict)
         if was_on_trial:
             self.wake()
 
@@ -162,6 +160,8 @@ class Site:
         self._under_way -= 1
         if connection not in self._parted:
             self._broken.add(connection)
+        if dot_written:
+            self._abstinence.doubted(connection, letter, why)
         if letter.row in self._permitted:
             self._permitted.remove(letter.row)
         elif connection in self._parted or connection.session.sent is not None:
@@ -187,9 +187,7 @@ class Site:
         if connection in self._leaving:
             self._leaving.remove(connection)
             self.allowance.leaving -= 1
-        astray = connection.session.led_astray_by
-        if astray and connection not in self._parted:
-            self._do_without(connection.endpoint.host, astray, why)
+        if connection not in self._parted and self._abstinence.went_astray(connection, why):
             self._broken.discard(connection)
         self._parted.discard(connection)
         if reply is not None:
@@ -276,7 +274,18 @@ class Site:
         self.failure = error
         self._on_failure(self, error)
 
-    def _refused_letter(
+    def _excuse(
+        self, connection: Connection, letter: Letter, reply: Reply, was_permitted: bool
+    ) -> None:
+        """It goes again at once, without using up an attempt."""
+        self._parted.add(connection)
+        connection.finish()
+        if was_permitted:
+            self._ledger.settled(letter, self.name, _EXCUSED, reply, wait_s=0.0)
+        else:
+            self._lanes.put([letter])
+
+    def _refuse(
         self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
     ) -> None:
         wait_s = self._learn(connection, letter, stage, reply, verdict)
@@ -285,32 +294,6 @@ class Site:
         self.allowance.note(verdict, str(reply), row=letter.row, domain=domain)
         if self.allowance.is_refused and self._is_open:
             self._fail(refused_as_sender(self.name, str(reply)))
-
-    def _is_excused(
-        self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
-    ) -> bool:
-        """Is an extension to blame?  Then it is used no more, and the letter goes again, once."""
-        if verdict.class_ is not ReplyClass.PROTOCOL:
-            return False
-        guilty = blamed(stage, reply, connection.session.uses(letter), works=self._works)
-        if not guilty:
-            return False
-        self._do_without(connection.endpoint.host, guilty, str(reply))
-        if letter.row in self._excused:
-            return False
-        self._excused.add(letter.row)
-        self._parted.add(connection)
-        connection.finish()
-        return True
-
-    def _do_without(self, host: str, extensions: frozenset[str], why: str) -> None:
-        """Connections that still use them finish what they have."""
-        new = self._abstinence.begin(host, extensions)
-        if new:
-            self._say(done_without(self.name, new, why))
-            for connection in list(self.connections):
-                if connection.endpoint.host == host:
-                    connection.finish()
 
     def _learn(
         self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
@@ -383,7 +366,7 @@ class Site:
             self._open_more()
             return False
         self.connections.add(connection)
-        connection.session.do_without(self._abstinence.at(connection.endpoint.host))
+        self._abstinence.prepare(connection)
         if self._openings.is_trial:
             self._say(f"{self.name} is back")
         self._openings.succeeded()

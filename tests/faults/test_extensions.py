@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes.scripted_smtp import CHUNKING, Act, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Mailing, relay
+from fakes.scripted_smtp import CHUNKING, SILENCE, Act, ScriptedServer, drop, on, say
+from fakes.sending import Ending, Mailing, hasty, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 Serve = Callable[..., ScriptedServer]
@@ -177,6 +177,25 @@ def test_a_server_without_the_chunking_it_offers_gets_every_letter(
         people=8,
     )
     everybody_got_one_copy(ending, server)
+    assert len([line for line in server.commands if line.startswith("BDAT")]) == 1
+    assert len([line for line in ending.heard.lines if "offers CHUNKING but" in line]) == 1
+
+
+@pytest.mark.parametrize("act", [SILENCE, drop()], ids=["silence", "closed"])
+def test_a_bdat_that_is_swallowed_puts_one_letter_in_doubt(
+    serve: Serve, tmp_path: Path, act: Act
+) -> None:
+    """Fault 1, 12: CHUNKING is offered, and BDAT is never answered, or the connection is closed.
+    By: scripted server; five connections, policy hold, short timeouts.
+    Then: one letter finds that out and is held; DATA for the rest of the run, one sentence says so;
+    the others are sent once.
+    """
+    server = serve(on("BDAT", act), extensions=CHUNKING)
+    way = relay(server, connections=5)
+    ending = Mailing(tmp_path, way, people=40, in_doubt="hold", patience=hasty(dot=0.5)).send()
+    states = list(ending.states.values())
+    assert (states.count("held"), states.count("sent")) == (1, 39)
+    assert len(server.accepted) == 39
     assert len([line for line in server.commands if line.startswith("BDAT")]) == 1
     assert len([line for line in ending.heard.lines if "offers CHUNKING but" in line]) == 1
 

@@ -1,10 +1,15 @@
 """Which extension a protocol error is blamed on."""
 
+from typing import Any, cast
+
 import pytest
 
 from campaign.records import Stage
 from campaign.smtp.blame import Abstinence, blamed
+from campaign.smtp.extensions import Extensions
+from campaign.smtp.protocol import Client, Phase
 from campaign.smtp.replies import make_reply
+from fakes.postman import endpoint_of, letter
 
 USED = frozenset({"PIPELINING", "SIZE", "DSN", "8BITMIME", "CHUNKING"})
 
@@ -49,9 +54,52 @@ def test_a_command_unknown_without_parameters_is_blamed_on_pipelining() -> None:
     }
 
 
+class Wire:
+    """As much of a connection as is looked at."""
+
+    def __init__(self, host: str = "a") -> None:
+        self.endpoint = endpoint_of(25, host=host)
+        self.session = Client()
+        self.session.extensions = Extensions("", dict.fromkeys(USED, ""))
+        self.is_finishing = False
+
+    def finish(self) -> None:
+        self.is_finishing = True
+
+    @property
+    def used(self) -> frozenset[str]:
+        return self.session.uses(letter(1))
+
+
 def test_each_host_is_judged_by_itself_and_each_extension_told_once() -> None:
-    abstinence = Abstinence()
-    assert abstinence.begin("a", frozenset({"SIZE"})) == {"SIZE"}
-    assert abstinence.begin("a", frozenset({"SIZE", "DSN"})) == {"DSN"}
-    assert abstinence.at("a") == {"SIZE", "DSN"}
-    assert abstinence.at("b") == frozenset()
+    said: list[str] = []
+    first, second, other = Wire(), Wire(), Wire("b")
+    wires = cast(Any, [first, second, other])
+    abstinence = Abstinence("site", wires, said.append)
+    refusal = make_reply(555, ("SIZE what",))
+    assert abstinence.excuses(wires[0], letter(1), Stage.MAIL, refusal)
+    assert abstinence.excuses(wires[1], letter(2), Stage.MAIL, refusal)
+    assert not abstinence.excuses(wires[0], letter(1), Stage.MAIL, refusal)  # once for a letter
+    assert len(said) == 1
+    assert [wire.is_finishing for wire in wires] == [True, True, False]
+    for wire in wires:
+        abstinence.prepare(wire)
+    assert ["SIZE" in wire.used for wire in wires] == [False, False, True]
+
+
+def test_one_connection_finds_out_about_chunking_and_then_all_use_it() -> None:
+    first, second, third = wires = cast(Any, [Wire(), Wire(), Wire()])
+    abstinence = Abstinence("site", wires, lambda line: None)
+    abstinence.prepare(first)
+    abstinence.prepare(second)
+    for wire in (first, second):
+        wire.session.envelope(letter(1), may_go_whole=True)
+    assert [wire.session.phase for wire in (first, second)] == [Phase.WHOLE, Phase.ENVELOPE]
+    first.session.whole()
+    abstinence.accepted(second, letter(7))
+    assert not abstinence.is_proven
+    abstinence.accepted(first, letter(1))
+    assert abstinence.is_proven
+    abstinence.prepare(third)
+    third.session.envelope(letter(3), may_go_whole=True)
+    assert third.session.phase is Phase.WHOLE
