@@ -49,6 +49,9 @@ from campaign.smtp.pool import Outlet
 from campaign.units import show_duration
 
 _VIEW_EVERY_S = 0.2
+# How long the event loop may keep the interpreter to itself while the journal thread wants it:
+# 5 ms, as Python has it, is longer than a commit, and all connections wait for commits.
+_TURN_S = 0.001
 _LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
 _GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
 REFUSED = "refused"  # how a run ended whose sender was refused: the next one starts with a canary
@@ -93,6 +96,7 @@ def run_campaign(
         doubtful = [doubt.address for doubt in doubts]
         if doubtful:
             observer.say(_doubt_sentence(doubtful, settings.delivery.in_doubt))
+        sys.setswitchinterval(_TURN_S)
         with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:
             run = _Run(campaign, options, journal, record, run_clock, observer)
             result = runner.run(run.send(doubtful))
