@@ -92,8 +92,9 @@ class Job(NamedTuple):
 class Message(NamedTuple):
     """A finished message.
 
-    `wire` is RFC 5322 text with CRLF line ends, ending in CRLF, without the terminating dot.  No
-    line of it begins with a dot, so that nothing has to be stuffed (RFC 5321, 4.5.2).
+    `wire` is RFC 5322 text with CRLF line ends, ending in CRLF, without the terminating dot, as it
+    travels: dot-stuffed (RFC 5321, 4.5.2), which changes nothing where rendering made it, since
+    no line of such a message begins with a dot.
     `size_bytes` is for the SIZE parameter of MAIL (RFC 1870).
     """
 
