@@ -6,7 +6,6 @@ Touches: the DNS; web servers of MTA-STS policies.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,6 +36,8 @@ def command(
     as_json: JsonOption = False,
 ) -> int:
     """Print a domain's mail servers in order, with addresses, provider, MTA-STS and TLSA."""
+    import asyncio  # 50 ms
+
     from campaign.clock import SystemClock
     from campaign.config.settings import Dns
     from campaign.preflight.mx_lookup import look_up_mx

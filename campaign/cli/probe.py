@@ -6,7 +6,6 @@ Touches: that server.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -46,6 +45,8 @@ def command(
     as_json: JsonOption = False,
 ) -> int:
     """Open a session with a mail server, leave, and print all it said and showed."""
+    import asyncio  # 50 ms
+
     from campaign.clock import SystemClock
     from campaign.preflight.probe import probe
 

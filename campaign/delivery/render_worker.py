@@ -28,6 +28,7 @@ from campaign.rendering.render import (
     readable_paths,
 )
 
+_NICE = 5  # sockets and journal go first; so does whoever asks for the status meanwhile
 _FRAME_BYTES = 500_000  # messages are handed over when so much is ready: it fits into the pipe
 
 
@@ -43,6 +44,7 @@ class Limits(NamedTuple):
 def main() -> None:
     """Serve the pool until it closes the pipe."""
     end_with_parent()
+    os.nice(_NICE)
     frames = _frames(0)
     limits, spec = pickle.loads(next(frames))
     limit(limits.memory_bytes)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from campaign.recipients.chunks import Reject, clipped
 
 OPEN_LINES_MAX = 1000  # lines a quoted cell may span; letters in cells have tens
-FRAME_ROWS = 10_000
+FRAME_ROWS = 2_500  # at a time in memory, as text and as entries
 FRAME_CHARS = 8_000_000  # long cells: fewer rows a frame, so that memory stays flat
 
 
