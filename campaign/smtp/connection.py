@@ -8,6 +8,7 @@ The wire half of this room:
     replies.py     bytes -> Reply                   verdicts.py    Reply -> Verdict
     protocol.py    the session, no socket           auth.py        the login mechanisms
     commands.py    texts -> lines                   extensions.py  reply to EHLO -> Extensions
+    envelopes.py   Letter -> MAIL and RCPT          blame.py       which extension to do without
     endpoint.py    what a connection is told, and the Courier it tells
     dial.py        addresses -> connected socket    greeting.py    greeting, EHLO, STARTTLS, AUTH
     traffic.py     the letters, by callbacks        deadline.py    one timer for all deadlines

@@ -23,14 +23,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from campaign.records import Letter, Reply, Stage
-from campaign.smtp.commands import (
-    LONG_COMMAND_OCTETS,
-    CommandError,
-    Notifications,
-    command_line,
-    path_of,
-    xtext,
-)
+from campaign.smtp.commands import Notifications
+from campaign.smtp.envelopes import Envelopes, Unfit
 from campaign.smtp.extensions import Extensions
 from campaign.smtp.replies import ReplyParser
 
@@ -51,9 +45,8 @@ class Client:
     """One session.  Append nothing to `out`; write it to the server and clear it."""
 
     __slots__ = (
-        "_answers", "_awaited", "_chunking", "_extensions", "_from", "_held", "_is_astray",
-        "_max_size", "_needs_rset", "_notifications", "_parser", "_pipelining", "_rcpt_taken",
-        "_says_body", "_sender", "_settled", "_states_size", "_wanted", "_without", "broken",
+        "_answers", "_awaited", "_chunking", "_envelopes", "_extensions", "_held", "_is_astray",
+        "_needs_rset", "_parser", "_pipelining", "_rcpt_taken", "_settled", "_without", "broken",
         "led_astray_by", "letters", "open", "out", "phase", "progressed", "sent", "whole_row",
     )  # fmt: skip
 
@@ -65,16 +58,14 @@ class Client:
         self.sent: Letter | None = None
         self.open: Letter | None = None
         self.phase = Phase.NONE
-        self._wanted = notifications  # None: none
+        self._envelopes = Envelopes(notifications)
         self._parser = ReplyParser()
         self._awaited: deque[Stage] = deque()
         self._settled: list[Settled] = []
         self._rcpt_taken = False
         self._needs_rset = False
-        self._sender: str | None = None  # of the last letter
-        self._from = b""  # MAIL FROM:<...> for it
         self._answers = ANSWERS
-        self._held = b""  # envelope of a letter that goes whole
+        self._held = b""  # of the envelope, what is not written yet
         self.whole_row = 0  # of the last letter that went whole
         self.led_astray_by: frozenset[str] = frozenset()  # to blame, if broken by being out of step
         self._without: frozenset[str] = frozenset()
@@ -88,13 +79,10 @@ class Client:
     @extensions.setter
     def extensions(self, extensions: Extensions) -> None:
         self._extensions = extensions
-        self._max_size = extensions.max_size_bytes or 1 << 62
         usable = extensions.keywords.keys() - self._without
         self._pipelining = "PIPELINING" in usable
         self._chunking = self._pipelining and "CHUNKING" in usable
-        self._states_size = "SIZE" in usable
-        self._says_body = "8BITMIME" in usable
-        self._notifications = self._wanted if "DSN" in usable else None
+        self._envelopes.suit(extensions, usable)
 
     def do_without(self, extensions: frozenset[str]) -> None:
         """Do not use these although they are offered; before the first envelope."""
@@ -105,10 +93,10 @@ class Client:
         """The extensions that this letter makes use of."""
         flags = {
             "PIPELINING": self._pipelining,
-            "SIZE": self._states_size,
-            "DSN": self._notifications is not None,
+            "SIZE": self._envelopes.states_size,
+            "DSN": self._envelopes.asks_for_notices,
             "CHUNKING": letter.row == self.whole_row,
-            "8BITMIME": self._says_body and not letter.wire.isascii(),
+            "8BITMIME": self._envelopes.says_body and not letter.wire.isascii(),
         }
         return frozenset(name for name, is_used in flags.items() if is_used)
 
@@ -149,18 +137,10 @@ class Client:
         Only when `can_take`.  With `may_go_whole` nothing is queued where the server and the
         session allow it (`Phase.WHOLE`): ask for the permission to end the data, then `whole()`.
         """
-        extras = b""
-        if letter.size_bytes > self._max_size or letter.needs_smtputf8 or not letter.wire.isascii():
-            refusal = self._unfit(letter)
-            if refusal:
-                return refusal
-            extras = b"" if letter.wire.isascii() or not self._says_body else b" BODY=8BITMIME"
-            extras += b" SMTPUTF8" if letter.needs_smtputf8 else b""
         try:
-            mail = self._mail_line(letter, extras)
-            rcpt = self._rcpt_line(letter)
-        except CommandError as error:
-            return Stage.RCPT, Reply(553, (str(error),), "5.1.3")
+            mail, rcpt = self._envelopes.written(letter)
+        except Unfit as unfit:
+            return unfit.stage, unfit.reply
         self.open = letter
         self.letters += 1
         self._rcpt_taken = False
@@ -179,6 +159,7 @@ class Client:
             awaited += _ENVELOPE
         else:
             self.out.append(mail)
+            self._held = rcpt
             awaited.append(Stage.MAIL)
         return None
 
@@ -237,7 +218,7 @@ class Client:
 
     def _mail_taken(self, stage: Stage, reply: Reply) -> None:
         if not self._pipelining and self.open is not None:
-            self.out.append(self._rcpt_line(self.open))
+            self.out.append(self._held)
             self._awaited.append(Stage.RCPT)
 
     def _recipient_taken(self, stage: Stage, reply: Reply) -> None:
@@ -311,52 +292,6 @@ class Client:
         if reply.code < 400 and self._pipelining and self.letters:  # else it is their farewell
             name = "PIPELINING" if self._answers is ANSWERS else "CHUNKING"
             self.led_astray_by = frozenset({name})
-
-    # How letters are written.
-
-    def _unfit(self, letter: Letter) -> tuple[Stage, Reply] | None:
-        """How this server would refuse the letter, known without asking it."""
-        if letter.size_bytes > self._max_size:
-            text = (
-                f"message of {letter.size_bytes} bytes exceeds the server's limit"
-                f" of {self._max_size}"
-            )
-            return Stage.MAIL, Reply(552, (text,), "5.3.4")
-        if letter.needs_smtputf8 and "SMTPUTF8" not in self._extensions:
-            text = "the address needs SMTPUTF8, which the server does not offer"
-            return Stage.RCPT, Reply(553, (text,), "5.6.7")
-        if not letter.wire.isascii() and "8BITMIME" not in self._extensions:
-            text = "the message is 8-bit, which the server does not take"
-            return Stage.MAIL, Reply(554, (text,), "5.6.3")
-        return None
-
-    def _mail_line(self, letter: Letter, extras: bytes) -> bytes:
-        sender = letter.sender
-        if sender == self._sender:
-            line = self._from
-        else:
-            text = f"MAIL FROM:<{path_of(sender)}>"
-            line = command_line(text, LONG_COMMAND_OCTETS, utf8=letter.needs_smtputf8)[:-2]
-            if sender.isascii():  # the same for the next letter, most likely
-                self._sender, self._from = sender, line
-        if self._states_size:
-            line += b" SIZE=%d" % letter.size_bytes
-        if self._notifications:
-            if self._notifications.ret:
-                extras += f" RET={self._notifications.ret.upper()}".encode()
-            if self._notifications.envid:
-                envid = xtext(f"{self._notifications.envid}.{letter.row}")
-                extras += f" ENVID={envid}".encode()
-        return line + extras + b"\r\n"
-
-    def _rcpt_line(self, letter: Letter) -> bytes:
-        text = f"RCPT TO:<{path_of(letter.recipient)}>"
-        if self._notifications and self._notifications.notify:
-            text += f" NOTIFY={','.join(self._notifications.notify).upper()}"
-            if letter.recipient.isascii():
-                text += f" ORCPT=rfc822;{xtext(letter.recipient)}"
-        return command_line(text, LONG_COMMAND_OCTETS, utf8=letter.needs_smtputf8)
-
 
 def _without_stuffing(wire: bytes) -> bytes:
     """The message as it is, its dot-stuffing taken away (RFC 5321, 4.5.2)."""
