@@ -1,7 +1,7 @@
 """One connection to one server: the socket, its deadlines, its TLS.
 
 In: `Endpoint`, letters from a `Courier`.  Out: what became of each letter, told to the courier.
-Touches: one socket; the only module that knows ssl.
+Touches: one socket.
 
 The wire half of this room:
 
@@ -12,7 +12,8 @@ The wire half of this room:
     endpoint.py    what a connection is told, and the Courier it tells
     dial.py        addresses -> connected socket    greeting.py    greeting, EHLO, STARTTLS, AUTH
     traffic.py     the letters, by callbacks        deadline.py    one timer for all deadlines
-    connection.py  opening, TLS, the socket         transcript.py  the session as a text file
+    connection.py  opening, the socket              tls.py         handshake, certificates
+    transcript.py  the session as a text file
 
 `connect` is a coroutine, for it is rare.  Letters run on plain callbacks: on a server that
 pipelines, one `data_received` brings [reply to dot k, and to MAIL, RCPT, DATA of k+1], and one
@@ -25,14 +26,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-import ssl
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
 from typing import cast
 
-from campaign.errors import ConfigError, RelayError
+from campaign.errors import RelayError
 from campaign.records import Reply, Stage
 from campaign.smtp.deadline import FOREVER
 from campaign.smtp.dial import dial as dial_endpoint
@@ -46,6 +44,7 @@ from campaign.smtp.endpoint import (
 )
 from campaign.smtp.extensions import Extensions
 from campaign.smtp.greeting import greet
+from campaign.smtp.tls import NoTls, Tls, tls_context, tls_trouble
 from campaign.smtp.traffic import Traffic
 from campaign.smtp.transcript import Transcript
 
@@ -81,7 +80,7 @@ async def connect(
     timeouts = timeouts or Timeouts()
     try:
         return await _open(endpoint, courier, limit, timeouts, transcript, dial)
-    except _NoTls:
+    except NoTls:
         if endpoint.security != "opportunistic":
             raise
         clear = replace(endpoint, security="none")
@@ -97,7 +96,7 @@ async def _open(
     dial: Dial,
 ) -> Connection:
     if endpoint.security != "none":
-        _tls_context(endpoint)  # faults of the config before anything is dialled
+        tls_context(endpoint)  # faults of the config before anything is dialled
     try:
         sock = await dial(endpoint, timeouts.connect)
     except BaseException as error:
@@ -121,7 +120,7 @@ class Connection(Traffic):
 
     _waiter: asyncio.Future[Reply] | None = None  # for the reply to `ask`
     _stage = Stage.CONNECT  # of the opening
-    _tls: _Tls | None = None
+    _tls: Tls | None = None
     _shaken: asyncio.Future[None] | None = None  # done when the handshake is
 
     def start(self, extensions: Extensions) -> None:
@@ -181,7 +180,7 @@ class Connection(Traffic):
         self._watch()
 
     def _begin_tls(self) -> None:
-        self._cipher = self._tls = _Tls(_tls_context(self.endpoint), self.endpoint.host)
+        self._cipher = self._tls = Tls(tls_context(self.endpoint), self.endpoint.host)
         self._shaken = self._loop.create_future()
         self._deadline.set(self._loop.time() + self._timeouts.starttls)
         self._shake(b"")
@@ -194,7 +193,7 @@ class Connection(Traffic):
             is_done, answer = self._tls.shake(data)
         except OSError as error:
             self._transport.write(self._tls.outgoing())  # the alert, for their log
-            self._fail_tls(_tls_trouble(self.endpoint, error))
+            self._fail_tls(tls_trouble(self.endpoint, error))
             return
         self._transport.write(answer)
         if is_done:
@@ -235,7 +234,7 @@ class Connection(Traffic):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._is_shaking:
-            self._fail_tls(_tls_trouble(self.endpoint, OSError("the connection was closed")))
+            self._fail_tls(tls_trouble(self.endpoint, OSError("the connection was closed")))
         super().connection_lost(exc)
         if self._waiter and not self._waiter.done():
             self._waiter.set_exception(self._refusal())
@@ -243,7 +242,7 @@ class Connection(Traffic):
     def _deadline_passed(self) -> None:
         if self._is_shaking:
             why = f"no end of the handshake within {self._timeouts.starttls:g} s"
-            self._fail_tls(_tls_trouble(self.endpoint, OSError(why)))
+            self._fail_tls(tls_trouble(self.endpoint, OSError(why)))
         else:
             super()._deadline_passed()
 
@@ -261,122 +260,3 @@ class Connection(Traffic):
     def _refusal(self) -> ConnectRefused:
         _, why, reply = self._ending or (None, "", None)
         return ConnectRefused(f"{self.endpoint.host}: {why}", self._stage, reply)
-
-
-class _Tls:
-    """TLS between two buffers (`traffic.Cipher`).
-
-    Not asyncio's own TLS: that keeps what is received together with a failed write to itself,
-    and the server's last word, an early 550, would be lost with it.
-    """
-
-    def __init__(self, context: ssl.SSLContext, host: str) -> None:
-        self._in = ssl.MemoryBIO()
-        self._out = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._in, self._out, server_hostname=host)
-
-    def shake(self, data: bytes) -> tuple[bool, bytes]:
-        """Whether the handshake is done, and bytes to be sent; ssl.SSLError if it failed."""
-        self._in.write(data)
-        try:
-            self._object.do_handshake()
-        except ssl.SSLWantReadError:
-            return False, self._out.read()
-        return True, self._out.read()
-
-    def outgoing(self) -> bytes:
-        return self._out.read()
-
-    def seal(self, data: bytes | memoryview) -> bytes:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._object.write(rest) :]
-        return self._out.read()
-
-    def unseal(self, data: bytes) -> tuple[bytes, bytes]:
-        self._in.write(data)
-        plain = []
-        try:
-            while chunk := self._object.read(65536):
-                plain.append(chunk)
-                if not self._in.pending and not self._object.pending():
-                    break
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
-            pass  # a record is not complete; or they are done, and the end of the stream follows
-        except ssl.SSLError:
-            if not plain:  # what was whole before the damage still counts
-                raise
-        return b"".join(plain), self._out.read()
-
-    def farewell(self) -> bytes:
-        """Our close_notify; theirs is not waited for."""
-        with suppress(OSError):
-            self._object.unwrap()
-        return self._out.read()
-
-
-class _NoTls(ConnectRefused):
-    """The handshake came to nothing."""
-
-
-@lru_cache(maxsize=64)
-def _make_context(
-    ca_file: str, client_certificate: tuple[str, str] | None, verify: bool
-) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=ca_file or None)
-    except OSError as error:
-        raise ConfigError(f"ca_file {ca_file} cannot be used: {error}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if client_certificate:
-        try:
-            context.load_cert_chain(*client_certificate)
-        except OSError as error:
-            files = " and ".join(client_certificate)
-            raise ConfigError(f"client certificate {files} cannot be used: {error}") from error
-    return context
-
-
-def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
-    """Verified, TLS 1.2 or newer; made once, for reading the system's store takes 20 ms."""
-    verify = endpoint.verify and endpoint.security != "opportunistic"
-    return _make_context(endpoint.ca_file, endpoint.client_certificate, verify)
-
-
-_CERTIFICATE_FAULTS = {  # X509_V_ERR_*: openssl/x509_vfy.h
-    9: ("is not valid yet", "look at this machine's clock"),
-    10: ("has expired", "the server's operator must renew it"),
-    18: ("is self-signed", "name it as ca_file if it is the server you mean"),
-    19: ("comes from an unknown issuer", "name the issuer's certificate as ca_file"),
-    20: ("comes from an unknown issuer", "name the issuer's certificate as ca_file"),
-    21: ("comes from an unknown issuer", "name the issuer's certificate as ca_file"),
-    62: ("is for another host", "use the name that stands in the certificate as host"),
-    64: ("is for another host", "use the name that stands in the certificate as host"),
-}
-
-
-_HANDSHAKE_FAULTS = {  # OpenSSL's reasons that a person can do something about
-    "WRONG_VERSION_NUMBER": 'the server speaks no TLS there (perhaps security = "starttls")',
-    "UNSUPPORTED_PROTOCOL": "the server speaks nothing newer than TLS 1.1",
-    "TLSV1_ALERT_PROTOCOL_VERSION": "the server speaks nothing newer than TLS 1.1",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server wants a client certificate",
-}
-
-
-def _tls_trouble(endpoint: Endpoint, error: OSError) -> RelayError:
-    """A failed handshake as one sentence."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        fault, remedy = _CERTIFICATE_FAULTS.get(
-            error.verify_code, (f"cannot be verified: {error.verify_message}", "")
-        )
-        return RelayError(f"the certificate of {endpoint.host} {fault}", remedy=remedy)
-    reason = getattr(error, "reason", None) or error.strerror or str(error)
-    reason = _HANDSHAKE_FAULTS.get(reason, reason)
-    return _NoTls(
-        f"no TLS with {endpoint.host} port {endpoint.port}: {reason}",
-        Stage.STARTTLS,
-        errno=0 if isinstance(error, ssl.SSLError) else error.errno or 0,
-    )

@@ -293,6 +293,7 @@ class Client:
             name = "PIPELINING" if self._answers is ANSWERS else "CHUNKING"
             self.led_astray_by = frozenset({name})
 
+
 def _without_stuffing(wire: bytes) -> bytes:
     """The message as it is, its dot-stuffing taken away (RFC 5321, 4.5.2)."""
     body = wire.replace(b"\r\n..", b"\r\n.")
