@@ -71,6 +71,10 @@ class Governor:
     def wait_s(self, now_s: float) -> float:
         return self.rests_until_s - now_s if self.rests_until_s > now_s else 0.0
 
+    def is_calm(self, now_s: float) -> bool:
+        """The last throttle is so long ago that the next rest would be the first again."""
+        return now_s - self._last_throttle_s > _CALM_S
+
     def accepted(self) -> None:
         """One message was taken."""
         if self.connections >= self.limit:

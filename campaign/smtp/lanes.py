@@ -247,10 +247,16 @@ class Lanes:
         waits = [(lane, lane.wait_s(now_s)) for lane in self._lanes.values() if lane.ready]
         return [(lane, wait_s) for lane, wait_s in waits if wait_s > more_than_s]
 
-    def forget_plain(self) -> None:
+    def may_have_one(self, now_s: float) -> bool:
+        """Is there a lane that neither waits for time nor is full?"""
+        return bool(self._turn) or self.next_wait_s(now_s) == 0.0
+
+    def forget_plain(self, now_s: float) -> None:
         """Drop lanes that hold nothing: a list has many domains with a single recipient."""
         for name in [
-            name for name, lane in self._lanes.items() if lane.is_plain and not lane.is_queued
+            name
+            for name, lane in self._lanes.items()
+            if lane.is_plain and not lane.is_queued and lane.governor.is_calm(now_s)
         ]:
             del self._lanes[name]
         self._by_domain.clear()

@@ -212,7 +212,7 @@ class Pool:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_S)
             now_s = self._clock.tick_s()
-            self.lanes.forget_plain()
+            self.lanes.forget_plain(now_s)
             self._call_back(now_s)
             for site in self.sites:
                 site.recover(now_s)
@@ -223,6 +223,9 @@ class Pool:
             for lane, wait_s in self.lanes.long_waits(now_s, _LONG_REST_S):
                 why = f"{lane.name} waits for its rate"
                 self._ledger.parked(self.lanes.withdraw(lane), wait_s, why)
+            if self.lanes.ready:  # what one relay gave back, another may take
+                for site in self.sites:
+                    site.wake()
 
     def _count_places(self) -> None:
         self.lanes.places = sum(

@@ -46,8 +46,9 @@ class Client:
 
     __slots__ = (
         "_answers", "_awaited", "_chunking", "_envelopes", "_extensions", "_held", "_is_astray",
-        "_needs_rset", "_parser", "_pipelining", "_rcpt_taken", "_settled", "_without", "broken",
-        "led_astray_by", "letters", "open", "out", "phase", "progressed", "sent", "whole_row",
+        "_needs_rset", "_parser", "_pipelining", "_rcpt_taken", "_settled", "_unwritten",
+        "_without", "broken", "led_astray_by", "letters", "open", "out", "phase", "progressed",
+        "sent", "whole_row",
     )  # fmt: skip
 
     def __init__(self, notifications: Notifications | None = None) -> None:
@@ -65,7 +66,8 @@ class Client:
         self._rcpt_taken = False
         self._needs_rset = False
         self._answers = ANSWERS
-        self._held = b""  # of the envelope, what is not written yet
+        self._held = b""  # envelope of a letter that goes whole
+        self._unwritten: list[bytes] = []  # commands of it that wait for a reply, one by one
         self.whole_row = 0  # of the last letter that went whole
         self.led_astray_by: frozenset[str] = frozenset()  # to blame, if broken by being out of step
         self._without: frozenset[str] = frozenset()
@@ -154,12 +156,15 @@ class Client:
             self._needs_rset = False
             awaited.append(Stage.RSET)
             self.out.append(b"RSET\r\n")
+            if not self._pipelining:
+                self._unwritten = [mail, rcpt]
+                return None
         if self._pipelining:
             self.out.append(mail + rcpt + b"DATA\r\n")
             awaited += _ENVELOPE
         else:
             self.out.append(mail)
-            self._held = rcpt
+            self._unwritten = [rcpt]
             awaited.append(Stage.MAIL)
         return None
 
@@ -216,9 +221,15 @@ class Client:
     def _hear(self, stage: Stage, reply: Reply) -> None:
         self._settled.append((None, stage, reply))
 
+    def _forgotten(self, stage: Stage, reply: Reply) -> None:
+        """The answer to RSET; without PIPELINING the MAIL behind it has waited for this."""
+        if not self._pipelining and self.open is not None:
+            self.out.append(self._unwritten.pop(0))
+            self._awaited.append(Stage.MAIL)
+
     def _mail_taken(self, stage: Stage, reply: Reply) -> None:
         if not self._pipelining and self.open is not None:
-            self.out.append(self._held)
+            self.out.append(self._unwritten.pop())
             self._awaited.append(Stage.RCPT)
 
     def _recipient_taken(self, stage: Stage, reply: Reply) -> None:
@@ -313,7 +324,7 @@ ANSWERS: dict[Stage, dict[int, Act]] = {
     Stage.STARTTLS: _TOLD,
     Stage.AUTH: _TOLD,
     Stage.QUIT: _TOLD,
-    Stage.RSET: {2: Client._ignore},
+    Stage.RSET: {2: Client._forgotten},
     Stage.MAIL: {2: Client._mail_taken, 4: Client._refuse, 5: Client._refuse},
     Stage.RCPT: {2: Client._recipient_taken, 4: Client._refuse, 5: Client._refuse},
     Stage.DATA: {3: Client._go_ahead, 4: Client._refuse, 5: Client._refuse},

@@ -356,8 +356,13 @@ class Site:
         return await self._dial(self, self.messages_per_connection.most)
 
     def _open_more(self) -> None:
-        if self._is_open:
+        if not self._is_open:
+            return
+        now_s = self._clock.tick_s()
+        if self._lanes.may_have_one(now_s):
             self._openings.open(self._lanes.ready - len(self._idle))
+        else:
+            self._arm(now_s)
 
     def _opened(self, connection: Connection) -> bool:
         """A new connection; False if it has ended already."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fakes.scripted_smtp import Act, ScriptedServer, drop, on
-from fakes.sending import Mailing, Skipping, relay
+from fakes.sending import QUICK, Mailing, Skipping, relay
 
 Serve = Callable[..., ScriptedServer]
 
@@ -128,3 +129,33 @@ def test_a_relay_that_comes_back_with_a_refusal_stays_out(serve: Serve, tmp_path
     assert len(good.accepted) == 60
     assert len(lame.sessions) == 6
     assert len([line for line in ending.heard.lines if f":{lame.port} is out" in line]) == 2
+
+
+def test_a_letter_that_one_relay_gives_back_goes_by_the_other(serve: Serve, tmp_path: Path) -> None:
+    """Fault 12: the connection is lost at RCPT and its relay is not to be had again.
+    By: two relays; the other one is idle and has no letter to wait for.
+    Then: the letter goes by the other relay at once; everybody is sent.
+    """
+    lost: list[str] = []
+
+    def first(name: str) -> Callable[[str], bool]:
+        def is_hit(command: str) -> bool:
+            if "r6@" in command and not lost:
+                lost.append(name)
+                return True
+            return False
+
+        return is_hit
+
+    def is_down(name: str) -> Callable[[str], bool]:
+        return lambda command: name in lost
+
+    one, two = (
+        serve(on("RCPT", drop(), test=first(name)), on("CONNECT", drop(), test=is_down(name)))
+        for name in ("one", "two")
+    )
+    ending = Mailing(
+        tmp_path, relay(one) + relay(two), patience=replace(QUICK, outage_s=6.0)
+    ).send()
+    assert ending.all_but() == {"sent"}
+    assert max(len(one.sessions), len(two.sessions)) < 60

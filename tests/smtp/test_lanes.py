@@ -157,5 +157,16 @@ def test_lanes_that_hold_nothing_are_forgotten():
         lanes.put([letter(n, f"d{n}.test")])
         lanes.done(lanes.take(0.0, 0), 0)
     assert lanes.take(0.0, 0) is None
-    lanes.forget_plain()
+    lanes.forget_plain(0.0)
     assert not lanes._lanes
+
+
+def test_a_lane_that_rests_is_not_forgotten_where_one_connection_is_its_limit():
+    lanes = Lanes(lambda name: ((), 1))
+    lanes.put([letter(1, "x.test")])
+    taken = lanes.take(0.0, "a")
+    assert taken is not None
+    lanes.done(taken, "a").governor.throttled(0.0, 3600.0)
+    assert lanes.take(1.0, "a") is None
+    lanes.forget_plain(1.0)
+    assert lanes.lane("x.test").wait_s(1.0) > 0

@@ -396,3 +396,20 @@ def test_whatever_the_server_says_no_letter_is_lost_or_settled_twice(
             break
     open_ = [each.row for each, _ in c.under_way()]
     assert sorted(done + open_) == taken
+
+
+def test_without_pipelining_mail_waits_for_the_answer_to_rset() -> None:
+    client = Client()
+    client.extensions = Extensions("server", {"SIZE": ""})
+    client.envelope(letter(1))
+    client.receive(b"250 ok\r\n")
+    client.receive(b"550 5.1.1 no\r\n")
+    client.out.clear()
+    client.envelope(letter(2))
+    assert client.out == [b"RSET\r\n"]
+    client.out.clear()
+    client.receive(b"250 ok\r\n")
+    assert [line[:4] for line in client.out] == [b"MAIL"]
+    client.out.clear()
+    client.receive(b"250 ok\r\n")
+    assert [line[:4] for line in client.out] == [b"RCPT"]
