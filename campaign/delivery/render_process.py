@@ -151,7 +151,9 @@ class RenderProcess:
                 stdout=child_out,
                 stderr=self._errors,
                 env=_environment(),
-                start_new_session=True,
+                # Ctrl-C is not for it.  A session of its own would be scheduled as a whole beside
+                # ours (sched(7), autogroup), and its niceness would count for nothing.
+                process_group=0,
             )
         finally:
             os.close(child_in)

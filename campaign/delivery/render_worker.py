@@ -29,7 +29,7 @@ from campaign.rendering.render import (
 )
 
 _NICE = 5  # sockets and journal go first; so does whoever asks for the status meanwhile
-_FRAME_BYTES = 500_000  # messages are handed over when so much is ready: it fits into the pipe
+_FRAME_BYTES = 60_000  # messages are handed over when so much is ready: it stays in the caches
 
 
 class Limits(NamedTuple):

@@ -291,6 +291,17 @@ def test_the_signals_of_the_terminal_do_not_end_a_worker(
     run(cells(tmp_path), use)
 
 
+def test_workers_give_way_to_the_process_that_started_them(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        await pool.render(jobs("a"))
+        (pid,) = pool.pids
+        assert os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, 0)
+        # Linux weighs niceness only among processes of one session (sched(7), autogroup).
+        assert os.getsid(pid) == os.getsid(0)
+
+    run(cells(tmp_path), use)
+
+
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     code = f"""
 import asyncio, pathlib, time
