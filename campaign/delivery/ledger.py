@@ -279,6 +279,7 @@ class JournalLedger:
 
     def _durable(self, row: int, before: State, state: State) -> None:
         """Rule 2: counted only now."""
+        self._on_the_wire.discard(row)  # its permission may have come after its loss
         self.counts[before] -= 1
         self.counts[state] += 1
         del self.open[row]
