@@ -71,7 +71,7 @@ class Openings:
         while demand > 0 and allowance.has_place and len(self._tasks) < most:
             task = asyncio.get_running_loop().create_task(self._open())
             self._tasks.add(task)
-            task.add_done_callback(_surface)
+            task.add_done_callback(self._ended)
             allowance.connections += 1
             allowance.openings += 1
             demand -= 1
@@ -89,33 +89,39 @@ class Openings:
     async def _open(self) -> None:
         task = asyncio.current_task()
         assert task is not None
-        allowance = self._allowance
-        connection: Connection | None = None
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(ConnectRefused),
+            after=self._learn,
+            wait=self._wait_s,
+            stop=partial(self._gives_up, self._clock.tick_s()),
+            reraise=True,
+        )
         try:
-            retrying = AsyncRetrying(
-                retry=retry_if_exception_type(ConnectRefused),
-                after=self._learn,
-                wait=self._wait_s,
-                stop=partial(self._gives_up, self._clock.tick_s()),
-                reraise=True,
-            )
-            connection = await retrying(self._dial)
-        except asyncio.CancelledError:
-            return
+            connection: Connection = await retrying(self._dial)
         except (RelayError, LoginError) as error:
             if isinstance(error, ConnectRefused) and self._connections:
                 self._go_on_with_these()
             else:
+                self.cancel()  # what goes for one goes for all: it is told once
                 self._failed(error)
             return
         finally:
-            self._tasks.discard(task)
-            allowance.openings -= 1
-            if connection is None:
-                allowance.connections -= 1
-        assert connection is not None
+            self._leave(task)
+        self._allowance.connections += 1
         if not self._opened(connection):
-            allowance.connections -= 1
+            self._allowance.connections -= 1
+
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        """It is not being opened any more."""
+        self._tasks.discard(task)
+        self._allowance.openings -= 1
+        self._allowance.connections -= 1
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task in self._tasks:  # cancelled before it began
+            self._leave(task)
+        if not task.cancelled():
+            task.result()  # a bug in opening a connection is seen by the loop
 
     def _learn(self, state: RetryCallState) -> None:
         """From each attempt that came to nothing; before it is asked when and whether to go on."""
@@ -168,8 +174,3 @@ def _is_put_off(error: ConnectRefused) -> bool:
     """454 and the like to AUTH: the login is neither good nor bad."""
     return error.stage is Stage.AUTH and error.reply is not None
 
-
-def _surface(task: asyncio.Task[None]) -> None:
-    """A bug in opening a connection must be seen, not waited for."""
-    if not task.cancelled() and (error := task.exception()):
-        raise error
