@@ -8,7 +8,6 @@ addresses (the route sees to that) and two sessions; a session is an address tha
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -27,7 +26,7 @@ from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router
 from campaign.routing.tlsa import matches
 from campaign.smtp.connection import Connection, connect
-from campaign.smtp.dial import Address, first_to_answer, plain_words
+from campaign.smtp.dial import Address, answer_of, first_to_answer
 from campaign.smtp.endpoint import ConnectRefused, Courier, Endpoint, Security, Timeouts
 from campaign.smtp.inspect import tls_facts
 from campaign.smtp.transcript import Transcript
@@ -154,19 +153,8 @@ class _Line:
         """The first address that answers; when asked again (in clear text) the same one."""
         where = f"{endpoint.host} port {self._port}"
         tried = (self.answered,) if self.answered else self.left
-        try:
-            async with asyncio.timeout(timeout_s):
-                made = await first_to_answer([self._sockaddr(address) for address in tried])
-        except TimeoutError as error:
-            raise ConnectRefused(
-                f"{where} does not answer within {timeout_s:g} s", Stage.CONNECT
-            ) from error
-        except OSError as error:
-            raise ConnectRefused(
-                f"cannot connect to {where}: {plain_words(error)}",
-                Stage.CONNECT,
-                errno=error.errno or 0,
-            ) from error
+        async with answer_of(where, timeout_s):
+            made = await first_to_answer([self._sockaddr(address) for address in tried])
         if not self.answered:
             peer = ip_address(made.getpeername()[0])
             place = [ip_address(address) for address in tried].index(peer)

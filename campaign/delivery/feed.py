@@ -70,7 +70,7 @@ class Feed:
             if self.window - len(self._ledger.open) < self._batch:
                 return
             if not self._ahead and self._clock.tick_s() >= self._dry_until_s:
-                self._ahead.extend(await asyncio.to_thread(self._read))
+                self._ahead.extend(await asyncio.to_thread(self._read, set(self._ledger.open)))
             if not self._ahead:
                 self._dry_until_s = self._clock.tick_s() + _DRY_S
                 return
@@ -94,9 +94,12 @@ class Feed:
         """The number of recipients asked for was claimed."""
         return self._left == 0
 
-    def _read(self) -> list[Claim]:
-        """Due rows first, then planned ones.  Runs in a thread."""
-        held = self._ledger.open
+    def _read(self, held: set[int]) -> list[Claim]:
+        """Due rows first, then planned ones.  Runs in a thread.
+
+        `held` are the rows that were open before the journal is asked: who is settled meanwhile
+        may still be due in its answer, and must not be claimed again.
+        """
         claims = self._reader.claim_deferred(self._clock.now_s(), _READ, held)
         if not claims:
             planned = self._reader.claim_planned(self._after, _READ)

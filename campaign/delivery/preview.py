@@ -141,7 +141,7 @@ def _spec(campaign: Campaign, reader: Reader) -> RenderSpec:
 
 def _shown(one: Traced) -> Shown:
     taken = tuple(branch for branch, is_taken in one.branches.items() if is_taken)
-    return Shown(one.message.row, one.message.wire.replace(b"\r\n..", b"\r\n."), taken)
+    return Shown(one.message.row, one.message.wire, taken)
 
 
 def _traced(spec: RenderSpec, batches: Iterator[list[Job]]) -> Iterator[Traced]:
@@ -155,4 +155,4 @@ def _traced(spec: RenderSpec, batches: Iterator[list[Job]]) -> Iterator[Traced]:
                         raise RenderError(f"row {one.message.row}: {one.message.problem}")
                     yield one
         finally:
-            runner.run(pool.__aexit__(None, None, None))
+            runner.run(pool.close())

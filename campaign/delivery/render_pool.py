@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from types import TracebackType
+from typing import Self
 
 from campaign.delivery.render_process import Batch, RenderProcess
 from campaign.delivery.render_worker import Limits
@@ -41,7 +42,7 @@ class RenderPool:
         self._failure: BaseException | None = None
         self._failed_starts = _FAILED_STARTS_MAX  # the very first start must succeed
 
-    async def __aenter__(self) -> RenderPool:
+    async def __aenter__(self) -> Self:
         for _ in range(self._count):
             self._start()
         try:

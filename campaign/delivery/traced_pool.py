@@ -7,7 +7,6 @@ Touches: its own worker processes.
 from __future__ import annotations
 
 import dataclasses
-from types import TracebackType
 
 from campaign.delivery.render_pool import RenderPool
 from campaign.records import Job, Message
@@ -15,27 +14,15 @@ from campaign.rendering.branches import Traced, traced
 from campaign.rendering.render import RenderSpec
 
 
-class TracedPool:
+class TracedPool(RenderPool):
     """As `RenderPool`, with one worker."""
 
     def __init__(self, spec: RenderSpec) -> None:
-        self._pool = RenderPool(dataclasses.replace(spec, is_traced=True), workers=1)
-
-    async def __aenter__(self) -> TracedPool:
-        await self._pool.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._pool.close()
+        super().__init__(dataclasses.replace(spec, is_traced=True), workers=1)
 
     async def trace(self, jobs: list[Job]) -> list[Traced]:
         """The message of each job, in order, with the branches it took."""
-        return [traced(message) for message in await self._pool.render(jobs)]
+        return [traced(message) for message in await super().render(jobs)]
 
     async def render(self, jobs: list[Job]) -> list[Message]:
         """The messages alone, the bytes of a run."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from campaign.clock import Clock
@@ -85,12 +84,6 @@ class Standing(NamedTuple):
 
 class Browser(Reader):
     """A Reader for people who look around."""
-
-    @classmethod
-    def open(cls, url: str, folder: Path) -> Browser:
-        reader = super().open(url, folder)
-        assert isinstance(reader, Browser)
-        return reader
 
     def last_row(self) -> int:
         """The highest row number, which is how many rows there are."""

@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, TextClause, bindparam, inspect, text
 
@@ -57,7 +57,7 @@ class Reader:
         self._connection = connection
 
     @classmethod
-    def open(cls, url: str, folder: Path) -> Reader:
+    def open(cls, url: str, folder: Path) -> Self:
         """Raises JournalError where there is no journal or no plan in it."""
         place = locate(url, folder)
         with told(place):

@@ -9,7 +9,6 @@ again (the live page) waits ten times as long as the answer took.
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 from typing import NamedTuple
 
 from campaign.journal.reader import Reader
@@ -70,12 +69,6 @@ class RunRecord(NamedTuple):
 
 class Tallies(Reader):
     """A Reader that counts."""
-
-    @classmethod
-    def open(cls, url: str, folder: Path) -> Tallies:
-        reader = super().open(url, folder)
-        assert isinstance(reader, Tallies)
-        return reader
 
     def runs(self) -> list[RunRecord]:
         found = self._all("SELECT started_s, ended_s, host, pid, how FROM runs ORDER BY run")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from markupsafe import Markup, escape
 
 from campaign.rendering.invitation import escaped_calendar
+from campaign.rendering.kept import Kept
 from campaign.rendering.markup import escaped_markdown
 
 Escaping = Literal["none", "html", "markdown", "calendar"]
@@ -49,20 +50,8 @@ FINALIZE: dict[Escaping, Callable[[Any], Any]] = {
     "calendar": _in_calendar,
 }
 
-_KEPT_CELL = 100  # characters; longer ones are not worth their memory
+_KEPT_CELL = 100  # characters
 _KEPT_CELLS = 4000
-
-
-class _EscapedCells(dict[str, str]):
-    """A cell -> the same escaped, made when it is first looked up: an eighth of the time."""
-
-    def __missing__(self, cell: str) -> str:
-        made = str(escape(cell))
-        if len(cell) < _KEPT_CELL:
-            if len(self) >= _KEPT_CELLS:
-                self.clear()
-            self[cell] = made
-        return made
 
 
 def shown_by(escaping: Escaping) -> Callable[[Any], str]:
@@ -73,8 +62,7 @@ def shown_by(escaping: Escaping) -> Callable[[Any], str]:
         return str(finalize(value))
 
     def shown_at_once(value: Any) -> str:
-        kind = type(value)
-        return value if kind is str else str(_present(value))
+        return value if type(value) is str else str(_present(value))
 
     return shown_at_once if finalize is _present else shown
 
@@ -82,7 +70,8 @@ def shown_by(escaping: Escaping) -> Callable[[Any], str]:
 def escaped_by(escaping: Escaping) -> Callable[[Any], str]:
     """What prints the value of an expression where HTML is escaped."""
     finalize = FINALIZE[escaping]
-    cells = _EscapedCells()
+    # To look one up takes an eighth of the time of escaping it.
+    cells = Kept(_escaped_cell, shorter_than=_KEPT_CELL, most=_KEPT_CELLS)
 
     def escaped(value: Any) -> str:
         return str(escape(finalize(value)))
@@ -94,3 +83,7 @@ def escaped_by(escaping: Escaping) -> Callable[[Any], str]:
         return str(value) if kind is int else str(escape(_present(value)))
 
     return escaped_at_once if finalize is _present else escaped
+
+
+def _escaped_cell(cell: str) -> str:
+    return str(escape(cell))

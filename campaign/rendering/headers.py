@@ -38,7 +38,6 @@ _PLAIN_PARAMETER = re.compile(r"(?!.*=\?)[ !#-\[\]-~]*")
 _ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\x80-\U0010ffff-]+@(?:[A-Za-z0-9.-]+|\[[0-9A-Za-z.:]+\])"
 )
-_FOLDS = (b" ", b"\t")  # what a continued line begins with (RFC 5322, 2.2.3)
 
 # RFC 2047, 5 (3): what may stand for itself in an encoded-word everywhere, phrases included.
 _Q_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"
@@ -105,7 +104,7 @@ def mailbox_field(name: str, display: str, address: str) -> bytes:
     if (
         not _ADDRESS.fullmatch(address)
         or "=?" in address
-        or not (address.isascii() or _FORBIDDEN.search(address) is None)
+        or (not address.isascii() and _FORBIDDEN.search(address))
     ):
         raise RenderError(f"{name} cannot carry the address {address[:80]!r}")
     if not display:

@@ -11,9 +11,11 @@ from __future__ import annotations
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Callable
 
+from campaign.rendering.kept import Kept
+
 _B64_LINE = 76
 _B64_GROWTH = 4 / 3  # the least that base64 makes of a text
-_KEPT_LINE = 1000  # bytes; longer ones are not worth their memory
+_KEPT_LINE = 1000  # bytes
 _KEPT_LINES = 2000
 
 
@@ -24,7 +26,7 @@ class TextEncoder:
     """
 
     def __init__(self, check: Callable[[bytes], None]) -> None:
-        self.lines = _Lines(check)
+        self.lines = Kept(_quoted_by(check), shorter_than=_KEPT_LINE, most=_KEPT_LINES)
 
     def encoded(self, text: str) -> tuple[bytes, bytes]:
         """Content-Transfer-Encoding and body, which is canonical CRLF without bare CR or LF.
@@ -44,26 +46,18 @@ class TextEncoder:
         return (b"base64", lines) if len(lines) < len(quoted) else (b"quoted-printable", quoted)
 
 
-class _Lines(dict[bytes, bytes]):
-    """A line of text -> the same in quoted-printable, made when it is first looked up."""
-
-    def __init__(self, check: Callable[[bytes], None]) -> None:
-        self._check = check
-
-    def __missing__(self, line: bytes) -> bytes:
-        self._check(line)
-        made = b"\r\n".join(map(_undotted, b2a_qp(line, istext=True).split(b"\n")))
-        if len(line) < _KEPT_LINE:
-            if len(self) >= _KEPT_LINES:
-                self.clear()  # those of all letters are back after the next one
-            self[line] = made
-        return made
-
-
 def base64_lines(data: bytes) -> bytes:
     """Base64 in lines of 76 (RFC 2045, 6.8), without a line end after the last."""
     text = b2a_base64(data, newline=False)
     return b"\r\n".join([text[at : at + _B64_LINE] for at in range(0, len(text), _B64_LINE)])
+
+
+def _quoted_by(check: Callable[[bytes], None]) -> Callable[[bytes], bytes]:
+    def quoted(line: bytes) -> bytes:
+        check(line)
+        return b"\r\n".join(map(_undotted, b2a_qp(line, istext=True).split(b"\n")))
+
+    return quoted
 
 
 def _undotted(line: bytes) -> bytes:

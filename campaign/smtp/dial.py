@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from itertools import zip_longest
 from typing import Any
 
@@ -25,27 +26,29 @@ Address = tuple[int, tuple[Any, ...]]  # family, sockaddr
 
 async def dial(endpoint: Endpoint, timeout_s: float) -> socket.socket:
     """A socket connected within `timeout_s`; ConnectRefused with the reason otherwise."""
-    where = f"{endpoint.host} port {endpoint.port}"
+    async with answer_of(f"{endpoint.host} port {endpoint.port}", timeout_s):
+        return await first_to_answer(await _look_up(endpoint))
+
+
+@asynccontextmanager
+async def answer_of(where: str, timeout_s: float) -> AsyncIterator[None]:
+    """Gives the block so long to connect; ConnectRefused where it fails."""
     try:
         async with asyncio.timeout(timeout_s):
-            return await first_to_answer(await _look_up(endpoint))
+            yield
     except TimeoutError as error:
         raise ConnectRefused(
             f"{where} does not answer within {timeout_s:g} s", Stage.CONNECT
         ) from error
-    except socket.gaierror as error:
-        raise ConnectRefused(
-            f"no address found for {endpoint.host}: {error.strerror}", Stage.CONNECT
-        ) from error
     except OSError as error:
         raise ConnectRefused(
-            f"cannot connect to {where}: {plain_words(error)}",
+            f"cannot connect to {where}: {_plain_words(error)}",
             Stage.CONNECT,
             errno=error.errno or 0,
         ) from error
 
 
-def plain_words(error: OSError) -> str:
+def _plain_words(error: OSError) -> str:
     """What the system calls it; event loops put their own words in place of that."""
     return os.strerror(error.errno) if error.errno else str(error)
 
@@ -75,9 +78,14 @@ async def first_to_answer(addresses: list[Address]) -> socket.socket:
 
 async def _look_up(endpoint: Endpoint) -> list[Address]:
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(
-        endpoint.address or endpoint.host, endpoint.port, type=socket.SOCK_STREAM
-    )
+    try:
+        found = await loop.getaddrinfo(
+            endpoint.address or endpoint.host, endpoint.port, type=socket.SOCK_STREAM
+        )
+    except socket.gaierror as error:
+        raise ConnectRefused(
+            f"no address found for {endpoint.host}: {error.strerror}", Stage.CONNECT
+        ) from error
     return in_turns([(family, address) for family, _, _, _, address in found])
 
 

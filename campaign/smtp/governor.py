@@ -49,24 +49,25 @@ class Governor:
 
     __slots__ = (
         "_accepted",
-        "_granted",
+        "_ceiling",
         "_last_throttle_s",
-        "_learned_s",
         "_rest_s",
         "connections",
-        "limit",
         "rests_until_s",
     )
 
     def __init__(self, connections: int) -> None:
-        self.limit = connections  # what config and provider allow
+        self._ceiling = Ceiling(connections)
         self.connections = connections  # what we dare now
         self.rests_until_s = 0.0
         self._rest_s = _FIRST_REST_S
         self._accepted = 0
         self._last_throttle_s = float("-inf")
-        self._granted = connections  # what the config allows
-        self._learned_s = 0.0
+
+    @property
+    def limit(self) -> int:
+        """What config and provider allow."""
+        return self._ceiling.most
 
     def wait_s(self, now_s: float) -> float:
         return self.rests_until_s - now_s if self.rests_until_s > now_s else 0.0
@@ -77,7 +78,7 @@ class Governor:
 
     def accepted(self) -> None:
         """One message was taken."""
-        if self.connections >= self.limit:
+        if self.connections >= self._ceiling.most:
             return
         self._accepted += 1
         if self._accepted >= _SUCCESSES_PER_CONNECTION:
@@ -86,17 +87,16 @@ class Governor:
 
     def learn_limit(self, connections: int, now_s: float) -> None:
         """The server, or this machine, gives no more connections than these."""
-        self.limit = max(1, min(self.limit, connections))
+        self._ceiling.learn(max(1, connections), now_s)
         self.connections = min(self.connections, self.limit)
-        self._learned_s = now_s
 
     def recover(self, now_s: float) -> None:
         """One more connection after a quiet while, up to what the config allows."""
-        quiet_s = now_s - max(self._learned_s, self._last_throttle_s)
-        if self.limit < self._granted and quiet_s >= QUIET_S:
-            self.connections += self.connections == self.limit
-            self.limit += 1
-            self._learned_s = now_s
+        before = self.limit
+        if now_s - self._last_throttle_s >= QUIET_S:
+            self._ceiling.recover(now_s)
+        if self.connections == before:
+            self.connections = self.limit
 
     def throttled(self, now_s: float, pause_s: float) -> None:
         """A throttling reply; `pause_s` is what the provider's own rule asks, 0 if none.

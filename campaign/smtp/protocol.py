@@ -45,10 +45,9 @@ class Client:
     """One session.  Append nothing to `out`; write it to the server and clear it."""
 
     __slots__ = (
-        "_answers", "_awaited", "_chunking", "_envelopes", "_extensions", "_held", "_is_astray",
-        "_needs_rset", "_parser", "_pipelining", "_rcpt_taken", "_settled", "_unwritten",
-        "_without", "broken", "led_astray_by", "letters", "open", "out", "phase", "progressed",
-        "sent", "whole_row",
+        "_answers", "_awaited", "_chunking", "_envelopes", "_extensions", "_needs_rset", "_parser",
+        "_pipelining", "_rcpt_taken", "_settled", "_unwritten", "_without", "broken",
+        "led_astray_by", "letters", "open", "out", "phase", "progressed", "sent", "whole_row",
     )  # fmt: skip
 
     def __init__(self, notifications: Notifications | None = None) -> None:
@@ -66,8 +65,7 @@ class Client:
         self._rcpt_taken = False
         self._needs_rset = False
         self._answers = ANSWERS
-        self._held = b""  # envelope of a letter that goes whole
-        self._unwritten: list[bytes] = []  # commands of it that wait for a reply, one by one
+        self._unwritten: list[bytes] = []  # commands of the open letter that wait for their turn
         self.whole_row = 0  # of the last letter that went whole
         self.led_astray_by: frozenset[str] = frozenset()  # to blame, if broken by being out of step
         self._without: frozenset[str] = frozenset()
@@ -149,7 +147,7 @@ class Client:
         awaited = self._awaited
         if may_go_whole and self._chunking and not awaited:
             self.phase = Phase.WHOLE
-            self._held = mail + rcpt
+            self._unwritten = [mail, rcpt]
             return None
         self.phase = Phase.ENVELOPE
         if self._needs_rset:
@@ -185,7 +183,8 @@ class Client:
         self._needs_rset = True
         self.sent, self.open = letter, None
         self.phase = Phase.NONE
-        return b"%b%bBDAT %d LAST\r\n" % (reset, self._held, len(body)), body
+        mail, rcpt = self._unwritten
+        return b"%b%b%bBDAT %d LAST\r\n" % (reset, mail, rcpt, len(body)), body
 
     def end_data(self) -> None:
         """Queue the final dot of the open letter, whose body is written."""
@@ -229,7 +228,7 @@ class Client:
 
     def _mail_taken(self, stage: Stage, reply: Reply) -> None:
         if not self._pipelining and self.open is not None:
-            self.out.append(self._unwritten.pop())
+            self.out.append(self._unwritten.pop(0))
             self._awaited.append(Stage.RCPT)
 
     def _recipient_taken(self, stage: Stage, reply: Reply) -> None:
@@ -259,14 +258,10 @@ class Client:
             self.out.append(b".\r\n")
             self._awaited.append(Stage.DOT)
 
-    def _dot_answered(self, stage: Stage, reply: Reply) -> None:
-        if self.sent is not None:  # else it was a lone dot
-            self._settled.append((self.sent, stage, reply))
-            self.sent = None
-
-    def _refuse_whole(self, stage: Stage, reply: Reply) -> None:
-        """MAIL or RCPT is refused: whatever BDAT is answered, nobody was to get it."""
-        if self.sent is not None:
+    def _settle_sent(self, stage: Stage, reply: Reply) -> None:
+        """A letter that went whole is settled by the refusal of MAIL or RCPT already: whatever
+        BDAT is answered, nobody was to get it."""
+        if self.sent is not None:  # else it is settled, or it was a lone dot
             self._settled.append((self.sent, stage, reply))
             self.sent = None
 
@@ -276,11 +271,9 @@ class Client:
 
     def _whole_answered(self, stage: Stage, reply: Reply) -> None:
         self._answers = ANSWERS
-        if self.sent is not None:
-            self._settled.append((self.sent, stage, reply))
-            self.sent = None
-            if reply.code < 300:
-                self._needs_rset = False
+        if self.sent is not None and reply.code < 300:
+            self._needs_rset = False
+        self._settle_sent(stage, reply)
 
     def _ignore(self, stage: Stage, reply: Reply) -> None:
         pass
@@ -328,14 +321,14 @@ ANSWERS: dict[Stage, dict[int, Act]] = {
     Stage.MAIL: {2: Client._mail_taken, 4: Client._refuse, 5: Client._refuse},
     Stage.RCPT: {2: Client._recipient_taken, 4: Client._refuse, 5: Client._refuse},
     Stage.DATA: {3: Client._go_ahead, 4: Client._refuse, 5: Client._refuse},
-    Stage.DOT: {2: Client._dot_answered, 4: Client._dot_answered, 5: Client._dot_answered},
+    Stage.DOT: {2: Client._settle_sent, 4: Client._settle_sent, 5: Client._settle_sent},
 }
 """What a reply of each class (its first digit) does to the session, by the stage it answers."""
 
 WHOLE_ANSWERS: dict[Stage, dict[int, Act]] = {
     **ANSWERS,
-    Stage.MAIL: {2: Client._ignore, 4: Client._refuse_whole, 5: Client._refuse_whole},
-    Stage.RCPT: {2: Client._take_whole_recipient, 4: Client._refuse_whole, 5: Client._refuse_whole},
+    Stage.MAIL: {2: Client._ignore, 4: Client._settle_sent, 5: Client._settle_sent},
+    Stage.RCPT: {2: Client._take_whole_recipient, 4: Client._settle_sent, 5: Client._settle_sent},
     Stage.DOT: {2: Client._whole_answered, 4: Client._whole_answered, 5: Client._whole_answered},
 }
 """The same for MAIL and RCPT of a letter that went whole, up to the reply to its BDAT."""

@@ -13,28 +13,19 @@ from campaign.clock import SystemClock
 from campaign.records import Letter, Stage
 from campaign.smtp import traffic
 from campaign.smtp.connection import connect
-from campaign.smtp.extensions import Extensions
 from campaign.smtp.protocol import Client, Phase
 from campaign.smtp.transcript import Transcript
 from fakes.certificates import Authority
 from fakes.postman import Postman, endpoint_of, letter, run
 from fakes.scripted_smtp import CHUNKING as OFFERED
 from fakes.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
+from fakes.sessions import TAKEN, session, written
 
 CHUNKING = ("PIPELINING", "SIZE", "8BITMIME", "SMTPUTF8", "CHUNKING")
-TAKEN = b"250 ok\r\n250 ok\r\n354 go\r\n"
 
 
 def client(*offered: str) -> Client:
-    made = Client()
-    made.extensions = Extensions("server", dict.fromkeys(offered or CHUNKING, ""))
-    return made
-
-
-def written(client: Client) -> bytes:
-    data = b"".join(client.out)
-    client.out.clear()
-    return data
+    return session(dict.fromkeys(offered or CHUNKING, ""))
 
 
 def sent_whole(c: Client, letter: Letter) -> bytes:

@@ -12,21 +12,13 @@ from campaign.smtp.extensions import Extensions, read_extensions
 from campaign.smtp.protocol import ANSWERS, Client, Phase
 from campaign.smtp.replies import make_reply
 from fakes.postman import letter
+from fakes.sessions import TAKEN, session, written
 
 MODERN = {"PIPELINING": "", "SIZE": "10000", "8BITMIME": "", "SMTPUTF8": "", "DSN": ""}
-TAKEN = b"250 ok\r\n250 ok\r\n354 go\r\n"
 
 
 def client(**keywords: str) -> Client:
-    made = Client()
-    made.extensions = Extensions("server", keywords or MODERN)
-    return made
-
-
-def written(client: Client) -> bytes:
-    data = b"".join(client.out)
-    client.out.clear()
-    return data
+    return session(keywords or MODERN)
 
 
 def begun(client: Client, first: Letter) -> Client:
