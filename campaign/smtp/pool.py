@@ -228,9 +228,7 @@ class Pool:
                     site.wake()
 
     def _count_places(self) -> None:
-        self.lanes.places = sum(
-            site.allowance.governor.connections for site in self.sites if site.failure is None
-        )
+        self.lanes.places = sum(site.places for site in self.sites)
 
     def _rest_s(self, now_s: float) -> float:
         """Seconds until a first relay may take letters again."""

@@ -249,6 +249,12 @@ class Site:
         return self._is_open and (is_busy or self.has_free_hand)
 
     @property
+    def places(self) -> int:
+        """Connections it may have; none while it cannot be reached."""
+        is_out = self.failure is not None or (self._openings.trouble and not self.connections)
+        return 0 if is_out else self.allowance.governor.connections
+
+    @property
     def is_closed(self) -> bool:
         return not self.connections and self._openings.is_over
 

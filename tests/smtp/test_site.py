@@ -94,3 +94,12 @@ def test_what_was_configured_is_never_passed() -> None:
     for times in range(1, 9):
         site.recover(clock.tick_s() + times * QUIET_S)
     assert site.messages_per_connection.most == 3
+
+
+def test_a_relay_that_cannot_be_reached_has_no_places_for_a_provider_to_fill() -> None:
+    site = site_with(FakeClock(), Book(), 100)
+    assert site.places == 10
+    site._openings.trouble = "waiting for relay: connection refused"
+    assert site.places == 0
+    site.connections.add(cast(Connection, Wire(letters=0)))
+    assert site.places == 10
