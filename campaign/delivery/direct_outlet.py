@@ -267,7 +267,7 @@ class DirectOutlet:
             now_s = self._clock.tick_s()
             for each in list(self._destinations.values()):
                 each.site.recover(now_s)
-                each.lanes.places = each.site.allowance.governor.connections
+                each.lanes.places = each.site.places
                 rest_s = each.site.allowance.wait_s(now_s)
                 if rest_s > _LONG_REST_S and each.lanes.ready:
                     letters = each.lanes.withdraw_all()
