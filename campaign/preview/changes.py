@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import io
+import os
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -53,24 +52,27 @@ def difference(
 
 
 def _as_it_was(campaign: Campaign, revision: str, folder: Path) -> Path:
-    """The campaign's whole repository at a revision, unpacked; its campaign.toml there."""
+    """The campaign's whole repository at a revision, written out; its campaign.toml there."""
     top = Path(_git(campaign.folder, "rev-parse", "--show-toplevel").decode().strip())
     # --end-of-options: a revision is never taken for an option of git.
     commit = _git(
         campaign.folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"
     )
-    packed = _git(top, "archive", "--format=tar", commit.decode().strip())
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")
+    files, index = folder / "files", str(folder / "index")  # the repository's own index is let be
+    _git(top, "read-tree", commit.decode().strip(), index=index)
+    _git(top, "checkout-index", "--all", f"--prefix={files}/", index=index)
     inside = campaign.file.resolve().relative_to(top.resolve())
-    if not (folder / inside).exists():
+    if not (files / inside).exists():
         raise UsageError(f"{revision} has no {inside}", remedy="name a later revision")
-    return folder / inside
+    return files / inside
 
 
-def _git(folder: Path, *arguments: str) -> bytes:
+def _git(folder: Path, *arguments: str, index: str = "") -> bytes:
+    environment = os.environ | ({"GIT_INDEX_FILE": index} if index else {})
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True)
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, env=environment
+        )
     except FileNotFoundError:
         raise UsageError("git is not installed", remedy="--diff asks git what was") from None
     if done.returncode:

@@ -18,6 +18,11 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)
 
 
+def status(folder: Path) -> bytes:
+    asked = ["git", "-C", str(folder), "status", "--porcelain"]
+    return subprocess.run(asked, check=True, capture_output=True).stdout
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     planned(tmp_path / "spring")
@@ -39,6 +44,17 @@ def test_only_the_lines_that_changed_are_shown_for_each_row(folder: Path) -> Non
     assert "+<p>Have gold.</p>" in lines
     assert "--- row 2 bob@example.com (HEAD)" in lines
     assert not any("ada@example.com (now)" in line for line in lines)  # she has gold
+
+
+def test_the_repository_is_left_as_it_is(folder: Path) -> None:
+    from campaign.config.loader import load
+
+    (folder / "body.txt").write_text("staged", encoding="utf-8")
+    git(folder, "add", "body.txt")
+    (folder / "body.html").write_text("not staged", encoding="utf-8")
+    before = status(folder)
+    difference(load(folder), "HEAD", press)
+    assert status(folder) == before
 
 
 def test_a_revision_nobody_knows_is_refused_and_never_an_option(folder: Path) -> None:
