@@ -254,3 +254,5 @@ def test_a_path_with_odd_letters_can_be_read(tmp_path: Path) -> None:
     planned(folder, 1).close()
     with closing(Reader.open(URL, folder)) as reader:
         assert reader.counts()[State.PLANNED] == 1
+    with closing(sqlite3.connect(folder / "state/journal.sqlite")) as there:
+        assert there.execute("SELECT count(*) FROM recipients").fetchone() == (1,)
