@@ -89,7 +89,7 @@ def parse_address(text: str) -> Address:
     if found and len(text) <= ADDRESS_MAX:
         local, domain = found.groups()
         try:
-            return Address(local, _host(domain), False)
+            return Address._make((local, _host(domain), False))
         except AddressError:
             pass  # said again below, with the whole address
     return _parse_slowly(text)

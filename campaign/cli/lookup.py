@@ -18,6 +18,7 @@ from campaign.records import State
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
+    from campaign.journal.glance import Glance
     from campaign.journal.reader import Reader
 
 _UNTOUCHED = (State.PLANNED, State.SKIPPED)
@@ -46,16 +47,22 @@ def look_up(path: Path, sandbox: bool) -> Iterator[Reader]:
         yield reader
 
 
+def glance_at(campaign: Campaign) -> closing[Glance]:
+    """How a journal stands.  Raises JournalError where nothing is planned."""
+    from campaign.journal.glance import glance
+
+    return closing(glance(campaign.settings.journal.url, campaign.folder))
+
+
 def is_planned(campaign: Campaign) -> bool:
     """Does the journal hold a finished plan?"""
     from campaign.journal.database import locate
-    from campaign.journal.reader import Reader
 
     place = locate(campaign.settings.journal.url, campaign.folder)
     if place.path is not None and not place.path.exists():
         return False
-    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
-        return reader.is_planned()
+    with glance_at(campaign) as journal:
+        return journal.is_planned()
 
 
 def ensure_planned(campaign: Campaign) -> None:
@@ -68,18 +75,14 @@ def ensure_planned(campaign: Campaign) -> None:
 
 def unsettled(campaign: Campaign) -> int:
     """How many are still to be sent to."""
-    from campaign.journal.reader import Reader
-
-    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
-        return reader.unsettled()
+    with glance_at(campaign) as journal:
+        return journal.unsettled()
 
 
 def has_begun(campaign: Campaign) -> bool:
     """Has anybody been tried, or settled, since the plan was made?"""
-    from campaign.journal.reader import Reader
-
     if not is_planned(campaign):
         return False
-    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
-        counts = reader.counts()
+    with glance_at(campaign) as journal:
+        counts = journal.counts()
     return any(count for state, count in counts.items() if state not in _UNTOUCHED)

@@ -11,30 +11,15 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
 
 from campaign import __version__
-from campaign.cli import (
-    audit,
-    init_command,
-    mx,
-    plan,
-    preview,
-    probe,
-    report,
-    results,
-    resume,
-    retry,
-    run,
-    sandbox,
-    status,
-    streams,
-    test_message,
-)
+from campaign.cli import streams
 from campaign.cli.tables import escape
 from campaign.errors import (
     EXIT_DONE,
@@ -48,16 +33,42 @@ from campaign.errors import (
 # 700 the collector looks through them, and all modules, for a tenth of the time of a plan.
 _GARBAGE = (50_000, 20, 100)
 
-app = typer.Typer(
-    rich_markup_mode=None,  # plain text reads well everywhere, and needs no 50 ms for rich
-    add_completion=False,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-    epilog=(
-        "PATH is a campaign.toml or its folder; left out, it is the current folder.\n\n"
-        "campaign COMMAND --help shows the options and an example."
-    ),
-)
+# Each with its module; a command line imports only what it names.
+_COMMANDS = {
+    "init": "init_command",
+    "plan": "plan",
+    "preview": "preview",
+    "test": "test_message",
+    "run": "run",
+    "resume": "resume",
+    "retry": "retry",
+    "status": "status",
+    "results": "results",
+    "report": "report",
+    "audit": "audit",
+    "sandbox": "sandbox",
+    "mx": "mx",
+    "probe": "probe",
+}
+
+
+def program(names: Iterable[str] = tuple(_COMMANDS)) -> typer.Typer:
+    """The commands of these names, imported."""
+    app = typer.Typer(
+        rich_markup_mode=None,  # plain text reads well everywhere, and needs no 50 ms for rich
+        add_completion=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+        epilog=(
+            "PATH is a campaign.toml or its folder; left out, it is the current folder.\n\n"
+            "campaign COMMAND --help shows the options and an example."
+        ),
+    )
+    app.callback()(campaign)
+    for name in names:
+        module = import_module(f"campaign.cli.{_COMMANDS[name]}")
+        _register(app, name, module.command, module.EXAMPLES)
+    return app
 
 
 def _print_version(is_asked: bool) -> None:
@@ -66,7 +77,6 @@ def _print_version(is_asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def campaign(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version)
@@ -75,29 +85,12 @@ def campaign(
     """Send one personal message to each person on a list, and prove what became of every one."""
 
 
-def _register(name: str, command: Callable[..., int], examples: Sequence[str]) -> None:
+def _register(
+    app: typer.Typer, name: str, command: Callable[..., int], examples: Sequence[str]
+) -> None:
     # \b keeps the lines as they are
     epilog = "\b\n" + "\n".join(["Example:", *(f"  {example}" for example in examples)])
     app.command(name, epilog=epilog)(command)
-
-
-for name, module in {
-    "init": init_command,
-    "plan": plan,
-    "preview": preview,
-    "test": test_message,
-    "run": run,
-    "resume": resume,
-    "retry": retry,
-    "status": status,
-    "results": results,
-    "report": report,
-    "audit": audit,
-    "sandbox": sandbox,
-    "mx": mx,
-    "probe": probe,
-}.items():
-    _register(name, module.command, module.EXAMPLES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,7 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _invoke(arguments: list[str]) -> int:
     # Typer's own `main` would turn Ctrl-C into 130 and a broken pipe into 1.
     try:
-        command = get_command(app)
+        asked = [word for word in arguments[:1] if word in _COMMANDS]
+        command = get_command(program(asked or _COMMANDS))
         with command.make_context("campaign", arguments) as context:
             code: int | None = command.invoke(context)
         return code or EXIT_DONE

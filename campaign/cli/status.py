@@ -26,7 +26,7 @@ from campaign.units import show_duration
 
 if TYPE_CHECKING:
     from campaign.clock import Clock
-    from campaign.journal.reader import Reader
+    from campaign.journal.glance import Glance
 
 EXAMPLES = (
     "campaign status spring",
@@ -72,42 +72,44 @@ def command(
     no_browser: NoBrowserOption = False,
 ) -> int:
     """Show where everybody stands; a run may go on meanwhile."""
-    from campaign.cli.lookup import campaign_to_look_at, look_up
+    from campaign.cli.lookup import campaign_to_look_at, glance_at, look_up
     from campaign.clock import SystemClock
 
     if serve:
         serve_watch(campaign_to_look_at(path, sandbox), port, open_browser=not no_browser)
         return EXIT_DONE
-    clock = SystemClock()
-    with look_up(path, sandbox) as reader:
-        if recipient is not None:
-            from campaign.cli.befell import show_recipient
+    if recipient is not None:
+        from campaign.cli.befell import show_recipient
 
+        with look_up(path, sandbox) as reader:
             show_recipient(reader, recipient, as_json)
-        elif watch:
-            _watch(looks(reader, clock, time.sleep), as_json)
+        return EXIT_DONE
+    clock = SystemClock()
+    with glance_at(campaign_to_look_at(path, sandbox)) as journal:
+        if watch:
+            _watch(looks(journal, clock, time.sleep), as_json)
         else:
-            standing = look(reader, clock)
+            standing = look(journal, clock)
             print(as_line(standing) if as_json else "\n".join(lines(standing, 0.0, _paint())))
     return EXIT_DONE
 
 
-def look(reader: Reader, clock: Clock) -> Standing:
+def look(journal: Glance, clock: Clock) -> Standing:
     """Ask the journal."""
-    due_s = reader.next_due()
+    due_s = journal.next_due()
     now_s = clock.now_s()
     return Standing(
-        reader.plan_record().campaign,
-        reader.counts(),
+        journal.campaign(),
+        journal.counts(),
         None if due_s is None else max(0.0, due_s - now_s),
         now_s,
     )
 
 
-def looks(reader: Reader, clock: Clock, sleep: Callable[[float], None]) -> Iterator[Standing]:
+def looks(journal: Glance, clock: Clock, sleep: Callable[[float], None]) -> Iterator[Standing]:
     """One look a second, the last when it is finished."""
     while True:
-        standing = look(reader, clock)
+        standing = look(journal, clock)
         yield standing
         if standing.is_finished:
             return

@@ -215,7 +215,7 @@ def _standings_are_the_sum(connection: Connection, place: Place) -> _Findings:
         " OR s.sendings <> 0 OR s.resends <> 0) ORDER BY s.row",
         "stands as {} without a history",
     )
-    kept = read_totals(connection)
+    kept = read_totals(lambda asked: connection.exec_driver_sql(asked).all())
     for state, count in connection.execute(
         text("SELECT state, count(*) FROM standings GROUP BY state")
     ):

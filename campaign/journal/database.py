@@ -2,23 +2,24 @@
 
 In: the url of [journal].  Out: `Place`, SQLAlchemy engines, errors with a remedy.
 Touches: the database, the mount table.
+
+SQLAlchemy is imported where an engine is made: a glance at a SQLite file goes without.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from campaign.errors import ConfigError, JournalError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 # Write-ahead logging needs memory shared by all who open the file (sqlite.org/wal.html, 1).
 NETWORK_FILESYSTEMS = frozenset(
@@ -27,14 +28,14 @@ NETWORK_FILESYSTEMS = frozenset(
 )
 MOUNTS = Path("/proc/self/mountinfo")
 BUSY_MS = 10_000  # how long a backup or a report may hold us up
-CACHE_KIB = 4_096  # memory for pages; more did not make planning or sending faster (measured)
+CACHE_KIB = 2_048  # memory for pages; more did not make planning or sending faster (measured)
 CHECKPOINT_PAGES = 4_000  # 16 MB of log before pages move into the database
 
 
 class Place(NamedTuple):
     """Where a journal is."""
 
-    url: str  # as SQLAlchemy takes it
+    url: str  # of PostgreSQL, as SQLAlchemy takes it
     dialect: str  # "sqlite" or "postgresql"
     path: Path | None  # of the SQLite file, absolute
     emergency: Path  # where outcomes go when the journal fails
@@ -42,7 +43,11 @@ class Place(NamedTuple):
     @property
     def shown(self) -> str:
         """For messages: the path, or the url without its password."""
-        return str(self.path) if self.path else make_url(self.url).render_as_string()
+        if self.path:
+            return str(self.path)
+        from sqlalchemy.engine import make_url
+
+        return make_url(self.url).render_as_string()
 
     def beside(self, suffix: str) -> Path:
         """A file that belongs to the SQLite file."""
@@ -55,16 +60,14 @@ def locate(url: str, folder: Path) -> Place:
 
     Raises ConfigError for anything else.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigError(f"[journal] url '{url}' is no database url", remedy=_FORMS) from error
-    dialect = parsed.get_backend_name()
+    scheme, _, rest = url.partition("://")
+    dialect = scheme.partition("+")[0]
     if dialect == "postgresql":
         return Place(url, dialect, None, (folder / "state/journal.emergency").absolute())
-    if dialect != "sqlite" or not parsed.database or parsed.database == ":memory:":
+    name = rest.partition("?")[0].removeprefix("/")
+    if dialect != "sqlite" or name in {"", ":memory:"}:
         raise ConfigError(f"[journal] url '{url}' cannot hold a journal", remedy=_FORMS)
-    path = (folder / parsed.database).absolute()
+    path = (folder / name).absolute()
     return Place(f"sqlite:///{path}", dialect, path, path.with_name(f"{path.name}.emergency"))
 
 
@@ -103,31 +106,37 @@ def open_for_writing(place: Place) -> Engine:
     """An engine whose every transaction is durable when it commits."""
     if place.path is None:
         return _engine(place.url, paramstyle="format")
-    if not place.path.exists():  # SQLite would make it readable for everybody
-        os.close(os.open(place.path, os.O_CREAT | os.O_RDWR, 0o600))
-    engine = _engine(place.url)
+    from sqlalchemy import event
 
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions are begun by us, never behind our back
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise JournalError(
-                f"{place.path} cannot use write-ahead logging (journal mode is {mode})",
-                remedy="put the journal on a local disk",
-            )
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        connection.execute(f"PRAGMA journal_size_limit = {2 * CHECKPOINT_PAGES * 4096}")
+    engine = _engine("sqlite://", creator=lambda: _connect_for_writing(place))
 
     @event.listens_for(engine, "begin")
     def _(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _connect_for_writing(place: Place) -> sqlite3.Connection:
+    """By path: in a url, SQLAlchemy would take "?" and "%" of a folder's name for its own."""
+    assert place.path is not None
+    if not place.path.exists():  # SQLite would make it readable for everybody
+        os.close(os.open(place.path, os.O_CREAT | os.O_RDWR, 0o600))
+    # Transactions are begun by us, never behind our back.
+    connection = sqlite3.connect(place.path, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise JournalError(
+            f"{place.path} cannot use write-ahead logging (journal mode is {mode})",
+            remedy="put the journal on a local disk",
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {2 * CHECKPOINT_PAGES * 4096}")
+    return connection
 
 
 def open_for_reading(place: Place) -> Engine:
@@ -138,23 +147,30 @@ def open_for_reading(place: Place) -> Engine:
             paramstyle="format",
             connect_args={"options": "-c default_transaction_read_only=on"},
         )
+    return _engine("sqlite://", creator=lambda: connect_for_reading(place))
+
+
+def connect_for_reading(place: Place) -> sqlite3.Connection:
+    """A SQLite file through its driver; each statement is a transaction of its own."""
+    assert place.path is not None
     if not place.path.exists():
         raise JournalError(
             f"there is no journal at {place.path}", remedy="make one with `campaign plan`"
         )
     quoted = str(place.path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    engine = _engine(f"sqlite:///file:{quoted}?mode=ro&uri=true")
-
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        connection.execute("PRAGMA query_only = ON")
-
-    return engine
+    connection = sqlite3.connect(
+        f"file:{quoted}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
 
 
 def _engine(url: str, **also: Any) -> Engine:
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+    from sqlalchemy.pool import NullPool
+
     try:
         return create_engine(url, poolclass=NullPool, **also)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -162,6 +178,8 @@ def _engine(url: str, **also: Any) -> Engine:
             f"the journal's database driver is not installed: {error}",
             remedy="pip install 'campaign[postgresql]'",
         ) from error
+    except ArgumentError as error:
+        raise ConfigError(f"[journal] url '{url}' is no database url", remedy=_FORMS) from error
 
 
 @contextmanager
@@ -169,16 +187,14 @@ def told(place: Place) -> Iterator[None]:
     """Turns an error of the database into one sentence with a remedy (JournalError)."""
     try:
         yield
-    except DBAPIError as error:
-        raise explain(error.orig or error, place) from error
-    except _driver_errors() as error:
-        raise explain(error, place) from error
+    except _database_errors() as error:
+        raise explain(getattr(error, "orig", None) or error, place) from error
 
 
-def _driver_errors() -> tuple[type[Exception], ...]:
-    """What the drivers raise where SQLAlchemy is not in between (the journal thread)."""
-    loaded = (sys.modules.get(name) for name in ("sqlite3", "psycopg"))
-    return tuple(module.Error for module in loaded if module)
+def _database_errors() -> tuple[type[Exception], ...]:
+    """What SQLAlchemy raises, and the drivers where it is not in between; none is imported here."""
+    named = (("sqlalchemy.exc", "DBAPIError"), ("sqlite3", "Error"), ("psycopg", "Error"))
+    return tuple(getattr(sys.modules[name], kind) for name, kind in named if name in sys.modules)
 
 
 # SQLite's own names of its results (sqlite.org/rescode.html), the longest match counts.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Insert, insert, text
@@ -25,6 +25,7 @@ from campaign.journal.totals import count_totals, forget_totals
 from campaign.records import Entry, PlanRecord, Source
 
 BULK_ROWS = 20_000  # rows in one transaction while loading
+_TOGETHER = 250  # rows in one statement: a row costs SQLite's driver 2 µs, one by one 4 µs
 _SHOWN = 10  # pairs of duplicates named in an error
 
 
@@ -45,9 +46,10 @@ class Planning:
         self._sources_base = _count(connection, "sources")
         self._sources = self._sources_base
         self._pending = 0
-        self._insert = str(insert(schema.recipients).compile(dialect=connection.dialect)).replace(
-            "recipients", self._table, 1
-        )
+        inserted = str(insert(schema.recipients).compile(dialect=connection.dialect))
+        self._insert = inserted.replace("recipients", self._table, 1)
+        into, values, row = self._insert.partition("VALUES ")
+        self._insert_together = f"{into}{values}{', '.join([row] * _TOGETHER)}"
         self._begin()
 
     def add_source(self, source: Source) -> int:
@@ -66,7 +68,12 @@ class Planning:
         if base:
             entries = [entry._replace(source=entry.source + base) for entry in entries]
         numbered = [(number, *entry) for number, entry in enumerate(entries, row + 1)]
-        self._connection.exec_driver_sql(self._insert, numbered)
+        rest = len(entries) % _TOGETHER
+        for start in range(0, len(entries) - rest, _TOGETHER):
+            values = chain.from_iterable(numbered[start : start + _TOGETHER])
+            self._connection.exec_driver_sql(self._insert_together, tuple(values))
+        if rest:
+            self._connection.exec_driver_sql(self._insert, numbered[-rest:])
         self._row = row + len(entries)
         self._pending += len(entries)
         if self._pending >= BULK_ROWS:

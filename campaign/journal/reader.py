@@ -16,14 +16,12 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, TextClause, bindparam, inspect, text
 
-from campaign.errors import JournalError
 from campaign.journal.database import Place, locate, open_for_reading, told
-from campaign.journal.notes import is_finished, recall, rendered
+from campaign.journal.glance import Glance, no_plan
+from campaign.journal.notes import recall, rendered
 from campaign.journal.recovery import Doubt, doubts
 from campaign.journal.results import Step, pages, read_plan, results, steps
 from campaign.journal.schema import REPEAT, REPEATS
-from campaign.journal.states import UNSETTLED
-from campaign.journal.totals import read_totals
 from campaign.records import Claim, Job, PlanRecord, Result, Source, State
 
 _SLOT_S = 300
@@ -49,11 +47,11 @@ class Unusable(NamedTuple):
     reason: str
 
 
-class Reader:
-    """See the module.  Every method may raise JournalError."""
+class Reader(Glance):
+    """See the module; what is asked most is in Glance.  Every method may raise JournalError."""
 
     def __init__(self, place: Place, connection: Connection) -> None:
-        self._place = place
+        super().__init__(place)
         self._connection = connection
 
     @classmethod
@@ -66,9 +64,7 @@ class Reader:
             if inspect(connection).has_table("plan"):
                 return cls(place, connection)
         connection.close()
-        raise JournalError(
-            f"there is no plan in {place.shown}", remedy="make one with `campaign plan`"
-        )
+        raise no_plan(place)
 
     def close(self) -> None:
         self._connection.close()
@@ -81,11 +77,6 @@ class Reader:
         with told(self._place):
             return read_plan(self._connection)
 
-    def is_planned(self) -> bool:
-        """Whether the plan is finished."""
-        with told(self._place):
-            return is_finished(self._connection)
-
     def sources(self) -> list[Source]:
         found = self._all(
             "SELECT name, columns, encoding, confidence, delimiter, sha256 FROM sources"
@@ -96,11 +87,6 @@ class Reader:
     def total(self) -> int:
         """Rows of the list, rejects included."""
         return int(self._all("SELECT count(*) FROM recipients")[0][0])
-
-    def counts(self) -> dict[State, int]:
-        """How many recipients stand where; every state is there, if with 0."""
-        with told(self._place):
-            return read_totals(self._connection)
 
     def mean_size_bytes(self) -> int:
         """Of a message, as rendered when planning; 0 where nothing was."""
@@ -171,16 +157,6 @@ class Reader:
         while claims := self.claim_planned(after_row, size):
             after_row = claims[-1].row
             yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in claims]
-
-    def next_due(self) -> float | None:
-        """Unix time when the first deferred recipient is due; None without any."""
-        found = self._all("SELECT min(due) FROM standings WHERE state = 'deferred'")[0][0]
-        return None if found is None else float(found)
-
-    def unsettled(self) -> int:
-        """How many are not in a terminal state.  A campaign is finished when this is 0."""
-        states = ", ".join(f"'{state}'" for state in UNSETTLED)
-        return int(self._all(f"SELECT count(*) FROM standings WHERE state IN ({states})")[0][0])
 
     def has_suppressed(self) -> bool:
         """Whether anybody at all must not be written to."""

@@ -15,7 +15,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Double,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -93,12 +92,6 @@ recipients = Table(
     _text("data"),  # JSON array of the cells; of a group, then an array of [source, cells]
     _text("reason"),  # of a row the list's cleaning rejected
     _text("group_key"),  # rows with the same one are one message
-    Index(
-        "recipients_group",
-        "group_key",
-        sqlite_where=text("group_key <> ''"),
-        postgresql_where=text("group_key <> ''"),
-    ),
 )
 
 snapshots = Table(
@@ -130,12 +123,6 @@ standings = Table(
     _integer("resends"),
     _real("due"),
     _real("first_at"),
-    Index(
-        "standings_due",
-        "due",
-        sqlite_where=text("state = 'deferred'"),
-        postgresql_where=text("state = 'deferred'"),
-    ),
 )
 
 history = Table(
@@ -174,6 +161,12 @@ runs = Table(
     _real("started_s"),
     _real("ended_s"),  # 0: still running, or killed
     _text("how"),
+)
+
+# As text, which both databases read: for the WHERE of an Index, SQLAlchemy would import them both.
+INDEXES = (
+    "CREATE INDEX recipients_group ON recipients (group_key) WHERE group_key <> ''",
+    "CREATE INDEX standings_due ON standings (due) WHERE state = 'deferred'",
 )
 
 LETTERS = """CREATE VIEW letters AS SELECT s."row", s.state, s.attempts, s.sendings, s.resends,

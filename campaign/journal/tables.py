@@ -16,7 +16,7 @@ from campaign.journal.totals import count_totals
 def make_tables(connection: Connection) -> None:
     """Make the empty tables, under guard from the start."""
     schema.metadata.create_all(connection)
-    for statement in (schema.LETTERS, *schema.guards(connection.dialect.name)):
+    for statement in (*schema.INDEXES, schema.LETTERS, *schema.guards(connection.dialect.name)):
         connection.exec_driver_sql(statement)
     remember(connection, "format", schema.FORMAT)
 

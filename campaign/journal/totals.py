@@ -10,13 +10,15 @@ run 0.5 µs a change.  The audit counts for itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-
-from sqlalchemy import Connection, text
-from sqlalchemy.engine import Dialect
-from sqlalchemy.engine.interfaces import DBAPICursor
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from campaign.records import Change, State
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.engine.interfaces import DBAPICursor
 
 _STATES = tuple(State)
 _PLACE: dict[object, int] = {str(state): place for place, state in enumerate(_STATES)}
@@ -67,22 +69,18 @@ def arrive(moves: list[int], states: Sequence[object]) -> None:
 
 def forget_totals(connection: Connection) -> None:
     """From here on they are counted when asked for, as while a plan is made."""
-    connection.execute(text("DELETE FROM totals"))
+    connection.exec_driver_sql("DELETE FROM totals")
 
 
 def count_totals(connection: Connection) -> None:
     """Count once; from here on they are kept."""
     forget_totals(connection)
-    connection.execute(
-        text(f"INSERT INTO totals (id, {_EACH}) SELECT 1, {_COUNTED} FROM standings")
+    connection.exec_driver_sql(
+        f"INSERT INTO totals (id, {_EACH}) SELECT 1, {_COUNTED} FROM standings"
     )
 
 
-def read_totals(connection: Connection) -> dict[State, int]:
-    """How many stand where; every state is there, if with 0."""
-    kept = connection.execute(text(f"SELECT {_EACH} FROM totals")).first()
-    return dict(zip(_STATES, kept or _counted(connection), strict=True))
-
-
-def _counted(connection: Connection) -> Sequence[int]:
-    return connection.execute(text(f"SELECT {_COUNTED} FROM standings")).one()
+def read_totals(ask: Callable[[str], Sequence[Sequence[int]]]) -> dict[State, int]:
+    """How many stand where; every state is there, if with 0.  `ask` gives the rows of a query."""
+    found = ask(f"SELECT {_EACH} FROM totals") or ask(f"SELECT {_COUNTED} FROM standings")
+    return dict(zip(_STATES, found[0], strict=True))

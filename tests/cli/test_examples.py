@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from campaign.cli.main import app, main
+from campaign.cli.main import main, program
 from fakes.recorder import recorder
 
-HELP = {name: command.epilog or "" for name, command in get_command(app).commands.items()}  # type: ignore[attr-defined]
+HELP = {name: command.epilog or "" for name, command in get_command(program()).commands.items()}  # type: ignore[attr-defined]
 EXAMPLES = [line.strip() for text in HELP.values() for line in text.splitlines()[2:]]
 ELSEWHERE = {"mx", "probe"}  # these ask the servers of others; their own tests bring servers
 FOREVER = {"campaign sandbox spring --port 2525"}  # ends with Ctrl-C

@@ -59,6 +59,19 @@ def test_a_plan_is_read_back_as_it_was_made(journal: Journal, reader: Reader) ->
     assert first.data == '["person1@example.com","person1"]'
 
 
+def test_a_list_of_any_length_keeps_its_order(journal: Journal, reader: Reader) -> None:
+    journal.begin_plan(RECORD)
+    journal.add_source(SOURCE)
+    everybody = people(1603)
+    for start, end in ((0, 1), (1, 1), (1, 251), (251, 752), (752, 1603)):
+        journal.add_entries(everybody[start:end])
+    journal.mark_duplicates_and_suppressed("first")
+    journal.finish_plan()
+    claims = reader.claim_planned(0, 2000)
+    assert [claim.row for claim in claims] == list(range(1, 1604))
+    assert [claim.address for claim in claims] == [entry.address for entry in everybody]
+
+
 def test_rejects_keep_their_row_number_file_line_and_reason(
     journal: Journal, reader: Reader
 ) -> None:

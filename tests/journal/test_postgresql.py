@@ -17,6 +17,7 @@ import pytest
 
 from campaign.errors import DataError, JournalBusy, JournalError
 from campaign.journal.audit import audit
+from campaign.journal.glance import glance
 from campaign.journal.reader import Reader
 from campaign.journal.results import message_id_of
 from campaign.records import State
@@ -102,6 +103,8 @@ def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str, tmp_p
     plan_into(journal, [*people(5), entry("new", 9)], record=record)
     journal.close()
 
+    with closing(glance(url, tmp_path)) as seen:
+        assert (seen.campaign(), seen.is_planned(), seen.unsettled()) == ("spring", True, 3)
     with closing(Reader.open(url, tmp_path)) as reader:
         assert reader.plan_record() == record
         assert reader.sources() == [SOURCE, SOURCE]

@@ -14,6 +14,7 @@ import pytest
 
 from campaign.errors import ConfigError, JournalBusy, JournalError
 from campaign.journal.database import filesystem_of, locate, refuse_network_filesystem
+from campaign.journal.glance import glance
 from campaign.journal.lock import Runner
 from campaign.journal.reader import Reader
 from campaign.records import State
@@ -254,3 +255,27 @@ def test_a_path_with_odd_letters_can_be_read(tmp_path: Path) -> None:
     planned(folder, 1).close()
     with closing(Reader.open(URL, folder)) as reader:
         assert reader.counts()[State.PLANNED] == 1
+    with closing(sqlite3.connect(folder / "state/journal.sqlite")) as there:
+        assert there.execute("SELECT count(*) FROM recipients").fetchone() == (1,)
+
+
+def test_a_glance_tells_what_a_reader_tells(tmp_path: Path) -> None:
+    run(planned(tmp_path, 3), [sending(1), sent(1)])
+    with closing(glance(URL, tmp_path)) as seen, closing(Reader.open(URL, tmp_path)) as reader:
+        assert seen.campaign() == reader.plan_record().campaign
+        assert seen.counts() == reader.counts()
+        assert seen.unsettled() == reader.unsettled() == 2
+        assert seen.next_due() is reader.next_due() is None
+        assert seen.is_planned()
+
+
+def test_a_glance_at_no_plan_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="no journal at"):
+        glance(URL, tmp_path)
+    (tmp_path / "state").mkdir()
+    sqlite3.connect(tmp_path / "state/journal.sqlite").close()
+    with pytest.raises(JournalError, match=r"no plan in .*campaign plan"):
+        glance(URL, tmp_path)
+    (tmp_path / "state/journal.sqlite").write_text("no database, but some text in its place" * 9)
+    with pytest.raises(JournalError, match="no journal, or damaged"):
+        glance(URL, tmp_path)

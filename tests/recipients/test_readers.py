@@ -25,6 +25,14 @@ def test_every_cell_arrives_as_typed(read: Read) -> None:
     assert [row[1] for row in read("email,cell\n" + rows).rows] == typed
 
 
+def test_a_list_without_quotes_reads_as_one_with_quotes(read: Read) -> None:
+    cells = ["007", "NA", "", " x ", "\ufeffq", "a\x85b", "a\u2028b", "\x1c", "#N/A", "王", "\\"]
+    rows = [(f"a{at}@example.com", cell, cell) for at, cell in enumerate(cells)]
+    plain = "".join(",".join(row) + "\n" for row in rows)
+    quoted = "".join(",".join(f'"{cell}"' for cell in row) + "\n" for row in rows)
+    assert read("email,b,c\n" + plain).rows == read("email,b,c\n" + quoted).rows == rows
+
+
 def test_quotes_newlines_and_delimiters_in_cells_are_kept(read: Read) -> None:
     reading = read('email,note\r\na@b.com,"x, ""y""\r\nz\rw"\r\nc@d.com,\ufeffq\r\n')
     assert reading.rows == [("a@b.com", 'x, "y"\r\nz\rw'), ("c@d.com", "\ufeffq")]
