@@ -173,4 +173,3 @@ def _asks_for_fewer(error: ConnectRefused) -> bool:
 def _is_put_off(error: ConnectRefused) -> bool:
     """454 and the like to AUTH: the login is neither good nor bad."""
     return error.stage is Stage.AUTH and error.reply is not None
-
