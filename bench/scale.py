@@ -31,6 +31,7 @@ class Point:
 
     peak_mb: float
     message_us: float  # while sending
+    whole_us: float  # of the whole run, its start included
 
 
 def measure(options: Options) -> list[Row]:
@@ -50,6 +51,8 @@ def measure(options: Options) -> list[Row]:
         peaks, times = [one.peak_mb for one in found], [one.message_us for one in found]
         rows.append(Row("scale", f"peak memory, {name}", peaks, "MB", at_most=300))
         rows.append(Row("scale", f"time a message while sending, {name}", times, "µs"))
+        whole = [one.whole_us for one in found]
+        rows.append(Row("scale", f"time a message, whole run, {name}", whole, "µs"))
         if count != SHORT:
             rows.append(Row("scale", f"memory, {name} / {SHORT:,}",
                             [peak / short_mb for peak in peaks], at_most=1.1))  # fmt: skip
@@ -72,7 +75,7 @@ def _campaigns(sink: Server, count: int, rounds: int) -> list[Point]:
         none_lost("campaign", run.received, count)
         none_lost("the journal", counts(folder)["sent"], count)
         peak_mb = max(planned.peak_pss_mb, run.peak_pss_mb)
-        found.append(Point(peak_mb, 1e6 / run.steady_rate))
+        found.append(Point(peak_mb, 1e6 / run.steady_rate, 1e6 * run.seconds / count))
     shutil.rmtree(folder)
     return found
 
