@@ -45,8 +45,8 @@ A 40 KB message with a fixed attachment of 200 KB."""),
     "plan": ("Planning", ""),
     "scale": ("Long lists", """
 Peak memory is that of all processes together (PSS), looked at while planning and sending. The
-render workers are up to 4,000 letters ahead of the connections: in a list of 10,000 most of these
-were rendered before the first connection was open, which flatters its time while sending."""),
+render workers are up to 4,000 letters ahead of the connections, which flatters the time while
+sending of a list of 10,000; its memory, too, is looked at before all caches are full."""),
     "resume": ("Resume and status", """
 A campaign stopped at half. `status` is asked while the other half is sent."""),
     "soak": ("Soak", ""),
@@ -55,23 +55,24 @@ A campaign stopped at half. `status` is asked while the other half is sent."""),
 MISSED = """## What is missed, and why
 
 Two cores carry everything: `smtp-sink`, the process that speaks SMTP and keeps the journal, and the
-render workers. The rate while sending is what their CPU a message leaves of two cores; the sum is
-dominated by Python, and no single part of it stands out. For the ratio of 1.0 rendering, journal and
-sending together would have to make do with what `smtp-source` and the sink leave of two cores and
-use themselves, about 100 µs. The same explains Jakarta Mail, nodemailer and mailmerge, which are bound by
-their own CPU on the same two cores, and Postfix, which leaves a client little: what rendering and
-the journal's fsyncs take, it lacks.
+render workers. The rate while sending is what their CPU a message leaves of two cores; most of it
+is Python, and no single part stands out. For a ratio of 1.0 rendering, journal and sending together
+would have to make do with what the sink leaves of two cores at the rate of `smtp-source`, some
+100 µs. The same explains Jakarta Mail, nodemailer and mailmerge, which are bound by their own CPU
+on the same two cores, and Postfix, which leaves a client little of them.
 
-What was tried for it and left out, because it gained less than it cost to read:
+Tried for it:
 
-- the sending process and the renderer compiled by mypyc (28 modules): a sixth less CPU, and a
-  compiler at install;
-- lines of a text joined from pieces encoded before: a twelfth fewer instructions a rendering;
-- one worker instead of two, another window, other switch intervals of the interpreter lock, a
-  longer wait of the journal for more changes, a pause of the event loop after each commit, other
-  priorities of the workers: the same rate, within the noise;
-- the body on the wire before its permission, the final dot after it: the same rate;
-- Debian's Python, which is optimised by profile: 5 to 8 % more, and whoever has it gets it.
+- sending and rendering compiled by mypyc (28 modules): a sixth less CPU, not worth a compiler at
+  install;
+- lines of a text joined from pieces that are encoded once: a twelfth fewer instructions a
+  rendering, not worth their code;
+- one worker instead of two, other windows, other switch intervals of the interpreter lock, a longer
+  wait of the journal for more changes, a pause of the event loop after each commit, other
+  priorities of the workers, the body on the wire before its permission and the dot after it: the
+  same rate within the noise;
+- Debian's Python, which is optimised by profile: 5 to 8 % more than one built with the defaults,
+  for whoever has it.
 """
 
 
