@@ -31,9 +31,8 @@ tools: ## install what the tests need: Postfix, PostgreSQL, strace, Chromium, ax
 	@.ci/install-servers
 	@.ci/install-browser
 
-# Three at a time on two cores: they wait for servers and clocks half of the time.
 test: venv tools ## run the tests
-	$(BIN)/python -m pytest -n 3 --dist worksteal --quiet
+	$(BIN)/python -m pytest -n 2 --dist worksteal --quiet
 
 check: venv ## lint, format, types, floors and doors
 	$(BIN)/ruff check .

@@ -45,7 +45,7 @@ A 40 KB message with a fixed attachment of 200 KB."""),
     "plan": ("Planning", ""),
     "scale": ("Long lists", """
 Peak memory is that of all processes together (PSS), looked at while planning and sending. The
-render workers are up to 4,000 letters ahead of the connections, which flatters the time while
+render workers are up to 2,000 letters ahead of the connections, which flatters the time while
 sending of a list of 10,000; its memory, too, is looked at before all caches are full."""),
     "resume": ("Resume and status", """
 A campaign stopped at half. `status` is asked while the other half is sent."""),

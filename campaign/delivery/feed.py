@@ -21,7 +21,7 @@ from campaign.journal.reader import Reader
 from campaign.records import Claim, Job, Letter, Message, State
 from campaign.smtp.pool import Outlet
 
-_MOST_LETTERS = 4000  # claimed and not yet settled
+_MOST_LETTERS = 2000  # claimed and not yet settled
 _MOST_BYTES = 32_000_000  # rendered and waiting
 _BATCH = 100
 _BATCH_BYTES = 1_000_000
