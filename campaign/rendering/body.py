@@ -75,19 +75,20 @@ class Body:
     def pieces(self, values: Row, files: list[OwnFile], locale: str, boundary: str) -> list[Piece]:
         """One body.  Raises RenderError; UnicodeEncodeError for a lone surrogate."""
         entities = [b"", b"", b"", b""]
-        html = ""
+        html: list[str] = []
         if self._html:
-            html = _checked(self._html.pick(locale).render(values), "the HTML")
+            html = _checked(self._html.pick(locale).chunks(values), "the HTML")
             for change in self._changes:
-                html = change(html)
+                html = _lines(change("".join(html)))
             entities[_HTML] = text_entity(b"text/html", self._encoders[_HTML], html)
-        text = self._text.pick(locale).render(values) if self._text else _text_of(html)
+        text = self._text.pick(locale).chunks(values) if self._text else _text_of(html)
         text = _checked(text, "the text")
         entities[_TEXT] = text_entity(b"text/plain", self._encoders[_TEXT], text)
         if self._calendar:
-            text = _checked(self._calendar.pick(locale).render(values), "the calendar")
-            kind = f"text/calendar; method={method_of(text)}".encode()
-            entities[_CALENDAR] = text_entity(kind, self._encoders[_CALENDAR], folded(text))
+            event = "".join(_checked(self._calendar.pick(locale).chunks(values), "the calendar"))
+            kind = f"text/calendar; method={method_of(event)}".encode()
+            lines = _lines(folded(event))
+            entities[_CALENDAR] = text_entity(kind, self._encoders[_CALENDAR], lines)
         entities[_PERSONAL] = delimited(boundary, [file.entity for file in files])
         return self._skeleton.fill(boundary, entities)
 
@@ -110,18 +111,22 @@ def refuse_leftover(text: str, what: str) -> None:
     """Raise RenderError if something that looks like a template came out (fault 57)."""
     at = text.find("{{")
     if at >= 0:
-        raise RenderError(f"{what} still holds {text[at : at + 40]!r}")
+        shown, _, _ = text[at : at + 40].partition("\n")
+        raise RenderError(f"{what} still holds {shown!r}")
 
 
-def _refuse_leftover_in(what: str, line: bytes) -> None:
-    if b"{{" in line:
-        refuse_leftover(line.decode(), what)
+def _refuse_leftover_in(what: str, text: str) -> None:
+    refuse_leftover(text, what)
 
 
-def _checked(text: str, what: str) -> str:
-    if not text or text.isspace():
+def _checked(chunks: list[str], what: str) -> list[str]:
+    if all(not chunk or chunk.isspace() for chunk in chunks):
         raise RenderError(f"{what} is empty")
-    return text
+    return chunks
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
 
 
 def _images(folder: Path, inline: Mapping[str, str]) -> list[bytes]:
@@ -133,7 +138,7 @@ def _images(folder: Path, inline: Mapping[str, str]) -> list[bytes]:
     return images
 
 
-def _text_of(html: str) -> str:
+def _text_of(html: list[str]) -> list[str]:
     from campaign.rendering.plain import text_of_html  # lxml is loaded only where it is needed
 
-    return text_of_html(html)
+    return _lines(text_of_html("".join(html)))

@@ -7,7 +7,7 @@ With `templates` the only module that imports jinja2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -29,7 +29,32 @@ _REPEAT_MAX = 1_000_000  # characters or items that `*` may make of a sequence
 
 
 class _Printing(CodeGenerator):
-    """Each `{{ expression }}` is one call of the environment, where jinja2 writes two."""
+    """Gives text line by line, and what is the same for everybody in as few chunks as can be.
+
+    Then whoever takes the chunks meets the same ones again with each row.  Each `{{ expression }}`
+    is one call of the environment, where jinja2 writes two.
+    """
+
+    def visit_Output(self, node: jinja2.nodes.Output, frame: Frame) -> None:  # noqa: N802
+        if frame.buffer is not None or frame.require_output_check or frame.eval_ctx.volatile:
+            super().visit_Output(node, frame)
+            return
+        for chunk in _chunks_of(node.nodes):
+            expressions = [part for part in chunk if not isinstance(part, str)]
+            if not expressions:
+                self.writeline(f"yield {''.join(chunk)!r}")  # type: ignore[arg-type]
+                continue
+            # Python makes one instruction of a constant with `%s` only.
+            form = "".join(
+                part.replace("%", "%%") if isinstance(part, str) else "%s" for part in chunk
+            )
+            self.writeline(f"yield {form!r} % (", expressions[0])
+            for expression in expressions:
+                self._output_child_pre(expression, frame, None)
+                self.visit(expression, frame)
+                self._output_child_post(expression, frame, None)
+                self.write(", ")
+            self.write(")")
 
     def _output_child_pre(self, node: jinja2.nodes.Expr, frame: Frame, finalize: Any) -> None:
         if frame.eval_ctx.volatile:
@@ -42,6 +67,35 @@ class _Printing(CodeGenerator):
             super()._output_child_post(node, frame, finalize)
         else:
             self.write(")")
+
+
+def _chunks_of(nodes: Iterable[jinja2.nodes.Expr]) -> Iterator[list[str | jinja2.nodes.Expr]]:
+    """Lines with expressions, each for itself, and the constant lines between them as one.
+
+    A chunk ends with a line, or where expressions of different lines of the source meet: an error
+    is told with its line.
+    """
+    chunk: list[str | jinja2.nodes.Expr] = []
+    line = 0  # of the last expression of the chunk
+    for node in nodes:
+        if not isinstance(node, jinja2.nodes.TemplateData):
+            if line and node.lineno != line:
+                yield chunk
+                chunk = []
+            chunk.append(node)
+            line = node.lineno
+            continue
+        first, end, rest = node.data.partition("\n")
+        chunk.append(first + end)
+        if end:
+            yield chunk
+            line = 0
+            constant, end, last = rest.rpartition("\n")
+            if end:
+                yield [constant + end]
+            chunk = [last]
+    if chunk != [""]:
+        yield chunk
 
 
 class Row(dict[str, Any]):

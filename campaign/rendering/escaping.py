@@ -50,8 +50,7 @@ FINALIZE: dict[Escaping, Callable[[Any], Any]] = {
     "calendar": _in_calendar,
 }
 
-_KEPT_CELL = 100  # characters
-_KEPT_CELLS = 4000
+_KEPT_CELLS = 500_000  # characters
 
 
 def shown_by(escaping: Escaping) -> Callable[[Any], str]:
@@ -71,7 +70,7 @@ def escaped_by(escaping: Escaping) -> Callable[[Any], str]:
     """What prints the value of an expression where HTML is escaped."""
     finalize = FINALIZE[escaping]
     # To look one up takes an eighth of the time of escaping it.
-    cells = Kept(_escaped_cell, shorter_than=_KEPT_CELL, most=_KEPT_CELLS)
+    cells = Kept(_escaped_cell, most=_KEPT_CELLS)
 
     def escaped(value: Any) -> str:
         return str(escape(finalize(value)))

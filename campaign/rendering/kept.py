@@ -6,24 +6,29 @@ In: how it is made.  Out: a dict that makes what it lacks.  Touches: nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import AnyStr
+from typing import TypeVar
+
+Made = TypeVar("Made")
+_EACH = 100  # characters that keeping a text costs beside its own
 
 
-class Kept(dict[AnyStr, AnyStr]):
+class Kept(dict[str, Made]):
     """A text -> what `make` makes of it when it is first looked up.
 
-    A text that is not `shorter_than` so much is not worth its memory and made anew each time.
+    Texts of `most` characters together are kept, somewhat fewer where they are short.
     """
 
-    def __init__(self, make: Callable[[AnyStr], AnyStr], *, shorter_than: int, most: int) -> None:
-        self._make: Callable[[AnyStr], AnyStr] = make
-        self._shorter_than = shorter_than
+    def __init__(self, make: Callable[[str], Made], *, most: int) -> None:
+        self._make: Callable[[str], Made] = make
         self._most = most
+        self._room = most
 
-    def __missing__(self, text: AnyStr) -> AnyStr:
+    def __missing__(self, text: str) -> Made:
         made = self._make(text)
-        if len(text) < self._shorter_than:
-            if len(self) >= self._most:
-                self.clear()  # those of all letters are back after the next one
+        self._room -= len(text) + _EACH
+        if self._room < 0:
+            self.clear()  # those of all letters are back after the next one
+            self._room = self._most - len(text) - _EACH
+        if self._room >= 0:
             self[text] = made
         return made

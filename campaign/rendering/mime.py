@@ -110,12 +110,12 @@ def delimited(boundary: str, entities: Sequence[bytes]) -> bytes:
     return b"".join([b"--%s.0\r\n%s\r\n" % (mark, entity) for entity in entities])
 
 
-def text_entity(content_type: bytes, encoder: TextEncoder, text: str) -> bytes:
-    """A text part; `content_type` is "text/plain" and so on, charset and encoding are added.
+def text_entity(content_type: bytes, encoder: TextEncoder, chunks: Sequence[str]) -> bytes:
+    """A part of text; `content_type` is "text/plain" and so on, charset and encoding are added.
 
     Raises what the encoder raises.
     """
-    encoding, body = encoder.encoded(text)
+    encoding, body = encoder.encoded(chunks)
     return b"Content-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n%s" % (
         content_type,
         encoding,

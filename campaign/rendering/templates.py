@@ -57,11 +57,15 @@ class Template:
 
         Raises RenderError with the line of the template.
         """
+        return "".join(self.chunks(values))
+
+    def chunks(self, values: Row) -> list[str]:
+        """The same text; what the template says to everybody is in chunks of whole lines."""
         compiled = self._compiled
         try:
             # As jinja2.Template.render does it, but for all templates of a row with one dict.
             context = RowContext(compiled.environment, values, compiled.name, compiled.blocks)
-            return "".join(compiled.root_render_func(context))
+            return list(compiled.root_render_func(context))
         except _TEMPLATE_FAULTS:
             error = self._rewritten()
             raise _render_error(error, values, self._folder) from None

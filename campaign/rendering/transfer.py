@@ -1,6 +1,6 @@
 """Content-Transfer-Encoding: text as quoted-printable, base64 or plain ASCII lines (RFC 2045, 6).
 
-In: text.  Out: the encoding's name and bytes.  Touches: nothing.
+In: text in chunks.  Out: the encoding's name and bytes.  Touches: nothing.
 
 Most lines of a letter are the same for everybody, and are encoded once.
 No line that is written here begins with a dot: SMTP would want it stuffed (RFC 5321, 4.5.2).
@@ -9,41 +9,56 @@ No line that is written here begins with a dot: SMTP would want it stuffed (RFC 
 from __future__ import annotations
 
 from binascii import b2a_base64, b2a_qp
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from campaign.rendering.kept import Kept
 
 _B64_LINE = 76
 _B64_GROWTH = 4 / 3  # the least that base64 makes of a text
-_KEPT_LINE = 1000  # bytes
-_KEPT_LINES = 2000
+_KEPT = 500_000  # characters of lines
 
 
 class TextEncoder:
     """Encodes one text of a letter for recipient after recipient.
 
-    `check` is shown every line in UTF-8, without its end, and raises for what may not be sent.
+    `check` is shown every line, and raises for what may not be sent.
     """
 
-    def __init__(self, check: Callable[[bytes], None]) -> None:
-        self.lines = Kept(_quoted_by(check), shorter_than=_KEPT_LINE, most=_KEPT_LINES)
+    def __init__(self, check: Callable[[str], None]) -> None:
+        self._quoted = _quoted_by(check)
+        self.lines = Kept(self._quoted, most=_KEPT)  # only such as have an end
 
-    def encoded(self, text: str) -> tuple[bytes, bytes]:
+    def encoded(self, chunks: Sequence[str]) -> tuple[bytes, bytes]:
         """Content-Transfer-Encoding and body, which is canonical CRLF without bare CR or LF.
 
         The shorter of quoted-printable and base64; a text that is the same in quoted-printable
-        goes as it is.  Raises UnicodeEncodeError for a lone surrogate, and what the check raises.
+        goes as it is.  It may be cut into chunks anywhere; those that end with a line are the
+        quick ones.  Raises UnicodeEncodeError for a lone surrogate, and what the check raises.
         """
-        data = text.encode()
-        if b"\r" in data:
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        quoted = b"\r\n".join(map(self.lines.__getitem__, data.split(b"\n")))
+        quoted = self._all_quoted(chunks)
         if b"=" not in quoted:
             return b"7bit", quoted
-        if len(quoted) <= len(data) * _B64_GROWTH:  # spares making what is not shorter
+        if len(quoted) <= sum(map(len, chunks)) * _B64_GROWTH:  # spares making what is not shorter
             return b"quoted-printable", quoted
-        lines = base64_lines(data.replace(b"\n", b"\r\n"))
+        lines = base64_lines(_canonical("".join(chunks)).replace(b"\n", b"\r\n"))
         return (b"base64", lines) if len(lines) < len(quoted) else (b"quoted-printable", quoted)
+
+    def _all_quoted(self, chunks: Sequence[str]) -> bytes:
+        lines = self.lines
+        done: list[bytes] = []
+        begun: list[str] = []  # a line that goes on in the next chunk
+        for chunk in chunks:
+            known = None if begun else lines.get(chunk)
+            if known is not None:
+                done.append(known)
+                continue
+            begun.append(chunk)
+            if chunk.endswith("\n"):
+                done.append(lines["".join(begun)])
+                begun.clear()
+        if begun:
+            done.append(self._quoted("".join(begun)))
+        return b"".join(done)
 
 
 def base64_lines(data: bytes) -> bytes:
@@ -52,12 +67,22 @@ def base64_lines(data: bytes) -> bytes:
     return b"\r\n".join([text[at : at + _B64_LINE] for at in range(0, len(text), _B64_LINE)])
 
 
-def _quoted_by(check: Callable[[bytes], None]) -> Callable[[bytes], bytes]:
-    def quoted(line: bytes) -> bytes:
-        check(line)
-        return b"\r\n".join(map(_undotted, b2a_qp(line, istext=True).split(b"\n")))
+def _canonical(text: str) -> bytes:
+    """In UTF-8, every line end a bare LF."""
+    data = text.encode()
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+
+
+def _quoted_by(check: Callable[[str], None]) -> Callable[[str], bytes]:
+    def quoted(lines: str) -> bytes:
+        check(lines)
+        return b"\r\n".join(map(_quoted_line, _canonical(lines).split(b"\n")))
 
     return quoted
+
+
+def _quoted_line(line: bytes) -> bytes:
+    return b"\r\n".join(map(_undotted, b2a_qp(line, istext=True).split(b"\n")))
 
 
 def _undotted(line: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,14 +39,14 @@ def decoded(entity: bytes) -> bytes:
 
 @given(st.one_of(texts, lines.map("\n".join), lines.map("\r\n".join)))
 def test_a_text_comes_back_with_canonical_line_ends(text: str) -> None:
-    entity = text_entity(b"text/plain", encoder(), text)
+    entity = text_entity(b"text/plain", encoder(), [text])
     assert decoded(entity).decode() == canonical(text).replace("\n", "\r\n")
     assert entity.isascii()
 
 
 @given(st.one_of(texts, lines.map("\n".join)))
 def test_lines_are_at_most_76_long_and_none_begins_with_a_dot(text: str) -> None:
-    _, body = encoder().encoded(text)
+    _, body = encoder().encoded([text])
     for line in body.split(b"\r\n"):
         assert len(line) <= 76
         assert not line.startswith(b".")
@@ -55,15 +57,29 @@ def test_lines_are_at_most_76_long_and_none_begins_with_a_dot(text: str) -> None
 @given(st.lists(lines.map("\n".join), min_size=1, max_size=5))
 def test_an_encoder_says_of_a_text_the_same_whatever_it_encoded_before(texts: list[str]) -> None:
     used = encoder()
-    assert [used.encoded(text) for text in texts] == [encoder().encoded(text) for text in texts]
+    assert [used.encoded([text]) for text in texts] == [encoder().encoded([text]) for text in texts]
 
 
 def test_thousands_of_different_lines_do_not_fill_the_memory() -> None:
     used = encoder()
     for start in range(0, 10_000, 100):
         text = "\n".join(f"line {number}" for number in range(start, start + 100))
-        assert used.encoded(text) == (b"7bit", text.replace("\n", "\r\n").encode())
-    assert len(used.lines) <= 2000
+        assert used.encoded([text]) == (b"7bit", text.replace("\n", "\r\n").encode())
+    assert sum(map(len, used.lines)) <= 500_000
+
+
+def test_a_line_longer_than_the_memory_for_lines_is_encoded_all_the_same() -> None:
+    used = encoder()
+    text = "a" * 600_000
+    assert used.encoded([text]) == encoder().encoded([text])
+    assert not used.lines
+
+
+@given(st.one_of(texts, lines.map("\n".join), lines.map("\r\n".join)), st.lists(st.integers(0, 99)))
+def test_it_does_not_matter_where_a_text_is_cut_into_chunks(text: str, cuts: list[int]) -> None:
+    ends = sorted({min(cut, len(text)) for cut in cuts} | {len(text)})
+    chunks = [text[start:end] for start, end in pairwise([0, *ends])]
+    assert encoder().encoded(chunks) == encoder().encoded([text])
 
 
 @pytest.mark.parametrize(
@@ -83,13 +99,13 @@ def test_thousands_of_different_lines_do_not_fill_the_memory() -> None:
 def test_the_shorter_encoding_is_used_and_plain_ascii_needs_none(
     text: str, encoding: bytes
 ) -> None:
-    assert encoder().encoded(text)[0] == encoding
+    assert encoder().encoded([text])[0] == encoding
 
 
 def test_every_line_is_checked() -> None:
-    def check(line: bytes) -> None:
-        if b"{{" in line:
+    def check(line: str) -> None:
+        if "{{" in line:
             raise RenderError("braces")
 
     with pytest.raises(RenderError, match="braces"):
-        TextEncoder(check).encoded("a\nb {{ c }}\nd")
+        TextEncoder(check).encoded(["a\nb {{ c }}\nd"])
