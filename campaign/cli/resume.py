@@ -49,7 +49,7 @@ def command(
     from campaign.config.loader import load
 
     campaign = load(path, need_secrets=not sandbox)
-    if not sandbox and has_rehearsed(campaign) and not has_begun(campaign):
+    if not sandbox and has_rehearsed(campaign.folder) and not has_begun(campaign.journal):
         raise UsageError(
             "only a rehearsal was begun here, and this would send for real",
             remedy="`campaign resume --sandbox` goes on with the rehearsal, `campaign run` sends",

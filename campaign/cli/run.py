@@ -77,7 +77,7 @@ def command(
             f"{expect:,} expected, but the plan sends {summary.planned:,}",
             remedy="campaign plan shows what is in it and what is skipped",
         )
-    left = unsettled(campaign)
+    left = unsettled(campaign.journal)
     if left < summary.planned:
         tell(f"\n{summary.planned - left:,} of them are settled already, {left:,} are left")
     if left and not yes and expect is None:
@@ -102,7 +102,11 @@ def planned(campaign: Campaign, workers: int | None) -> PlanSummary:
     from campaign.cli.lookup import is_planned
     from campaign.delivery.plan_summary import read_summary
 
-    return read_summary(campaign) if is_planned(campaign) else plan.make(campaign, workers=workers)
+    return (
+        read_summary(campaign)
+        if is_planned(campaign.journal)
+        else plan.make(campaign, workers=workers)
+    )
 
 
 def way_out(campaign: Campaign, sandbox: bool) -> str:

@@ -18,8 +18,9 @@ import typer
 
 from campaign.cli.paint import Paint
 from campaign.cli.serving import start_watch
+from campaign.cli.standing import state_table
 from campaign.cli.streams import tell
-from campaign.cli.tables import counted, escape, percent, table
+from campaign.cli.tables import counted, escape
 from campaign.records import State
 
 if TYPE_CHECKING:
@@ -117,24 +118,6 @@ def summary(result: RunResult, paint: Paint) -> list[str]:
         shown += ["", f"{count} in doubt when this run began:"]
         shown += [f"  {escape(address)}" for address in result.in_doubt]
     return shown
-
-
-def state_table(counts: dict[State, int], total: int, paint: Paint) -> list[str]:
-    """One line for each state that somebody is in."""
-    colours = {
-        State.SENT: paint.green,
-        State.FAILED: paint.red,
-        State.HELD: paint.red,
-        State.EXPIRED: paint.red,
-        State.DEFERRED: paint.yellow,
-        State.SENDING: paint.yellow,
-    }
-    present = [state for state in State if counts.get(state, 0)]
-    drawn = table(
-        [(counts[state], percent(counts[state], total), state) for state in present],
-        numbers=[0, 1],
-    )
-    return [colours.get(state, str)(line) for state, line in zip(present, drawn, strict=True)]
 
 
 def next_steps(result: RunResult, path: Path, sandbox: bool) -> list[str]:

@@ -8,6 +8,7 @@ SQLAlchemy would take longer than all the rest of a `campaign status`.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,10 @@ class Glance(ABC):
         if not found:
             raise no_plan(self._place)
         return str(found[0][0])
+
+    def hashes(self) -> dict[str, str]:
+        """Of the files that the plan was made of: name -> SHA-256."""
+        return dict(json.loads(self._all("SELECT hashes FROM plan")[0][0]))
 
     def is_planned(self) -> bool:
         """Whether the plan is finished."""

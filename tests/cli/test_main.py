@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from campaign.cli.main import main, program
+from campaign.cli.main import main
+from campaign.cli.program import program
 
 COMMANDS = list(get_command(program()).commands)  # type: ignore[attr-defined]
 HEAVY = {"pandas", "numpy", "sqlalchemy", "jinja2", "pydantic", "tqdm", "rich", "aiosmtpd", "dns"}
@@ -32,25 +33,6 @@ def test_help_imports_no_library_that_a_command_needs() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_a_status_waits_for_no_library_that_writes_or_renders(tmp_path: Path) -> None:
-    (folder := tmp_path / "spring").mkdir()
-    (folder / "list.csv").write_text("email\nada@example.com\n")
-    (folder / "body.txt").write_text("Hello\n")
-    (folder / "campaign.toml").write_text(
-        'name = "spring"\n[recipients]\nfiles = ["list.csv"]\n[message]\n'
-        'from = "a@example.com"\nsubject = "s"\ntext = "body.txt"\n'
-        '[relay]\nhost = "localhost"\n'
-    )
-    assert main(["plan", "--no-render", str(folder)]) == 0
-    code = (
-        f"import sys; from campaign.cli.main import main; main(['status', {str(folder)!r}]);"
-        f"print(sorted({HEAVY!r} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[0] == "spring: 1 row, not finished"
-    assert done.stdout.splitlines()[-1] == "['pydantic']"
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
