@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from campaign.cli.rehearsal import has_rehearsed, rehearsal_in, rehearsal_of
 from campaign.errors import CampaignError
-from campaign.records import State
+from campaign.records import SETTLED, State
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
@@ -91,7 +91,8 @@ def ensure_planned(campaign: Campaign) -> None:
 def unsettled(journal: Whereabouts) -> int:
     """How many are still to be sent to."""
     with glance_at(journal) as seen:
-        return seen.unsettled()
+        counts = seen.counts()
+    return sum(count for state, count in counts.items() if state not in SETTLED)
 
 
 def has_begun(journal: Whereabouts) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from campaign.records import State
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.config.settings import Relay
+    from campaign.delivery.render_start import WorkerProcess
     from campaign.delivery.run_records import RunResult
 
 SandboxOption = Annotated[
@@ -64,8 +66,11 @@ class How:
     resolve: Path | None = None
 
 
-def send(campaign: Campaign, how: How, path: Path) -> int:
-    """Send, report, and return the exit code; `path` is how the user names the campaign."""
+def send(campaign: Campaign, how: How, path: Path, ahead: deque[WorkerProcess]) -> int:
+    """Send, report, and return the exit code.
+
+    `path` is how the user names the campaign, `ahead` the render workers that were started already.
+    """
     from campaign.cli.progress import RunProgress
     from campaign.cli.rehearsal import sandbox_relay
     from campaign.clock import SystemClock
@@ -87,7 +92,7 @@ def send(campaign: Campaign, how: How, path: Path) -> int:
             resolve=how.resolve,
         )
         try:
-            result = run_campaign(campaign, options, clock=clock, observer=progress)
+            result = run_campaign(campaign, options, clock=clock, observer=progress, ahead=ahead)
         except BrokenPipeError as error:  # `main` would take it for a reader who has seen enough
             raise RuntimeError("a pipe between the parts of the run broke") from error
     tell("\n".join(summary(result, Paint.on(sys.stdout))))

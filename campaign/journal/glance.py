@@ -20,6 +20,8 @@ from campaign.journal.states import UNSETTLED
 from campaign.journal.totals import read_totals
 from campaign.records import State
 
+_IS_LEFT = f"state IN ({', '.join(repr(str(state)) for state in UNSETTLED)})"
+
 
 class Glance(ABC):
     """Questions to a journal that holds a plan.  Every method may raise JournalError."""
@@ -59,8 +61,11 @@ class Glance(ABC):
 
     def unsettled(self) -> int:
         """How many are not in a terminal state.  A campaign is finished when this is 0."""
-        states = ", ".join(f"'{state}'" for state in UNSETTLED)
-        return int(self._all(f"SELECT count(*) FROM standings WHERE state IN ({states})")[0][0])
+        return int(self._all(f"SELECT count(*) FROM standings WHERE {_IS_LEFT}")[0][0])
+
+    def is_finished(self) -> bool:
+        """Whether nobody is left; the first who is will do for an answer."""
+        return not self._all(f"SELECT 1 FROM standings WHERE {_IS_LEFT} LIMIT 1")
 
 
 def glance(url: str, folder: Path) -> Glance:
