@@ -14,10 +14,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from campaign.records import State
+from campaign.cli.rehearsal import has_rehearsed, rehearsal_in, rehearsal_of
+from campaign.errors import CampaignError
+from campaign.records import SETTLED, State
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
+    from campaign.config.reading import ConfigFile, Whereabouts
     from campaign.journal.glance import Glance
     from campaign.journal.reader import Reader
 
@@ -26,14 +29,27 @@ _UNTOUCHED = (State.PLANNED, State.SKIPPED)
 
 def campaign_to_look_at(path: Path, sandbox: bool) -> Campaign:
     """The campaign, or its rehearsal."""
-    from campaign.cli.rehearsal import has_rehearsed, rehearsal_of
     from campaign.config.loader import load
 
     campaign = load(path)
-    if not sandbox and has_rehearsed(campaign) and not has_begun(campaign):
-        print("nothing was sent for real yet; this is the rehearsal", file=sys.stderr)
-        sandbox = True
-    return rehearsal_of(campaign) if sandbox else campaign
+    return rehearsal_of(campaign) if sandbox or _is_rehearsed_only(campaign.journal) else campaign
+
+
+def journal_to_look_at(path: Path, sandbox: bool) -> Whereabouts:
+    """The journal of the campaign, or of its rehearsal.
+
+    A file that a plan was made of was found good then: checking it again would take twice as long
+    as the answer, and from a run beside us.
+    """
+    from campaign.config.reading import read_config
+
+    config = read_config(path)
+    journal, rehearsal = config.journal, rehearsal_in(config.folder)
+    if not (_is_planned_of(config, journal) or _is_planned_of(config, rehearsal)):
+        from campaign.config.loader import load
+
+        journal = load(path).journal
+    return rehearsal if sandbox or _is_rehearsed_only(journal) else journal
 
 
 @contextmanager
@@ -41,48 +57,67 @@ def look_up(path: Path, sandbox: bool) -> Iterator[Reader]:
     """The journal to look at.  Raises JournalError where nothing is planned."""
     from campaign.journal.reader import Reader
 
-    campaign = campaign_to_look_at(path, sandbox)
-    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+    with closing(Reader.open(*journal_to_look_at(path, sandbox))) as reader:
         reader.plan_record()
         yield reader
 
 
-def glance_at(campaign: Campaign) -> closing[Glance]:
+def glance_at(journal: Whereabouts) -> closing[Glance]:
     """How a journal stands.  Raises JournalError where nothing is planned."""
     from campaign.journal.glance import glance
 
-    return closing(glance(campaign.settings.journal.url, campaign.folder))
+    return closing(glance(*journal))
 
 
-def is_planned(campaign: Campaign) -> bool:
+def is_planned(journal: Whereabouts) -> bool:
     """Does the journal hold a finished plan?"""
     from campaign.journal.database import locate
 
-    place = locate(campaign.settings.journal.url, campaign.folder)
+    place = locate(*journal)
     if place.path is not None and not place.path.exists():
         return False
-    with glance_at(campaign) as journal:
-        return journal.is_planned()
+    with glance_at(journal) as seen:
+        return seen.is_planned()
 
 
 def ensure_planned(campaign: Campaign) -> None:
     """Who only wants to look need not know that letters come from a plan: it is made for them."""
-    if not is_planned(campaign):
+    if not is_planned(campaign.journal):
         from campaign.cli import plan
 
         plan.make(campaign)
 
 
-def unsettled(campaign: Campaign) -> int:
+def unsettled(journal: Whereabouts) -> int:
     """How many are still to be sent to."""
-    with glance_at(campaign) as journal:
-        return journal.unsettled()
+    with glance_at(journal) as seen:
+        counts = seen.counts()
+    return sum(count for state, count in counts.items() if state not in SETTLED)
 
 
-def has_begun(campaign: Campaign) -> bool:
+def has_begun(journal: Whereabouts) -> bool:
     """Has anybody been tried, or settled, since the plan was made?"""
-    if not is_planned(campaign):
+    if not is_planned(journal):
         return False
-    with glance_at(campaign) as journal:
-        counts = journal.counts()
+    with glance_at(journal) as seen:
+        counts = seen.counts()
     return any(count for state, count in counts.items() if state not in _UNTOUCHED)
+
+
+def _is_rehearsed_only(journal: Whereabouts) -> bool:
+    """Was nothing but a rehearsal sent yet?  If so, says that this is what is shown."""
+    if not has_rehearsed(journal.folder) or has_begun(journal):
+        return False
+    print("nothing was sent for real yet; this is the rehearsal", file=sys.stderr)
+    return True
+
+
+def _is_planned_of(config: ConfigFile, journal: Whereabouts) -> bool:
+    """Is the plan in a SQLite journal made of this very file?"""
+    if not journal.url.startswith("sqlite:"):  # a server is not spoken to on an unchecked word
+        return False
+    try:
+        with glance_at(journal) as seen:
+            return seen.hashes().get(config.file.name) == config.sha256
+    except CampaignError:  # whoever loads the file, or opens the journal, says it better
+        return False

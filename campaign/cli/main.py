@@ -1,101 +1,31 @@
-"""The command line: which commands there are, and how each ends.
+"""The command line: how every command ends.
 
 In: arguments.  Out: an exit code.  Touches: stdout, stderr.
 
 Every error of ours is one sentence on stderr and the exit code it carries; a traceback is a bug.
-The libraries behind a command are imported when the command runs, never here.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from importlib import import_module
-from typing import Annotated, Any
+from collections.abc import Sequence
 
-import typer
-from typer.main import get_command
-
-from campaign import __version__
 from campaign.cli import streams
-from campaign.cli.tables import escape
-from campaign.errors import (
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    EXIT_USAGE,
-    CampaignError,
-    ConfigErrors,
-)
+from campaign.cli.streams import complain
+from campaign.errors import EXIT_DONE, EXIT_INTERRUPTED, CampaignError, ConfigErrors
 
 # Rows pass as thousands of small tuples, which do not refer to each other in circles: with Python's
 # 700 the collector looks through them, and all modules, for a tenth of the time of a plan.
 _GARBAGE = (50_000, 20, 100)
 
-# Each with its module; a command line imports only what it names.
-_COMMANDS = {
-    "init": "init_command",
-    "plan": "plan",
-    "preview": "preview",
-    "test": "test_message",
-    "run": "run",
-    "resume": "resume",
-    "retry": "retry",
-    "status": "status",
-    "results": "results",
-    "report": "report",
-    "audit": "audit",
-    "sandbox": "sandbox",
-    "mx": "mx",
-    "probe": "probe",
-}
-
-
-def program(names: Iterable[str] = tuple(_COMMANDS)) -> typer.Typer:
-    """The commands of these names, imported."""
-    app = typer.Typer(
-        rich_markup_mode=None,  # plain text reads well everywhere, and needs no 50 ms for rich
-        add_completion=False,
-        no_args_is_help=True,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-        epilog=(
-            "PATH is a campaign.toml or its folder; left out, it is the current folder.\n\n"
-            "campaign COMMAND --help shows the options and an example."
-        ),
-    )
-    app.callback()(campaign)
-    for name in names:
-        module = import_module(f"campaign.cli.{_COMMANDS[name]}")
-        _register(app, name, module.command, module.EXAMPLES)
-    return app
-
-
-def _print_version(is_asked: bool) -> None:
-    if is_asked:
-        print(f"campaign {__version__}")
-        raise typer.Exit
-
-
-def campaign(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version)
-    ] = False,
-) -> None:
-    """Send one personal message to each person on a list, and prove what became of every one."""
-
-
-def _register(
-    app: typer.Typer, name: str, command: Callable[..., int], examples: Sequence[str]
-) -> None:
-    # \b keeps the lines as they are
-    epilog = "\b\n" + "\n".join(["Example:", *(f"  {example}" for example in examples)])
-    app.command(name, epilog=epilog)(command)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (the entry point of `campaign`)."""
     gc.set_threshold(*_GARBAGE)
+    atexit.register(gc.freeze)  # to look through all modules once more would take 150 ms
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # looking for some takes 50 ms
     streams.prepare()
     try:
@@ -108,42 +38,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CampaignError as error:
         faults = error.errors if isinstance(error, ConfigErrors) else [error]
         for fault in faults:
-            _complain(str(fault))
+            complain(str(fault))
         return error.exit_code
     except KeyboardInterrupt:
-        _complain("interrupted (`campaign status` shows what is done, `campaign resume` goes on)")
+        complain("interrupted (`campaign status` shows what is done, `campaign resume` goes on)")
         return EXIT_INTERRUPTED
     finally:
         streams.flush(sys.stderr)
 
 
 def _invoke(arguments: list[str]) -> int:
-    # Typer's own `main` would turn Ctrl-C into 130 and a broken pipe into 1.
-    try:
-        asked = [word for word in arguments[:1] if word in _COMMANDS]
-        command = get_command(program(asked or _COMMANDS))
-        with command.make_context("campaign", arguments) as context:
-            code: int | None = command.invoke(context)
-        return code or EXIT_DONE
-    except typer.Exit as end:
-        return end.exit_code
-    except typer.TyperException as error:
-        _complain(_usage_sentence(error))
-        return EXIT_USAGE
+    from campaign.cli.standing import read_question, show
 
+    question = read_question(arguments)
+    if question is not None:
+        show(question)
+        return EXIT_DONE
+    from campaign.cli.program import invoke
 
-def _usage_sentence(error: typer.TyperException) -> str:
-    """Typer's complaint as one sentence that names the command; the help itself if none was."""
-    context: Any = getattr(error, "ctx", None)
-    message = error.format_message()
-    if context is None or message == context.get_help():
-        return message
-    return f"{message.rstrip('.')} ({context.command_path} --help shows what there is)"
-
-
-def _complain(sentence: str) -> None:
-    streams.flush(sys.stdout)
-    streams.tell(escape(sentence, keep="\n"), sys.stderr)
+    return invoke(arguments)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from campaign.config.reading import Whereabouts
 from campaign.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,14 +36,19 @@ def rehearsal_of(campaign: Campaign) -> Campaign:
     return dataclasses.replace(campaign, settings=settings)
 
 
-def has_rehearsed(campaign: Campaign) -> bool:
+def rehearsal_in(folder: Path) -> Whereabouts:
+    """Where the journal of a rehearsal is, if there is one."""
+    return Whereabouts(JOURNAL_URL, folder)
+
+
+def has_rehearsed(folder: Path) -> bool:
     """Is there a rehearsal to look at?"""
-    return (campaign.folder / FOLDER / "journal.sqlite").exists()
+    return (folder / FOLDER / "journal.sqlite").exists()
 
 
 def forget_rehearsal(campaign: Campaign) -> None:
     """Remove the rehearsal before; refused while one is running."""
-    if not has_rehearsed(campaign):
+    if not has_rehearsed(campaign.folder):
         return
     from campaign.clock import SystemClock
     from campaign.journal.store import Journal

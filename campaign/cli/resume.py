@@ -47,9 +47,10 @@ def command(
     from campaign.cli.lookup import has_begun
     from campaign.cli.rehearsal import has_rehearsed, rehearsal_of
     from campaign.config.loader import load
+    from campaign.delivery.render_start import worker_count, workers_ahead
 
     campaign = load(path, need_secrets=not sandbox)
-    if not sandbox and has_rehearsed(campaign) and not has_begun(campaign):
+    if not sandbox and has_rehearsed(campaign.folder) and not has_begun(campaign.journal):
         raise UsageError(
             "only a rehearsal was begun here, and this would send for real",
             remedy="`campaign resume --sandbox` goes on with the rehearsal, `campaign run` sends",
@@ -62,4 +63,5 @@ def command(
         transcript=transcript,
         resolve=resolve,
     )
-    return send(rehearsal_of(campaign) if sandbox else campaign, how, path)
+    with workers_ahead(worker_count()) as ahead:
+        return send(rehearsal_of(campaign) if sandbox else campaign, how, path, ahead)

@@ -54,6 +54,7 @@ def command(
     """Put failed or held recipients back, then send to them."""
     from campaign.cli.rehearsal import rehearsal_of
     from campaign.config.loader import load
+    from campaign.delivery.render_start import worker_count, workers_ahead
 
     if not (failed or held or code):
         raise UsageError("nobody is named", remedy="say --failed, --held or --code CODE")
@@ -65,7 +66,8 @@ def command(
     if not count:
         return EXIT_DONE
     how = How(sandbox=sandbox, limit=limit, no_wait=no_wait, transcript=transcript)
-    return send(campaign, how, path)
+    with workers_ahead(worker_count()) as ahead:
+        return send(campaign, how, path, ahead)
 
 
 def put_back(campaign: Campaign, failed: bool, held: bool, code: str | None) -> int:

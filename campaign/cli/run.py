@@ -29,7 +29,6 @@ from campaign.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.delivery.plan_summary import PlanSummary
 
 EXAMPLES = (
     "campaign run spring --sandbox --yes",
@@ -57,9 +56,10 @@ def command(
 
     Plans first where that was not done, then asks: type the number of messages to go on.
     """
-    from campaign.cli.lookup import unsettled
+    from campaign.cli.lookup import is_planned
     from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
     from campaign.config.loader import load
+    from campaign.delivery.render_start import worker_count, workers_ahead
 
     may_ask = sys.stdin is not None and sys.stdin.isatty()
     if not (yes or expect is not None or may_ask):
@@ -70,39 +70,42 @@ def command(
     if sandbox:
         forget_rehearsal(campaign)
         campaign = rehearsal_of(campaign)
-    summary = planned(campaign, workers)
-    tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)))
-    if expect is not None and expect != summary.planned:
+    how = How(
+        sandbox=sandbox,
+        limit=limit,
+        no_wait=no_wait,
+        transcript=transcript,
+        workers=workers or 0,
+        serve=serve,
+    )
+    # A plan that is still to be made has render workers of its own, and loads as much as they do.
+    is_ready = is_planned(campaign.journal)
+    with workers_ahead(worker_count(workers) if is_ready else 0) as ahead:
+        from campaign.delivery.plan_summary import read_summary
+
+        summary = read_summary(campaign) if is_ready else plan.make(campaign, workers=workers)
+        tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)))
+        agree(campaign, summary.planned, how, expect=expect, must_ask=not yes and expect is None)
+        tell()
+        return send(campaign, how, path, ahead)
+
+
+def agree(
+    campaign: Campaign, planned: int, how: How, *, expect: int | None, must_ask: bool
+) -> None:
+    """Raises UsageError where the plan is not what was expected, Interrupted without a yes."""
+    from campaign.cli.lookup import unsettled
+
+    if expect is not None and expect != planned:
         raise UsageError(
-            f"{expect:,} expected, but the plan sends {summary.planned:,}",
+            f"{expect:,} expected, but the plan sends {planned:,}",
             remedy="campaign plan shows what is in it and what is skipped",
         )
-    left = unsettled(campaign)
-    if left < summary.planned:
-        tell(f"\n{summary.planned - left:,} of them are settled already, {left:,} are left")
-    if left and not yes and expect is None:
-        ask(min(left, limit or left), way_out(campaign, sandbox))
-    tell()
-    return send(
-        campaign,
-        How(
-            sandbox=sandbox,
-            limit=limit,
-            no_wait=no_wait,
-            transcript=transcript,
-            workers=workers or 0,
-            serve=serve,
-        ),
-        path,
-    )
-
-
-def planned(campaign: Campaign, workers: int | None) -> PlanSummary:
-    """The plan that is there, or a new one."""
-    from campaign.cli.lookup import is_planned
-    from campaign.delivery.plan_summary import read_summary
-
-    return read_summary(campaign) if is_planned(campaign) else plan.make(campaign, workers=workers)
+    left = unsettled(campaign.journal)
+    if left < planned:
+        tell(f"\n{planned - left:,} of them are settled already, {left:,} are left")
+    if left and must_ask:
+        ask(min(left, how.limit or left), way_out(campaign, how.sandbox))
 
 
 def way_out(campaign: Campaign, sandbox: bool) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,15 @@ import typer
 
 from campaign.cli.paint import Paint
 from campaign.cli.serving import start_watch
+from campaign.cli.standing import state_table
 from campaign.cli.streams import tell
-from campaign.cli.tables import counted, escape, percent, table
+from campaign.cli.tables import counted, escape
 from campaign.records import State
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.config.settings import Relay
+    from campaign.delivery.render_start import WorkerProcess
     from campaign.delivery.run_records import RunResult
 
 SandboxOption = Annotated[
@@ -63,8 +66,11 @@ class How:
     resolve: Path | None = None
 
 
-def send(campaign: Campaign, how: How, path: Path) -> int:
-    """Send, report, and return the exit code; `path` is how the user names the campaign."""
+def send(campaign: Campaign, how: How, path: Path, ahead: deque[WorkerProcess]) -> int:
+    """Send, report, and return the exit code.
+
+    `path` is how the user names the campaign, `ahead` the render workers that were started already.
+    """
     from campaign.cli.progress import RunProgress
     from campaign.cli.rehearsal import sandbox_relay
     from campaign.clock import SystemClock
@@ -86,7 +92,7 @@ def send(campaign: Campaign, how: How, path: Path) -> int:
             resolve=how.resolve,
         )
         try:
-            result = run_campaign(campaign, options, clock=clock, observer=progress)
+            result = run_campaign(campaign, options, clock=clock, observer=progress, ahead=ahead)
         except BrokenPipeError as error:  # `main` would take it for a reader who has seen enough
             raise RuntimeError("a pipe between the parts of the run broke") from error
     tell("\n".join(summary(result, Paint.on(sys.stdout))))
@@ -117,24 +123,6 @@ def summary(result: RunResult, paint: Paint) -> list[str]:
         shown += ["", f"{count} in doubt when this run began:"]
         shown += [f"  {escape(address)}" for address in result.in_doubt]
     return shown
-
-
-def state_table(counts: dict[State, int], total: int, paint: Paint) -> list[str]:
-    """One line for each state that somebody is in."""
-    colours = {
-        State.SENT: paint.green,
-        State.FAILED: paint.red,
-        State.HELD: paint.red,
-        State.EXPIRED: paint.red,
-        State.DEFERRED: paint.yellow,
-        State.SENDING: paint.yellow,
-    }
-    present = [state for state in State if counts.get(state, 0)]
-    drawn = table(
-        [(counts[state], percent(counts[state], total), state) for state in present],
-        numbers=[0, 1],
-    )
-    return [colours.get(state, str)(line) for state, line in zip(present, drawn, strict=True)]
 
 
 def next_steps(result: RunResult, path: Path, sandbox: bool) -> list[str]:

@@ -14,6 +14,8 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
+from campaign.cli.tables import escape
+
 
 def prepare() -> None:
     """Before anything is said.  A stream that was closed from the start leads nowhere, lest its
@@ -32,6 +34,12 @@ def tell(text: str = "", stream: TextIO | None = None) -> None:
     with suppress(OSError):
         print(text, file=stream)
     flush(stream)
+
+
+def complain(sentence: str) -> None:
+    """Say what went wrong, after all that was said before."""
+    flush(sys.stdout)
+    tell(escape(sentence, keep="\n"), sys.stderr)
 
 
 def flush(stream: TextIO) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
+from campaign.config.reading import JOURNAL_URL
 from campaign.config.values import (
     Delimiter,
     Duration,
@@ -294,7 +295,7 @@ class Dkim(Section):
 class JournalSettings(Section):
     """Where the outcomes are kept."""
 
-    url: JournalUrl = "sqlite:///state/journal.sqlite"
+    url: JournalUrl = JOURNAL_URL
     """sqlite:/// and a path relative to campaign.toml, or postgresql+psycopg://..."""
 
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from campaign.delivery.render_process import Batch, RenderProcess
+from campaign.delivery.render_start import WorkerProcess
 from campaign.delivery.render_worker import Limits
 from campaign.errors import CampaignError
 from campaign.records import Job, Message
@@ -28,13 +29,22 @@ _GONE_S = 0.002
 class RenderPool:
     """`async with RenderPool(spec, workers=2) as pool: messages = await pool.render(jobs)`.
 
-    Entering raises TemplateError or ConfigError when the templates do not compile.
+    It takes workers that were started `ahead` before it starts others.  Entering raises
+    TemplateError or ConfigError when the templates do not compile.
     """
 
-    def __init__(self, spec: RenderSpec, *, workers: int, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        spec: RenderSpec,
+        *,
+        workers: int,
+        limits: Limits | None = None,
+        ahead: deque[WorkerProcess] | None = None,
+    ) -> None:
         self._spec = spec
         self._count = workers
         self._limits = limits or Limits()
+        self._ahead = deque() if ahead is None else ahead
         self._processes: list[RenderProcess] = []
         self._ended: list[RenderProcess] = []
         self._waiting: deque[Batch] = deque()
@@ -118,7 +128,10 @@ class RenderPool:
                 idlest.submit(batch)
 
     def _start(self) -> None:
-        process = RenderProcess(self._spec, self._limits, self._keep, self._hand_out, self._on_end)
+        worker = self._ahead.popleft() if self._ahead else WorkerProcess()
+        process = RenderProcess(
+            worker, self._spec, self._limits, self._keep, self._hand_out, self._on_end
+        )
         self._processes.append(process)
 
     def _keep(self, piece: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """One render worker as the pool sees it: its process, its pipes, its batches.
 
-In: batches.  Out: their messages, and one call when the worker has come to its end.
-Touches: a subprocess and two pipes.
+In: a worker that was started, batches.  Out: their messages, and one call when the worker has
+come to its end.  Touches: the worker's pipes, the process.
 
 The event loop reads and writes the pipes itself, without a thread for each worker.
 """
@@ -9,26 +9,20 @@ The event loop reads and writes the pipes itself, without a thread for each work
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import pickle
-import subprocess
-import sys
-import tempfile
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 
-import campaign
 from campaign.delivery.render_frames import Inbox, Started, framed, unpack
+from campaign.delivery.render_start import WorkerProcess
 from campaign.delivery.render_worker import Limits
 from campaign.errors import CampaignError
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
 
 QUEUED = 2  # batches a worker has at once: one it works on, one that waits in the pipe
-_PIPE_BYTES = 1 << 20  # what Linux lets anybody ask for (/proc/sys/fs/pipe-max-size)
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
+_READ_BYTES = 1 << 20  # at once: what the pipe holds
 _REAP_S = 0.005
 
 
@@ -52,7 +46,7 @@ class Batch:
 
 
 class RenderProcess:
-    """Started when it is made; lives in the running event loop.
+    """Told what to do when it is made; lives in the running event loop.
 
     `keep` gives back one object for equal pieces.  `on_room()` is called when it can take a batch,
     `on_end(process, untouched)` once, when it has ended; `untouched` are batches it had not begun.
@@ -60,6 +54,7 @@ class RenderProcess:
 
     def __init__(
         self,
+        worker: WorkerProcess,
         spec: RenderSpec,
         limits: Limits,
         keep: Callable[[bytes], bytes],
@@ -67,20 +62,20 @@ class RenderProcess:
         on_end: Callable[[RenderProcess, list[Batch]], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._worker = worker
         self._limits = limits
         self._keep = keep
         self._on_room = on_room
         self._on_end = on_end
         self._queue: deque[Batch] = deque()
         self._unsent = bytearray()
-        self._inbox = Inbox(_PIPE_BYTES, limits.memory_bytes)
+        self._inbox = Inbox(_READ_BYTES, limits.memory_bytes)
         self._shared: list[bytes] = []
         self._awaited = 0  # shared pieces still on their way
         self._deadline: asyncio.TimerHandle | None = None
         self.started: asyncio.Future[None] = self._loop.create_future()
         self.has_ended = False
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        self._spawn()
+        self._loop.add_reader(worker.output, self._on_readable)
         self._send(pickle.dumps((limits, spec), pickle.HIGHEST_PROTOCOL))
         self._rearm()
 
@@ -101,12 +96,12 @@ class RenderProcess:
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._worker.pid
 
     @property
     def is_gone(self) -> bool:
         """The process has ended and was reaped."""
-        return self._process.poll() is not None
+        return self._worker.is_gone
 
     def submit(self, batch: Batch) -> None:
         """Queue a batch; `has_room` must be true."""
@@ -122,12 +117,9 @@ class RenderProcess:
             return
         self.has_ended = True
         self._cancel_deadline()
-        self._loop.remove_reader(self._output)
-        self._loop.remove_writer(self._input)
-        os.close(self._output)
-        os.close(self._input)
-        self._errors.close()
-        self._process.kill()
+        self._loop.remove_reader(self._worker.output)
+        self._loop.remove_writer(self._worker.input)
+        self._worker.kill()
         self._reap()
         if not self.started.done():
             self.started.set_exception(CampaignError(f"a render worker did not start: {why}"))
@@ -137,29 +129,6 @@ class RenderProcess:
         if begun:
             begun.settle()
 
-    def _spawn(self) -> None:
-        child_in, self._input = os.pipe()
-        self._output, child_out = os.pipe()
-        try:
-            for end in (self._input, self._output):
-                os.set_blocking(end, False)
-                if hasattr(fcntl, "F_SETPIPE_SZ"):
-                    fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "campaign.delivery.render_worker"],
-                stdin=child_in,
-                stdout=child_out,
-                stderr=self._errors,
-                env=_environment(),
-                # Ctrl-C is not for it.  A session of its own would be scheduled as a whole beside
-                # ours (sched(7), autogroup), and its niceness would count for nothing.
-                process_group=0,
-            )
-        finally:
-            os.close(child_in)
-            os.close(child_out)
-        self._loop.add_reader(self._output, self._on_readable)
-
     def _send(self, payload: bytes) -> None:
         is_idle = not self._unsent
         self._unsent += framed(payload)
@@ -168,23 +137,23 @@ class RenderProcess:
 
     def _on_writable(self) -> None:
         try:
-            del self._unsent[: os.write(self._input, self._unsent)]
+            del self._unsent[: os.write(self._worker.input, self._unsent)]
         except BlockingIOError:
             pass
         except BrokenPipeError:
             self._unsent.clear()  # its end shows on the other pipe
         if self._unsent:
-            self._loop.add_writer(self._input, self._on_writable)
+            self._loop.add_writer(self._worker.input, self._on_writable)
         else:
-            self._loop.remove_writer(self._input)
+            self._loop.remove_writer(self._worker.input)
 
     def _on_readable(self) -> None:
         try:
-            count = os.readv(self._output, [self._inbox.room()])
+            count = os.readv(self._worker.output, [self._inbox.room()])
         except BlockingIOError:
             return
         if not count:
-            self.end(self._last_words())
+            self.end(self._worker.last_words())
             return
         try:
             for frame in self._inbox.frames(count):
@@ -238,19 +207,7 @@ class RenderProcess:
             self._deadline.cancel()
             self._deadline = None
 
-    def _last_words(self) -> str:
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it ended without a word"
-
     def _reap(self) -> None:
         """SIGKILL needs a moment; the loop does not wait for it."""
         if not self.is_gone:
             self._loop.call_later(_REAP_S, self._reap)
-
-
-def _environment() -> dict[str, str]:
-    """What a worker may know of our environment: where to find Python's parts, no secrets."""
-    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    paths = [str(Path(campaign.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-    return kept | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}

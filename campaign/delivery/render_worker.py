@@ -28,7 +28,6 @@ from campaign.rendering.render import (
     readable_paths,
 )
 
-_NICE = 5  # sockets and journal go first; so does whoever asks for the status meanwhile
 _FRAME_BYTES = 60_000  # messages are handed over when so much is ready: it stays in the caches
 
 
@@ -44,9 +43,11 @@ class Limits(NamedTuple):
 def main() -> None:
     """Serve the pool until it closes the pipe."""
     end_with_parent()
-    os.nice(_NICE)
     frames = _frames(0)
-    limits, spec = pickle.loads(next(frames))
+    told = next(frames, None)
+    if told is None:  # started ahead, and nobody came
+        return
+    limits, spec = pickle.loads(told)
     limit(limits.memory_bytes)
     read_only(readable_paths(spec))
     allow_cpu(limits.cpu_s)  # compiling runs the author's code already: constants are folded

@@ -8,6 +8,7 @@ SQLAlchemy would take longer than all the rest of a `campaign status`.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from campaign.journal.database import Place, connect_for_reading, locate, told
 from campaign.journal.states import UNSETTLED
 from campaign.journal.totals import read_totals
 from campaign.records import State
+
+_IS_LEFT = f"state IN ({', '.join(repr(str(state)) for state in UNSETTLED)})"
 
 
 class Glance(ABC):
@@ -39,6 +42,10 @@ class Glance(ABC):
             raise no_plan(self._place)
         return str(found[0][0])
 
+    def hashes(self) -> dict[str, str]:
+        """Of the files that the plan was made of: name -> SHA-256."""
+        return dict(json.loads(self._all("SELECT hashes FROM plan")[0][0]))
+
     def is_planned(self) -> bool:
         """Whether the plan is finished."""
         return bool(self._all("SELECT 1 FROM meta WHERE name = 'finished' AND value = 'yes'"))
@@ -54,8 +61,11 @@ class Glance(ABC):
 
     def unsettled(self) -> int:
         """How many are not in a terminal state.  A campaign is finished when this is 0."""
-        states = ", ".join(f"'{state}'" for state in UNSETTLED)
-        return int(self._all(f"SELECT count(*) FROM standings WHERE state IN ({states})")[0][0])
+        return int(self._all(f"SELECT count(*) FROM standings WHERE {_IS_LEFT}")[0][0])
+
+    def is_finished(self) -> bool:
+        """Whether nobody is left; the first who is will do for an answer."""
+        return not self._all(f"SELECT 1 FROM standings WHERE {_IS_LEFT} LIMIT 1")
 
 
 def glance(url: str, folder: Path) -> Glance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from campaign.cli.main import main, program
+from campaign.cli.main import main
+from campaign.cli.program import program
+from fakes.recorder import recorder
 
 COMMANDS = list(get_command(program()).commands)  # type: ignore[attr-defined]
 HEAVY = {"pandas", "numpy", "sqlalchemy", "jinja2", "pydantic", "tqdm", "rich", "aiosmtpd", "dns"}
@@ -34,23 +37,46 @@ def test_help_imports_no_library_that_a_command_needs() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_status_waits_for_no_library_that_writes_or_renders(tmp_path: Path) -> None:
-    (folder := tmp_path / "spring").mkdir()
-    (folder / "list.csv").write_text("email\nada@example.com\n")
-    (folder / "body.txt").write_text("Hello\n")
-    (folder / "campaign.toml").write_text(
-        'name = "spring"\n[recipients]\nfiles = ["list.csv"]\n[message]\n'
-        'from = "a@example.com"\nsubject = "s"\ntext = "body.txt"\n'
-        '[relay]\nhost = "localhost"\n'
-    )
-    assert main(["plan", "--no-render", str(folder)]) == 0
+def test_what_a_relay_does_not_need_is_not_imported_for_it() -> None:
+    code = "import sys, campaign.delivery.run; print({'dns', 'http.client'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("command", ["run --yes", "resume"])
+def test_render_workers_load_while_the_run_does(tmp_path: Path, command: str) -> None:
+    (tmp_path / "list.csv").write_text("email\nada@example.com\n")
+    (tmp_path / "body.txt").write_text("Hello\n")
+    with recorder() as server:
+        (tmp_path / "campaign.toml").write_text(
+            'name = "spring"\n[recipients]\nfiles = ["list.csv"]\n[message]\n'
+            'from = "a@example.com"\nsubject = "s"\ntext = "body.txt"\n'
+            f'[relay]\nhost = "127.0.0.1"\nport = {server.port}\nsecurity = "none"\n'
+        )
+        assert main(["plan", "--no-render", str(tmp_path)]) == 0
+        code = (
+            "import sys; from campaign.cli.main import main\n"
+            "def hook(event, arguments):\n"
+            "    if event == 'subprocess.Popen':\n"
+            "        loaded = {'sqlalchemy', 'campaign.delivery.run'} & set(sys.modules)\n"
+            "        print(arguments[1][-1], 'starts after', sorted(loaded))\n"
+            "sys.addaudithook(hook)\n"
+            f"sys.exit(main({[*command.split(), str(tmp_path)]!r}))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, server.accepted) == (0, {"ada@example.com": 1})
+    workers = [line for line in done.stdout.splitlines() if " starts after " in line]
+    assert workers == ["campaign.delivery.render_worker starts after []"] * (os.cpu_count() or 1)
+
+
+def test_nothing_is_looked_through_when_a_command_has_ended() -> None:
     code = (
-        f"import sys; from campaign.cli.main import main; main(['status', {str(folder)!r}]);"
-        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+        "import atexit, gc; from campaign.cli.main import main\n"
+        "atexit.register(lambda: print(gc.get_count()[0] < 700 < gc.get_freeze_count()))\n"
+        "main(['--help'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[0] == "spring: 1 row, not finished"
-    assert done.stdout.splitlines()[-1] == "['pydantic']"
+    assert done.stdout.splitlines()[-1] == "True"
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

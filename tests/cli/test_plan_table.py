@@ -7,8 +7,8 @@ from pathlib import Path
 
 from campaign.cli.paint import Paint
 from campaign.cli.plan import as_object, lines
-from campaign.cli.sending import next_steps, state_table, summary
-from campaign.cli.status import Standing, as_line
+from campaign.cli.sending import next_steps, summary
+from campaign.cli.standing import Standing, as_line, state_table
 from campaign.cli.tables import columns
 from campaign.delivery.plan_summary import PlanSummary
 from campaign.delivery.run_records import RunResult

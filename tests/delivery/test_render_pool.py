@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 import campaign
 from campaign.delivery.confinement import landlock_version
 from campaign.delivery.render_pool import RenderPool
+from campaign.delivery.render_start import WorkerProcess, workers_ahead
 from campaign.delivery.render_worker import Limits
 from campaign.errors import CampaignError, ConfigError, TemplateError
 from campaign.records import Job, Message
@@ -44,9 +46,10 @@ def run(
     use: Callable[[RenderPool], Awaitable[None]],
     workers: int = 1,
     limits: Limits | None = None,
+    ahead: deque[WorkerProcess] | None = None,
 ) -> None:
     async def main() -> None:
-        async with RenderPool(spec, workers=workers, limits=limits) as pool:
+        async with RenderPool(spec, workers=workers, limits=limits, ahead=ahead) as pool:
             await use(pool)
 
     asyncio.run(main())
@@ -277,6 +280,44 @@ def test_workers_do_not_load_what_they_do_not_need(tmp_path: Path) -> None:
     assert found.stdout == "set()\n"
 
 
+def test_workers_that_were_started_ahead_are_taken_before_others_are_started(
+    tmp_path: Path,
+) -> None:
+    async def use(pool: RenderPool) -> None:
+        assert pool.pids[:2] == pids
+        assert len(pool.pids) == 3
+        assert subjects(await pool.render(jobs("a", "b"))) == ["a", "b"]
+
+    with workers_ahead(2) as ahead:
+        pids = [worker.pid for worker in ahead]
+        run(cells(tmp_path), use, workers=3, ahead=ahead)
+        assert not ahead
+    assert not any(map(is_alive, pids))
+
+
+def test_workers_that_nobody_took_are_ended() -> None:
+    with workers_ahead(2) as ahead:
+        pids = [worker.pid for worker in ahead]
+        assert all(map(is_alive, pids))
+    assert not any(map(is_alive, pids))
+
+
+def test_a_worker_that_died_before_it_was_taken_is_replaced_or_named(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        raise AssertionError("the pool cannot start")
+
+    with workers_ahead(1) as ahead:
+        os.kill(ahead[0].pid, signal.SIGKILL)
+        with pytest.raises(CampaignError, match="a render worker did not start"):
+            run(cells(tmp_path), use, ahead=ahead)
+
+
+def test_a_worker_that_nobody_talks_to_ends_by_itself() -> None:
+    worker = [sys.executable, "-m", "campaign.delivery.render_worker"]
+    done = subprocess.run(worker, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_signals_of_the_terminal_do_not_end_a_worker(
     tmp_path: Path, number: signal.Signals
@@ -307,6 +348,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
 import asyncio, pathlib, time
 from campaign.delivery.confinement import landlock_version
 from campaign.delivery.render_pool import RenderPool
+from campaign.delivery.render_start import WorkerProcess, workers_ahead
 from fakes.letters import spec, job
 async def main():
     async with RenderPool(spec(pathlib.Path({str(tmp_path)!r})), workers=2) as pool:

@@ -106,6 +106,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert states == {row: known[0] for row, known in self.model.items()}
         unsettled = [row for row, known in self.model.items() if known[0] not in SETTLED]
         assert self.reader.unsettled() == len(unsettled)
+        assert self.reader.is_finished() == (not unsettled)
         for row, (_, sendings, resends, _) in self.model.items():
             history = self.reader.history(row)
             if history:

@@ -1,0 +1,103 @@
+"""The commands and their options, as typer reads them.
+
+In: arguments.  Out: an exit code.  Touches: stdout, stderr.
+
+The libraries behind a command are imported when the command runs, never here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+from campaign import __version__
+from campaign.cli.streams import complain
+from campaign.errors import EXIT_DONE, EXIT_USAGE
+
+# Each with its module; a command line imports only what it names.
+_COMMANDS = {
+    "init": "init_command",
+    "plan": "plan",
+    "preview": "preview",
+    "test": "test_message",
+    "run": "run",
+    "resume": "resume",
+    "retry": "retry",
+    "status": "status",
+    "results": "results",
+    "report": "report",
+    "audit": "audit",
+    "sandbox": "sandbox",
+    "mx": "mx",
+    "probe": "probe",
+}
+
+
+def program(names: Iterable[str] = tuple(_COMMANDS)) -> typer.Typer:
+    """The commands of these names, imported."""
+    app = typer.Typer(
+        rich_markup_mode=None,  # plain text reads well everywhere, and needs no 50 ms for rich
+        add_completion=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+        epilog=(
+            "PATH is a campaign.toml or its folder; left out, it is the current folder.\n\n"
+            "campaign COMMAND --help shows the options and an example."
+        ),
+    )
+    app.callback()(campaign)
+    for name in names:
+        module = import_module(f"campaign.cli.{_COMMANDS[name]}")
+        _register(app, name, module.command, module.EXAMPLES)
+    return app
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"campaign {__version__}")
+        raise typer.Exit
+
+
+def campaign(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version)
+    ] = False,
+) -> None:
+    """Send one personal message to each person on a list, and prove what became of every one."""
+
+
+def _register(
+    app: typer.Typer, name: str, command: Callable[..., int], examples: Sequence[str]
+) -> None:
+    # \b keeps the lines as they are
+    epilog = "\b\n" + "\n".join(["Example:", *(f"  {example}" for example in examples)])
+    app.command(name, epilog=epilog)(command)
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
+    # Typer's own `main` would turn Ctrl-C into 130 and a broken pipe into 1.
+    try:
+        asked = [word for word in arguments[:1] if word in _COMMANDS]
+        command = get_command(program(asked or _COMMANDS))
+        with command.make_context("campaign", arguments) as context:
+            code: int | None = command.invoke(context)
+        return code or EXIT_DONE
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.TyperException as error:
+        complain(_usage_sentence(error))
+        return EXIT_USAGE
+
+
+def _usage_sentence(error: typer.TyperException) -> str:
+    """Typer's complaint as one sentence that names the command; the help itself if none was."""
+    context: Any = getattr(error, "ctx", None)
+    message = error.format_message()
+    if context is None or message == context.get_help():
+        return message
+    return f"{message.rstrip('.')} ({context.command_path} --help shows what there is)"

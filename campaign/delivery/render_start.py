@@ -1,0 +1,113 @@
+"""A render worker's process before it has anything to do, and workers started ahead.
+
+In: how many.  Out: processes, each with its two pipes.  Touches: subprocesses.
+
+A worker loads its libraries for a quarter of a second, and so does the process that will feed it:
+started ahead it does so at the same time.  It knows nothing of any campaign until it is told.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import campaign
+
+_PIPE_BYTES = 1 << 20  # what Linux lets anybody ask for (/proc/sys/fs/pipe-max-size)
+_NICE = 5  # sockets and journal go first; so does whoever asks for the status meanwhile
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
+
+
+class WorkerProcess:
+    """One worker, started when this is made.  Raises OSError where none can be."""
+
+    def __init__(self) -> None:
+        child_in, self.input = os.pipe()
+        self.output, child_out = os.pipe()
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            for end in (self.input, self.output):
+                os.set_blocking(end, False)
+                if hasattr(fcntl, "F_SETPIPE_SZ"):
+                    fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "campaign.delivery.render_worker"],
+                stdin=child_in,
+                stdout=child_out,
+                stderr=self.errors,
+                env=_environment(),
+                # Ctrl-C is not for it.  A session of its own would be scheduled as a whole beside
+                # ours (sched(7), autogroup), and its niceness would count for nothing.
+                process_group=0,
+            )
+            nice = os.getpriority(os.PRIO_PROCESS, 0) + _NICE
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, nice)  # its imports are nice, too
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            os.close(child_in)
+            os.close(child_out)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_gone(self) -> bool:
+        """The process has ended and was reaped."""
+        return self._process.poll() is not None
+
+    def last_words(self) -> str:
+        """What it complained of in the end."""
+        self.errors.seek(0)
+        lines = self.errors.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it ended without a word"
+
+    def kill(self) -> None:
+        """Close its pipes and kill it; it is gone a moment later."""
+        self._close()
+        self._process.kill()
+
+    def wait(self) -> None:
+        """Until it is gone."""
+        self._process.wait()
+
+    def _close(self) -> None:
+        os.close(self.input)
+        os.close(self.output)
+        self.errors.close()
+
+
+@contextmanager
+def workers_ahead(count: int) -> Iterator[deque[WorkerProcess]]:
+    """So many workers for a pool to take; those that nobody took are ended."""
+    ahead: deque[WorkerProcess] = deque()
+    try:
+        for _ in range(count):
+            ahead.append(WorkerProcess())
+        yield ahead
+    finally:
+        for worker in ahead:
+            worker.kill()
+        for worker in ahead:
+            worker.wait()
+
+
+def worker_count(wanted: int | None = None) -> int:
+    """One a core, unless so many are wanted."""
+    return wanted or os.cpu_count() or 1
+
+
+def _environment() -> dict[str, str]:
+    """What a worker may know of our environment: where to find Python's parts, no secrets."""
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    paths = [str(Path(campaign.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    return kept | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}

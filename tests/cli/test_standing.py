@@ -1,0 +1,150 @@
+"""A plain `campaign status`: quick beside a run, and never an answer out of an unchecked file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from campaign.cli.main import main
+from campaign.cli.program import program
+from campaign.cli.standing import Question, read_question
+
+HEAVY = {"typer", "pydantic", "sqlalchemy", "pandas", "jinja2", "asyncio", "subprocess"}
+CONFIG = """
+name = "spring"
+[recipients]
+files = ["list.csv"]
+[message]
+from = "a@example.com"
+subject = "s"
+text = "body.txt"
+[relay]
+host = "localhost"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "list.csv").write_text("email\nada@example.com\n")
+    (tmp_path / "body.txt").write_text("Hello\n")
+    (tmp_path / "campaign.toml").write_text(CONFIG)
+    return tmp_path
+
+
+def plan(folder: Path) -> None:
+    assert main(["plan", "--no-render", str(folder)]) == 0
+
+
+def imported_by(*arguments: str) -> tuple[str, str]:
+    """What a command prints, and which heavy libraries it needed for it."""
+    code = (
+        f"import sys; from campaign.cli.main import main; main({list(arguments)!r});"
+        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *shown, libraries = done.stdout.splitlines()
+    return "\n".join(shown), libraries
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:///elsewhere/a b.sqlite"])
+def test_the_status_of_an_unchanged_campaign_imports_no_library(folder: Path, url: str) -> None:
+    if url:
+        with (folder / "campaign.toml").open("a") as file:
+            file.write(f'[journal]\nurl = "{url}"\n')
+    plan(folder)
+    shown, libraries = imported_by("status", str(folder))
+    assert shown.startswith("spring: 1 row, not finished")
+    assert libraries == "[]"
+
+
+def test_the_status_of_a_rehearsal_imports_no_library(folder: Path) -> None:
+    assert main(["run", "--sandbox", "--yes", str(folder)]) == 0
+    for arguments in (["status"], ["status", "--sandbox"], ["status", "--watch"]):
+        shown, libraries = imported_by(*arguments, str(folder))
+        assert shown.startswith("spring: 1 row, finished")
+        assert libraries == "[]"
+
+
+def test_a_file_that_changed_since_the_plan_is_checked_before_it_is_believed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan(folder)
+    (folder / "campaign.toml").write_text(CONFIG + "[delivery]\nexpire_after = 24\n")
+    capsys.readouterr()
+    assert main(["status", str(folder)]) == 78
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "campaign.toml:12: " in err
+    (folder / "campaign.toml").write_text(CONFIG + "[delivery]\nexpire_after = '24h'\n")
+    assert main(["status", str(folder)]) == 0
+    assert "spring: 1 row" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "journal", ["journal = 3", "[journal]\nurl = 3", "[journal]\nurl = 'sqlite:///'", "journal ="]
+)
+def test_a_journal_that_the_file_names_wrongly_is_a_fault_of_the_file(
+    folder: Path, journal: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan(folder)
+    (folder / "campaign.toml").write_text(f"{journal}\n{CONFIG}")
+    capsys.readouterr()
+    assert main(["status", str(folder)]) == 78
+    assert capsys.readouterr().out == ""
+
+
+def test_whoever_has_run_is_looked_at_though_the_list_is_gone(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan(folder)
+    (folder / "list.csv").unlink()
+    capsys.readouterr()
+    assert main(["status", "--json", str(folder)]) == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["planned"] == 1
+
+
+def test_a_plain_question_is_answered_as_the_same_one_with_an_option_more(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan(folder)
+    capsys.readouterr()
+    for flags in ([], ["--json"]):
+        answers = []
+        for more in ([], ["--no-browser"]):
+            assert main(["status", *flags, *more, str(folder)]) == 0
+            answers.append(capsys.readouterr())
+        assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "question"),
+    [
+        ("status", Question()),
+        ("status --json spring", Question(Path("spring"), as_json=True)),
+        ("status spring --watch", Question(Path("spring"), watch=True)),
+        ("status --sandbox --json --json", Question(sandbox=True, as_json=True)),
+        ("status spring autumn", None),
+        ("status --help", None),
+        ("status --jsno", None),
+        ("status -- --json", None),
+        ("status --recipient ada@example.com", None),
+        ("results --json", None),
+        ("--version", None),
+        ("", None),
+    ],
+)
+def test_a_question_is_plain_or_left_to_the_library(line: str, question: Question | None) -> None:
+    assert read_question(line.split()) == question
+
+
+def test_every_flag_of_a_plain_question_is_an_option_of_the_command() -> None:
+    command = get_command(program(["status"])).commands["status"]  # type: ignore[attr-defined]
+    options = {name: parameter.name for parameter in command.params for name in parameter.opts}
+    for flag, field in zip(("--watch", "--sandbox", "--json"), Question._fields[1:], strict=True):
+        assert options[flag] == field
+        assert read_question(["status", flag]) == Question()._replace(**{field: True})
