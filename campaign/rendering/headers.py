@@ -192,8 +192,11 @@ def verify(block: bytes, names: Sequence[bytes]) -> None:
 @lru_cache(maxsize=256)
 def _block_of(names: tuple[bytes, ...]) -> re.Pattern[bytes]:
     """Fields of these names, each perhaps folded, in lines that are not too long."""
-    field = rb"(?=.{0,%d}\r\n)%s:[^\r\n]*\r\n(?:[ \t][^\r\n]{0,%d}\r\n)*+"
-    return re.compile(b"".join(field % (LONGEST, re.escape(name), LONGEST - 1) for name in names))
+    field = rb"%s:[^\r\n]{0,%d}\r\n(?:[ \t][^\r\n]{0,%d}\r\n)*+"
+    room = LONGEST - len(":")
+    return re.compile(
+        b"".join(field % (re.escape(name), room - len(name), LONGEST - 1) for name in names)
+    )
 
 
 def _folded(name: str, value: str) -> bytes | None:
