@@ -33,15 +33,15 @@ def test_a_throttled_domain_leaves_the_others_alone(through: Through) -> None:
     an attempt, and expires.
     """
     domains = ("slow.example", "a.example", "b.example", "c.example")
-    with Skipping(2.0) as skipping:
-        slow_down = drop("421 4.7.0 slow down")
-        ending, server = through(
-            on("RCPT", slow_down, where="@slow.example", test=skipping.begins),
-            people=people(*domains),
-            relay={"connections": 3},
-            expire_after="2m",
-            **skipping.fields,
-        )
+    skipping = Skipping(2.0)
+    slow_down = drop("421 4.7.0 slow down")
+    ending, server = through(
+        on("RCPT", slow_down, where="@slow.example", test=skipping.begins),
+        people=people(*domains),
+        relay={"connections": 3},
+        expire_after="2m",
+        **skipping.fields,
+    )
     slow = [address for address in ending.states if "slow" in address]
     assert {ending.states[address] for address in slow} == {"expired"}
     assert ending.all_but(*slow) == {"sent"}
@@ -105,13 +105,13 @@ def test_googles_throttle_is_answered_by_its_recipe(through: Through) -> None:
     Then: ten minutes of rest, then one connection and more one at a time; everybody is sent, no
     attempt is used up.
     """
-    with Skipping(60.0) as skipping:
-        ending, server = through(
-            on("MAIL", drop(GOOGLE), nth=2, times=1, test=skipping.begins),
-            people=people("gmail.com", "googlemail.com", each=4),
-            relay={"connections": 3},
-            **skipping.fields,
-        )
+    skipping = Skipping(60.0)
+    ending, server = through(
+        on("MAIL", drop(GOOGLE), nth=2, times=1, test=skipping.begins),
+        people=people("gmail.com", "googlemail.com", each=4),
+        relay={"connections": 3},
+        **skipping.fields,
+    )
     assert ending.all_but() == {"sent"}
     throttled = [a for a in ending.states if ending.steps[a][0].class_ == "throttle"]
     assert throttled
