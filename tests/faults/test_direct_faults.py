@@ -206,7 +206,7 @@ def test_a_domain_that_moves_is_followed(world: World) -> None:
     By: local DNS, scripted servers; time skips ahead.
     Then: once the TTL is over no connection to the old server is opened; everybody is sent.
     """
-    skipping = Skipping(5.0)
+    skipping = Skipping(7.5)
 
     def move(_command: str) -> bool:
         world.dns.add(BAD, "MX", f"10 mx3.{BAD}.", ttl=60)

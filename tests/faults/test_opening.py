@@ -145,7 +145,7 @@ def test_a_login_put_off_for_hours_does_not_end_the_run(
     no attempt is used up.
     """
     at_s: list[float] = []
-    skipping = Skipping(60.0)
+    skipping = Skipping(120.0)
 
     def noted(_line: str) -> bool:
         at_s.append(skipping.tick_s())

@@ -85,7 +85,7 @@ def test_a_relay_out_of_reach_comes_back(serve: Serve, tmp_path: Path) -> None:
     refuse = on("CONNECT", drop("554 5.3.2 closed"), times=7, test=skipping.begins)
     lame, good = serve(refuse), serve()
     way = relay(lame, connections=3) + relay(good, more='rates = ["1/s"]')
-    ending = Mailing(tmp_path, way, people=120, **skipping.fields).send()
+    ending = Mailing(tmp_path, way, people=60, **skipping.fields).send()
     assert ending.all_but() == {"sent"}
     arrived = [letter.recipient for letter in (*lame.accepted, *good.accepted)]
     assert sorted(arrived) == sorted(ending.states)
@@ -124,9 +124,9 @@ def test_a_relay_that_comes_back_with_a_refusal_stays_out(serve: Serve, tmp_path
     refuse = on("CONNECT", drop("554 5.3.2 closed"), times=5, test=skipping.begins)
     lame, good = serve(refuse), serve()
     way = relay(lame, security="starttls") + relay(good, more='rates = ["1/s"]')
-    ending = Mailing(tmp_path, way, people=60, **skipping.fields).send()
+    ending = Mailing(tmp_path, way, people=20, **skipping.fields).send()
     assert ending.all_but() == {"sent"}
-    assert len(good.accepted) == 60
+    assert len(good.accepted) == 20
     assert len(lame.sessions) == 6
     assert len([line for line in ending.heard.lines if f":{lame.port} is out" in line]) == 2
 
