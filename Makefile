@@ -31,8 +31,12 @@ tools: ## install what the tests need: Postfix, PostgreSQL, strace, Chromium, ax
 	@.ci/install-servers
 	@.ci/install-browser
 
+# Half of a test's time is waiting, for servers and for processes that start: three workers keep two
+# cores busy, a fourth gains nothing.  Bytecode is kept even where the environment says not to
+# (images often do): else every worker rewrites all asserts and every campaign compiles itself.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: venv tools ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal --quiet
+	$(BIN)/python -m pytest -n 3 --dist worksteal --quiet
 
 check: venv ## lint, format, types, floors and doors
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from string import ascii_letters
 
 import pytest
 from email_validator import EmailSyntaxError, validate_email
@@ -162,7 +163,7 @@ LABELS = st.from_regex(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*", fullmatch=True)
 DOMAINS = st.builds(
     "{}.{}".format,
     st.lists(LABELS, min_size=1, max_size=5).map(".".join),
-    st.from_regex(r"[A-Za-z]{2,63}", fullmatch=True),
+    st.text(ascii_letters, min_size=2, max_size=63),
 )
 
 
@@ -183,7 +184,7 @@ def test_the_short_way_takes_nothing_that_email_validator_refuses(local: str, do
 
 @given(
     st.from_regex(r"[A-Za-z0-9_+'=.-]{1,66}", fullmatch=True),
-    st.from_regex(_PLAIN_DOMAIN, fullmatch=True),
+    st.sampled_from(["a.example", "xn--bcher-kva.example", f"{'long-label.' * 17}example"]),
 )
 def test_long_and_dotted_local_parts_are_judged_as_email_validator_does(
     local: str, domain: str

@@ -98,7 +98,7 @@ def test_a_relays_log_settles_who_is_in_doubt(tmp_path):
                 " size=900, nrcpt=1 (queue active)",
             ]
         log.write_text("\n".join([*lines, ""]))
-        server.at_least_s = 0.0
+        server.at_once()
         campaign, clock = load(folder), SystemClock()
         with closing(Journal.open(JOURNAL, folder, clock=clock, create=False)) as journal:
             said = settle_by(log, campaign, journal, clock.now_s())

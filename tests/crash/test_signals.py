@@ -58,6 +58,7 @@ def test_a_signal_drains_and_leaves_nobody_in_doubt(tmp_path, number):
         assert stood[State.SENT] == server.received.total() == server.accepted.total()
         assert 0 < stood[State.SENT] < RECIPIENTS
         tally = Tally()
+        server.at_once()
         to_the_end(folder)
         check(folder, server, "hold", RECIPIENTS, tally)
     assert tally.held == tally.copies == 0
@@ -104,17 +105,18 @@ def test_a_closed_terminal_drains_as_a_signal_does(tmp_path):
         assert stood[State.SENDING] == stood[State.HELD] == 0
         assert stood[State.SENT] == server.received.total()
         assert 0 < stood[State.SENT] < RECIPIENTS
+        server.at_once()
         to_the_end(folder)
         check(folder, server, "hold", RECIPIENTS, Tally())
 
 
 def test_stopped_for_longer_than_the_server_waits_it_goes_on_without_a_burst_of_failures(tmp_path):
-    with recorder(0.02, patience_s=2.0) as server:
+    with recorder(0.02, patience_s=1.0) as server:
         folder = _campaign(tmp_path, server, "resend")
         process = start(folder)
         _wait_for_letters(process, server, 5)
         process.send_signal(signal.SIGSTOP)
-        time.sleep(3)
+        time.sleep(1.5)
         process.send_signal(signal.SIGCONT)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors

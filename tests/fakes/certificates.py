@@ -6,6 +6,7 @@ In: a folder.  Out: PEM files.  Touches: that folder.
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,24 @@ class Pair:
 
     cert: str
     key: str
+
+    def server_context(self) -> ssl.SSLContext:
+        """For a server that shows it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert, self.key)
+        context.sslsocket_class = _Accepted
+        return context
+
+
+class _Accepted(ssl.SSLSocket):
+    """Was connected, even if the client is gone again before the handshake begins.
+
+    `ssl` closes the socket when a handshake fails, but one that it finds unconnected and reset it
+    lets go unclosed (3.11).
+    """
+
+    def getpeername(self) -> tuple[str, int]:
+        return "", 0
 
 
 class Authority:

@@ -172,7 +172,7 @@ class ScriptedServer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for session in self.sessions:
-            session.close()
+            session.hang_up()
         for thread in self._threads:
             thread.join(5)
 
@@ -253,10 +253,10 @@ class Session:
         """A transaction is open, and `text` stands in its recipient."""
         return any(text in recipient for recipient in self._recipients)
 
-    def close(self) -> None:
+    def hang_up(self) -> None:
+        """From any thread; only its own closes the socket, whose number may be another's then."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
-        self._sock.close()
 
     def run(self) -> None:
         try:
@@ -270,7 +270,8 @@ class Session:
         except (Gone, OSError):
             pass
         finally:
-            self.close()
+            self.hang_up()
+            self._sock.close()
             self.ended.set()
 
     # -- commands ---------------------------------------------------------------------------
@@ -463,12 +464,11 @@ class Session:
         self._flush()
         act = self._find("HANDSHAKE", "")
         self._perform(act or Act(), b"")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = self.script.certificate.server_context()
         if self.script.old_tls:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
                 context.maximum_version = ssl.TLSVersion.TLSv1_1
-        context.load_cert_chain(self.script.certificate.cert, self.script.certificate.key)
         if self.script.client_ca:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(self.script.client_ca)

@@ -22,8 +22,7 @@ class WebServer:
         self.response = response
         self._closes = closes
         self._held: list[ssl.SSLSocket] = []
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate.cert, certificate.key)
+        self._context = certificate.server_context()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)
@@ -46,16 +45,19 @@ class WebServer:
             except OSError:
                 return
             plain.settimeout(5)
-            with contextlib.suppress(OSError):
-                connection = self._context.wrap_socket(plain, server_side=True)
-                self.requests.append(connection.recv(65536).decode())
-                connection.sendall(self.response)
-                if not self._closes:
-                    self._held.append(connection)
-                    continue
+            with contextlib.suppress(OSError):  # the client goes when it likes
+                self._respond(self._context.wrap_socket(plain, server_side=True))
+
+    def _respond(self, connection: ssl.SSLSocket) -> None:
+        with contextlib.ExitStack() as stack:
+            stack.callback(connection.close)
+            self.requests.append(connection.recv(65536).decode())
+            connection.sendall(self.response)
+            if self._closes:
                 connection.unwrap()
-                connection.close()
-            plain.close()
+            else:
+                self._held.append(connection)
+                stack.pop_all()
 
 
 @contextlib.contextmanager

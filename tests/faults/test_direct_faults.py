@@ -206,7 +206,7 @@ def test_a_domain_that_moves_is_followed(world: World) -> None:
     By: local DNS, scripted servers; time skips ahead.
     Then: once the TTL is over no connection to the old server is opened; everybody is sent.
     """
-    skipping = Skipping(5.0)
+    skipping = Skipping(7.5)
 
     def move(_command: str) -> bool:
         world.dns.add(BAD, "MX", f"10 mx3.{BAD}.", ttl=60)
@@ -219,8 +219,7 @@ def test_a_domain_that_moves_is_followed(world: World) -> None:
         world.dns.add(f"mx{number}.{BAD}", "A", f"127.0.0.{number}")
     people = [f"r{n}@{BAD}" for n in range(16)] + [f"r@{GOOD}"]
     limit = f'[limits."{BAD}"]\nrates = ["4/min"]\nconnections = 1'
-    with skipping:
-        ending = world.send(people, wait=True, **skipping.fields, more=limit)
+    ending = world.send(people, wait=True, **skipping.fields, more=limit)
     assert ending.all_but() == {"sent"}
     assert len(old.accepted) < 10
     assert len(old.accepted) + len(new.accepted) == 16
@@ -300,9 +299,8 @@ def test_a_throttled_domain_leaves_the_other_destinations_alone(world: World) ->
     server = world.server(2, on("RCPT", throttle, test=skipping.begins))
     world.at(BAD, 2)
     people = [f"r{n}@{d}" for n in range(8) for d in (GOOD, BAD)]
-    with skipping:
-        how = {"retry": ("50ms",), "expire_after": "1m", **skipping.fields}
-        ending = world.send(people, wait=True, **how)
+    how = {"retry": ("50ms",), "expire_after": "1m", **skipping.fields}
+    ending = world.send(people, wait=True, **how)
     theirs = [a for a in people if BAD in a]
     assert ending.all_but(*theirs) == {"sent"}
     assert {ending.states[a] for a in theirs} == {"expired"}

@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 
 from fakes.scripted_smtp import CHUNKING, SILENCE, Act, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Mailing, hasty, relay
+from fakes.sending import Ending, Mailing, Skipping, hasty, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 Serve = Callable[..., ScriptedServer]
 
 OFFERED = ("PIPELINING", "SIZE 10485760", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES")
+QUIET = {"more": 'rates = ["12/min"]'}  # with `pause`: between two letters the connection idles
+
+
+def pause() -> Skipping:
+    """From MAIL to the next letter's turn, but shorter than what lets a connection grow stale."""
+    return Skipping(5.0, jumps=1)
 
 
 def attempts(ending: Ending) -> set[int]:
@@ -205,9 +211,10 @@ def test_a_paced_campaign_sends_every_letter_whole(serve: Serve, tmp_path: Path)
     By: scripted server.
     Then: each letter is one packet and one round trip; everybody is sent once.
     """
-    server = serve(extensions=CHUNKING)
-    way = relay(server, more='rates = ["20/s"]')
-    ending = Mailing(tmp_path, way, people=6).send()
+    skipping = pause()
+    server = serve(on("MAIL", Act(), test=skipping.begins), extensions=CHUNKING)
+    way = relay(server, **QUIET)
+    ending = Mailing(tmp_path, way, people=6, **skipping.fields).send()
     everybody_got_one_copy(ending, server)
     assert len(server.whole) == 6
     letters = [chunk for chunk in server.sessions[0].chunks if chunk.startswith(b"MAIL")]
@@ -220,14 +227,18 @@ def test_a_letter_refused_whole_is_refused_alone(through: Through, stage: str) -
     By: scripted server, third letter; a rate that leaves the connection quiet.
     Then: that one is failed; the reply to its BDAT settles nobody; the others are sent.
     """
+    skipping = pause()
     ending, server = through(
         on(stage, say("550 5.1.1 no such user"), where="r3@"),
+        on("MAIL", Act(), test=skipping.begins),
         script={"extensions": CHUNKING},
-        relay={"more": 'rates = ["20/s"]'},
+        relay=QUIET,
+        **skipping.fields,
     )
     assert ending.states["r3@example.com"] == "failed"
     assert ending.results["r3@example.com"].enhanced == "5.1.1"
     assert ending.all_but("r3@example.com") == {"sent"}
+    assert len([line for line in server.commands if line.startswith("BDAT")]) == 6
     assert len(server.accepted) == 5
     assert len(server.sessions) == 1
 
@@ -237,11 +248,14 @@ def test_a_whole_letter_whose_connection_is_lost_is_in_doubt(through: Through) -
     By: scripted server, third letter, once; a rate that leaves the connection quiet; policy hold.
     Then: the end of its data was sent: in doubt, held; the others are sent.
     """
+    skipping = pause()
     ending, server = through(
-        on("MAIL", drop(), nth=3, times=1),
+        on("MAIL", drop(), nth=3, times=1, test=skipping.begins),
+        on("MAIL", Act(), test=skipping.begins),
         script={"extensions": CHUNKING},
-        relay={"more": 'rates = ["20/s"]'},
+        relay=QUIET,
         in_doubt="hold",
+        **skipping.fields,
     )
     assert ending.states["r3@example.com"] == "held"
     assert ending.all_but("r3@example.com") == {"sent"}

@@ -155,10 +155,13 @@ def test_a_reply_to_the_dot_after_nine_minutes_is_waited_for(through: Through) -
     By: scripted server, third letter; time skips ahead.
     Then: waited for (RFC 5321, 4.5.3.2.6); sent, one copy.
     """
-    with Skipping(54.0) as skipping:
-        late = say("250 2.0.0 at last", delay_s=1.05)
-        slow = on("DOT", late, nth=3, times=1, test=skipping.begins)
-        ending, server = through(slow, in_doubt="hold", **skipping.fields)
+    skipping = Skipping(54.0, jumps=10)
+
+    def after_nine_minutes(_recipient: str) -> bool:
+        return skipping.begins() and skipping.spent.wait(10)
+
+    slow = on("DOT", say("250 2.0.0 at last"), nth=3, times=1, test=after_nine_minutes)
+    ending, server = through(slow, in_doubt="hold", **skipping.fields)
     others_went_on(ending, server)
     assert ending.passed(R3) == ["sending", "sent"]
 
@@ -168,9 +171,9 @@ def test_a_reply_to_the_dot_that_never_comes_is_doubt_after_ten_minutes(through:
     By: scripted server, third letter; time skips ahead.
     Then: given up after 600 s, held; the others are sent over a new connection.
     """
-    with Skipping(60.0) as skipping:
-        mute = on("DOT", SILENCE, nth=3, times=1, test=skipping.begins)
-        ending, server = through(mute, in_doubt="hold", **skipping.fields)
+    skipping = Skipping(60.0)
+    mute = on("DOT", SILENCE, nth=3, times=1, test=skipping.begins)
+    ending, server = through(mute, in_doubt="hold", **skipping.fields)
     others_went_on(ending, server)
     assert ending.passed(R3) == ["sending", "held"]
     assert ending.steps[R3][1].at - ending.steps[R3][0].at >= 590

@@ -127,11 +127,11 @@ def test_a_login_put_off_is_tried_again_after_five_minutes(
     By: scripted server, first connection only; time skips ahead.
     Then: five minutes of rest, one more try; everybody is sent.
     """
-    with Skipping(60.0) as skipping:
-        start_s = skipping.tick_s()
-        act = on("AUTH", drop(reply), times=1, test=skipping.begins)
-        ending, server = through(act, **logging_in, **skipping.fields)
-        assert skipping.tick_s() - start_s > 300
+    skipping = Skipping(60.0)
+    start_s = skipping.tick_s()
+    act = on("AUTH", drop(reply), times=1, test=skipping.begins)
+    ending, server = through(act, **logging_in, **skipping.fields)
+    assert skipping.tick_s() - start_s > 300
     assert ending.all_but() == {"sent"}
     assert len([line for line in server.commands if line.startswith("AUTH")]) >= 2
 
@@ -145,21 +145,21 @@ def test_a_login_put_off_for_hours_does_not_end_the_run(
     no attempt is used up.
     """
     at_s: list[float] = []
-    with Skipping(60.0) as skipping:
+    skipping = Skipping(120.0)
 
-        def noted(_line: str) -> bool:
-            at_s.append(skipping.tick_s())
-            return skipping.begins()
+    def noted(_line: str) -> bool:
+        at_s.append(skipping.tick_s())
+        return skipping.begins()
 
-        later = drop("454 4.7.0 temporary authentication failure")
-        many = drop("454 4.7.0 too many login attempts, please try again later")
-        ending, server = through(
-            on("AUTH", later, times=6, test=noted),
-            on("AUTH", many, times=1, test=noted),
-            on("AUTH", Act(), test=noted),
-            **logging_in,
-            **skipping.fields,
-        )
+    later = drop("454 4.7.0 temporary authentication failure")
+    many = drop("454 4.7.0 too many login attempts, please try again later")
+    ending, server = through(
+        on("AUTH", later, times=6, test=noted),
+        on("AUTH", many, times=1, test=noted),
+        on("AUTH", Act(), test=noted),
+        **logging_in,
+        **skipping.fields,
+    )
     assert ending.all_but() == {"sent"}
     assert {step.attempts for steps in ending.steps.values() for step in steps} <= {0, 1}
     waits_s = [after - before for before, after in pairwise(at_s[:8])]

@@ -33,15 +33,15 @@ def test_a_throttled_domain_leaves_the_others_alone(through: Through) -> None:
     an attempt, and expires.
     """
     domains = ("slow.example", "a.example", "b.example", "c.example")
-    with Skipping(2.0) as skipping:
-        slow_down = drop("421 4.7.0 slow down")
-        ending, server = through(
-            on("RCPT", slow_down, where="@slow.example", test=skipping.begins),
-            people=people(*domains),
-            relay={"connections": 3},
-            expire_after="2m",
-            **skipping.fields,
-        )
+    skipping = Skipping(4.0)
+    slow_down = drop("421 4.7.0 slow down")
+    ending, server = through(
+        on("RCPT", slow_down, where="@slow.example", test=skipping.begins),
+        people=people(*domains),
+        relay={"connections": 3},
+        expire_after="2m",
+        **skipping.fields,
+    )
     slow = [address for address in ending.states if "slow" in address]
     assert {ending.states[address] for address in slow} == {"expired"}
     assert ending.all_but(*slow) == {"sent"}
@@ -54,12 +54,14 @@ def test_a_throttled_domain_leaves_the_others_alone(through: Through) -> None:
 
 @pytest.mark.parametrize("stage", ["RCPT", "DOT"])
 def test_a_domain_that_answers_slowly_does_not_hold_up_the_others(
-    through: Through, stage: str
+    through: Through, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault 61: RCPT or the dot takes long for one domain of four, which has half of the list.
     By: scripted server behind four connections.
     Then: everybody is sent; the others have all arrived while that domain is still under way.
     """
+    # One batch: what is not rendered yet is held up by nobody but the renderer.
+    monkeypatch.setattr("campaign.delivery.feed._FIRST_GUESS_BYTES", 1_000)
     arrived: list[str] = []
 
     def notes(recipient: str) -> bool:
@@ -68,7 +70,7 @@ def test_a_domain_that_answers_slowly_does_not_hold_up_the_others(
 
     ending, server = through(
         on("DOT", Act(), test=notes),
-        on(stage, Act(delay_s=0.25), where="@slow.example"),
+        on(stage, Act(delay_s=0.4), where="@slow.example"),
         people=people("slow.example", each=12) + people("a.example", "b.example", each=8),
         relay={"connections": 4},
     )
@@ -105,13 +107,13 @@ def test_googles_throttle_is_answered_by_its_recipe(through: Through) -> None:
     Then: ten minutes of rest, then one connection and more one at a time; everybody is sent, no
     attempt is used up.
     """
-    with Skipping(60.0) as skipping:
-        ending, server = through(
-            on("MAIL", drop(GOOGLE), nth=2, times=1, test=skipping.begins),
-            people=people("gmail.com", "googlemail.com", each=4),
-            relay={"connections": 3},
-            **skipping.fields,
-        )
+    skipping = Skipping(60.0)
+    ending, server = through(
+        on("MAIL", drop(GOOGLE), nth=2, times=1, test=skipping.begins),
+        people=people("gmail.com", "googlemail.com", each=4),
+        relay={"connections": 3},
+        **skipping.fields,
+    )
     assert ending.all_but() == {"sent"}
     throttled = [a for a in ending.states if ending.steps[a][0].class_ == "throttle"]
     assert throttled

@@ -89,9 +89,9 @@ def test_a_server_that_takes_not_even_one_message_is_left_alone(through: Through
     Then: that is no number to be learned: the relay rests in between; everybody is sent.
     """
     act = drop("421 4.7.0 too many messages per connection")
-    with Skipping(1.0) as skipping:
-        once = on("MAIL", act, times=1, test=skipping.begins)
-        ending, server = through(once, retry=("1s",), **skipping.fields)
+    skipping = Skipping(1.0)
+    once = on("MAIL", act, times=1, test=skipping.begins)
+    ending, server = through(once, retry=("1s",), **skipping.fields)
     assert ending.all_but() == {"sent"}
     assert any("cools down" in wait for wait in ending.heard.waits)
     assert len(server.sessions) == 2
@@ -139,9 +139,9 @@ def test_a_server_that_breaks_every_connection_is_left_alone(through: Through) -
     By: scripted server.
     Then: after three in a row the relay rests; everybody is sent in the end, nobody in doubt.
     """
-    with Skipping(1.0) as skipping:
-        four_times = on("MAIL", drop(), times=4, test=skipping.begins)
-        ending, server = through(four_times, retry=("1s",), **skipping.fields)
+    skipping = Skipping(1.0)
+    four_times = on("MAIL", drop(), times=4, test=skipping.begins)
+    ending, server = through(four_times, retry=("1s",), **skipping.fields)
     assert ending.all_but() == {"sent"}
     assert any("cools down" in wait for wait in ending.heard.waits)
     assert len(server.sessions) == 5
@@ -167,7 +167,8 @@ def test_a_sink_that_fails_every_letter_leaves_each_in_its_state(
     ahead.
     Then: deferred, failed or (policy hold) held as the fault says; nobody is ever sent.
     """
-    with smtp_sink(*option) as sink, Skipping(2.0) as skipping:
+    skipping = Skipping(2.0)
+    with smtp_sink(*option) as sink:
         skipping.begins()
         mailing = Mailing(
             tmp_path,

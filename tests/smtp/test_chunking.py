@@ -236,7 +236,7 @@ def test_a_connection_lost_before_the_permission_leaves_no_doubt(
         postman._open = 1
         connection = await connect(endpoint_of(server.port), postman, limit=10)
         connection.wake()
-        server.sessions[0].close()
+        server.sessions[0].hang_up()
         await postman.is_over.wait()
         postman.release()
         return postman

@@ -275,7 +275,7 @@ def test_the_end_of_an_idle_connection_is_noticed_at_once(serve: Serve, uv: bool
     async def main() -> Postman:
         postman = Patient()
         connection = await connect(endpoint_of(server.port), postman, limit=9, timeouts=PATIENT)
-        server.sessions[0].close()
+        server.sessions[0].hang_up()
         await settle(lambda: bool(postman.closings))
         assert not connection.is_idle
         return postman
