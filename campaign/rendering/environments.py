@@ -44,7 +44,8 @@ class _Printing(CodeGenerator):
             if not expressions:
                 self.writeline(f"yield {''.join(chunk)!r}")  # type: ignore[arg-type]
                 continue
-            # Python makes one instruction of a constant with `%s` only.
+            # CPython compiles `%` with nothing but `%s` as it does an f-string, which could not
+            # hold every expression: quotes may not stand in it twice.
             form = "".join(
                 part.replace("%", "%%") if isinstance(part, str) else "%s" for part in chunk
             )

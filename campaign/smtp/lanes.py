@@ -56,7 +56,8 @@ class Lane:
         self._booked_s = 0.0  # until when its rate is spoken for by letters sent back to wait
 
     def wait_s(self, now_s: float) -> float:
-        return max(self.governor.wait_s(now_s), self.pacing.wait_s(now_s))
+        rest_s = self.governor.wait_s(now_s)
+        return max(rest_s, self.pacing.wait_s(now_s)) if self.pacing.windows else rest_s
 
     def admission_wait_s(self, now_s: float, share: int) -> float:
         """How long one more letter should stay in the journal; 0.0 = let it come.
