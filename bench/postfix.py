@@ -4,7 +4,7 @@
 
 Postfix has its own configuration and queue for the time of the run and discards what it
 delivers; before each candidate its queue is empty.  Twenty sessions each, with which it takes
-more than with ten or fifty.  Needs root.
+more than with ten.  Needs root.
 """
 
 from __future__ import annotations
