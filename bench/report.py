@@ -59,14 +59,14 @@ render workers. The rate while sending is what their CPU a message leaves of two
 is Python, and no single part stands out. For a ratio of 1.0 rendering, journal and sending together
 would have to make do with what the sink leaves of two cores at the rate of `smtp-source`, some
 100 µs. The same explains Jakarta Mail, nodemailer and mailmerge, which are bound by their own CPU
-on the same two cores, and Postfix, which leaves a client little of them.
+on the same two cores, and Postfix, which leaves a client little of them. Times of CPU are those of
+a shared machine whose speed changes by half within minutes: they are only as good as the rows
+beside them.
 
 Tried for it:
 
 - sending and rendering compiled by mypyc (28 modules): a sixth less CPU, not worth a compiler at
   install;
-- lines of a text joined from pieces that are encoded once: a twelfth fewer instructions a
-  rendering, not worth their code;
 - one worker instead of two, other windows, other switch intervals of the interpreter lock, a longer
   wait of the journal for more changes, a pause of the event loop after each commit, other
   priorities of the workers, the body on the wire before its permission and the dot after it: the
