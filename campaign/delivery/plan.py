@@ -11,7 +11,6 @@ rendered once: what cannot be rendered is known before anybody has received anyt
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -23,6 +22,7 @@ from campaign.config.loader import Campaign
 from campaign.delivery.inputs import input_hashes, refuse_drift, render_spec, sender_of
 from campaign.delivery.plan_summary import PlanSummary, read_summary
 from campaign.delivery.render_pool import RenderPool
+from campaign.delivery.render_start import worker_count
 from campaign.delivery.suppression import state_of
 from campaign.errors import EmptyPlanError, TemplateErrors, UsageError
 from campaign.journal.reader import Reader
@@ -66,7 +66,7 @@ def make_plan(
             raise UsageError("there is no plan to amend", remedy="`campaign plan` makes one")
         record = _record(campaign, clock, before if amend else None)
         journal.begin_plan(record)
-        count = workers or os.cpu_count() or 1
+        count = worker_count(workers)
         if before and amend and render:
             # The templates may have been mended since: what could not be rendered may be now.
             journal.put_back({State.SKIPPED}, clock.now_s(), reason="render:")

@@ -53,9 +53,9 @@ class RenderPool:
         self._failed_starts = _FAILED_STARTS_MAX  # the very first start must succeed
 
     async def __aenter__(self) -> Self:
-        for _ in range(self._count):
-            self._start()
         try:
+            for _ in range(self._count):
+                self._start()
             await asyncio.gather(*(process.started for process in self._processes))
         except BaseException:
             await self.close()
@@ -128,11 +128,19 @@ class RenderPool:
                 idlest.submit(batch)
 
     def _start(self) -> None:
-        worker = self._ahead.popleft() if self._ahead else WorkerProcess()
         process = RenderProcess(
-            worker, self._spec, self._limits, self._keep, self._hand_out, self._on_end
+            self._worker(), self._spec, self._limits, self._keep, self._hand_out, self._on_end
         )
         self._processes.append(process)
+
+    def _worker(self) -> WorkerProcess:
+        """One that was started ahead, and lives: it may have waited for hours; else a new one."""
+        while self._ahead:
+            worker = self._ahead.popleft()
+            if not worker.is_gone:
+                return worker
+            worker.kill()
+        return WorkerProcess()
 
     def _keep(self, piece: bytes) -> bytes:
         """All workers have the same shared pieces; one of each stays in memory."""
@@ -149,8 +157,8 @@ class RenderPool:
         if not failure:
             try:
                 self._start()
-            except OSError as error:
-                failure = CampaignError(f"a render worker cannot be started: {error.strerror}")
+            except CampaignError as error:
+                failure = error
         if failure:
             self._fail(failure)
         else:

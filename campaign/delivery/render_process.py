@@ -15,14 +15,13 @@ from collections import deque
 from collections.abc import Callable
 
 from campaign.delivery.render_frames import Inbox, Started, framed, unpack
-from campaign.delivery.render_start import WorkerProcess
+from campaign.delivery.render_start import PIPE_BYTES, WorkerProcess
 from campaign.delivery.render_worker import Limits
 from campaign.errors import CampaignError
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
 
 QUEUED = 2  # batches a worker has at once: one it works on, one that waits in the pipe
-_READ_BYTES = 1 << 20  # at once: what the pipe holds
 _REAP_S = 0.005
 
 
@@ -69,7 +68,7 @@ class RenderProcess:
         self._on_end = on_end
         self._queue: deque[Batch] = deque()
         self._unsent = bytearray()
-        self._inbox = Inbox(_READ_BYTES, limits.memory_bytes)
+        self._inbox = Inbox(PIPE_BYTES, limits.memory_bytes)
         self._shared: list[bytes] = []
         self._awaited = 0  # shared pieces still on their way
         self._deadline: asyncio.TimerHandle | None = None

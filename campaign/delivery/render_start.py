@@ -15,46 +15,55 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import campaign
+from campaign.errors import CampaignError
 
-_PIPE_BYTES = 1 << 20  # what Linux lets anybody ask for (/proc/sys/fs/pipe-max-size)
+PIPE_BYTES = 1 << 20  # what Linux lets anybody ask for (/proc/sys/fs/pipe-max-size)
 _NICE = 5  # sockets and journal go first; so does whoever asks for the status meanwhile
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
 
 
 class WorkerProcess:
-    """One worker, started when this is made.  Raises OSError where none can be."""
+    """One worker, started when this is made.  Raises CampaignError where none can be."""
 
     def __init__(self) -> None:
+        with ExitStack() as theirs, ExitStack() as ours:
+            try:
+                self._start(theirs, ours)
+            except OSError as error:
+                what = f"a render worker cannot be started: {error.strerror}"
+                raise CampaignError(what) from None
+            self._ours = ours.pop_all()
+
+    def _start(self, theirs: ExitStack, ours: ExitStack) -> None:
+        """Open its pipes, ours and their ends of them, and start it."""
+        self.errors = ours.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         child_in, self.input = os.pipe()
+        theirs.callback(os.close, child_in)
+        ours.callback(os.close, self.input)
         self.output, child_out = os.pipe()
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115
-        try:
-            for end in (self.input, self.output):
-                os.set_blocking(end, False)
-                if hasattr(fcntl, "F_SETPIPE_SZ"):
-                    fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "campaign.delivery.render_worker"],
-                stdin=child_in,
-                stdout=child_out,
-                stderr=self.errors,
-                env=_environment(),
-                # Ctrl-C is not for it.  A session of its own would be scheduled as a whole beside
-                # ours (sched(7), autogroup), and its niceness would count for nothing.
-                process_group=0,
-            )
-            nice = os.getpriority(os.PRIO_PROCESS, 0) + _NICE
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, nice)  # its imports are nice, too
-        except BaseException:
-            self._close()
-            raise
-        finally:
-            os.close(child_in)
-            os.close(child_out)
+        ours.callback(os.close, self.output)
+        theirs.callback(os.close, child_out)
+        for end in (self.input, self.output):
+            os.set_blocking(end, False)
+            if hasattr(fcntl, "F_SETPIPE_SZ"):
+                fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "campaign.delivery.render_worker"],
+            stdin=child_in,
+            stdout=child_out,
+            stderr=self.errors,
+            env=_environment(),
+            # Ctrl-C is not for it.  A session of its own would be scheduled as a whole beside
+            # ours (sched(7), autogroup), and its niceness would count for nothing.
+            process_group=0,
+        )
+        ours.callback(self._process.kill)
+        nice = os.getpriority(os.PRIO_PROCESS, 0) + _NICE
+        os.setpriority(os.PRIO_PROCESS, self._process.pid, nice)  # its imports are nice, too
 
     @property
     def pid(self) -> int:
@@ -72,18 +81,12 @@ class WorkerProcess:
         return lines[-1] if lines else "it ended without a word"
 
     def kill(self) -> None:
-        """Close its pipes and kill it; it is gone a moment later."""
-        self._close()
-        self._process.kill()
+        """Kill it and close its pipes; it is gone a moment later."""
+        self._ours.close()
 
     def wait(self) -> None:
         """Until it is gone."""
         self._process.wait()
-
-    def _close(self) -> None:
-        os.close(self.input)
-        os.close(self.output)
-        self.errors.close()
 
 
 @contextmanager

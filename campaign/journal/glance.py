@@ -44,7 +44,8 @@ class Glance(ABC):
 
     def hashes(self) -> dict[str, str]:
         """Of the files that the plan was made of: name -> SHA-256."""
-        return dict(json.loads(self._all("SELECT hashes FROM plan")[0][0]))
+        found = self._all("SELECT hashes FROM plan")  # a plan that is being made has none yet
+        return json.loads(found[0][0]) if found else {}
 
     def is_planned(self) -> bool:
         """Whether the plan is finished."""
@@ -59,12 +60,8 @@ class Glance(ABC):
         found = self._all("SELECT min(due) FROM standings WHERE state = 'deferred'")[0][0]
         return None if found is None else float(found)
 
-    def unsettled(self) -> int:
-        """How many are not in a terminal state.  A campaign is finished when this is 0."""
-        return int(self._all(f"SELECT count(*) FROM standings WHERE {_IS_LEFT}")[0][0])
-
     def is_finished(self) -> bool:
-        """Whether nobody is left; the first who is will do for an answer."""
+        """Whether nobody is left in a state that is not terminal; the first who is will do."""
         return not self._all(f"SELECT 1 FROM standings WHERE {_IS_LEFT} LIMIT 1")
 
 

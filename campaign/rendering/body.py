@@ -111,8 +111,7 @@ def refuse_leftover(text: str, what: str) -> None:
     """Raise RenderError if something that looks like a template came out (fault 57)."""
     at = text.find("{{")
     if at >= 0:
-        shown, _, _ = text[at : at + 40].partition("\n")
-        raise RenderError(f"{what} still holds {shown!r}")
+        raise RenderError(f"{what} still holds {text[at : at + 40].splitlines()[0]!r}")
 
 
 def _refuse_leftover_in(what: str, text: str) -> None:

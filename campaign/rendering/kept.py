@@ -25,10 +25,12 @@ class Kept(dict[str, Made]):
 
     def __missing__(self, text: str) -> Made:
         made = self._make(text)
-        self._room -= len(text) + _EACH
-        if self._room < 0:
+        size = len(text) + _EACH
+        if size > self._most:
+            return made
+        if size > self._room:
             self.clear()  # those of all letters are back after the next one
-            self._room = self._most - len(text) - _EACH
-        if self._room >= 0:
-            self[text] = made
+            self._room = self._most
+        self._room -= size
+        self[text] = made
         return made

@@ -57,15 +57,20 @@ class Template:
 
         Raises RenderError with the line of the template.
         """
-        return "".join(self.chunks(values))
+        return self._rendered(values)[0]
 
     def chunks(self, values: Row) -> list[str]:
         """The same text; what the template says to everybody is in chunks of whole lines."""
+        return self._rendered(values)[1]
+
+    def _rendered(self, values: Row) -> tuple[str, list[str]]:
         compiled = self._compiled
         try:
             # As jinja2.Template.render does it, but for all templates of a row with one dict.
             context = RowContext(compiled.environment, values, compiled.name, compiled.blocks)
-            return list(compiled.root_render_func(context))
+            chunks = list(compiled.root_render_func(context))
+            # What a filter gives need not be text, and a loop may say a long text very often.
+            return "".join(chunks), chunks
         except _TEMPLATE_FAULTS:
             error = self._rewritten()
             raise _render_error(error, values, self._folder) from None

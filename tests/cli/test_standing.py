@@ -98,6 +98,17 @@ def test_a_journal_that_the_file_names_wrongly_is_a_fault_of_the_file(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["results"]])
+def test_a_plan_that_came_to_nothing_is_no_plan(
+    folder: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "body.txt").write_text("{% if %}")
+    assert main(["plan", str(folder)]) == 78
+    capsys.readouterr()
+    assert main([*command, str(folder)]) == 74
+    assert "there is no plan" in capsys.readouterr().err
+
+
 def test_whoever_has_run_is_looked_at_though_the_list_is_gone(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -264,8 +264,8 @@ def test_a_glance_tells_what_a_reader_tells(tmp_path: Path) -> None:
     with closing(glance(URL, tmp_path)) as seen, closing(Reader.open(URL, tmp_path)) as reader:
         assert seen.campaign() == reader.plan_record().campaign
         assert seen.counts() == reader.counts()
-        assert seen.unsettled() == reader.unsettled() == 2
         assert not seen.is_finished()
+        assert not reader.is_finished()
         assert seen.hashes() == reader.plan_record().hashes
         assert seen.next_due() is reader.next_due() is None
         assert seen.is_planned()

@@ -208,6 +208,15 @@ def test_an_error_in_a_filter_is_a_render_error_with_its_kind(folder: Path) -> N
         render_text(folder, "\n{{ 1 / (cell|int) }}", cell="x")
 
 
+def test_what_a_filter_of_a_block_makes_of_it_must_be_text(folder: Path) -> None:
+    with pytest.raises(RenderError, match="TypeError: sequence item 0: expected str"):
+        render_text(folder, "{% filter length %}abc{% endfilter %}")
+    write(folder, "body.html", "{% filter length %}abc{% endfilter %}")
+    workshop = Workshop(folder)
+    with pytest.raises(RenderError, match="TypeError: sequence item 0: expected str"):
+        workshop.file("body.html", "none").chunks(workshop.values())
+
+
 def test_rows_cannot_leave_anything_for_the_next_row(folder: Path) -> None:
     workshop = Workshop(folder)
     template = workshop.text("{% set x = cell %}{{ x }}{% set range = 1 %}", "message.subject")
