@@ -55,12 +55,17 @@ class EmergencyFile:
         """Give the room back; what was kept stays."""
         if self._file < 0:
             return
+        kept = os.pread(self._file, self._used, 0)
+        os.ftruncate(self._file, self._used)
         os.close(self._file)
         self._file = -1
-        if self._used:
-            os.truncate(self.path, self._used)
-        else:
+        if not kept:
             self.path.unlink(missing_ok=True)
+        elif not self.path.exists():  # deleted with the journal's folder, which may be put back
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("xb") as file:
+                file.write(kept)
+                os.fsync(file.fileno())
 
 
 def written(path: Path) -> bytes:

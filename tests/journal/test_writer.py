@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -164,6 +165,22 @@ def test_the_journal_file_deleted_while_running_is_noticed_before_anybody_hears_
     kept = (tmp_path / "state/journal.sqlite.emergency").read_text()
     assert '"row": 1' in kept
     assert '"row": 2' not in kept  # its dot was never permitted
+
+
+def test_outcomes_are_kept_though_the_whole_folder_was_deleted_while_running(
+    tmp_path: Path,
+) -> None:
+    journal = planned(tmp_path, 1)
+    durable, failures = run(
+        journal,
+        [sending(1)],
+        meanwhile=lambda: shutil.rmtree(tmp_path / "state"),
+        then=[sent(1)],
+    )
+    assert durable == [1]
+    assert "deleted or replaced" in str(failures[0])
+    kept = (tmp_path / "state/journal.sqlite.emergency").read_text()
+    assert '"row": 1' in kept
 
 
 def test_a_replaced_journal_file_is_noticed(tmp_path: Path) -> None:
