@@ -8,6 +8,7 @@ pickled, and a tuple costs a third of a frozen dataclass), frozen dataclasses fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -30,6 +31,16 @@ class State(StrEnum):
 SETTLED = frozenset(
     {State.SENT, State.FAILED, State.SKIPPED, State.EXPIRED, State.CANCELLED, State.HELD}
 )
+
+
+def settled_of(counts: Mapping[State, int]) -> int:
+    """How many of all these are settled."""
+    return sum(count for state, count in counts.items() if state in SETTLED)
+
+
+def unsettled_of(counts: Mapping[State, int]) -> int:
+    """How many are still to be settled."""
+    return sum(count for state, count in counts.items() if state not in SETTLED)
 
 
 class Stage(StrEnum):

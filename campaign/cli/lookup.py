@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from campaign.cli.rehearsal import has_rehearsed, rehearsal_in, rehearsal_of
 from campaign.errors import CampaignError
-from campaign.records import SETTLED, State
+from campaign.records import State, unsettled_of
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
@@ -32,7 +32,7 @@ def campaign_to_look_at(path: Path, sandbox: bool) -> Campaign:
     from campaign.config.loader import load
 
     campaign = load(path)
-    return rehearsal_of(campaign) if sandbox or _is_rehearsed_only(campaign.journal) else campaign
+    return rehearsal_of(campaign) if sandbox or _stands_in(campaign.journal) else campaign
 
 
 def journal_to_look_at(path: Path, sandbox: bool) -> Whereabouts:
@@ -49,7 +49,7 @@ def journal_to_look_at(path: Path, sandbox: bool) -> Whereabouts:
         from campaign.config.loader import load
 
         journal = load(path).journal
-    return rehearsal if sandbox or _is_rehearsed_only(journal) else journal
+    return rehearsal if sandbox or _stands_in(journal) else journal
 
 
 @contextmanager
@@ -91,8 +91,7 @@ def ensure_planned(campaign: Campaign) -> None:
 def unsettled(journal: Whereabouts) -> int:
     """How many are still to be sent to."""
     with glance_at(journal) as seen:
-        counts = seen.counts()
-    return sum(count for state, count in counts.items() if state not in SETTLED)
+        return unsettled_of(seen.counts())
 
 
 def has_begun(journal: Whereabouts) -> bool:
@@ -104,9 +103,14 @@ def has_begun(journal: Whereabouts) -> bool:
     return any(count for state, count in counts.items() if state not in _UNTOUCHED)
 
 
-def _is_rehearsed_only(journal: Whereabouts) -> bool:
-    """Was nothing but a rehearsal sent yet?  If so, says that this is what is shown."""
-    if not has_rehearsed(journal.folder) or has_begun(journal):
+def is_rehearsed_only(journal: Whereabouts) -> bool:
+    """Was nothing but a rehearsal sent yet?"""
+    return has_rehearsed(journal.folder) and not has_begun(journal)
+
+
+def _stands_in(journal: Whereabouts) -> bool:
+    """Is the rehearsal shown in place of the campaign?  If so, says it."""
+    if not is_rehearsed_only(journal):
         return False
     print("nothing was sent for real yet; this is the rehearsal", file=sys.stderr)
     return True

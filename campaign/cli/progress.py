@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from campaign.cli.tables import WIDTH, clip, escape
 from campaign.clock import Clock
-from campaign.records import SETTLED, State
+from campaign.records import State, settled_of
 from campaign.units import show_duration
 
 if TYPE_CHECKING:
@@ -160,9 +160,8 @@ class RunProgress(Progress):
 
     def _show_view(self, view: RunView, *, is_last: bool) -> None:
         skipped = view.counts.get(State.SKIPPED, 0)
-        settled = sum(view.counts.get(state, 0) for state in SETTLED)
         self.show(
-            settled - skipped,
+            settled_of(view.counts) - skipped,
             view.total - skipped,
             time_left(view),
             describe(view),

@@ -44,13 +44,13 @@ def command(
 
     Nobody is left out and nobody settled is tried again; whoever is in doubt is named.
     """
-    from campaign.cli.lookup import has_begun
-    from campaign.cli.rehearsal import has_rehearsed, rehearsal_of
+    from campaign.cli.lookup import is_rehearsed_only
+    from campaign.cli.rehearsal import rehearsal_of
     from campaign.config.loader import load
     from campaign.delivery.render_start import worker_count, workers_ahead
 
     campaign = load(path, need_secrets=not sandbox)
-    if not sandbox and has_rehearsed(campaign.folder) and not has_begun(campaign.journal):
+    if not sandbox and is_rehearsed_only(campaign.journal):
         raise UsageError(
             "only a rehearsal was begun here, and this would send for real",
             remedy="`campaign resume --sandbox` goes on with the rehearsal, `campaign run` sends",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from campaign.cli.paint import Paint
 from campaign.cli.tables import counted, percent, table
-from campaign.records import SETTLED, State
+from campaign.records import State, settled_of, unsettled_of
 from campaign.units import show_duration
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Standing:
 
     @property
     def is_finished(self) -> bool:
-        return all(state in SETTLED for state, count in self.counts.items() if count)
+        return not unsettled_of(self.counts)
 
 
 class Question(NamedTuple):
@@ -129,8 +129,8 @@ def _rate(before: Standing | None, now: Standing) -> float:
     """Settled recipients per second between two looks."""
     if before is None or now.at_s <= before.at_s:
         return 0.0
-    settled = [sum(look.counts.get(state, 0) for state in SETTLED) for look in (before, now)]
-    return (settled[1] - settled[0]) / (now.at_s - before.at_s)
+    settled = settled_of(now.counts) - settled_of(before.counts)
+    return settled / (now.at_s - before.at_s)
 
 
 def _paint() -> Paint:

@@ -19,7 +19,6 @@ from campaign.delivery.staleness import RunClock
 from campaign.journal.states import MAX_RESENDS
 from campaign.journal.store import Journal
 from campaign.records import (
-    SETTLED,
     Change,
     Claim,
     Letter,
@@ -28,6 +27,8 @@ from campaign.records import (
     Stage,
     State,
     Verdict,
+    settled_of,
+    unsettled_of,
 )
 
 _MOST_PROTOCOL_ERRORS = 3  # tries of a letter that a server cannot make sense of
@@ -287,11 +288,11 @@ class JournalLedger:
 
     @property
     def unsettled_count(self) -> int:
-        return sum(count for state, count in self.counts.items() if state not in SETTLED)
+        return unsettled_of(self.counts)
 
     @property
     def settled_count(self) -> int:
-        return sum(self.counts[state] for state in SETTLED)
+        return settled_of(self.counts)
 
 
 def in_doubt_state(policy: Literal["resend", "hold"], resends: int) -> tuple[State, int]:

@@ -51,7 +51,7 @@ class Body:
         self._html = file(content.html, "html") or file(content.markdown, "markdown")
         self._calendar = file(content.calendar, "calendar")
         self._encoders = [
-            TextEncoder(partial(_refuse_leftover_in, what))
+            TextEncoder(partial(refuse_leftover, what=what))
             for what in ("the text", "the HTML", "the calendar")
         ]
         self._changes: list[Change] = []
@@ -112,10 +112,6 @@ def refuse_leftover(text: str, what: str) -> None:
     at = text.find("{{")
     if at >= 0:
         raise RenderError(f"{what} still holds {text[at : at + 40].splitlines()[0]!r}")
-
-
-def _refuse_leftover_in(what: str, text: str) -> None:
-    refuse_leftover(text, what)
 
 
 def _checked(chunks: list[str], what: str) -> list[str]:

@@ -13,11 +13,9 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.journal.tallies import Tallies
 from campaign.pages.look import Look
-from campaign.records import State
+from campaign.records import State, unsettled_of
 from campaign.report import charts
 from campaign.report.figures import Figures, gather
-
-_UNSETTLED = (State.PLANNED, State.DEFERRED, State.SENDING)
 
 
 def report(campaign: Campaign, clock: Clock) -> str:
@@ -34,7 +32,7 @@ def draw(figures: Figures) -> str:
     """The figures as a page."""
     look = Look(Path(__file__).parent / "look", room="report")
     counts = figures.counts
-    left = sum(counts[state] for state in _UNSETTLED)
+    left = unsettled_of(counts)
     return look.plain(
         "report.html",
         it=figures,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from campaign.clock import Clock
 from campaign.journal.tallies import Answer, Provider, RunRecord, Tallies, Trouble
 from campaign.pages.causes import Cause, cause_of
-from campaign.records import SETTLED, State
+from campaign.records import State, settled_of, unsettled_of
 
 _PROVIDERS = 12
 _ANSWERS = 12
@@ -67,7 +67,7 @@ class Sample:
 
     @property
     def settled(self) -> int:
-        return sum(self.counts[state] for state in SETTLED) - self.counts[State.SKIPPED]
+        return settled_of(self.counts) - self.counts[State.SKIPPED]
 
 
 class Sampler:
@@ -85,7 +85,7 @@ class Sampler:
         runs = tallies.runs()
         self._seen.append((now_s, counts[State.SENT]))
         per_s = self._rate(now_s)
-        unsettled = sum(count for state, count in counts.items() if state not in SETTLED)
+        unsettled = unsettled_of(counts)
         next_due_s = tallies.next_due()
         return Sample(
             at_s=now_s,
