@@ -4,7 +4,7 @@ In: a plan, then changes of state.  Out: a journal that survives any interruptio
 Touches: the database, its lock file, its emergency file.
 
 A journal is opened, then planned or put in order (`recover_in_doubt`, `put_back`), then started;
-from `start` to `close` only the journal thread uses the connection.
+from `start` to `close` only its writer uses the connection.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from campaign.clock import Clock
 from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.changes import ChangeWriter
+from campaign.journal.commits import Done
 from campaign.journal.database import Place, locate, told
 from campaign.journal.emergency import EmergencyFile
 from campaign.journal.lock import AdvisoryLock, FileLock, Runner
@@ -29,7 +30,8 @@ from campaign.journal.planning import Planning
 from campaign.journal.recovery import Doubt, doubts, put_back, recovered, settled, write
 from campaign.journal.results import message_id_of, read_plan
 from campaign.journal.tables import discard
-from campaign.journal.writer import Done, Writer
+from campaign.journal.transactions import Transactions
+from campaign.journal.writer import Writer
 from campaign.records import Change, Entry, PlanRecord, Source, State
 
 
@@ -146,7 +148,7 @@ class Journal:
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Write changes now, in one transaction.  Only before `start`."""
-        assert self._writer is None, "the journal thread owns the connection"
+        assert self._writer is None, "the writer owns the connection"
         with told(self._place):
             write(self._connection, self._changes, changes)
 
@@ -222,11 +224,12 @@ class Journal:
             ) from error
         driver = self._connection.connection.dbapi_connection
         assert driver is not None
-        self._writer = Writer(driver, self._place, self._changes, self._emergency, loop, on_failure)
+        transactions = Transactions(driver, self._place, self._changes)
+        self._writer = Writer(transactions, self._emergency, loop, on_failure)
         self._writer.start()
 
     def write(self, change: Change, done: Done | None = None) -> None:
-        """Queue a change, from any thread.  `done` is called in the loop once it is durable."""
+        """Queue a change.  In the loop, where `done` is called once it is durable."""
         if self._writer is None:
             raise JournalError("the journal was not started")
         self._writer.write(change, done)

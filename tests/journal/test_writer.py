@@ -1,4 +1,4 @@
-"""The journal thread: order, durability, and what happens when the disk fails."""
+"""The writer of a run: order, durability, and what happens when the disk fails."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from campaign.errors import JournalError
 from campaign.journal.audit import audit
+from campaign.journal.changes import ChangeWriter
 from campaign.journal.reader import Reader
 from campaign.records import State
 from fakes.journals import (
@@ -349,6 +350,65 @@ def test_a_backup_that_holds_the_journal_for_a_moment_loses_no_outcome(tmp_path:
     journal.close()
     other.close()
     assert _counts(tmp_path) == {State.SENDING: 1}
+
+
+def test_an_outcome_does_not_wait_for_those_of_other_letters_that_do_not_come(
+    tmp_path: Path,
+) -> None:
+    journal = planned(tmp_path, 9)
+
+    async def main() -> None:
+        journal.start(asyncio.get_running_loop(), lambda error: None)
+        for row in range(1, 10):
+            journal.write(sending(row))
+        await journal.drain()
+        durable = asyncio.Event()
+        journal.write(sent(1), durable.set)
+        await durable.wait()
+        assert _counts(tmp_path) == {State.SENDING: 8, State.SENT: 1}
+
+    asyncio.run(main())
+    journal.close()
+
+
+def test_a_fault_of_our_own_while_writing_stops_the_journal_like_a_bad_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("ours")
+
+    journal = planned(tmp_path, 2)
+    durable, failures = run(
+        journal,
+        [sending(1)],
+        meanwhile=lambda: monkeypatch.setattr(ChangeWriter, "write", fail),
+        then=[sent(1), sending(2)],
+    )
+    assert durable == [1]
+    assert "report this" in failures[0].remedy
+    assert '"row": 1' in (tmp_path / "state/journal.sqlite.emergency").read_text()
+
+
+def test_what_calls_back_may_fail_and_the_journal_goes_on(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 2)
+    faults: list[object] = []
+
+    def fail() -> None:
+        raise RuntimeError("ours")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
+        journal.start(loop, lambda error: None)
+        journal.write(sending(1), fail)
+        await asyncio.sleep(0.05)
+        journal.write(sending(2))
+        await journal.drain()
+
+    asyncio.run(main())
+    journal.close()
+    assert len(faults) == 1
+    assert _counts(tmp_path) == {State.SENDING: 2}
 
 
 def test_an_amended_plan_runs_on(tmp_path: Path) -> None:

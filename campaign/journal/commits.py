@@ -1,0 +1,137 @@
+"""The journal thread: makes batches durable, one commit each.
+
+In: batches of the writer.  Out: one call in the event loop for each, when it is durable.
+Touches: the database, the emergency file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from campaign.errors import JournalError
+from campaign.journal.emergency import EmergencyFile
+from campaign.journal.transactions import Transactions
+from campaign.records import Change, State
+
+Done = Callable[[], None]
+Item = tuple[Change | None, Done | None]
+
+
+class Batch(NamedTuple):
+    """What goes into one commit."""
+
+    items: list[Item]
+    keys: list[str]  # of people who must not be written to
+    is_written: bool  # its statements were run, only the commit is left
+    fault: Exception | None  # what happened when they were
+
+
+class Commits:
+    """Takes batches from `start` to `stop`.
+
+    `on_done` is called in the loop with what the batch's items want called, `on_failure` once, at
+    the first error; after it nothing becomes durable but outcomes in the emergency file.
+    """
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        emergency: EmergencyFile,
+        loop: asyncio.AbstractEventLoop,
+        on_done: Callable[[list[Done]], None],
+        on_failure: Callable[[JournalError], None],
+    ) -> None:
+        self._transactions = transactions
+        self._emergency = emergency
+        self._loop = loop
+        self._on_done = on_done
+        self._on_failure = on_failure
+        self._queue: SimpleQueue[Batch | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._unpermitted: set[int] = set()  # rows whose `sending` did not become durable
+        self.failure: JournalError | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, batch: Batch) -> None:
+        self._queue.put(batch)
+
+    def stop(self) -> None:
+        """End the thread when it has done what it was given."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while batch := self._queue.get():
+            changes = [change for change, _ in batch.items if change is not None]
+            if self.failure is None:
+                try:
+                    self._make_durable(batch, changes)
+                except JournalError as error:
+                    self._fail(error, changes)
+                except Exception as error:  # our own bug must stop the sending like a bad disk
+                    self._fail(_bug(error), changes)
+                else:
+                    self._tell([done for _, done in batch.items if done is not None])
+                    continue
+            else:
+                self._keep(changes)
+            # The waiters of `drain` have no change; they must not wait for ever.
+            self._tell([done for change, done in batch.items if change is None and done])
+
+    def _make_durable(self, batch: Batch, changes: Sequence[Change]) -> None:
+        if not changes and not batch.keys:
+            return
+        try:
+            if batch.fault is not None:
+                raise batch.fault
+            if not batch.is_written:
+                self._transactions.write(changes, batch.keys)
+            self._transactions.commit()
+        finally:
+            self._transactions.undo()  # after a commit there is nothing to take back
+
+    def _tell(self, dones: list[Done]) -> None:
+        self._call(self._on_done, dones)
+
+    def _call(self, function: Callable[..., None], argument: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(function, argument)
+
+    def _fail(self, error: JournalError, changes: Sequence[Change]) -> None:
+        """From now on nothing is trusted to the journal: a failed fsync may have lost anything."""
+        self.failure = error
+        self._keep(changes)
+        self._call(self._on_failure, self.failure)
+
+    def _keep(self, changes: Sequence[Change]) -> None:
+        """Outcomes go beside the journal.
+
+        A `sending` does not, for its dot was never permitted; nor what came of such a letter,
+        which the journal will rightly know as never sent.
+        """
+        kept = []
+        for change in changes:
+            if change.state is State.SENDING:
+                self._unpermitted.add(change.row)
+            elif change.row not in self._unpermitted:
+                kept.append(change)
+        try:
+            self._emergency.keep(kept)
+        except OSError as error:
+            self.failure = JournalError(
+                f"{self.failure}; nor can outcomes be kept in {self._emergency.path}: {error}",
+                remedy="the recipients concerned will be in doubt at the next start",
+            )
+
+
+def _bug(error: Exception) -> JournalError:
+    failure = JournalError(f"the journal thread stopped: {error!r}", remedy="report this")
+    failure.__cause__ = error
+    return failure

@@ -1,0 +1,116 @@
+"""The transactions of a run, one after another, on the one connection that may write.
+
+In: changes, keys of people who must not be written to.  Out: nothing, or a JournalError.
+Touches: the database.
+
+A transaction has two halves.  Its statements touch SQLite's own memory only, and need the
+interpreter for almost every step.  Its commit waits for the disk, and needs no interpreter.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from campaign.errors import JournalError
+from campaign.journal.changes import ChangeWriter
+from campaign.journal.database import BUSY_MS, Place, told
+from campaign.records import Change
+
+
+class Transactions:
+    """From `start` to `end` nobody else may use the connection."""
+
+    def __init__(self, connection: DBAPIConnection, place: Place, changes: ChangeWriter) -> None:
+        self._connection = connection
+        self._place = place
+        self._changes = changes
+        self._watch = _Watch(place) if place.path else None
+
+    def start(self) -> None:
+        self._wait_for_others(0)
+
+    def end(self) -> None:
+        self._wait_for_others(BUSY_MS)
+
+    def write_at_once(self, changes: Sequence[Change]) -> bool:
+        """Begin and write; or do nothing where that would have to wait, and say so: for another
+        program that holds the file, or for a server.  Raises JournalError."""
+        if not self._place.path:
+            return False
+        with told(self._place):
+            cursor = self._connection.cursor()
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname.startswith("SQLITE_BUSY"):
+                    return False
+                raise
+            self._changes.write(cursor, changes)
+        return True
+
+    def write(self, changes: Sequence[Change], keys: Sequence[str]) -> None:
+        """The same, however long it takes to begin."""
+        with told(self._place):
+            cursor = self._connection.cursor()
+            if self._place.path:  # PostgreSQL's driver begins by itself
+                self._wait_for_others(BUSY_MS)
+                cursor.execute("BEGIN IMMEDIATE")
+                self._wait_for_others(0)
+            self._changes.write(cursor, changes)
+            if keys:
+                self._changes.suppress(cursor, keys)
+
+    def commit(self) -> None:
+        """What was written is durable when this returns.  Raises JournalError if it is not."""
+        with told(self._place):
+            self._connection.commit()
+        if self._watch:
+            self._watch.look()
+
+    def undo(self) -> None:
+        """Take back what was written and not committed; nothing, if there is nothing."""
+        with told(self._place):
+            self._connection.rollback()
+
+    def _wait_for_others(self, limit_ms: int) -> None:
+        if self._place.path:
+            self._connection.cursor().execute(f"PRAGMA busy_timeout = {limit_ms}")
+
+
+class _Watch:
+    """Notices that the files under our feet were deleted or replaced."""
+
+    def __init__(self, place: Place) -> None:
+        assert place.path is not None
+        self._path = place.path
+        self._log = place.beside("-wal")
+        self._seen = _identity(self._path)
+        self._log_seen: tuple[int, int] | None = None
+
+    def look(self) -> None:
+        """Raises JournalError; called after each commit, before anybody hears of it."""
+        if _identity(self._path) != self._seen:
+            raise self._gone(self._path)
+        log = _identity(self._log)
+        self._log_seen = self._log_seen or log
+        if log != self._log_seen or log is None:
+            raise self._gone(self._log)
+
+    def _gone(self, path: Path) -> JournalError:
+        return JournalError(
+            f"the journal's file {path} was deleted or replaced while running",
+            remedy="put it back, then `campaign resume`",
+        )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
