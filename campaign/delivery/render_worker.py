@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from campaign.delivery.confinement import allow_cpu, end_with_parent, limit, read_only
 from campaign.delivery.render_frames import LENGTH, Started, framed, pack
-from campaign.errors import CampaignError, RenderError
+from campaign.errors import CampaignError
 from campaign.records import Job
 from campaign.rendering.draft import Draft
 from campaign.rendering.render import (
@@ -75,15 +75,9 @@ def _start(spec: RenderSpec) -> Renderer | None:
 def _serve(renderer: Renderer, jobs: list[Job], is_check: bool) -> None:
     ready: list[Draft] = []
     waiting = 0
-    for job in jobs:
-        try:
-            draft = renderer.draft(job)
-            if is_check:
-                draft = draft._replace(pieces=[])
-        except RenderError as error:
-            draft = Draft(job.row, [], 0, False, f"render: {error}")
-        ready.append(draft)
-        waiting += sum(len(piece) for piece in draft.pieces if isinstance(piece, bytes))
+    for draft in renderer.drafts(jobs):
+        ready.append(draft._replace(pieces=[]) if is_check else draft)
+        waiting += ready[-1].own_bytes
         if waiting >= _FRAME_BYTES:
             _send(pack(ready))
             ready, waiting = [], 0

@@ -1,6 +1,6 @@
 """The body of a letter: which parts it has, and the bytes of each for one row.
 
-In: [message] of the config, the columns of a row.  Out: pieces of a MIME body, from the
+In: [message] of the config, sheets.  Out: on each sheet the pieces of a MIME body, from the
 Content-Type field on.  Touches: template and attachment files, for reading.
 """
 
@@ -12,19 +12,19 @@ from functools import partial
 from pathlib import Path
 
 from campaign.errors import ConfigError, RenderError
-from campaign.rendering.attachments import OwnFile, PersonalFiles, fixed_file
+from campaign.rendering.attachments import PersonalFiles, fixed_file, snapshot_of
 from campaign.rendering.draft import Piece
 from campaign.rendering.escaping import Escaping
 from campaign.rendering.invitation import folded, method_of
 from campaign.rendering.locales import Variants, variants_of
 from campaign.rendering.markup import markdown_page, style_inliner
 from campaign.rendering.mime import Hole, Multipart, Skeleton, delimited, text_entity
+from campaign.rendering.sheet import CALENDAR, HTML, PERSONAL, TEXT, Sheet, Stage
 from campaign.rendering.spec import Content
-from campaign.rendering.templates import Row, Template, Workshop, is_constant
+from campaign.rendering.templates import Template, Workshop, is_constant
 from campaign.rendering.transfer import TextEncoder
 
 _CONTENT_ID = re.compile(r"[A-Za-z0-9._+@-]+")
-_TEXT, _HTML, _CALENDAR, _PERSONAL = range(4)
 
 Change = Callable[[str], str]
 
@@ -50,10 +50,10 @@ class Body:
         self._text = file(content.text or content.markdown, "none")
         self._html = file(content.html, "html") or file(content.markdown, "markdown")
         self._calendar = file(content.calendar, "calendar")
-        self._encoders = [
+        self._text_encoder, self._html_encoder, self._calendar_encoder = (
             TextEncoder(partial(refuse_leftover, what=what))
             for what in ("the text", "the HTML", "the calendar")
-        ]
+        )
         self._changes: list[Change] = []
         if self._html and not content.html:
             self._changes.append(markdown_page())
@@ -68,41 +68,72 @@ class Body:
         self._skeleton = Skeleton(self._layout(_images(folder, content.inline), fixed))
         self.shared = self._skeleton.shared
 
-    def own_files(self, values: Row) -> list[OwnFile]:
-        """The attachments of one recipient.  Raises RenderError."""
-        return [file for source in self._personal for file in source.files(values)]
+    @property
+    def file_stages(self) -> list[Stage]:
+        """What finds the attachments of one recipient, where there may be some."""
+        return [self._find_files] if self._personal else []
 
-    def pieces(self, values: Row, files: list[OwnFile], locale: str, boundary: str) -> list[Piece]:
-        """One body.  Raises RenderError; UnicodeEncodeError for a lone surrogate."""
-        entities = [b"", b"", b"", b""]
-        html: list[str] = []
+    @property
+    def stages(self) -> list[Stage]:
+        """What makes the parts of a body; only the stages that are needed."""
+        stages: list[Stage] = []
         if self._html:
-            html = _checked(self._html.pick(locale).chunks(values), "the HTML")
-            for change in self._changes:
-                html = _lines(change("".join(html)))
-            entities[_HTML] = text_entity(b"text/html", self._encoders[_HTML], html)
-        text = self._text.pick(locale).chunks(values) if self._text else _text_of(html)
-        text = _checked(text, "the text")
-        entities[_TEXT] = text_entity(b"text/plain", self._encoders[_TEXT], text)
+            stages += [self._write_html, self._encode_html]
+        stages += [self._write_text, self._encode_text]
         if self._calendar:
-            event = "".join(_checked(self._calendar.pick(locale).chunks(values), "the calendar"))
-            kind = f"text/calendar; method={method_of(event)}".encode()
-            lines = _lines(folded(event))
-            entities[_CALENDAR] = text_entity(kind, self._encoders[_CALENDAR], lines)
-        entities[_PERSONAL] = delimited(boundary, [file.entity for file in files])
-        return self._skeleton.fill(boundary, entities)
+            stages.append(self._make_calendar)
+        if self._personal:
+            stages.append(self._add_files)
+        return stages
+
+    def pieces(self, sheet: Sheet) -> list[Piece]:
+        """The body, when all stages have made their parts."""
+        return self._skeleton.fill(sheet.marks.boundary, sheet.parts)
+
+    def _find_files(self, sheet: Sheet) -> None:
+        sheet.files = [file for source in self._personal for file in source.files(sheet.values)]
+        sheet.snapshot = snapshot_of(sheet.files)
+
+    def _write_html(self, sheet: Sheet) -> None:
+        assert self._html is not None
+        html = _checked(self._html.pick(sheet.locale).chunks(sheet.values), "the HTML")
+        for change in self._changes:
+            html = _lines(change("".join(html)))
+        sheet.html = html
+
+    def _encode_html(self, sheet: Sheet) -> None:
+        sheet.parts[HTML] = text_entity(b"text/html", self._html_encoder, sheet.html)
+
+    def _write_text(self, sheet: Sheet) -> None:
+        written = self._text
+        text = written.pick(sheet.locale).chunks(sheet.values) if written else _text_of(sheet.html)
+        sheet.text = _checked(text, "the text")
+
+    def _encode_text(self, sheet: Sheet) -> None:
+        sheet.parts[TEXT] = text_entity(b"text/plain", self._text_encoder, sheet.text)
+
+    def _make_calendar(self, sheet: Sheet) -> None:
+        assert self._calendar is not None
+        chunks = _checked(self._calendar.pick(sheet.locale).chunks(sheet.values), "the calendar")
+        event = "".join(chunks)
+        kind = f"text/calendar; method={method_of(event)}".encode()
+        sheet.parts[CALENDAR] = text_entity(kind, self._calendar_encoder, _lines(folded(event)))
+
+    def _add_files(self, sheet: Sheet) -> None:
+        entities = [file.entity for file in sheet.files]
+        sheet.parts[PERSONAL] = delimited(sheet.marks.boundary, entities)
 
     def _layout(self, images: list[bytes], fixed: list[bytes]) -> Multipart | Hole:
-        forms: list[Multipart | Hole] = [Hole(_TEXT)]
+        forms: list[Multipart | Hole] = [Hole(TEXT)]
         if self._html and images:
-            forms.append(Multipart("related", (Hole(_HTML), *images), '; type="text/html"'))
+            forms.append(Multipart("related", (Hole(HTML), *images), '; type="text/html"'))
         elif self._html:
-            forms.append(Hole(_HTML))
+            forms.append(Hole(HTML))
         if self._calendar:  # the last form is the one liked best (RFC 2046, 5.1.4)
-            forms.append(Hole(_CALENDAR))
+            forms.append(Hole(CALENDAR))
         layout = Multipart("alternative", tuple(forms)) if len(forms) > 1 else forms[0]
         if fixed or self._personal:
-            more = Hole(_PERSONAL) if self._personal else None
+            more = Hole(PERSONAL) if self._personal else None
             layout = Multipart("mixed", (layout, *fixed), more=more)
         return layout
 

@@ -26,6 +26,11 @@ class Draft(NamedTuple):
     problem: str = ""
     snapshot: str = ""
 
+    @property
+    def own_bytes(self) -> int:
+        """Without what it shares with others."""
+        return sum(len(piece) for piece in self.pieces if isinstance(piece, bytes))
+
     def assembled(self, shared: Sequence[bytes]) -> Message:
         """The message."""
         wire = b"".join(joined(self.pieces, shared))

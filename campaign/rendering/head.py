@@ -1,6 +1,6 @@
 """The header of a letter, without the fields of its MIME structure.
 
-In: [message] and [unsubscribe] of the config, the columns of a row.  Out: bytes of header fields.
+In: [message] and [unsubscribe] of the config, sheets.  Out: bytes of header fields.
 Touches: nothing.
 
 What is the same for everybody is written once.  What differs is written for each row and read
@@ -16,12 +16,12 @@ from typing import Any
 from campaign.addresses.syntax import AddressError, Mailbox, parse_mailbox
 from campaign.addresses.tokens import unsubscribe_token
 from campaign.errors import ConfigError, RenderError
-from campaign.records import Job
 from campaign.rendering import headers
 from campaign.rendering.body import refuse_leftover
 from campaign.rendering.locales import Variants
+from campaign.rendering.sheet import Sheet
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
-from campaign.rendering.templates import Row, Template, Workshop, is_constant
+from campaign.rendering.templates import Template, Workshop, is_constant
 
 # Fields that are written here, or by servers, or by nobody (a letter has one recipient).
 _OURS = frozenset(
@@ -51,9 +51,10 @@ class Head:
         self._custom = _custom(workshop, message.headers, spec.unsubscribe)
         self.constant = self._written_once(sender)
 
-    def fields(self, job: Job, values: Row, locale: str, message_id: str) -> bytes:
-        """The fields that differ.  Raises RenderError."""
-        subject = self._subject.pick(locale).render(values)
+    def write(self, sheet: Sheet) -> None:
+        """A stage: the fields that differ."""
+        values = sheet.values
+        subject = self._subject.pick(sheet.locale).render(values)
         if not subject or subject.isspace():
             raise RenderError("the subject is empty")
         refuse_leftover(subject, "the subject")
@@ -61,9 +62,9 @@ class Head:
         refuse_leftover(name, "the name")
         names = [b"To", b"Subject", b"Message-ID"]
         lines = [
-            headers.mailbox_field("To", name, job.address),
+            headers.mailbox_field("To", name, sheet.job.address),
             headers.text_field("Subject", subject),
-            f"Message-ID: {message_id}\r\n".encode(),
+            f"Message-ID: {sheet.marks.message_id}\r\n".encode(),
         ]
         if not self._reply_to.is_constant and (text := self._reply_to.render(values).strip()):
             names.append(b"Reply-To")
@@ -77,7 +78,7 @@ class Head:
                 lines.append(headers.text_field(field, text))
         block = b"".join(lines)
         headers.verify(block, names)
-        return block
+        sheet.head = block
 
     def _written_once(self, sender: Mailbox) -> bytes:
         names = [b"From", b"Date", b"MIME-Version"]

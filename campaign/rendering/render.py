@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.addresses.tokens import letter_marks
 from campaign.errors import RenderError
 from campaign.records import Job, Message
-from campaign.rendering.attachments import personal_root, snapshot_of
+from campaign.rendering.attachments import personal_root
 from campaign.rendering.body import Body
 from campaign.rendering.branches import Trace, line_of
 from campaign.rendering.draft import Draft, joined, merged
@@ -25,6 +25,7 @@ from campaign.rendering.head import Head, unsubscribe_url
 from campaign.rendering.headers import ForbiddenCharacterError
 from campaign.rendering.locales import variants_of
 from campaign.rendering.roots import Roots
+from campaign.rendering.sheet import Sheet, Stage
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.templates import Row, Workshop, is_constant
 from campaign.units import show_size
@@ -37,6 +38,8 @@ __all__ = [
     "readable_paths",
 ]  # fmt: skip
 
+_AT_ONCE = 25  # letters that go through the stages together
+_AT_ONCE_BYTES = 300_000
 MESSAGE_MAX = 50_000_000  # bytes; no provider takes more: Gmail receives 50 MB at most
 
 
@@ -54,6 +57,15 @@ class Renderer:
         self._head = Head(self._workshop, spec)
         content = Content.of(spec.message)
         self._body = Body(self._workshop, folder, content, by_locale=bool(spec.locale_column))
+        self._stages: list[Stage] = [
+            self._read,
+            *self._body.file_stages,
+            self._mark,
+            self._head.write,
+            *self._body.stages,
+            self._finish,
+        ]
+        self._at_once = 1  # letters that go through the stages together; more when they are small
 
     @property
     def shared(self) -> list[bytes]:
@@ -66,32 +78,69 @@ class Renderer:
 
     def draft(self, job: Job) -> Draft:
         """The message in pieces, for another process to put together.  Raises RenderError."""
+        sheet = Sheet(job)
+        self._go_through([sheet])
+        if sheet.problem:
+            raise sheet.problem
+        return sheet.draft
+
+    def drafts(self, jobs: Sequence[Job]) -> Iterator[Draft]:
+        """A draft for each job, in order; of a row that cannot be sent, only its problem."""
+        start = 0
+        while start < len(jobs):
+            sheets = [Sheet(job) for job in jobs[start : start + self._at_once]]
+            start += len(sheets)
+            self._go_through(sheets)
+            drafts = [_draft_of(sheet) for sheet in sheets]
+            largest = max(draft.own_bytes for draft in drafts)
+            self._at_once = max(1, min(_AT_ONCE, _AT_ONCE_BYTES // max(1, largest)))
+            yield from drafts
+
+    def _go_through(self, sheets: Sequence[Sheet]) -> None:
+        """All sheets through one stage, then through the next."""
+        speak = self._workshop.speak if self._spec.locale_column else None
+        for stage in self._stages:
+            for sheet in sheets:
+                if sheet.problem is not None:
+                    continue
+                if speak is not None:
+                    speak(sheet.locale)
+                try:
+                    stage(sheet)
+                except ForbiddenCharacterError as error:
+                    sheet.problem = _blamed(error, error.char, sheet.columns)
+                except RenderError as error:
+                    sheet.problem = error
+                except UnicodeEncodeError as error:
+                    char = error.object[error.start]
+                    half = RenderError(f"U+{ord(char):04X} is half a character")
+                    sheet.problem = _blamed(half, char, sheet.columns)
+
+    # The stages that belong neither to the head nor to the body.
+
+    def _read(self, sheet: Sheet) -> None:
+        """The cells of the row, and what templates see of them."""
+        job, spec = sheet.job, self._spec
         cells = json.loads(job.data)
-        rows = self._rows(job, cells) if self._spec.group_column else []
-        columns = dict(zip(self._spec.sources[job.source], cells, strict=True))
-        locale = columns.get(self._spec.locale_column, "")
-        values = self._values(job, columns, locale)
-        if self._spec.group_column:
-            values["rows"] = rows or [columns]
-        files = self._body.own_files(values)
-        snapshot = snapshot_of(files)
-        if job.snapshot and snapshot != job.snapshot:
+        rows = self._rows(job, cells) if spec.group_column else []
+        sheet.columns = columns = dict(zip(spec.sources[job.source], cells, strict=True))
+        sheet.locale = columns.get(spec.locale_column, "")
+        sheet.values = self._values(job, columns)
+        if spec.group_column:
+            sheet.values["rows"] = rows or [columns]
+
+    def _mark(self, sheet: Sheet) -> None:
+        """What tells this letter from all others, once it is known to be the planned one."""
+        if sheet.job.snapshot and sheet.snapshot != sheet.job.snapshot:
             raise RenderError(
                 "an attachment is not what it was when the plan was made",
                 remedy="`campaign plan --amend` takes the change in",
             )
         spec = self._spec
-        marks = letter_marks(spec.key, spec.campaign, job.letter_key, self._head.domain)
-        try:
-            head = self._head.fields(job, values, locale, marks.message_id)
-            body = self._body.pieces(values, files, locale, marks.boundary)
-        except UnicodeEncodeError as error:
-            char = error.object[error.start]
-            what = f"U+{ord(char):04X} is half a character"
-            raise _blamed(RenderError(what), char, columns) from None
-        except ForbiddenCharacterError as error:
-            raise _blamed(error, error.char, columns) from None
-        pieces = [self._head.constant, head, *body]
+        sheet.marks = letter_marks(spec.key, spec.campaign, sheet.job.letter_key, self._head.domain)
+
+    def _finish(self, sheet: Sheet) -> None:
+        pieces = [self._head.constant, sheet.head, *self._body.pieces(sheet)]
         last = pieces[-1]
         if isinstance(last, bytes) and not last.endswith(b"\r\n"):
             pieces.append(b"\r\n")  # a text of a single part
@@ -100,8 +149,9 @@ class Renderer:
         if size > MESSAGE_MAX:
             limit = show_size(MESSAGE_MAX)
             raise RenderError(f"the message has {show_size(size)}, more than {limit}")
+        job = sheet.job
         needs_smtputf8 = not job.address.isascii()
-        return Draft(job.row, pieces, size, needs_smtputf8, snapshot=snapshot)
+        sheet.draft = Draft(job.row, pieces, size, needs_smtputf8, snapshot=sheet.snapshot)
 
     def _rows(self, job: Job, cells: list[Any]) -> list[dict[str, str]]:
         """Takes the rows of a group from behind the cells of its first; [] of a single row."""
@@ -110,13 +160,13 @@ class Renderer:
         sources = self._spec.sources
         return [dict(zip(sources[at], row, strict=True)) for at, row in cells.pop()]
 
-    def _values(self, job: Job, columns: dict[str, str], locale: str) -> Row:
+    def _values(self, job: Job, columns: dict[str, str]) -> Row:
         """What templates see: the row's columns, `columns`, `address`, `unsubscribe_url`, and in
         a campaign that groups rows `rows`.
 
         A column called `address` stands for itself; of the other names, ours are meant.
         """
-        values = self._workshop.values(locale)
+        values = self._workshop.values()
         values["address"] = job.address
         values.update(columns)
         values["columns"] = columns
@@ -137,6 +187,14 @@ class TracingRenderer(Renderer):
         self._trace.clear()
         draft = super().draft(job)
         return draft._replace(pieces=[line_of(self._trace.branches()), *draft.pieces])
+
+    def drafts(self, jobs: Sequence[Job]) -> Iterator[Draft]:
+        """One by one: a trace is that of one letter."""
+        for job in jobs:
+            try:
+                yield self.draft(job)
+            except RenderError as error:
+                yield _unsendable(job, error)
 
 
 def input_files(
@@ -174,6 +232,14 @@ def _templates(message: MessageSettings | Content) -> list[str]:
 def _fixed_files(message: MessageSettings | Content) -> list[str]:
     fixed = [path for path in message.attachments if is_constant(path)]
     return [*message.inline.values(), *fixed]
+
+
+def _draft_of(sheet: Sheet) -> Draft:
+    return _unsendable(sheet.job, sheet.problem) if sheet.problem else sheet.draft
+
+
+def _unsendable(job: Job, error: RenderError) -> Draft:
+    return Draft(job.row, [], 0, False, f"render: {error}")
 
 
 def _blamed(error: RenderError, char: str, columns: Mapping[str, str]) -> RenderError:

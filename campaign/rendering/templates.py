@@ -105,8 +105,12 @@ class Workshop:
 
         `locale` is the language the filters speak from now on.
         """
-        self._formats.locale = locale
+        self.speak(locale)
         return Row(self._globals)
+
+    def speak(self, locale: str) -> None:
+        """The language of the filters from now on."""
+        self._formats.locale = locale
 
     def text(self, source: str, name: str) -> Template:
         """A template written in the config itself, which can reach no file.

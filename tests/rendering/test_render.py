@@ -6,6 +6,7 @@ import json
 import pickle
 import re
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from campaign.errors import ConfigError, RenderError
 from campaign.records import Job, Message
+from campaign.rendering.draft import Draft
 from campaign.rendering.render import Content, Renderer, RenderSpec, UnsubscribeSpec, input_files
 from fakes.letters import ADA, job, parsed, part, rendered, spec, text_of, write
 
@@ -375,3 +377,43 @@ def test_the_template_of_a_group_sees_all_its_rows(tmp_path: Path) -> None:
     for data, text in (([*cells, more], "x: rope map\n"), (cells, "x: rope\n")):
         message = renderer.render(Job(1, 0, "a@b.example", "a@b.example", json.dumps(data)))
         assert text_of(parsed(message)) == text
+
+
+def test_letters_that_are_rendered_together_are_those_that_are_rendered_alone(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("babel")
+    write(tmp_path, "body.txt", "{{ cell }} {{ amount|number }}\n{{ cell * (size|int) }}\n")
+    write(tmp_path, "body.de.txt", "Hallo {{ cell }} {{ amount|number }}\n")
+    write(tmp_path, "files/a.pdf", "a")
+    write(tmp_path, "files/b.pdf", "b" * 200_000)
+    columns = {
+        "cell": ["Ada", "", "José", "小明", "a\u202eb", "half \ud800", "{{ x }}"],
+        "amount": ["1234.5", "no number"],
+        "size": ["1", "90000"],
+        "file": ["a.pdf", "b.pdf", "none.pdf", ""],
+        "language": ["", "de", "fr"],
+    }
+    rows = [dict(zip(columns, cells, strict=True)) for cells in product(*columns.values())]
+    jobs = [job(row, number) for number, row in enumerate(rows, start=1)]
+    renderer = Renderer(
+        spec(
+            tmp_path,
+            tuple(columns),
+            text="body.txt",
+            name="{{ cell }}",
+            subject="{{ cell }}: {{ amount|number }}",
+            attachments=("files/{{ file }}",),
+            locale="language",
+        )
+    )
+    together = list(renderer.drafts(jobs))
+    for one, drafted in zip(jobs, together, strict=True):
+        if not drafted.problem:
+            assert renderer.draft(one) == drafted
+            continue
+        with pytest.raises(RenderError) as alone:
+            renderer.draft(one)
+        assert drafted == Draft(one.row, [], 0, False, f"render: {alone.value}")
+    problems = sum(bool(drafted.problem) for drafted in together)
+    assert 20 < problems < len(jobs) - 20

@@ -1,0 +1,49 @@
+"""A letter on its way through the stages of rendering.
+
+In: a job.  Out: what the stages make of it, one after another.  Touches: nothing.
+
+Letters go through a stage together, some at a time: a processor that does the same again and
+again keeps at hand what it needs for it, which spares a third of the time (measured).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from campaign.addresses.tokens import LetterMarks
+from campaign.errors import RenderError
+from campaign.records import Job
+from campaign.rendering.attachments import OwnFile
+from campaign.rendering.draft import Draft
+from campaign.rendering.templates import Row
+
+PARTS = TEXT, HTML, CALENDAR, PERSONAL = range(4)  # of a body that differ from letter to letter
+
+
+class Sheet:
+    """Each stage adds to it; one that fails leaves a problem, and the rest pass it over."""
+
+    __slots__ = (
+        "columns", "draft", "files", "head", "html", "job", "locale", "marks", "parts",
+        "problem", "snapshot", "text", "values",
+    )  # fmt: skip
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.columns: dict[str, str] = {}
+        self.locale = ""
+        self.snapshot = ""
+        self.parts = [b""] * len(PARTS)
+        self.problem: RenderError | None = None
+
+    # What the stages add, in their order.
+    values: Row  # what the templates see
+    files: list[OwnFile]
+    marks: LetterMarks
+    head: bytes
+    html: list[str]  # in chunks
+    text: list[str]
+    draft: Draft
+
+
+Stage = Callable[[Sheet], None]  # raises RenderError; UnicodeEncodeError for a lone surrogate
