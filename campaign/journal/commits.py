@@ -19,22 +19,23 @@ from campaign.journal.transactions import Transactions
 from campaign.records import Change, State
 
 Done = Callable[[], None]
-Item = tuple[Change | None, Done | None]
 
 
 class Batch(NamedTuple):
     """What goes into one commit."""
 
-    items: list[Item]
+    changes: list[Change]
+    dones: list[Done]  # to be called when the changes are durable
+    waiters: list[Done]  # to be called when they are, or never will be
     keys: list[str]  # of people who must not be written to
-    is_written: bool  # its statements were run, only the commit is left
-    fault: Exception | None  # what happened when they were
+    is_written: bool = False  # its statements were run, only the commit is left
+    fault: Exception | None = None  # what happened when they were
 
 
 class Commits:
     """Takes batches from `start` to `stop`.
 
-    `on_done` is called in the loop with what the batch's items want called, `on_failure` once, at
+    `on_done` is called in the loop with what a batch wants called, `on_failure` once, at
     the first error; after it nothing becomes durable but outcomes in the emergency file.
     """
 
@@ -69,36 +70,31 @@ class Commits:
 
     def _run(self) -> None:
         while batch := self._queue.get():
-            changes = [change for change, _ in batch.items if change is not None]
+            dones = batch.waiters
             if self.failure is None:
                 try:
-                    self._make_durable(batch, changes)
+                    self._make_durable(batch)
                 except JournalError as error:
-                    self._fail(error, changes)
+                    self._fail(error, batch.changes)
                 except Exception as error:  # our own bug must stop the sending like a bad disk
-                    self._fail(_bug(error), changes)
+                    self._fail(_bug(error), batch.changes)
                 else:
-                    self._tell([done for _, done in batch.items if done is not None])
-                    continue
+                    dones = batch.dones + batch.waiters
             else:
-                self._keep(changes)
-            # The waiters of `drain` have no change; they must not wait for ever.
-            self._tell([done for change, done in batch.items if change is None and done])
+                self._keep(batch.changes)
+            self._call(self._on_done, dones)
 
-    def _make_durable(self, batch: Batch, changes: Sequence[Change]) -> None:
-        if not changes and not batch.keys:
+    def _make_durable(self, batch: Batch) -> None:
+        if not batch.changes and not batch.keys:
             return
         try:
             if batch.fault is not None:
                 raise batch.fault
             if not batch.is_written:
-                self._transactions.write(changes, batch.keys)
+                self._transactions.write(batch.changes, batch.keys)
             self._transactions.commit()
         finally:
             self._transactions.undo()  # after a commit there is nothing to take back
-
-    def _tell(self, dones: list[Done]) -> None:
-        self._call(self._on_done, dones)
 
     def _call(self, function: Callable[..., None], argument: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is left to be told

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
 from campaign.errors import JournalError
-from campaign.journal.commits import Batch, Commits, Done, Item
+from campaign.journal.commits import Batch, Commits, Done
 from campaign.journal.emergency import EmergencyFile
 from campaign.journal.transactions import Transactions
 from campaign.records import Change, State
@@ -46,8 +46,7 @@ class Writer:
         self._loop = loop
         self._commits = Commits(transactions, emergency, loop, self._committed, on_failure)
         self._phase = _Phase.IDLE
-        self._items: list[Item] = []  # for the next commit
-        self._keys: list[str] = []
+        self._batch = Batch([], [], [], [])  # the next commit
         self._answerable: set[int] = set()  # rows whose `sending` is durable and has no outcome
         self._asking: list[int] = []  # rows whose `sending` is being committed
         self._timer: asyncio.TimerHandle | None = None
@@ -63,67 +62,72 @@ class Writer:
 
     def stop(self) -> None:
         """Write what is there, then end."""
-        if self._items:  # the thread may be at a commit: it runs the statements after that
-            self._commits.put(Batch(self._items, self._keys, is_written=False, fault=None))
-            self._items = []
+        self._commits.put(self._next())  # the thread may be at a commit: it runs the statements
         self._commits.stop()
         if not self.failure:
             self._transactions.end()
 
-    def write(self, change: Change | None, done: Done | None) -> None:
+    def write(self, change: Change, done: Done | None) -> None:
         """Into the next commit."""
-        self._items.append((change, done))
-        if change is not None and change.state is not State.SENDING:
+        self._batch.changes.append(change)
+        if done is not None:
+            self._batch.dones.append(done)
+        if change.state is not State.SENDING:
             self._answerable.discard(change.row)
+        self._heed()
+
+    async def suppress(self, keys: Sequence[str]) -> None:
+        """Take in people who must not be written to; durable when it returns.  JournalError."""
+        self._batch.keys.extend(keys)
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Wait until everything written so far is durable.  Raises JournalError if it is not."""
+        reached = asyncio.Event()
+        self._batch.waiters.append(reached.set)
+        self._heed()
+        await reached.wait()
+        if self.failure:
+            raise self.failure
+
+    def _heed(self) -> None:
+        """There is something more to commit."""
         if self._phase is _Phase.IDLE or (self._phase is _Phase.GATHERING and self._is_enough):
             if self._timer:
                 self._timer.cancel()
             self._phase = _Phase.LOOKING
             self._loop.call_soon(self._look)
 
-    async def suppress(self, keys: Sequence[str]) -> None:
-        """Take in people who must not be written to; durable when it returns.  JournalError."""
-        self._keys += keys
-        await self.drain()
-
-    async def drain(self) -> None:
-        """Wait until everything written so far is durable.  Raises JournalError if it is not."""
-        reached = asyncio.Event()
-        self.write(None, reached.set)
-        await reached.wait()
-        if self.failure:
-            raise self.failure
+    def _next(self) -> Batch:
+        batch, self._batch = self._batch, Batch([], [], [], [])
+        return batch
 
     @property
     def _is_enough(self) -> bool:
         """Two commits that become one are one flush of the disk; but most letters are here, and
         wait, while the few that may be answered any moment are still on the wire."""
-        return len(self._items) >= _ENOUGH * len(self._answerable)
+        return len(self._batch.changes) >= _ENOUGH * len(self._answerable)
 
     def _look(self) -> None:
-        if not self._items:
+        if not any(self._batch):
             self._phase = _Phase.IDLE
-        elif self._is_enough:
+        elif self._batch.waiters or self._is_enough:
             self._commit()
         else:
             self._phase = _Phase.GATHERING
             self._timer = self._loop.call_later(GATHER_S, self._commit)
 
     def _commit(self) -> None:
-        if not self._items:  # stopped meanwhile
-            return
         self._phase = _Phase.COMMITTING
-        items, self._items = self._items, []
-        keys, self._keys = self._keys, []
-        changes = [change for change, _ in items if change is not None]
-        self._asking = [change.row for change in changes if change.state is State.SENDING]
-        is_written, fault = False, None
-        if changes and not keys and self.failure is None:
+        batch = self._next()
+        self._asking = [change.row for change in batch.changes if change.state is State.SENDING]
+        if batch.changes and not batch.keys and self.failure is None:
             try:
-                is_written = self._transactions.write_at_once(changes)
+                is_written = self._transactions.write_at_once(batch.changes)
+                batch = batch._replace(is_written=is_written)
             except Exception as error:  # the thread tells it as it tells its own
-                fault = error
-        self._commits.put(Batch(items, keys, is_written, fault))
+                batch = batch._replace(fault=error)
+        self._commits.put(batch)
 
     def _committed(self, dones: list[Done]) -> None:
         self._answerable.update(self._asking)

@@ -16,7 +16,7 @@ import jinja2.nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from jinja2.utils import missing
 
 from campaign.rendering.branches import Trace, forks_of
@@ -162,6 +162,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def join_path(self, template: str, parent: str) -> str:
         """Names from `./` and `../` belong to the template they stand in."""
         return self._roots.join(template, parent) if self._roots else template
+
+    def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Loops that count call `range`, of which is known what jinja2 asks of every callable."""
+        if called is safe_range:
+            return safe_range(*args, **kwargs)
+        return super().call(context, called, *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """`*`, `**` and `%` on bounded operands: the cheap ways to fill memory or burn hours."""
