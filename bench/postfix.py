@@ -40,7 +40,7 @@ def measure(options: Options) -> list[Row]:
     with postfix() as (server, let_in):
         folder = write_campaign(fresh("postfix"), count, server.port, connections=SESSIONS)
         size = wire_size(folder)
-        source = smtp_source_command(server, count, size, sessions=SESSIONS)
+        source = smtp_source_command(server, count, size, sessions=SESSIONS, to_many=True)
 
         def campaign() -> Course:
             plan(folder)

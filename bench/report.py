@@ -31,12 +31,14 @@ tenth and the last twentieth of the messages."""),
 The same letters to the same people, by turns on the same sink, each program as its users run it
 (see `bench/peers/`): connections kept where it can keep them, its own templates where it has some.
 Before they are measured, the letters of each are read back and compared with ours. Rates include
-the start of the program."""),
+the start of the program: `campaign` sends 100,000 letters, each other as many of them as take it
+about as long."""),
     "starttls": ("With TLS", """
 `smtp-sink` has none, so a small server of our own takes both."""),
     "postfix": ("Into a real Postfix", """
 With its own queue on disk (fsync for each message), discarding what it delivers. The queue is
-empty before each candidate starts."""),
+empty before each candidate starts. `smtp-source -N` writes to somebody else with each message, as
+`campaign` does: to the same recipient again and again, Postfix has the answer at hand."""),
     "distance": ("Fifty milliseconds away", """
 A server that answers 50 ms later. A client that waits for every reply needs four round trips a
 message; one that puts the next envelope behind the dot needs one."""),

@@ -76,13 +76,16 @@ def send(folder: Path, server: Server, count: int, *, memory_every_s: float = 0.
 
 
 def smtp_source_command(
-    server: Server, count: int, size: int, *, sessions: int = SESSIONS
+    server: Server, count: int, size: int, *, sessions: int = SESSIONS, to_many: bool = False
 ) -> list[str]:
-    """One text over kept connections, `size` bytes with its headers; nothing is rendered."""
+    """One text over kept connections, `size` bytes with its headers; nothing is rendered.
+
+    `to_many`: each message to another recipient.
+    """
     return [
-        "smtp-source", "-d", "-s", str(sessions), "-l", str(size - _SOURCE_HEADERS),
-        "-m", str(count), "-f", "news@example.com", "-t", "person@d1.example",
-        f"127.0.0.1:{server.port}",
+        "smtp-source", "-d", *(["-N"] if to_many else []), "-s", str(sessions),
+        "-l", str(size - _SOURCE_HEADERS), "-m", str(count), "-f", "news@example.com",
+        "-t", "person@d1.example", f"127.0.0.1:{server.port}",
     ]  # fmt: skip
 
 

@@ -165,8 +165,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Loops that count call `range`, of which is known what jinja2 asks of every callable."""
-        if called is safe_range:
-            return safe_range(*args, **kwargs)
+        if called is safe_range and not kwargs:  # within a loop, jinja2 adds some of its own
+            return safe_range(*args)
         return super().call(context, called, *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:

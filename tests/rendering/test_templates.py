@@ -31,6 +31,21 @@ def render_text(folder: Path, source: str, **values: Any) -> str:
     return workshop.text(source, "message.subject").render(workshop.values() | values)
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{% for a in range(3) %}{{ a }}{% endfor %}", "012"),
+        ("{% for a in range(1, 4, 2) %}{% for b in range(a) %}{{ b }},{% endfor %}{% endfor %}",
+         "0,0,1,2,"),
+        ("{% for a in 'xy' %}{{ range(a|length + 1)|list }}{% endfor %}", "[0, 1][0, 1]"),
+        ("{% macro m(n) %}{% for a in range(n) %}{{ a }}{% endfor %}{% endmacro %}{{ m(2) }}", "01"),
+        ("{% block b %}{% for a in range(2) %}{{ a }}{% endfor %}{% endblock %}", "01"),
+    ],
+)  # fmt: skip
+def test_range_counts_wherever_it_stands(folder: Path, source: str, text: str) -> None:
+    assert render_text(folder, source) == text
+
+
 def test_a_template_extends_and_includes_from_its_own_folder(folder: Path) -> None:
     write(folder, "../templates/renewal/base.html", "<{% block b %}{% endblock %}>")
     write(folder, "../templates/renewal/name.txt", "{{ name }}")
