@@ -38,7 +38,8 @@ def render_text(folder: Path, source: str, **values: Any) -> str:
         ("{% for a in range(1, 4, 2) %}{% for b in range(a) %}{{ b }},{% endfor %}{% endfor %}",
          "0,0,1,2,"),
         ("{% for a in 'xy' %}{{ range(a|length + 1)|list }}{% endfor %}", "[0, 1][0, 1]"),
-        ("{% macro m(n) %}{% for a in range(n) %}{{ a }}{% endfor %}{% endmacro %}{{ m(2) }}", "01"),
+        ("{% macro m(n) %}{% for a in range(n) %}{{ a }}{% endfor %}{% endmacro %}{{ m(2) }}",
+         "01"),
         ("{% block b %}{% for a in range(2) %}{{ a }}{% endfor %}{% endblock %}", "01"),
     ],
 )  # fmt: skip
