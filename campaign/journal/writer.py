@@ -48,7 +48,7 @@ class Writer:
         self._phase = _Phase.IDLE
         self._batch = Batch([], [], [], [])  # the next commit
         self._answerable: set[int] = set()  # rows whose `sending` is durable and has no outcome
-        self._asking: list[int] = []  # rows whose `sending` is being committed
+        self._asking: set[int] = set()  # rows whose `sending` is being committed
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -74,6 +74,7 @@ class Writer:
             self._batch.dones.append(done)
         if change.state is not State.SENDING:
             self._answerable.discard(change.row)
+            self._asking.discard(change.row)  # lost before its permission came
         self._heed()
 
     async def suppress(self, keys: Sequence[str]) -> None:
@@ -120,7 +121,7 @@ class Writer:
     def _commit(self) -> None:
         self._phase = _Phase.COMMITTING
         batch = self._next()
-        self._asking = [change.row for change in batch.changes if change.state is State.SENDING]
+        self._asking = {change.row for change in batch.changes if change.state is State.SENDING}
         if batch.changes and not batch.keys and self.failure is None:
             try:
                 is_written = self._transactions.write_at_once(batch.changes)
