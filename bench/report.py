@@ -66,9 +66,10 @@ those of a shared machine whose speed changes by half within minutes: they are o
 rows beside them.
 
 What brought most was not fewer instructions but fewer interruptions: statements of the journal run
-by the event loop and not by a thread that fights it for the interpreter (a tenth, with few
-connections a third), and letters rendered stage by stage, 25 at once, and not one after another
-(an eighth).
+by the event loop and not by a thread that fights it for the interpreter (a fifth to a third faster
+with few connections), and letters rendered stage by stage, 25 at once, and not one after another (a
+quarter less CPU for rendering). With 50 connections both together made a tenth by turns with the
+tree before; what they spare is in part idle there, while most letters wait for the same commit.
 
 Tried for it without success:
 
