@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 from campaign.errors import JournalError
 from campaign.journal.changes import ChangeWriter
@@ -23,19 +23,13 @@ from campaign.records import Change
 
 
 class Transactions:
-    """From `start` to `end` nobody else may use the connection."""
+    """While a run lasts nobody else may use the connection."""
 
     def __init__(self, connection: DBAPIConnection, place: Place, changes: ChangeWriter) -> None:
         self._connection = connection
         self._place = place
         self._changes = changes
         self._watch = _Watch(place) if place.path else None
-
-    def start(self) -> None:
-        self._wait_for_others(0)
-
-    def end(self) -> None:
-        self._wait_for_others(BUSY_MS)
 
     def write_at_once(self, changes: Sequence[Change]) -> bool:
         """Begin and write; or do nothing where that would have to wait, and say so: for another
@@ -44,12 +38,8 @@ class Transactions:
             return False
         with told(self._place):
             cursor = self._connection.cursor()
-            try:
-                cursor.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorname.startswith("SQLITE_BUSY"):
-                    return False
-                raise
+            if not _begins_at_once(cursor):
+                return False
             self._changes.write(cursor, changes)
         return True
 
@@ -58,9 +48,7 @@ class Transactions:
         with told(self._place):
             cursor = self._connection.cursor()
             if self._place.path:  # PostgreSQL's driver begins by itself
-                self._wait_for_others(BUSY_MS)
                 cursor.execute("BEGIN IMMEDIATE")
-                self._wait_for_others(0)
             self._changes.write(cursor, changes)
             if keys:
                 self._changes.suppress(cursor, keys)
@@ -77,9 +65,19 @@ class Transactions:
         with told(self._place):
             self._connection.rollback()
 
-    def _wait_for_others(self, limit_ms: int) -> None:
-        if self._place.path:
-            self._connection.cursor().execute(f"PRAGMA busy_timeout = {limit_ms}")
+
+def _begins_at_once(cursor: DBAPICursor) -> bool:
+    """Begin, unless another program holds the file."""
+    cursor.execute("PRAGMA busy_timeout = 0")
+    try:
+        cursor.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname.startswith("SQLITE_BUSY"):
+            return False
+        raise
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    return True
 
 
 class _Watch:
