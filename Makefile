@@ -6,9 +6,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEMO   := build/demo
 EXTRAS := excel,parquet,postgresql,markdown,css,locale,web,report
+COMPILED := $(abspath build/compiled)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check schema screenshots tools clean
+.PHONY: help venv demo test compiled test-compiled check schema screenshots tools clean
 
 help: ## list what can be made
 	@echo "make TARGET, where TARGET is one of"
@@ -37,6 +38,20 @@ tools: ## install what the tests need: Postfix, PostgreSQL, strace, Chromium, ax
 test: export PYTHONDONTWRITEBYTECODE :=
 test: venv tools ## run the tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal --quiet
+
+# setuptools would keep in build/ what is no longer in the tree.
+compiled: $(COMPILED)/.built ## build/compiled: campaign as `pip install .` gives it
+$(COMPILED)/.built: pyproject.toml setup.py $(shell find campaign -name '*.py') | venv
+	@rm -rf $(COMPILED) build/lib* build/temp* build/bdist*
+	$(BIN)/python -m pip install --quiet --no-deps --target $(COMPILED) .
+	@touch $@
+
+# pytest by its own name: `python -m pytest` would find the files of the tree first.
+test-compiled: export PYTHONDONTWRITEBYTECODE :=
+test-compiled: export PYTHONPATH := $(COMPILED)
+test-compiled: venv tools compiled ## run the same tests on it
+	$(BIN)/campaign --version | grep compiled
+	$(BIN)/pytest -n 3 --dist worksteal --quiet
 
 check: venv ## lint, format, types, floors and doors
 	$(BIN)/ruff check .

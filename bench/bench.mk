@@ -5,10 +5,12 @@ ROUNDS ?= 3
 ROW    ?=
 .PHONY: bench soak performance
 
-bench: venv tools ## measure everything beside smtp-source and the peers (15 minutes)
+# What is measured is what `pip install .` gives, not the editable tree.
+bench soak: export PYTHONPATH := $(COMPILED)
+bench: venv tools compiled ## measure everything beside smtp-source and the peers (15 minutes)
 	$(BIN)/python -m bench $(ROW) --rounds $(ROUNDS) $(if $(FULL),--full)
 
-soak: venv tools ## send a million messages and watch memory, descriptors and rate
+soak: venv tools compiled ## send a million messages and watch memory, descriptors and rate
 	$(BIN)/python -m bench soak
 
 performance: venv ## write docs/performance.md from what bench and soak measured

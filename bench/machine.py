@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
+CAMPAIGN = Path(sys.executable).parent / "campaign"
 SBIN = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
 
 
@@ -49,7 +50,7 @@ def versions() -> dict[str, str]:
     import sqlite3
 
     return {
-        "campaign": f"{version('campaign')} ({commit()})",
+        "campaign": f"{said(str(CAMPAIGN), '--version').removeprefix('campaign ')} ({commit()})",
         "python": platform.python_version(),
         "uvloop": version("uvloop"),
         "jinja2": version("jinja2"),

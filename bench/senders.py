@@ -11,17 +11,15 @@ import re
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.machine import BUILD, SBIN
+from bench.machine import BUILD, CAMPAIGN, SBIN
 from bench.servers import Server, smtp_sink
 from bench.watching import BenchError, Course, watch
 
-CAMPAIGN = Path(sys.executable).parent / "campaign"
 SESSIONS = 50
 _SOURCE_HEADERS = 137  # bytes that smtp-source puts before the `-l` bytes of text, as dumped
 

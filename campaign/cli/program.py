@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from campaign import __version__
+from campaign import __version__, records
 from campaign.cli.streams import complain
 from campaign.errors import EXIT_DONE, EXIT_USAGE
 
@@ -56,9 +56,14 @@ def program(names: Iterable[str] = tuple(_COMMANDS)) -> typer.Typer:
     return app
 
 
+def is_compiled() -> bool:
+    """Does the hot path run as machine code (setup.py)?"""
+    return not records.__file__.endswith(".py")
+
+
 def _print_version(is_asked: bool) -> None:
     if is_asked:
-        print(f"campaign {__version__}")
+        print(f"campaign {__version__}" + (", compiled" if is_compiled() else ""))
         raise typer.Exit
 
 

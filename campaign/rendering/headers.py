@@ -29,7 +29,7 @@ VALUE_MAX = 10_000  # characters; a tenth of what Postfix takes as a whole heade
 
 # Control characters, line and paragraph separators, lone surrogates, and the bidi embeddings,
 # overrides and isolates that can make a subject read as another one.
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")  # narrower than ftext (RFC 5322, 3.6.8), on purpose
 _BLANKS = re.compile(r" {2,}")
 _TOKENS = re.compile(r" *[^ ]+")

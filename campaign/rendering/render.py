@@ -107,12 +107,12 @@ class Renderer:
                     speak(sheet.locale)
                 try:
                     stage(sheet)
-                except ForbiddenCharacterError as error:
-                    sheet.problem = _blamed(error, error.char, sheet.columns)
+                except ForbiddenCharacterError as forbidden:
+                    sheet.problem = _blamed(forbidden, forbidden.char, sheet.columns)
                 except RenderError as error:
                     sheet.problem = error
-                except UnicodeEncodeError as error:
-                    char = error.object[error.start]
+                except UnicodeEncodeError as surrogate:
+                    char = surrogate.object[surrogate.start]
                     half = RenderError(f"U+{ord(char):04X} is half a character")
                     sheet.problem = _blamed(half, char, sheet.columns)
 

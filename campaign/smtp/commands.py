@@ -26,7 +26,7 @@ def command_line(text: str, limit: int = COMMAND_OCTETS, *, utf8: bool = False) 
     """
     if not text.isprintable():
         for char in text:
-            if char < " " or char == "\x7f" or "\ud800" <= char <= "\udfff":
+            if char < " " or char == "\x7f" or 0xD800 <= ord(char) <= 0xDFFF:
                 raise CommandError(f"control character {char!r} in '{printable(text[:80])}'")
     if not utf8 and not text.isascii():
         raise CommandError(f"'{printable(text[:80])}' is not ASCII")

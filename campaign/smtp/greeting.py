@@ -50,10 +50,9 @@ async def greet(talk: Talk, endpoint: Endpoint) -> Extensions:
         raise ConnectRefused(f"{endpoint.host} refuses us: {reply}", Stage.GREETING, reply)
     name = endpoint.hello or own_name(talk.local_address)
     extensions = await _hello(talk, endpoint, name)
-    if endpoint.security in ("starttls", "opportunistic") and not talk.is_encrypted:
-        await _starttls(talk, endpoint, extensions)
-        if talk.is_encrypted:
-            extensions = await _hello(talk, endpoint, name)
+    is_clear = endpoint.security in ("starttls", "opportunistic")
+    if is_clear and await _starttls(talk, endpoint, extensions):
+        extensions = await _hello(talk, endpoint, name)
     if endpoint.username:
         await _log_in(talk, endpoint, extensions)
     return extensions
@@ -82,8 +81,8 @@ async def _hello(talk: Talk, endpoint: Endpoint, name: str) -> Extensions:
     raise ConnectRefused(f"{endpoint.host} refuses our EHLO: {reply}", Stage.EHLO, reply)
 
 
-async def _starttls(talk: Talk, endpoint: Endpoint, extensions: Extensions) -> None:
-    """Encrypted afterwards, or (opportunistic only) as clear as before."""
+async def _starttls(talk: Talk, endpoint: Endpoint, extensions: Extensions) -> bool:
+    """Encrypted now?  As clear as before only where that is allowed (opportunistic)."""
     required = endpoint.security == "starttls"
     if "STARTTLS" not in extensions:
         if required:
@@ -91,12 +90,14 @@ async def _starttls(talk: Talk, endpoint: Endpoint, extensions: Extensions) -> N
                 f"{endpoint.host} port {endpoint.port} does not offer STARTTLS",
                 remedy='use security = "tls" (port 465), or "none" on a trusted network',
             )
-        return
+        return False
     reply = await talk.ask(Stage.STARTTLS, b"STARTTLS\r\n")
     if reply.code == 220:
         await talk.encrypt()
-    elif required or reply.code == 421:
+        return True
+    if required or reply.code == 421:
         raise ConnectRefused(f"{endpoint.host} refuses STARTTLS: {reply}", Stage.STARTTLS, reply)
+    return False
 
 
 async def _log_in(talk: Talk, endpoint: Endpoint, extensions: Extensions) -> None:

@@ -63,9 +63,10 @@ class ReplyParser:
 
     def feed(self, data: bytes) -> list[Reply]:
         """The replies completed by `data`; those ahead of a `problem` still count."""
+        return [] if self.problem else self._completed(data)
+
+    def _completed(self, data: bytes) -> list[Reply]:
         replies: list[Reply] = []
-        if self.problem:
-            return replies
         if self._tail:
             data = self._tail + data
         lines = data.split(b"\n")

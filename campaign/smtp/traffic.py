@@ -133,8 +133,7 @@ class Traffic(asyncio.Protocol):
         if self._ending:
             return
         self._settle(data if self._cipher is None else self._unsealed(data))
-        if self._is_open and not self._ending and self._client.progressed:
-            self._advance(is_fresh=True)
+        self._proceed()
 
     def eof_received(self) -> None:
         self._end(*self._end_of_stream(_CLOSED))
@@ -199,6 +198,11 @@ class Traffic(asyncio.Protocol):
                     self._end(stage, f"after {reply}")
         if client.broken:
             self._end(client.awaits or Stage.MAIL, client.broken)
+
+    def _proceed(self) -> None:
+        """On to the next step, if a reply was completed that does not end the connection."""
+        if self._is_open and not self._ending and self._client.progressed:
+            self._advance(is_fresh=True)
 
     def _hear(self, stage: Stage, reply: Reply) -> None:
         """A reply that is about no letter: to QUIT, or a farewell."""

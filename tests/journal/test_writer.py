@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import JournalError
+from campaign.journal import changes
 from campaign.journal.audit import audit
-from campaign.journal.changes import ChangeWriter
 from campaign.journal.reader import Reader
 from campaign.records import State
 from fakes.journals import (
@@ -374,14 +374,11 @@ def test_an_outcome_does_not_wait_for_those_of_other_letters_that_do_not_come(
 def test_a_fault_of_our_own_while_writing_stops_the_journal_like_a_bad_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("ours")
-
     journal = planned(tmp_path, 2)
     durable, failures = run(
         journal,
         [sending(1)],
-        meanwhile=lambda: monkeypatch.setattr(ChangeWriter, "write", fail),
+        meanwhile=lambda: monkeypatch.delitem(changes._PLAIN, State.SENT),
         then=[sent(1), sending(2)],
     )
     assert durable == [1]

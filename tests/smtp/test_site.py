@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from typing import Any, cast
 
 from tenacity import wait_fixed
@@ -9,9 +11,9 @@ from tenacity import wait_fixed
 from campaign.records import Letter, Reply, Stage, Verdict
 from campaign.smtp.allowance import Allowance
 from campaign.smtp.connection import Connection
+from campaign.smtp.endpoint import Endpoint, Timeouts
 from campaign.smtp.governor import QUIET_S
 from campaign.smtp.lanes import Lanes
-from campaign.smtp.protocol import Client
 from campaign.smtp.site import Site
 from campaign.smtp.terms import Patience
 from fakes.clock import FakeClock
@@ -35,16 +37,19 @@ class Book:
         pass
 
 
-class Wire:
-    """As much of a connection as a site looks at when a reply comes."""
+def wire(letters: int) -> Connection:
+    """A connection that leads nowhere and has begun so many envelopes."""
 
-    def __init__(self, letters: int) -> None:
-        self.letters = letters
-        self.finished = False
-        self.session = Client()
+    async def made() -> Connection:
+        here, there = socket.socketpair()
+        there.close()
+        endpoint = Endpoint("relay", "127.0.0.1", 25, "none")
+        connection = Connection(endpoint, cast(Any, None), 100, Timeouts(), None, here)
+        connection.session.letters = letters
+        connection.abort("it leads nowhere")  # which closes the socket
+        return connection
 
-    def finish(self) -> None:
-        self.finished = True
+    return asyncio.run(made())
 
 
 def site_with(clock: FakeClock, book: Book, messages: int) -> Site:
@@ -63,19 +68,19 @@ def site_with(clock: FakeClock, book: Book, messages: int) -> Site:
     )
 
 
-def answer(site: Site, wire: Wire, row: int, stage: Stage, reply: Reply) -> None:
+def answer(site: Site, over: Connection, row: int, stage: Stage, reply: Reply) -> None:
     taken = letter(row)
     site._lanes.put([taken])
-    site.next_letter(cast(Connection, wire))
-    site.answered(cast(Connection, wire), taken, stage, reply)
+    site.next_letter(over)
+    site.answered(over, taken, stage, reply)
 
 
 def test_a_learned_number_of_messages_is_felt_for_again_after_a_quiet_while() -> None:
     clock, book = FakeClock(), Book()
     site = site_with(clock, book, 100)
-    wire = Wire(letters=3)
-    answer(site, wire, 1, Stage.MAIL, FULL)
-    assert wire.finished
+    over = wire(letters=3)
+    answer(site, over, 1, Stage.MAIL, FULL)
+    assert over._finishing
     assert [(verdict.uses_attempt, wait_s) for _, verdict, wait_s in book.settlings] == [
         (False, 0.0)
     ]
@@ -90,7 +95,7 @@ def test_a_learned_number_of_messages_is_felt_for_again_after_a_quiet_while() ->
 def test_what_was_configured_is_never_passed() -> None:
     clock = FakeClock()
     site = site_with(clock, Book(), 3)
-    answer(site, Wire(letters=3), 1, Stage.MAIL, FULL)
+    answer(site, wire(letters=3), 1, Stage.MAIL, FULL)
     for times in range(1, 9):
         site.recover(clock.tick_s() + times * QUIET_S)
     assert site.messages_per_connection.most == 3
@@ -101,5 +106,5 @@ def test_a_relay_that_cannot_be_reached_has_no_places_for_a_provider_to_fill() -
     assert site.places == 10
     site._openings.trouble = "waiting for relay: connection refused"
     assert site.places == 0
-    site.connections.add(cast(Connection, Wire(letters=0)))
+    site.connections.add(wire(letters=0))
     assert site.places == 10

@@ -1,0 +1,66 @@
+"""Compiles what every letter goes through, with mypyc, when a wheel is built.
+
+The same files run as Python where there is no C compiler, and in an editable tree, whose files are
+there to be changed.  `campaign --version` tells which it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import BaseError, CCompilerError
+
+COMPILED = """
+records
+addresses: tokens
+delivery: feed ledger render_frames
+journal: changes totals transactions writer
+rendering: body draft escaping head headers mime render sheet transfer
+smtp: allowance commands connection deadline envelopes extensions governor lanes pacing pool
+smtp: protocol replies site traffic
+"""
+
+
+class BuildOrLeaveIt(build_ext):
+    """A compiler that is missing or fails leaves Python files, none of them half compiled."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except (BaseError, CCompilerError, OSError) as error:
+            print(f"not compiled, as there is no working C compiler: {error}", file=sys.stderr)
+            for output in map(Path, self.get_outputs()):
+                output.unlink(missing_ok=True)
+            self.extensions = []
+
+
+def modules() -> list[str]:
+    """The files to compile, as paths."""
+    paths = []
+    for line in COMPILED.split("\n"):
+        room, _, names = line.partition(":")
+        paths += [f"campaign/{room}/{name}.py" for name in names.split()]
+        if room and not names:
+            paths.append(f"campaign/{room}.py")
+    return sorted(paths)
+
+
+def wanted() -> bool:
+    return "bdist_wheel" in sys.argv and os.environ.get("CAMPAIGN_COMPILE", "1") != "0"
+
+
+if wanted():
+    from mypyc.build import mypycify
+
+    # Other packages are not here while a wheel is built: what is theirs is checked at run time.
+    options = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent"]
+    setup(
+        ext_modules=mypycify([*options, *modules()], opt_level="2", debug_level="0"),
+        cmdclass={"build_ext": BuildOrLeaveIt},
+    )
+else:
+    setup()

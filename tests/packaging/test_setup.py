@@ -1,0 +1,54 @@
+"""What of the tree is compiled when a wheel is built, and what becomes of it without a compiler."""
+
+from __future__ import annotations
+
+import ast
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from setuptools import Distribution, Extension
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def recipe() -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("setuptools.setup", lambda **_: None)
+        return runpy.run_path(str(ROOT / "setup.py"))
+
+
+def test_every_module_to_be_compiled_is_there(recipe: dict[str, Any]) -> None:
+    modules = recipe["modules"]()
+    assert len(modules) > 20
+    assert not [module for module in modules if not (ROOT / module).is_file()]
+
+
+def test_no_compiled_function_calls_errors_of_two_kinds_by_one_name(recipe: dict[str, Any]) -> None:
+    """mypyc gives a name one type, that of the first, and refuses the second at run time."""
+    found = []
+    for module in recipe["modules"]():
+        for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                handlers = [n for n in ast.walk(node) if isinstance(n, ast.ExceptHandler)]
+                kinds = {(n.name, ast.unparse(n.type)) for n in handlers if n.name and n.type}
+                if len(kinds) > len({name for name, _ in kinds}):
+                    found.append(f"{module}:{node.lineno} {node.name}")
+    assert not found
+
+
+def test_without_a_compiler_nothing_is_left_half_compiled(
+    recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("good.c").write_text("int good;\n")
+    Path("bad.c").write_text("this is no C\n")
+    modules = [Extension("good", ["good.c"]), Extension("bad", ["bad.c"])]
+    building = recipe["BuildOrLeaveIt"](Distribution({"name": "x", "ext_modules": modules}))
+    building.build_lib = building.build_temp = "out"
+    building.ensure_finalized()
+    building.run()
+    assert building.extensions == []
+    assert not list(tmp_path.rglob("*.so"))
