@@ -1,6 +1,6 @@
 # Everything a developer does with the tree; `make` alone lists it.
 
-PYTHON ?= python3
+PYTHON ?= $(shell .ci/python)
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
@@ -41,7 +41,7 @@ test: venv tools ## run the tests
 
 # setuptools would keep in build/ what is no longer in the tree.
 compiled: $(COMPILED)/.built ## build/compiled: campaign as `pip install .` gives it
-$(COMPILED)/.built: pyproject.toml setup.py $(shell find campaign -name '*.py') | venv
+$(COMPILED)/.built: pyproject.toml setup.py $(shell find campaign -name '*.py') $(STAMP)
 	@rm -rf $(COMPILED) build/lib* build/temp* build/bdist*
 	$(BIN)/python -m pip install --quiet --no-deps --target $(COMPILED) .
 	@touch $@
