@@ -15,11 +15,12 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError
 
 COMPILED = """
+clock
 records
 addresses: tokens
-delivery: feed ledger render_frames
+delivery: feed ledger render_frames render_process staleness
 journal: changes totals transactions writer
-rendering: body draft escaping head headers mime render sheet transfer
+rendering: body draft escaping head headers kept mime render sheet templates transfer
 smtp: allowance commands connection deadline envelopes extensions governor lanes pacing pool
 smtp: protocol replies site traffic
 """
