@@ -21,7 +21,7 @@ from campaign.journal.emergency import EmergencyFile
 from campaign.journal.transactions import Transactions
 from campaign.records import Change, State
 
-GATHER_S = 0.004  # the longest that a commit waits for more changes
+GATHER_S = 0.010  # the longest that a commit waits for more changes
 _ENOUGH = 4  # changes for each letter that is still on the wire
 
 
