@@ -15,6 +15,7 @@ from bench.watching import BenchError
 ROWS = {
     "headline": "bench.headline",
     "peers": "bench.peers.row",
+    "compiled": "bench.compiled",
     "starttls": "bench.starttls",
     "postfix": "bench.postfix",
     "distance": "bench.distance",

@@ -22,7 +22,7 @@ import campaign
 from campaign.errors import CampaignError
 
 PIPE_BYTES = 1 << 20  # what Linux lets anybody ask for (/proc/sys/fs/pipe-max-size)
-_NICE = 10  # sockets and journal go first; so does whoever asks for the status meanwhile
+_NICE = 15  # sockets and journal go first; so does whoever asks for the status meanwhile
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
 
 
