@@ -68,9 +68,11 @@ def _run(*command: str | Path) -> None:
 
 
 def _python() -> Path:
-    """An environment of its own for what comes from PyPI."""
+    """An environment of its own for what comes from PyPI, with the Python that we run on."""
     python = BUILD / "python" / "bin" / "python"
-    if not (python.parent / "mailmerge").exists():
+    ours = said(sys.executable, "--version")
+    if said(str(python), "--version") != ours or not (python.parent / "mailmerge").exists():
+        shutil.rmtree(BUILD / "python", ignore_errors=True)
         _run(sys.executable, "-m", "venv", BUILD / "python")
         _run(python, "-m", "pip", "install", "-q", "mailmerge", "aiosmtplib", "uvloop", "jinja2")
     return python
