@@ -6,7 +6,6 @@ there to be changed.  `campaign --version` tells which it is.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -50,11 +49,7 @@ def modules() -> list[str]:
     return sorted(paths)
 
 
-def wanted() -> bool:
-    return "bdist_wheel" in sys.argv and os.environ.get("CAMPAIGN_COMPILE", "1") != "0"
-
-
-if wanted():
+if "bdist_wheel" in sys.argv:
     from mypyc.build import mypycify
 
     # Other packages are not here while a wheel is built: what is theirs is checked at run time.

@@ -36,8 +36,9 @@ about as long."""),
     "compiled": ("Compiled", """
 `pip install .` compiles the modules that every letter goes through (those in `setup.py`) by mypyc.
 The same files run as Python where there is no C compiler, and in the editable tree of `make venv`;
-`campaign --version` tells which it is. All figures on this page are those of a compiled tree (`make
-compiled`), on which the whole test run passes as well (`make test-compiled`)."""),
+`campaign --version` tells which it is. Rows measured at commit 80186db or later are those of a
+compiled tree (`make compiled`), on which the whole test run passes as well (`make test-compiled`);
+rows with an older commit ran as Python."""),
     "starttls": ("With TLS", """
 `smtp-sink` has none, so a small server of our own takes both."""),
     "postfix": ("Into a real Postfix", """
