@@ -18,7 +18,7 @@ clock
 records
 addresses: tokens
 delivery: feed ledger render_frames render_process staleness
-journal: changes totals transactions writer
+journal: changes claims totals transactions writer
 rendering: body draft escaping head headers kept mime render sheet templates transfer
 smtp: allowance commands connection deadline envelopes extensions governor lanes pacing pool
 smtp: protocol replies site traffic

@@ -1,6 +1,6 @@
 """The words between a render worker and its pool.
 
-In: drafts.  Out: frames of bytes, and messages from them.  Touches: nothing.
+In: jobs and drafts.  Out: frames of bytes, and jobs and messages from them.  Touches: nothing.
 
 A frame is its length and then its bytes.  What comes from a worker is plain lengths and bytes, all
 of them checked: nothing of it is ever unpickled.
@@ -9,6 +9,7 @@ of them checked: nothing of it is ever unpickled.
 from __future__ import annotations
 
 import json
+import pickle
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -94,6 +95,21 @@ class Inbox:
             rest = bytes(view[at : self._filled])
             memoryview(self._buffer)[: len(rest)] = rest
             self._filled = len(rest)
+
+
+def pack_jobs(jobs: Sequence[Job], is_check: bool) -> bytes:
+    """The payload that asks a worker for letters, or only whether they can be made."""
+    rows = [
+        (job.row, job.source, job.address, job.key, job.data, job.snapshot, job.repeat)
+        for job in jobs
+    ]
+    return pickle.dumps((rows, is_check), pickle.HIGHEST_PROTOCOL)
+
+
+def unpack_jobs(frame: bytes) -> tuple[list[Job], bool]:
+    """The inverse; a worker trusts its pool."""
+    rows, is_check = pickle.loads(frame)
+    return [Job(*row) for row in rows], is_check
 
 
 def pack(drafts: Sequence[Draft]) -> bytes:

@@ -14,7 +14,7 @@ import pickle
 from collections import deque
 from collections.abc import Callable
 
-from campaign.delivery.render_frames import Inbox, Started, framed, unpack
+from campaign.delivery.render_frames import Inbox, Started, framed, pack_jobs, unpack
 from campaign.delivery.render_start import PIPE_BYTES, WorkerProcess
 from campaign.delivery.render_worker import Limits
 from campaign.errors import CampaignError
@@ -105,8 +105,7 @@ class RenderProcess:
     def submit(self, batch: Batch) -> None:
         """Queue a batch; `has_room` must be true."""
         self._queue.append(batch)
-        work = (batch.is_check, [tuple(job) for job in batch.jobs])
-        self._send(pickle.dumps(work, pickle.HIGHEST_PROTOCOL))
+        self._send(pack_jobs(batch.jobs, batch.is_check))
         if len(self._queue) == 1 and self.started.done():
             self._rearm()
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from campaign.delivery.confinement import allow_cpu, end_with_parent, limit, read_only
-from campaign.delivery.render_frames import LENGTH, Started, framed, pack
+from campaign.delivery.render_frames import LENGTH, Started, framed, pack, unpack_jobs
 from campaign.errors import CampaignError
 from campaign.records import Job
 from campaign.rendering.draft import Draft
@@ -56,8 +56,8 @@ def main() -> None:
         return
     for frame in frames:
         allow_cpu(limits.cpu_s)
-        is_check, jobs = pickle.loads(frame)
-        _serve(renderer, [Job(*job) for job in jobs], is_check)
+        jobs, is_check = unpack_jobs(frame)
+        _serve(renderer, jobs, is_check)
 
 
 def _start(spec: RenderSpec) -> Renderer | None:

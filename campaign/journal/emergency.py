@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from campaign.errors import JournalError
-from campaign.records import Change, State
+from campaign.records import CHANGE_FIELDS, Change, State
 
 RESERVED_BYTES = 1 << 20  # 1,000 connections with a reply of 1 KB each
 
@@ -41,7 +41,7 @@ class EmergencyFile:
     def keep(self, changes: Iterable[Change]) -> None:
         """Make the changes durable here.  Raises OSError."""
         lines = [
-            json.dumps({"plan_id": self._plan_id, **change._asdict()}, ensure_ascii=True)
+            json.dumps({"plan_id": self._plan_id, **_fields_of(change)}, ensure_ascii=True)
             for change in changes
         ]
         if not lines:
@@ -66,6 +66,10 @@ class EmergencyFile:
             with self.path.open("xb") as file:
                 file.write(kept)
                 os.fsync(file.fileno())
+
+
+def _fields_of(change: Change) -> dict[str, object]:
+    return {name: getattr(change, name) for name in CHANGE_FIELDS}
 
 
 def written(path: Path) -> bytes:

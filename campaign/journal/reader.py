@@ -14,14 +14,14 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, TextClause, bindparam, inspect, text
+from sqlalchemy import Connection, bindparam, inspect, text
 
+from campaign.journal.claims import DEFERRED, PLANNED, claims_of
 from campaign.journal.database import Place, locate, open_for_reading, told
 from campaign.journal.glance import Glance, no_plan
 from campaign.journal.notes import recall, rendered
 from campaign.journal.recovery import Doubt, doubts
 from campaign.journal.results import Step, pages, read_plan, results, steps
-from campaign.journal.schema import REPEAT, REPEATS
 from campaign.records import Claim, Job, PlanRecord, Result, Source, State
 
 _SLOT_S = 300
@@ -137,17 +137,16 @@ class Reader(Glance):
     def claim_planned(self, after_row: int, limit: int) -> list[Claim]:
         """Planned recipients beyond a row, in order.  Nothing is marked: the caller goes on from
         the last row it got, and never asks for those before it again."""
-        found = self._claims(_PLANNED, after_row, limit)
-        return [Claim._make((*row[:10], State.PLANNED, *row[10:])) for row in found]
+        return claims_of(self._claims(PLANNED, after_row, limit), State.PLANNED)
 
     def claim_deferred(
         self, due_before_s: float, limit: int, in_flight: Collection[int] = ()
     ) -> list[Claim]:
         """Deferred recipients that are due, longest waiting first, leaving out rows `in_flight`
         (claimed before, and still deferred as far as the journal knows)."""
-        found = self._claims(_DEFERRED, due_before_s, limit + len(in_flight))
+        found = self._claims(DEFERRED, due_before_s, limit + len(in_flight))
         free = [row for row in found if row[0] not in in_flight]
-        return [Claim._make((*row[:10], State.DEFERRED, *row[10:])) for row in free[:limit]]
+        return claims_of(free[:limit], State.DEFERRED)
 
     def planned_jobs(self, after_row: int, size: int) -> Iterator[list[Job]]:
         """Planned recipients beyond a row for the render workers, `size` at once.
@@ -226,11 +225,11 @@ class Reader(Glance):
 
     # ---- inside
 
-    def _claims(self, statement: TextClause, *values: float) -> list[Any]:
+    def _claims(self, query: str, *values: float) -> list[tuple[Any, ...]]:
         """By the driver's own cursor: once per recipient, SQLAlchemy's rows cost 2 µs more."""
         with told(self._place):
             cursor = self._connection.connection.cursor()
-            cursor.execute(str(statement.compile(dialect=self._connection.dialect)), values)
+            cursor.execute(str(text(query).compile(dialect=self._connection.dialect)), values)
             return list(cursor.fetchall())
 
     def _all(self, statement: str, **values: object) -> Sequence[Any]:
@@ -245,11 +244,3 @@ class Reader(Glance):
 _SUPPRESSED = text("SELECT key FROM suppressed WHERE key IN :keys").bindparams(
     bindparam("keys", expanding=True)
 )
-
-_CLAIM = (
-    "SELECT r.row, r.source, r.address, r.key, r.domain, r.data, s.attempts, s.sendings,"
-    f" s.resends, s.first_at, COALESCE(p.snapshot, ''), {REPEAT} FROM standings s"
-    f" JOIN recipients r ON r.row = s.row LEFT JOIN snapshots p ON p.row = s.row {REPEATS}"
-)
-_PLANNED = text(f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b")
-_DEFERRED = text(f"{_CLAIM} WHERE s.state = 'deferred' AND s.due <= :a ORDER BY s.due LIMIT :b")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
 
 _STATES = tuple(State)
-_PLACE: dict[object, int] = {str(state): place for place, state in enumerate(_STATES)}
+_PLACE = {state: place for place, state in enumerate(_STATES)}
 _BITS = 7  # for each of nine states in the 63 bits of one sum: a count below 128
 _MOST = (1 << _BITS) - 1
 _EACH = ", ".join(_STATES)
@@ -61,8 +61,8 @@ def no_moves() -> list[int]:
     return [0] * len(_STATES)
 
 
-def arrive(moves: list[int], states: Sequence[object]) -> None:
-    """Count the states that rows come to, as plain strings."""
+def arrive(moves: list[int], states: Sequence[State]) -> None:
+    """Count the states that rows come to."""
     for state, count in Counter(states).items():
         moves[_PLACE[state]] += count
 

@@ -108,7 +108,10 @@ def traced(message: Message) -> Traced:
     branches = json.loads(said)
     if not isinstance(branches, dict):
         raise ValueError("the branches are missing")
-    return Traced(message._replace(wire=wire), branches)
+    untraced = Message(
+        message.row, wire, message.size_bytes, message.needs_smtputf8, snapshot=message.snapshot
+    )
+    return Traced(untraced, branches)
 
 
 def covering(first: Mapping[frozenset[str], int], most: int) -> list[tuple[int, list[str]]]:

@@ -64,7 +64,9 @@ def letters(folder: Path) -> dict[str, str]:
         spec = render_spec(load(folder), reader.plan_record(), reader.sources())
         renderer = Renderer(spec)
         return {
-            c.address: text_of(parse(renderer.render(Job(*c[:4], c.data)).wire))
+            c.address: text_of(
+                parse(renderer.render(Job(c.row, c.source, c.address, c.key, c.data)).wire)
+            )
             for c in reader.claim_planned(0, 1000)
         }
 

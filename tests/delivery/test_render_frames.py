@@ -12,6 +12,7 @@ from campaign.delivery.render_frames import Inbox, Started, framed, pack, unpack
 from campaign.errors import CampaignError, ConfigError, TemplateError
 from campaign.records import Job
 from campaign.rendering.draft import Draft, joined, merged
+from fakes.letters import all_of
 
 JOBS = [Job(number, 0, "a@b.example", "a@b.example", "[]") for number in range(1, 6)]
 SHARED = [b"first", b"second"]
@@ -29,8 +30,8 @@ drafts = st.builds(
 
 @given(st.lists(drafts, max_size=len(JOBS)))
 def test_messages_are_unpacked_as_their_drafts_were_packed(given: list[Draft]) -> None:
-    assert unpack(memoryview(pack(given)), JOBS, SHARED) == [
-        draft._replace(row=row).assembled(SHARED) for row, draft in enumerate(given, 1)
+    assert [all_of(message) for message in unpack(memoryview(pack(given)), JOBS, SHARED)] == [
+        all_of(draft._replace(row=row).assembled(SHARED)) for row, draft in enumerate(given, 1)
     ]
 
 

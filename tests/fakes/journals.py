@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from campaign.errors import JournalError
 from campaign.journal.store import Journal
@@ -113,7 +114,8 @@ def deferred(row: int, nth: int = 1, *, at: float = 2.0, due: float = 60.0) -> C
 
 def outcome(row: int, state: State, nth: int = 0, **fields: object) -> Change:
     """Any other change."""
-    return Change(row, state, 3.0, 0, nth, 0)._replace(**fields)
+    given: dict[str, Any] = {"at": 3.0, "attempts": 0, "sendings": nth, "resends": 0, **fields}
+    return Change(row, state, **given)
 
 
 def run(

@@ -55,9 +55,22 @@ def write(folder: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-def job(row: Mapping[str, str] = ADA, number: int = 1, address: str = "ada@example.com") -> Job:
+def job(
+    row: Mapping[str, str] = ADA,
+    number: int = 1,
+    address: str = "ada@example.com",
+    *,
+    snapshot: str = "",
+    repeat: str = "",
+) -> Job:
     """One recipient; the key is the address."""
-    return Job(number, 0, address, address, json.dumps(list(row.values())))
+    return Job(number, 0, address, address, json.dumps(list(row.values())), snapshot, repeat)
+
+
+def all_of(message: Message) -> tuple[object, ...]:
+    """Everything it says, to be compared."""
+    about = (message.row, message.size_bytes, message.needs_smtputf8)
+    return (*about, message.wire, message.problem, message.snapshot)
 
 
 def rendered(spec: RenderSpec, row: Mapping[str, str] = ADA) -> Message:

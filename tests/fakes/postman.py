@@ -23,9 +23,15 @@ def letter(row: int, recipient: str = "", *, body: bytes = b"", **fields: Any) -
     """A small letter to `row@example.com`, or with the `wire` that `body` makes."""
     wire = b"Subject: letter %d\r\n\r\n%s\r\n" % (row, body or b"Hello")
     claim = Claim(row, 0, "", "", "", "", 0, 0, 0, 0.0)
-    made = Letter(row, "ada@example.org", recipient or f"{row}@example.com", wire, 0, False, claim)
-    fields.setdefault("size_bytes", len(fields.get("wire", wire)))
-    return made._replace(**fields)
+    given = {
+        "sender": "ada@example.org",
+        "recipient": recipient or f"{row}@example.com",
+        "wire": wire,
+        "needs_smtputf8": False,
+        "claim": claim,
+        **fields,
+    }
+    return Letter(row, **{"size_bytes": len(given["wire"]), **given})
 
 
 def endpoint_of(port: int, **fields: Any) -> Endpoint:

@@ -17,7 +17,7 @@ from campaign.journal.database import filesystem_of, locate, refuse_network_file
 from campaign.journal.glance import glance
 from campaign.journal.lock import Runner
 from campaign.journal.reader import Reader
-from campaign.records import State
+from campaign.records import Change, State
 from fakes.clock import FakeClock
 from fakes.journals import URL, entry, open_journal, people, plan_into, planned, run, sending, sent
 
@@ -221,8 +221,10 @@ def test_what_was_handed_over_is_counted_by_relay_and_over_several_domains(tmp_p
         journal,
         [entry(f"p{n}", n)._replace(domain=domains[n % 3], key=f"p{n}") for n in range(9)],
     )
-    changes = [sending(row, at=100.0 * row) for row in range(1, 10)]
-    journal.apply(change._replace(relay=f"relay{change.row % 2}") for change in changes)
+    journal.apply(
+        Change(row, State.SENDING, 100.0 * row, 0, 1, 0, relay=f"relay{row % 2}")
+        for row in range(1, 10)
+    )
     journal.close()
     with closing(Reader.open(URL, tmp_path)) as reader:
         assert reader.sendings_since(250.0) == [(500.0, 3), (800.0, 3), (900.0, 1)]

@@ -18,7 +18,7 @@ from campaign.errors import ConfigError, RenderError
 from campaign.records import Job, Message
 from campaign.rendering.draft import Draft
 from campaign.rendering.render import Content, Renderer, RenderSpec, UnsubscribeSpec, input_files
-from fakes.letters import ADA, job, parsed, part, rendered, spec, text_of, write
+from fakes.letters import ADA, all_of, job, parsed, part, rendered, spec, text_of, write
 
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # Anything a cell may hold that may stand in a header, but for `{{`.
@@ -141,7 +141,8 @@ def test_half_a_character_is_blamed_on_its_column(everything: Renderer) -> None:
 def test_the_same_job_gives_the_same_bytes_from_any_renderer(tmp_path: Path) -> None:
     campaign = spec(tmp_path, name="{{ first_name }}", unsubscribe=UNSUBSCRIBE)
     again = pickle.loads(pickle.dumps(campaign))
-    assert Renderer(campaign).render(job()) == Renderer(again).render(job())
+    first, other = Renderer(campaign).render(job()), Renderer(again).render(job())
+    assert all_of(first) == all_of(other)
 
 
 def test_two_recipients_share_neither_message_id_nor_boundary(tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_two_letters_to_one_person_share_only_the_unsubscribe_link(tmp_path: Pat
     write(tmp_path, "body.html", "<p>x</p>")
     renderer = Renderer(spec(tmp_path, html="body.html", unsubscribe=UNSUBSCRIBE))
     first = parsed(renderer.render(job()))
-    second = parsed(renderer.render(job()._replace(repeat="#2")))
+    second = parsed(renderer.render(job(repeat="#2")))
     assert first["Message-ID"] != second["Message-ID"]
     assert first.get_boundary() != second.get_boundary()
     assert first["List-Unsubscribe"] == second["List-Unsubscribe"]

@@ -1,0 +1,36 @@
+"""Recipients that may be sent now.
+
+In: rows of the two queries below.  Out: `Claim`s.  Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from campaign.journal.schema import REPEAT, REPEATS
+from campaign.records import Claim, State
+
+_CLAIM = (
+    "SELECT r.row, r.source, r.address, r.key, r.domain, r.data, s.attempts, s.sendings,"
+    f" s.resends, s.first_at, COALESCE(p.snapshot, ''), {REPEAT} FROM standings s"
+    f" JOIN recipients r ON r.row = s.row LEFT JOIN snapshots p ON p.row = s.row {REPEATS}"
+)
+# With :a, the row behind which they begin, or the Unix time before which they are due; and :b, how
+# many at most.
+PLANNED = f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b"
+DEFERRED = f"{_CLAIM} WHERE s.state = 'deferred' AND s.due <= :a ORDER BY s.due LIMIT :b"
+
+
+def claims_of(rows: Iterable[tuple[Any, ...]], state: State) -> list[Claim]:
+    """What the query brought, each with the state that it asks for."""
+    return [
+        Claim(
+            row, source, address, key, domain, data, attempts, sendings, resends, first_at,
+            state, snapshot, repeat,
+        )
+        for (
+            row, source, address, key, domain, data, attempts, sendings, resends, first_at,
+            snapshot, repeat,
+        ) in rows
+    ]  # fmt: skip
