@@ -9,7 +9,6 @@ journal says that it is durable.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Literal
@@ -49,7 +48,7 @@ class JournalLedger:
         keep: Callable[[list[Letter]], None],
         on_want: Callable[[], None],
     ) -> None:
-        self.counts: Counter[State] = Counter(counts)
+        self.counts = {state: counts.get(state, 0) for state in State}
         self.open: dict[int, State] = {}  # claimed rows: the state the journal last took
         self._journal = journal
         self._schedule = schedule
@@ -82,10 +81,10 @@ class JournalLedger:
 
     def permit(self, letter: Letter, relay: str, go: Callable[[], None]) -> None:
         """Rule 1: `sending(n)` is durable before the first byte of the final dot."""
-        claim = letter.claim
+        claim, sending = letter.claim, State.SENDING
         change = Change(
             letter.row,
-            State.SENDING,
+            sending,
             self._clock.now_s(),
             claim.attempts,
             claim.sendings + 1,
@@ -93,8 +92,8 @@ class JournalLedger:
             relay=relay,
         )
         self.counts[self.open[letter.row]] -= 1
-        self.counts[State.SENDING] += 1
-        self.open[letter.row] = State.SENDING
+        self.counts[sending] += 1
+        self.open[letter.row] = sending
         self._journal.write(change, partial(self._permitted, letter.row, go))
 
     def settled(

@@ -38,6 +38,8 @@ __all__ = [
     "readable_paths",
 ]  # fmt: skip
 
+# As `json.loads`, which looks for blanks around what we wrote ourselves.
+_read_json = json.JSONDecoder().raw_decode
 _AT_ONCE = 25  # letters that go through the stages together
 _AT_ONCE_BYTES = 300_000
 MESSAGE_MAX = 50_000_000  # bytes; no provider takes more: Gmail receives 50 MB at most
@@ -121,7 +123,7 @@ class Renderer:
     def _read(self, sheet: Sheet) -> None:
         """The cells of the row, and what templates see of them."""
         job, spec = sheet.job, self._spec
-        cells = json.loads(job.data)
+        cells, _ = _read_json(job.data)
         rows = self._rows(job, cells) if spec.group_column else []
         sheet.columns = columns = dict(zip(spec.sources[job.source], cells, strict=True))
         sheet.locale = columns.get(spec.locale_column, "")

@@ -76,13 +76,19 @@ def _canonical(text: str) -> bytes:
 def _quoted_by(check: Callable[[str], None]) -> Callable[[str], bytes]:
     def quoted(lines: str) -> bytes:
         check(lines)
-        return b"\r\n".join(map(_quoted_line, _canonical(lines).split(b"\n")))
+        canonical = _canonical(lines)
+        if 0 <= canonical.find(b"\n") == len(canonical) - 1:  # as most that differ: one line
+            return _quoted_line(canonical[:-1]) + b"\r\n"
+        return b"\r\n".join(map(_quoted_line, canonical.split(b"\n")))
 
     return quoted
 
 
 def _quoted_line(line: bytes) -> bytes:
-    return b"\r\n".join(map(_undotted, b2a_qp(line, istext=True).split(b"\n")))
+    encoded = b2a_qp(line, istext=True)
+    if b"\n" not in encoded:
+        return _undotted(encoded)
+    return b"\r\n".join(map(_undotted, encoded.split(b"\n")))
 
 
 def _undotted(line: bytes) -> bytes:
