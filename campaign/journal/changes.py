@@ -52,8 +52,9 @@ class ChangeWriter:
         moves = no_moves()
         for part in _parts(changes):
             self._totals.leave(cursor, part, moves)
-            self._sendings.execute(cursor, _values_of_sendings(part))
-            self._others.execute(cursor, _values_of_others(part))
+            sendings, others = _values(part)
+            self._sendings.execute(cursor, sendings)
+            self._others.execute(cursor, others)
             arrive(moves, [change.state for change in part])
         self._totals.enter(cursor, moves)
 
@@ -79,24 +80,21 @@ class _Insertion:
             start = end
 
 
-def _values_of_sendings(changes: Sequence[Change]) -> list[object]:
-    state = _PLAIN[State.SENDING]
-    values: list[object] = []
+def _values(changes: Sequence[Change]) -> tuple[list[object], list[object]]:
+    """Those of changes to `sending` and those of the others, line after line."""
+    sending = State.SENDING
+    sendings: list[object] = []
+    others: list[object] = []
     for c in changes:
-        if c.state is State.SENDING:
-            values += (c.row, state, c.at, c.attempts, c.sendings, c.resends, c.relay)
-    return values
-
-
-def _values_of_others(changes: Sequence[Change]) -> list[object]:
-    values: list[object] = []
-    for c in changes:
-        if c.state is not State.SENDING:
-            values += (
-                c.row, _PLAIN[c.state], c.at, c.attempts, c.sendings, c.resends, c.due, c.reason,
+        state = _PLAIN[c.state]
+        if c.state is sending:
+            sendings += (c.row, state, c.at, c.attempts, c.sendings, c.resends, c.relay)
+        else:
+            others += (
+                c.row, state, c.at, c.attempts, c.sendings, c.resends, c.due, c.reason,
                 str(c.class_), c.code, c.enhanced, c.reply, c.relay,
             )  # fmt: skip
-    return values
+    return sendings, others
 
 
 def _parts(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:

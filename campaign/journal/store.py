@@ -225,7 +225,7 @@ class Journal:
         driver = self._connection.connection.dbapi_connection
         assert driver is not None
         transactions = Transactions(driver, self._place, self._changes)
-        self._writer = Writer(transactions, self._emergency, loop, on_failure)
+        self._writer = Writer(transactions, self._emergency, loop, on_failure, self._clock)
         self._writer.start()
 
     def write(self, change: Change, done: Done | None = None) -> None:

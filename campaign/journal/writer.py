@@ -3,10 +3,10 @@
 In: changes from the event loop.  Out: callbacks in the event loop once they are durable.
 Touches: nothing itself; `transactions` the database, `commits` waits for the disk.
 
-The event loop runs the statements of a commit itself, and the journal thread only commits.  A
-thread that ran them would have to win the interpreter lock back from a busy loop for each step,
-and every time wake the other: runs took 5 to 8 % longer, with ten connections a third (measured).
-Where the statements would have to wait the thread runs them after all.
+The event loop runs the statements of a commit itself.  A thread that ran them would have to win
+the interpreter lock back from a busy loop for each step, and every time wake the other: runs took
+5 to 8 % longer, with ten connections a third (measured).  Where the statements would have to wait
+the journal thread runs them after all.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
+from campaign.clock import Clock
 from campaign.errors import JournalError
 from campaign.journal.commits import Batch, Commits, Done
 from campaign.journal.emergency import EmergencyFile
@@ -41,10 +42,11 @@ class Writer:
         emergency: EmergencyFile,
         loop: asyncio.AbstractEventLoop,
         on_failure: Callable[[JournalError], None],
+        clock: Clock,
     ) -> None:
         self._transactions = transactions
         self._loop = loop
-        self._commits = Commits(transactions, emergency, loop, self._committed, on_failure)
+        self._commits = Commits(transactions, emergency, loop, self._committed, on_failure, clock)
         self._phase = _Phase.IDLE
         self._batch = Batch([], [], [], [])  # the next commit
         self._answerable: set[int] = set()  # rows whose `sending` is durable and has no outcome
@@ -118,12 +120,13 @@ class Writer:
     def _commit(self) -> None:
         self._phase = _Phase.COMMITTING
         batch = self._next()
-        self._asking = {change.row for change in batch.changes if change.state is State.SENDING}
+        sending = State.SENDING
+        self._asking = {change.row for change in batch.changes if change.state is sending}
         if batch.changes and not batch.keys and self.failure is None:
             try:
                 is_written = self._transactions.write_at_once(batch.changes)
                 batch = batch._replace(is_written=is_written)
-            except Exception as error:  # the thread tells it as it tells its own
+            except Exception as error:  # told as an error of the commit is
                 batch = batch._replace(fault=error)
         self._commits.put(batch)
 

@@ -60,13 +60,16 @@ def nobody_is_lost(folder: Path, server: Recorder, recipients: int) -> Tally:
         pytest.param("fdatasync", "ENOSPC", "the disk", marks=pytest.mark.long),
     ],
 )
-def test_a_failing_disk_stops_the_run_before_the_next_dot(tmp_path, call, error, says):
+@pytest.mark.parametrize("thread", ["main thread", "journal thread"])
+def test_a_failing_disk_stops_the_run_before_the_next_dot(tmp_path, thread, call, error, says):
     number = 3 if call == "fdatasync" else 20
+    if thread == "main thread":  # which opened the journal before
+        number += 4 if call == "fdatasync" else 12
     with recorder(0.01, is_open=False, at_least_s=0.05) as server:
         folder = planned_campaign(
             tmp_path / "c", server, recipients=30, connections=CONNECTIONS, policy="hold"
         )
-        sweep = Sweep("journal thread", call)
+        sweep = Sweep(thread, call)
         with traced(folder, server, sweep, f"error={error}:when={number}+") as process:
             _, errors = process.communicate(timeout=60)
         assert process.returncode == 74, errors

@@ -4,13 +4,14 @@ In: a system call, a thread, a number.  Out: killed or failing processes.
 Touches: processes it starts, a recorder.
 
 strace counts calls for each thread apart (`when=N` is the N-th call of that thread), so each sweep
-is about one thread: the main thread, which holds the sockets and opens the journal, is traced
-from the start; the journal thread, which writes the journal, is caught while the server keeps its
-greeting back, before there is anything to write.
+is about one thread, which makes all commits of its runs.  The main thread, which holds the sockets
+and opens the journal, is traced from the start; the journal thread is caught while the server keeps
+its greeting back, before there is anything to write.
 """
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 import time
@@ -90,9 +91,9 @@ def traced(
     options += ["-e", f"trace={sweep.call}"]
     if sweep.thread == "main thread":
         server.door.set()
-        yield start(folder, *options, "-qq")
+        yield start(folder, *options, "-qq", quick_s=math.inf)
         return
-    process = start(folder)
+    process = start(folder, quick_s=0.0)
     while not server.connections:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)

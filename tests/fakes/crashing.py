@@ -42,6 +42,13 @@ messages_per_connection = 20
 in_doubt = "{policy}"
 retry = ["1s"]
 """
+_RESUME = """
+import sys
+from campaign.cli.main import main
+from campaign.journal import commits
+commits.QUICK_S = float("{quick_s}")
+sys.exit(main(["resume"]))
+"""
 _KILL_WITHIN_S = 0.4  # of the first letter on the wire, or of the start
 
 
@@ -102,10 +109,17 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def start(folder: Path, *before: str) -> subprocess.Popen[str]:
-    """`campaign resume` in the background, perhaps under a tracer."""
+def start(folder: Path, *before: str, quick_s: float | None = None) -> subprocess.Popen[str]:
+    """`campaign resume` in the background, perhaps under a tracer.
+
+    `quick_s` stands for `commits.QUICK_S`: with 0 all commits are the journal thread's, with
+    infinity all are the main thread's.
+    """
+    command = [*CAMPAIGN, "resume"]
+    if quick_s is not None:
+        command = [sys.executable, "-c", _RESUME.format(quick_s=quick_s)]
     return subprocess.Popen(
-        [*before, *CAMPAIGN, "resume"],
+        [*before, *command],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

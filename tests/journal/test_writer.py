@@ -6,6 +6,7 @@ import asyncio
 import resource
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from campaign.journal import changes
 from campaign.journal.audit import audit
 from campaign.journal.reader import Reader
 from campaign.records import State
+from fakes.clock import FakeClock
 from fakes.journals import (
     URL,
     deferred,
@@ -132,6 +134,47 @@ def test_what_is_queued_when_the_loop_has_ended_is_still_written(tmp_path: Path)
     asyncio.run(main())
     journal.close()
     assert _counts(tmp_path) == {State.SENDING: 500}
+
+
+class DiskClock(FakeClock):
+    """Each look at it takes as long as the disk does."""
+
+    disk_s = 0.0
+
+    def tick_s(self) -> float:
+        self.tick += self.disk_s
+        return self.tick
+
+
+def test_the_event_loop_commits_while_the_disk_is_quick_and_a_thread_while_it_is_slow(
+    tmp_path: Path,
+) -> None:
+    planned(tmp_path, 100).close()
+    clock = DiskClock()
+    journal = open_journal(tmp_path, clock=clock)
+    driver = journal._connection.connection.dbapi_connection
+    assert driver is not None
+    threads: list[bool] = []  # of each commit: was it the loop's?
+
+    def note(statement: str) -> None:
+        if statement == "COMMIT":
+            threads.append(threading.current_thread() is threading.main_thread())
+
+    async def main() -> None:
+        journal.start(asyncio.get_running_loop(), lambda error: None)
+        driver.set_trace_callback(note)
+        for row in range(1, 101):
+            clock.disk_s = 0.5 if 21 <= row <= 40 else 0.0
+            journal.write(sending(row))
+            await journal.drain()
+        driver.set_trace_callback(None)
+
+    asyncio.run(main())
+    journal.close()
+    assert threads[:21] == [True] * 21  # the first slow one is not known to be one before
+    assert threads[21:41] == [False] * 20
+    assert threads[-1]
+    assert _counts(tmp_path) == {State.SENDING: 100}
 
 
 def test_a_change_the_table_forbids_stops_the_journal(tmp_path: Path) -> None:
