@@ -18,7 +18,7 @@ from bench.servers import smtp_sink
 from bench.watching import Course
 
 FAST_SIZE = 4096
-MESSAGES = 100_000
+MESSAGES = 300_000
 
 
 def measure(options: Options) -> list[Row]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import shutil
 
 from bench.corpus import write_campaign
+from bench.machine import CAMPAIGN
 from bench.options import Options, main
 from bench.rows import Row, by_turns
-from bench.senders import CAMPAIGN, counts, fresh, none_lost
+from bench.senders import counts, fresh, none_lost
 from bench.watching import Course, watch
 
 ROWS = 500_000

@@ -14,12 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.corpus import write_campaign
-from bench.machine import SBIN
+from bench.machine import CAMPAIGN, SBIN
 from bench.options import Options, main
 from bench.postfix_server import postfix, wait_until_delivered
 from bench.rows import Row, by_turns
 from bench.senders import (
-    CAMPAIGN,
     counts,
     fresh,
     none_lost,

@@ -31,7 +31,7 @@ tenth and the last twentieth of the messages."""),
 The same letters to the same people, by turns on the same sink, each program as its users run it
 (see `bench/peers/`): connections kept where it can keep them, its own templates where it has some.
 Before they are measured, the letters of each are read back and compared with ours. Rates include
-the start of the program: `campaign` sends 100,000 letters, each other as many of them as take it
+the start of the program: `campaign` sends 200,000 letters, each other as many of them as take it
 about as long."""),
     "compiled": ("Compiled", """
 `pip install .` compiles the modules that every letter goes through (those in `setup.py`) by mypyc.

@@ -17,9 +17,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from bench.corpus import write_campaign
+from bench.machine import CAMPAIGN
 from bench.options import Options, main
 from bench.rows import Row, tell
-from bench.senders import CAMPAIGN, command, counts, fresh, none_lost, plan
+from bench.senders import command, counts, fresh, none_lost, plan
 from bench.servers import Server, smtp_sink
 from bench.watching import BenchError, Course, Sample, watch
 

@@ -13,9 +13,10 @@ import statistics
 from dataclasses import dataclass
 
 from bench.corpus import write_campaign
+from bench.machine import CAMPAIGN
 from bench.options import Options, main
 from bench.rows import Row, tell
-from bench.senders import CAMPAIGN, counts, fresh, none_lost
+from bench.senders import counts, fresh, none_lost
 from bench.servers import Server, smtp_sink
 from bench.watching import watch
 

@@ -12,10 +12,10 @@ import statistics
 from collections.abc import Sequence
 
 from bench.corpus import write_campaign
-from bench.machine import ROOT
+from bench.machine import CAMPAIGN, ROOT
 from bench.options import Options, main
 from bench.rows import Row, tell
-from bench.senders import CAMPAIGN, counts, fresh, none_lost
+from bench.senders import counts, fresh, none_lost
 from bench.servers import smtp_sink
 from bench.watching import BenchError, Course, Sample, watch
 

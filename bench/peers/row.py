@@ -28,7 +28,7 @@ from bench.senders import fresh, message_of, none_lost, send
 from bench.servers import Server, smtp_sink
 from bench.watching import BenchError, watch
 
-MESSAGES = 100_000
+MESSAGES = 200_000
 _CHECKED = 8
 
 

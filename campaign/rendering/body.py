@@ -19,7 +19,7 @@ from campaign.rendering.invitation import folded, method_of
 from campaign.rendering.locales import Variants, variants_of
 from campaign.rendering.markup import markdown_page, style_inliner
 from campaign.rendering.mime import Hole, Multipart, Skeleton, delimited, text_entity
-from campaign.rendering.sheet import CALENDAR, HTML, PERSONAL, TEXT, Sheet, Stage
+from campaign.rendering.sheet import CALENDAR, HTML, PERSONAL, TEXT, Sheet, Step
 from campaign.rendering.spec import Content
 from campaign.rendering.templates import Template, Workshop, is_constant
 from campaign.rendering.transfer import TextEncoder
@@ -69,25 +69,25 @@ class Body:
         self.shared = self._skeleton.shared
 
     @property
-    def file_stages(self) -> list[Stage]:
+    def file_steps(self) -> list[Step]:
         """What finds the attachments of one recipient, where there may be some."""
         return [self._find_files] if self._personal else []
 
     @property
-    def stages(self) -> list[Stage]:
-        """What makes the parts of a body; only the stages that are needed."""
-        stages: list[Stage] = []
+    def steps(self) -> list[Step]:
+        """What makes the parts of a body; only the steps that are needed."""
+        steps: list[Step] = []
         if self._html:
-            stages += [self._write_html, self._encode_html]
-        stages += [self._write_text, self._encode_text]
+            steps += [self._write_html, self._encode_html]
+        steps += [self._write_text, self._encode_text]
         if self._calendar:
-            stages.append(self._make_calendar)
+            steps.append(self._make_calendar)
         if self._personal:
-            stages.append(self._add_files)
-        return stages
+            steps.append(self._add_files)
+        return steps
 
     def pieces(self, sheet: Sheet) -> list[Piece]:
-        """The body, when all stages have made their parts."""
+        """The body, when all steps have made their parts."""
         return self._skeleton.fill(sheet.marks.boundary, sheet.parts)
 
     def _find_files(self, sheet: Sheet) -> None:

@@ -52,7 +52,7 @@ class Head:
         self.constant = self._written_once(sender)
 
     def write(self, sheet: Sheet) -> None:
-        """A stage: the fields that differ."""
+        """A step: the fields that differ."""
         values = sheet.values
         subject = self._subject.pick(sheet.locale).render(values)
         if not subject or subject.isspace():

@@ -25,7 +25,7 @@ from campaign.rendering.head import Head, unsubscribe_url
 from campaign.rendering.headers import ForbiddenCharacterError
 from campaign.rendering.locales import variants_of
 from campaign.rendering.roots import Roots
-from campaign.rendering.sheet import Sheet, Stage
+from campaign.rendering.sheet import Sheet, Step
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.templates import Row, Workshop, is_constant
 from campaign.units import show_size
@@ -40,7 +40,7 @@ __all__ = [
 
 # As `json.loads`, which looks for blanks around what we wrote ourselves.
 _read_json = json.JSONDecoder().raw_decode
-_AT_ONCE = 25  # letters that go through the stages together
+_AT_ONCE = 25  # letters that go through the steps together
 _AT_ONCE_BYTES = 300_000
 MESSAGE_MAX = 50_000_000  # bytes; no provider takes more: Gmail receives 50 MB at most
 
@@ -59,15 +59,15 @@ class Renderer:
         self._head = Head(self._workshop, spec)
         content = Content.of(spec.message)
         self._body = Body(self._workshop, folder, content, by_locale=bool(spec.locale_column))
-        self._stages: list[Stage] = [
+        self._steps: list[Step] = [
             self._read,
-            *self._body.file_stages,
+            *self._body.file_steps,
             self._mark,
             self._head.write,
-            *self._body.stages,
+            *self._body.steps,
             self._finish,
         ]
-        self._at_once = 1  # letters that go through the stages together; more when they are small
+        self._at_once = 1  # letters that go through the steps together; more when they are small
 
     @property
     def shared(self) -> list[bytes]:
@@ -99,16 +99,16 @@ class Renderer:
             yield from drafts
 
     def _go_through(self, sheets: Sequence[Sheet]) -> None:
-        """All sheets through one stage, then through the next."""
+        """All sheets through one step, then through the next."""
         speak = self._workshop.speak if self._spec.locale_column else None
-        for stage in self._stages:
+        for step in self._steps:
             for sheet in sheets:
                 if sheet.problem is not None:
                     continue
                 if speak is not None:
                     speak(sheet.locale)
                 try:
-                    stage(sheet)
+                    step(sheet)
                 except ForbiddenCharacterError as forbidden:
                     sheet.problem = _blamed(forbidden, forbidden.char, sheet.columns)
                 except RenderError as error:
@@ -118,7 +118,7 @@ class Renderer:
                     half = RenderError(f"U+{ord(char):04X} is half a character")
                     sheet.problem = _blamed(half, char, sheet.columns)
 
-    # The stages that belong neither to the head nor to the body.
+    # The steps that belong neither to the head nor to the body.
 
     def _read(self, sheet: Sheet) -> None:
         """The cells of the row, and what templates see of them."""

@@ -1,8 +1,8 @@
-"""A letter on its way through the stages of rendering.
+"""A letter on its way through the steps of rendering.
 
-In: a job.  Out: what the stages make of it, one after another.  Touches: nothing.
+In: a job.  Out: what the steps make of it, one after another.  Touches: nothing.
 
-Letters go through a stage together, some at a time: a processor that does the same again and
+Letters go through a step together, some at a time: a processor that does the same again and
 again keeps at hand what it needs for it, which spares a quarter of the time (measured).
 """
 
@@ -21,7 +21,7 @@ PARTS = TEXT, HTML, CALENDAR, PERSONAL = range(4)  # of a body that differ from 
 
 
 class Sheet:
-    """Each stage adds to it; one that fails leaves a problem, and the rest pass it over."""
+    """Each step adds to it; one that fails leaves a problem, and the rest pass it over."""
 
     __slots__ = (
         "columns", "draft", "files", "head", "html", "job", "locale", "marks", "parts",
@@ -36,7 +36,7 @@ class Sheet:
         self.parts = [b""] * len(PARTS)
         self.problem: RenderError | None = None
 
-    # What the stages add, in their order.
+    # What the steps add, in their order.
     values: Row  # what the templates see
     files: list[OwnFile]
     marks: LetterMarks
@@ -46,4 +46,4 @@ class Sheet:
     draft: Draft
 
 
-Stage = Callable[[Sheet], None]  # raises RenderError; UnicodeEncodeError for a lone surrogate
+Step = Callable[[Sheet], None]  # raises RenderError; UnicodeEncodeError for a lone surrogate
