@@ -65,8 +65,8 @@ MISSED = """## What is missed, and why
 Two cores carry everything: `smtp-sink`, the process that speaks SMTP and keeps the journal, and the
 render workers. `smtp-sink` is a single process, and at the rate of `smtp-source` it is what limits
 it, busy on one core. For a ratio of 1.0 the list, rendering, journal and sending would have to make
-do with the other, some 65 µs a letter; they take about twice as much, the plan and the starts of
-two programs not counted. Of the process that speaks SMTP, a quarter is the kernel's, a seventh
+do with the other, some 60 µs a letter; sending and rendering alone take 100, the plan and the
+starts of two programs come to 12 more. Of the process that speaks SMTP, a quarter is the kernel's, a seventh
 SQLite's, less than a tenth the compiled code's own; the rest is Python's objects coming and going
 (`perf record`). Times of CPU are those of a shared machine whose speed changes by half within
 minutes: they are only as good as the rows beside them.
@@ -82,7 +82,7 @@ What brought most:
   with one that was not, 9 % more with starts, 11 % while sending. `make venv` takes the system's
   where it will do;
 - commits made by the event loop itself while the disk is quick, where waking a thread took as long
-  as half a commit: by turns 5 % more with 50 connections, a third with ten;
+  as half a commit: by turns 6 % more with 50 connections, 19 % with ten;
 - records that a letter goes through as plain classes, which mypyc makes in a ninth of the time of a
   named tuple: an eighth fewer instructions in the process that speaks SMTP;
 - workers that leave the processor to sockets and journal (nice 15 and not 5): a tenth;
