@@ -66,10 +66,10 @@ Two cores carry everything: `smtp-sink`, the process that speaks SMTP and keeps 
 render workers. `smtp-sink` is a single process, and at the rate of `smtp-source` it is what limits
 it, busy on one core. For a ratio of 1.0 the list, rendering, journal and sending would have to make
 do with the other, some 60 µs a letter; sending and rendering alone take 100, the plan and the
-starts of two programs come to 12 more. Of the process that speaks SMTP, a quarter is the kernel's, a seventh
-SQLite's, less than a tenth the compiled code's own; the rest is Python's objects coming and going
-(`perf record`). Times of CPU are those of a shared machine whose speed changes by half within
-minutes: they are only as good as the rows beside them.
+starts of two programs come to 12 more. Of the process that speaks SMTP, more than a quarter is the
+kernel's, a seventh SQLite's, a tenth the compiled code's own; the rest is Python's objects coming
+and going (`perf record`). Times of CPU are those of a shared machine whose speed changes by half
+within minutes: they are only as good as the rows beside them.
 
 What brought most:
 
