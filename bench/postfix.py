@@ -18,14 +18,7 @@ from bench.machine import CAMPAIGN, SBIN
 from bench.options import Options, main
 from bench.postfix_server import postfix, wait_until_delivered
 from bench.rows import Row, by_turns
-from bench.senders import (
-    counts,
-    fresh,
-    none_lost,
-    plan,
-    smtp_source_command,
-    wire_size,
-)
+from bench.senders import counts, fresh, none_lost, plan, smtp_source_command, wire_size
 from bench.servers import Server
 from bench.watching import Course, watch
 

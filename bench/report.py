@@ -36,9 +36,8 @@ about as long."""),
     "compiled": ("Compiled", """
 `pip install .` compiles the modules that every letter goes through (those in `setup.py`) by mypyc.
 The same files run as Python where there is no C compiler, and in the editable tree of `make venv`;
-`campaign --version` tells which it is. Rows measured at commit 80186db or later are those of a
-compiled tree (`make compiled`), on which the whole test run passes as well (`make test-compiled`);
-rows with an older commit ran as Python."""),
+`campaign --version` tells which it is. All rows but those "as Python" are those of a compiled tree
+(`make compiled`), on which the whole test run passes as well (`make test-compiled`)."""),
     "starttls": ("With TLS", """
 `smtp-sink` has none, so a small server of our own takes both."""),
     "postfix": ("Into a real Postfix", """

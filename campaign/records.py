@@ -190,6 +190,12 @@ class Verdict:
     counts_for_breaker: bool = False
 
 
+CHANGE_FIELDS = (
+    "row", "state", "at", "attempts", "sendings", "resends", "due", "reason", "class_", "code",
+    "enhanced", "reply", "relay",
+)  # fmt: skip
+
+
 class Change:
     """One transition of one recipient, as the journal takes it.
 
@@ -202,10 +208,7 @@ class Change:
     SENDING says nothing of a reply: it has no due, reason, class, code, enhanced code or reply.
     """
 
-    __slots__ = (
-        "at", "attempts", "class_", "code", "due", "enhanced", "reason", "relay", "reply",
-        "resends", "row", "sendings", "state",
-    )  # fmt: skip
+    __slots__ = CHANGE_FIELDS
 
     def __init__(
         self, row: int, state: State, at: float, attempts: int, sendings: int, resends: int,
@@ -225,12 +228,6 @@ class Change:
         self.enhanced: Final = enhanced
         self.reply: Final = reply
         self.relay: Final = relay
-
-
-CHANGE_FIELDS = (
-    "row", "state", "at", "attempts", "sendings", "resends", "due", "reason", "class_", "code",
-    "enhanced", "reply", "relay",
-)  # fmt: skip
 
 
 class Claim:

@@ -48,7 +48,7 @@ class JournalLedger:
         keep: Callable[[list[Letter]], None],
         on_want: Callable[[], None],
     ) -> None:
-        self.counts = {state: counts.get(state, 0) for state in State}
+        self.counts = counts.copy()  # every state is there
         self.open: dict[int, State] = {}  # claimed rows: the state the journal last took
         self._journal = journal
         self._schedule = schedule

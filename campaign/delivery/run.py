@@ -345,7 +345,7 @@ class _Run:
             await asyncio.sleep(_VIEW_EVERY_S)
 
     def _view(self) -> RunView:
-        counts = self._ledger.counts.copy()
+        counts = dict(self._ledger.counts)
         settled = self._ledger.settled_count
         rate_s = self._speed.note(self._clock.tick_s(), settled)
         left = self._total - settled

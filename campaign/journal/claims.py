@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from sqlalchemy import text
+
 from campaign.journal.schema import REPEAT, REPEATS
 from campaign.records import Claim, State
 
@@ -18,8 +20,8 @@ _CLAIM = (
 )
 # With :a, the row behind which they begin, or the Unix time before which they are due; and :b, how
 # many at most.
-PLANNED = f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b"
-DEFERRED = f"{_CLAIM} WHERE s.state = 'deferred' AND s.due <= :a ORDER BY s.due LIMIT :b"
+PLANNED = text(f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b")
+DEFERRED = text(f"{_CLAIM} WHERE s.state = 'deferred' AND s.due <= :a ORDER BY s.due LIMIT :b")
 
 
 def claims_of(rows: Iterable[tuple[Any, ...]], state: State) -> list[Claim]:

@@ -4,7 +4,7 @@ In: batches of the writer.  Out: one call in the event loop for each, when it is
 Touches: the database, the emergency file.
 
 While the disk is quick the event loop commits by itself.  To wake a thread, to win the interpreter
-for it and to be told takes as long as half a commit, and most letters wait for it: by turns 5 %
+for it and to be told takes as long as half a commit, and most letters wait for it: by turns 6 %
 more letters, with an eighth less CPU (50 connections).  A slow disk has the journal thread, which
 lets the loop go on with what it can.
 """

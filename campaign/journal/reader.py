@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, bindparam, inspect, text
+from sqlalchemy import Connection, TextClause, bindparam, inspect, text
 
 from campaign.journal.claims import DEFERRED, PLANNED, claims_of
 from campaign.journal.database import Place, locate, open_for_reading, told
@@ -225,11 +225,11 @@ class Reader(Glance):
 
     # ---- inside
 
-    def _claims(self, query: str, *values: float) -> list[tuple[Any, ...]]:
+    def _claims(self, statement: TextClause, *values: float) -> list[tuple[Any, ...]]:
         """By the driver's own cursor: once per recipient, SQLAlchemy's rows cost 2 µs more."""
         with told(self._place):
             cursor = self._connection.connection.cursor()
-            cursor.execute(str(text(query).compile(dialect=self._connection.dialect)), values)
+            cursor.execute(str(statement.compile(dialect=self._connection.dialect)), values)
             return list(cursor.fetchall())
 
     def _all(self, statement: str, **values: object) -> Sequence[Any]:

@@ -77,7 +77,7 @@ def _quoted_by(check: Callable[[str], None]) -> Callable[[str], bytes]:
     def quoted(lines: str) -> bytes:
         check(lines)
         canonical = _canonical(lines)
-        if 0 <= canonical.find(b"\n") == len(canonical) - 1:  # as most that differ: one line
+        if canonical.count(b"\n") == 1 and canonical.endswith(b"\n"):  # as most that differ
             return _quoted_line(canonical[:-1]) + b"\r\n"
         return b"\r\n".join(map(_quoted_line, canonical.split(b"\n")))
 
