@@ -79,6 +79,22 @@ async def connect(
     """
     timeouts = timeouts or Timeouts()
     try:
+        return await _open_or_in_clear(endpoint, courier, limit, timeouts, transcript, dial)
+    except BaseException as error:
+        if transcript:  # no connection may have come to be that would close it
+            transcript.close(str(error) or "given up")
+        raise
+
+
+async def _open_or_in_clear(
+    endpoint: Endpoint,
+    courier: Courier,
+    limit: int,
+    timeouts: Timeouts,
+    transcript: Transcript | None,
+    dial: Dial,
+) -> Connection:
+    try:
         return await _open(endpoint, courier, limit, timeouts, transcript, dial)
     except NoTls:
         if endpoint.security != "opportunistic":
@@ -97,12 +113,7 @@ async def _open(
 ) -> Connection:
     if endpoint.security != "none":
         tls_context(endpoint)  # faults of the config before anything is dialled
-    try:
-        sock = await dial(endpoint, timeouts.connect)
-    except BaseException as error:
-        if transcript:
-            transcript.close(str(error))
-        raise
+    sock = await dial(endpoint, timeouts.connect)
     connection = Connection(endpoint, courier, limit, timeouts, transcript, sock)
     try:
         await asyncio.get_running_loop().create_connection(lambda: connection, sock=sock)

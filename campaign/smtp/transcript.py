@@ -24,26 +24,31 @@ class Transcript:
         self._clock = clock
 
     def server(self, data: bytes) -> None:
-        self._write("SERVER -> CLIENT", data)
+        self._said("SERVER -> CLIENT", data)
 
     def client(self, data: bytes) -> None:
-        self._write("CLIENT -> SERVER", data)
+        self._said("CLIENT -> SERVER", data)
 
     def body(self, wire: bytes) -> None:
         """A message, dot-stuffed, without the final dot."""
         head = wire[: wire.find(b"\r\n\r\n") + 2][:_BODY_HEAD]
-        self._write("CLIENT -> SERVER", head)
+        self._said("CLIENT -> SERVER", head)
         self.note(f"message of {len(wire)} bytes, of which {len(wire) - len(head)} not shown")
 
     def note(self, text: str) -> None:
         """Something that happened without a line on the wire."""
-        self._file.write(f"{iso(self._clock.now_s())} -- {text}\n")
+        self._write([f"-- {text}"])
 
     def close(self, why: str) -> None:
+        """Nothing is written after the first reason."""
         self.note(f"closed: {why}")
         self._file.close()
 
-    def _write(self, direction: str, data: bytes) -> None:
-        stamp = iso(self._clock.now_s())
-        for line in data.decode("utf-8", "backslashreplace").splitlines():
-            self._file.write(f"{stamp} {direction}: {printable(line)}\n")
+    def _said(self, direction: str, data: bytes) -> None:
+        lines = data.decode("utf-8", "backslashreplace").splitlines()
+        self._write([f"{direction}: {printable(line)}" for line in lines])
+
+    def _write(self, lines: list[str]) -> None:
+        if not self._file.closed:
+            stamp = iso(self._clock.now_s())
+            self._file.writelines(f"{stamp} {line}\n" for line in lines)

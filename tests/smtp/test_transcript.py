@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from campaign.smtp.connection import connect
 from campaign.smtp.transcript import Transcript
 from fakes.certificates import Authority
 from fakes.clock import FakeClock
 from fakes.postman import Postman, endpoint_of, letter, run
-from fakes.scripted_smtp import Script, ScriptedServer, drop, on
+from fakes.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
 
 Journey = Callable[..., tuple[Postman, ScriptedServer]]
 
@@ -104,6 +107,63 @@ def test_a_connection_that_cannot_be_made_leaves_a_closed_file(tmp_path: Path, u
         run(postman.travel(endpoint_of(1), transcript=Transcript(file, FakeClock())), uv=uv)
     assert file.closed
     assert "cannot connect" in path.read_text(encoding="utf-8")
+
+
+class Cutter(FakeClock):
+    """Cancels a task with the given entry of the transcript."""
+
+    def __init__(self, entry: int) -> None:
+        super().__init__()
+        self.left = entry
+        self.task: asyncio.Task[Any] | None = None
+
+    def now_s(self) -> float:
+        self.left -= 1
+        if self.left == 0 and self.task:
+            self.task.cancel()
+        return super().now_s()
+
+
+WITH_TLS = [(say("220 go ahead"), entry) for entry in range(1, 9)]
+IN_CLEAR = [(drop("220 go ahead"), entry) for entry in range(1, 10)]
+
+
+@pytest.mark.parametrize(("act", "entry"), WITH_TLS + IN_CLEAR)
+def test_an_opening_called_off_at_any_line_leaves_a_closed_file(
+    serve: Callable[[Script], ScriptedServer],
+    authority: Authority,
+    tmp_path: Path,
+    uv: bool,
+    act: Act,
+    entry: int,
+) -> None:
+    pair = authority.issue("127.0.0.1")
+    server = serve(Script(on("STARTTLS", act), certificate=pair, extensions=()))
+    endpoint = endpoint_of(server.port, security="opportunistic")
+    path = tmp_path / "session.txt"
+    file = path.open("w", encoding="utf-8")
+    clock = Cutter(entry)
+
+    async def main() -> None:
+        opening = connect(endpoint, Postman(), limit=1, transcript=Transcript(file, clock))
+        clock.task = asyncio.create_task(opening)
+        with pytest.raises(asyncio.CancelledError):
+            await clock.task
+        assert file.closed
+        while not all(session.ended.is_set() for session in server.sessions):
+            await asyncio.sleep(0.01)  # in which the connection hears of its end
+
+    run(main(), uv=uv)
+    assert path.read_text(encoding="utf-8").count("-- closed: ") == 1
+
+
+def test_nothing_is_written_after_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "session.txt"
+    transcript = Transcript(path.open("w", encoding="utf-8"), FakeClock())
+    transcript.close("given up")
+    transcript.note("no TLS")
+    transcript.close("finished")
+    assert path.read_text(encoding="utf-8").endswith("-- closed: given up\n")
 
 
 def test_control_characters_of_the_server_are_escaped(tmp_path: Path) -> None:
