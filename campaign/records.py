@@ -118,7 +118,8 @@ class Message:
 
     wire: RFC 5322 text with CRLF line ends, ending in CRLF, without the terminating dot, as it
         travels: dot-stuffed (RFC 5321, 4.5.2), which changes nothing where rendering made it,
-        since no line of such a message begins with a dot
+        since no line of such a message begins with a dot.  ASCII, but for a message that needs
+        SMTPUTF8: its headers may be UTF-8 (RFC 6532)
     size_bytes: for the SIZE parameter of MAIL (RFC 1870)
     problem: why the row could not be rendered; then wire is empty
     snapshot: SHA-256 over its own attachments, in hex; "" has none
@@ -204,16 +205,17 @@ class Change:
     sendings: how often the final dot was permitted, ever
     resends: how often a recipient in doubt was sent again
     due: for DEFERRED, not before this Unix time
+    before: the state that is left, for the sums; None: whoever writes it has not kept it
 
     SENDING says nothing of a reply: it has no due, reason, class, code, enhanced code or reply.
     """
 
-    __slots__ = CHANGE_FIELDS
+    __slots__ = (*CHANGE_FIELDS, "before")
 
     def __init__(
         self, row: int, state: State, at: float, attempts: int, sendings: int, resends: int,
         due: float = 0.0, reason: str = "", class_: str = "", code: int = 0, enhanced: str = "",
-        reply: str = "", relay: str = "",
+        reply: str = "", relay: str = "", before: State | None = None,
     ) -> None:  # fmt: skip
         self.row: Final = row
         self.state: Final = state
@@ -228,6 +230,7 @@ class Change:
         self.enhanced: Final = enhanced
         self.reply: Final = reply
         self.relay: Final = relay
+        self.before: Final = before
 
 
 class Claim:
@@ -284,6 +287,11 @@ class Letter:
         self.size_bytes: Final = size_bytes
         self.needs_smtputf8: Final = needs_smtputf8
         self.claim: Final = claim
+
+    @property
+    def is_8bit(self) -> bool:
+        """Whether the wire is more than ASCII (RFC 6152)."""
+        return self.needs_smtputf8 and not self.wire.isascii()
 
 
 class PlanRecord(NamedTuple):

@@ -81,7 +81,7 @@ class JournalLedger:
 
     def permit(self, letter: Letter, relay: str, go: Callable[[], None]) -> None:
         """Rule 1: `sending(n)` is durable before the first byte of the final dot."""
-        claim, sending = letter.claim, State.SENDING
+        claim, before, sending = letter.claim, self.open[letter.row], State.SENDING
         change = Change(
             letter.row,
             sending,
@@ -90,8 +90,9 @@ class JournalLedger:
             claim.sendings + 1,
             claim.resends,
             relay=relay,
+            before=before,
         )
-        self.counts[self.open[letter.row]] -= 1
+        self.counts[before] -= 1
         self.counts[sending] += 1
         self.open[letter.row] = sending
         self._journal.write(change, partial(self._permitted, letter.row, go))
@@ -274,6 +275,7 @@ class JournalLedger:
             enhanced,
             reply,
             relay,
+            before,
         )
         self._journal.write(change, partial(self._durable, claim.row, before, state))
 

@@ -12,7 +12,6 @@ import json
 import pickle
 import struct
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 from campaign.errors import CampaignError, ConfigError, TemplateError
@@ -147,19 +146,21 @@ def _unpack(frame: memoryview, jobs: Sequence[Job], shared: Sequence[bytes]) -> 
     table_at = LENGTH.size + count * _ENTRY.size
     entries = list(_ENTRY.iter_unpack(frame[LENGTH.size : table_at]))
     total = sum(entry[0] for entry in entries)
-    lengths = iter(struct.unpack_from(f"<{total}I", frame, table_at))
+    lengths = struct.unpack_from(f"<{total}I", frame, table_at)
     at = table_at + 4 * total
+    taken = 0
     messages = []
     for job, (pieces, size_bytes, needs_smtputf8, why_len, mark_len) in zip(
         jobs, entries, strict=False
     ):
         parts: list[bytes] = []
-        for length in islice(lengths, pieces):
+        for length in lengths[taken : taken + pieces]:
             if length & _SHARED:
                 parts.append(shared[length ^ _SHARED])
             else:
                 parts.append(bytes(frame[at : at + length]))
                 at += length
+        taken += pieces
         wire = parts[0] if pieces == 1 else b"".join(parts)
         why = mark = ""
         if why_len or mark_len:

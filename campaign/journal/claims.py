@@ -10,13 +10,21 @@ from typing import Any
 
 from sqlalchemy import text
 
-from campaign.journal.schema import REPEAT, REPEATS
+from campaign.journal.schema import REPEAT
 from campaign.records import Claim, State
+
+
+def _of_few(value: str, table: str) -> str:
+    """Most plans have no such rows: whether there are any is asked once a query, not once a row."""
+    found = f"COALESCE((SELECT {value} FROM {table} n WHERE n.row = s.row), '')"
+    return f"CASE WHEN EXISTS (SELECT 1 FROM {table}) THEN {found} ELSE '' END"
+
 
 _CLAIM = (
     "SELECT r.row, r.source, r.address, r.key, r.domain, r.data, s.attempts, s.sendings,"
-    f" s.resends, s.first_at, COALESCE(p.snapshot, ''), {REPEAT} FROM standings s"
-    f" JOIN recipients r ON r.row = s.row LEFT JOIN snapshots p ON p.row = s.row {REPEATS}"
+    f" s.resends, s.first_at, {_of_few('n.snapshot', 'snapshots')},"
+    f" {_of_few(REPEAT, 'repeats')} FROM standings s"
+    " JOIN recipients r ON r.row = s.row"
 )
 # With :a, the row behind which they begin, or the Unix time before which they are due; and :b, how
 # many at most.

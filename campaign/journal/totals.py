@@ -41,9 +41,14 @@ class Totals:
         self._moved = f"UPDATE totals SET {moves}"
 
     def leave(self, cursor: DBAPICursor, changes: Sequence[Change], moves: list[int]) -> None:
-        """Take the rows out of the states they stand in, before they change."""
-        for start in range(0, len(changes), _MOST):
-            rows = [change.row for change in changes[start : start + _MOST]]
+        """Take the rows out of the states they stand in, before they change.
+
+        A run knows them, for the journal took them from it: to ask costs it 1.3 µs a letter.
+        """
+        count(moves, [change.before for change in changes if change.before is not None], -1)
+        asked = [change.row for change in changes if change.before is None]
+        for start in range(0, len(asked), _MOST):
+            rows = asked[start : start + _MOST]
             cursor.execute(f"{self._asked}({', '.join([self._sign] * len(rows))})", rows)
             (packed,) = cursor.fetchone() or (0,)
             rest = int(packed or 0)
@@ -61,10 +66,10 @@ def no_moves() -> list[int]:
     return [0] * len(_STATES)
 
 
-def arrive(moves: list[int], states: Sequence[State]) -> None:
-    """Count the states that rows come to."""
-    for state, count in Counter(states).items():
-        moves[_PLACE[state]] += count
+def count(moves: list[int], states: Sequence[State], each: int) -> None:
+    """Rows that leave these states (each -1) or come to them (1)."""
+    for state, rows in Counter(states).items():
+        moves[_PLACE[state]] += each * rows
 
 
 def forget_totals(connection: Connection) -> None:

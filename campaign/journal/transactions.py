@@ -23,13 +23,22 @@ from campaign.records import Change
 
 
 class Transactions:
-    """While a run lasts nobody else may use the connection."""
+    """While a run lasts, from here to `end`, nobody else may use the connection.
+
+    It then waits for another program that holds the file only where it is told to: to say so
+    before each transaction and to take it back costs 0.7 µs a letter.
+    """
 
     def __init__(self, connection: DBAPIConnection, place: Place, changes: ChangeWriter) -> None:
         self._connection = connection
         self._place = place
         self._changes = changes
         self._watch = _Watch(place) if place.path else None
+        self._wait(0)
+
+    def end(self) -> None:
+        """The connection is as it was."""
+        self._wait(BUSY_MS)
 
     def write_at_once(self, changes: Sequence[Change]) -> bool:
         """Begin and write; or do nothing where that would have to wait, and say so: for another
@@ -48,7 +57,9 @@ class Transactions:
         with told(self._place):
             cursor = self._connection.cursor()
             if self._place.path:  # PostgreSQL's driver begins by itself
+                self._wait(BUSY_MS)
                 cursor.execute("BEGIN IMMEDIATE")
+                self._wait(0)
             self._changes.write(cursor, changes)
             if keys:
                 self._changes.suppress(cursor, keys)
@@ -65,18 +76,20 @@ class Transactions:
         with told(self._place):
             self._connection.rollback()
 
+    def _wait(self, at_most_ms: int) -> None:
+        """How long a statement waits for another program."""
+        if self._place.path:
+            self._connection.cursor().execute(f"PRAGMA busy_timeout = {at_most_ms}")
+
 
 def _begins_at_once(cursor: DBAPICursor) -> bool:
     """Begin, unless another program holds the file."""
-    cursor.execute("PRAGMA busy_timeout = 0")
     try:
         cursor.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorname.startswith("SQLITE_BUSY"):
             return False
         raise
-    finally:
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     return True
 
 

@@ -65,6 +65,7 @@ class Writer:
         """Write what is there, then end."""
         self._commits.put(self._next())  # the thread may be at a commit: it runs the statements
         self._commits.stop()
+        self._transactions.end()
 
     def write(self, change: Change, done: Done | None) -> None:
         """Into the next commit."""

@@ -61,17 +61,16 @@ class Envelopes:
     def written(self, letter: Letter) -> tuple[bytes, bytes]:
         """MAIL and RCPT, each with its CRLF.  Raises Unfit."""
         extras = b""
-        is_ascii = letter.wire.isascii()
-        if letter.size_bytes > self._max_size or letter.needs_smtputf8 or not is_ascii:
-            self._refuse_unfit(letter, is_ascii)
-            extras = b"" if is_ascii or not self.says_body else b" BODY=8BITMIME"
+        if letter.size_bytes > self._max_size or letter.needs_smtputf8:
+            self._refuse_unfit(letter)
+            extras = b" BODY=8BITMIME" if self.says_body and letter.is_8bit else b""
             extras += b" SMTPUTF8" if letter.needs_smtputf8 else b""
         try:
             return self._mail(letter, extras), self._rcpt(letter)
         except CommandError as error:
             raise Unfit(Stage.RCPT, 553, str(error), "5.1.3") from None
 
-    def _refuse_unfit(self, letter: Letter, is_ascii: bool) -> None:
+    def _refuse_unfit(self, letter: Letter) -> None:
         if letter.size_bytes > self._max_size:
             text = (
                 f"message of {letter.size_bytes} bytes exceeds the server's limit"
@@ -81,7 +80,7 @@ class Envelopes:
         if letter.needs_smtputf8 and "SMTPUTF8" not in self._offered:
             text = "the address needs SMTPUTF8, which the server does not offer"
             raise Unfit(Stage.RCPT, 553, text, "5.6.7")
-        if not is_ascii and "8BITMIME" not in self._offered:
+        if letter.is_8bit and "8BITMIME" not in self._offered:
             text = "the message is 8-bit, which the server does not take"
             raise Unfit(Stage.MAIL, 554, text, "5.6.3")
 

@@ -96,7 +96,7 @@ class Client:
             "SIZE": self._envelopes.states_size,
             "DSN": self._envelopes.asks_for_notices,
             "CHUNKING": letter.row == self.whole_row,
-            "8BITMIME": self._envelopes.says_body and not letter.wire.isascii(),
+            "8BITMIME": self._envelopes.says_body and letter.is_8bit,
         }
         return frozenset(name for name, is_used in flags.items() if is_used)
 

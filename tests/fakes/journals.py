@@ -71,12 +71,16 @@ def planned(folder: Path, count: int, *, url: str = URL) -> Journal:
     return journal
 
 
-def sending(row: int, nth: int = 1, *, at: float = 1.0, resends: int = 0) -> Change:
+def sending(
+    row: int, nth: int = 1, *, at: float = 1.0, resends: int = 0, before: State | None = None
+) -> Change:
     """The dot is permitted for the nth time."""
-    return Change(row, State.SENDING, at, nth - 1, nth, resends, relay="relay")
+    return Change(row, State.SENDING, at, nth - 1, nth, resends, relay="relay", before=before)
 
 
-def sent(row: int, nth: int = 1, *, at: float = 2.0, resends: int = 0) -> Change:
+def sent(
+    row: int, nth: int = 1, *, at: float = 2.0, resends: int = 0, before: State | None = None
+) -> Change:
     """The server took it."""
     return Change(
         row,
@@ -90,6 +94,7 @@ def sent(row: int, nth: int = 1, *, at: float = 2.0, resends: int = 0) -> Change
         enhanced="2.0.0",
         reply=f"Ok: queued as {row}",
         relay="relay",
+        before=before,
     )
 
 

@@ -25,6 +25,7 @@ from campaign.delivery.plan import make_plan
 from campaign.delivery.run import run_campaign
 from campaign.delivery.run_records import RunOptions, RunResult, RunView
 from campaign.errors import CampaignError
+from campaign.journal.audit import audit
 from campaign.journal.reader import Reader
 from campaign.journal.results import Step
 from campaign.records import Result
@@ -184,7 +185,7 @@ class Mailing:
         return campaign
 
     def send(self, **options: Any) -> Ending:
-        """Plan where that was not done, run, read back."""
+        """Plan where that was not done, run, read back; the journal must add up."""
         if not (self.folder / "state").exists():
             self.plan()
         campaign = load(self.folder)
@@ -201,6 +202,8 @@ class Mailing:
         with closing(Reader.open(campaign.settings.journal.url, self.folder)) as reader:
             results = {each.address: each for each in reader.results()}
             steps = {address: reader.history(each.row) for address, each in results.items()}
+        found = audit(campaign.settings.journal.url, self.folder)
+        assert found.is_clean, found.checks
         return Ending(code, sentence, heard, results, steps, result)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import JournalError
-from campaign.journal import changes
+from campaign.journal import totals
 from campaign.journal.audit import audit
 from campaign.journal.reader import Reader
 from campaign.records import State
@@ -43,6 +43,18 @@ def test_changes_become_durable_in_the_order_they_were_written(tmp_path: Path) -
     assert durable == rows + rows
     assert failures == []
     assert _counts(tmp_path) == {State.SENT: 200}
+    assert audit(URL, tmp_path).is_clean
+
+
+def test_the_sums_are_the_same_whether_or_not_it_is_said_which_states_are_left(
+    tmp_path: Path,
+) -> None:
+    journal = planned(tmp_path, 300)
+    told = [sending(row, before=State.PLANNED) for row in range(1, 201)]
+    asked = [sending(row) for row in range(201, 300)]
+    outcomes = [sent(row, before=State.SENDING) for row in range(1, 101)]
+    run(journal, [*told, *asked], then=[*outcomes, *map(sent, range(201, 251))])
+    assert _counts(tmp_path) == {State.PLANNED: 1, State.SENDING: 149, State.SENT: 150}
     assert audit(URL, tmp_path).is_clean
 
 
@@ -421,7 +433,7 @@ def test_a_fault_of_our_own_while_writing_stops_the_journal_like_a_bad_disk(
     durable, failures = run(
         journal,
         [sending(1)],
-        meanwhile=lambda: monkeypatch.delitem(changes._PLAIN, State.SENT),
+        meanwhile=lambda: monkeypatch.delitem(totals._PLACE, State.SENT),
         then=[sent(1), sending(2)],
     )
     assert durable == [1]

@@ -229,6 +229,9 @@ def test_an_address_that_needs_smtputf8_says_so_where_it_is_offered() -> None:
     assert "RCPT TO:<用户@xn--fsqu00a.example>\r\n" in out
 
 
+GREETINGS = "Subject: Grüße\r\n\r\nGuten Tag\r\n".encode()
+
+
 def test_smtputf8_is_not_said_for_an_ascii_address() -> None:
     c = client()
     c.envelope(letter(1))
@@ -236,24 +239,24 @@ def test_smtputf8_is_not_said_for_an_ascii_address() -> None:
 
 
 def test_an_8bit_message_asks_for_8bitmime_or_is_refused() -> None:
-    wire = "Subject: x\r\n\r\nGrüße\r\n".encode()
     c = client()
-    assert c.envelope(letter(1, wire=wire)) is None
-    assert b" BODY=8BITMIME\r\n" in written(c)
-    refusal = client(PIPELINING="").envelope(letter(1, wire=wire))
+    assert c.envelope(letter(1, wire=GREETINGS, needs_smtputf8=True)) is None
+    assert b" BODY=8BITMIME SMTPUTF8\r\n" in written(c)
+    lame = client(SMTPUTF8="")
+    refusal = lame.envelope(letter(1, wire=GREETINGS, needs_smtputf8=True))
     assert refusal is not None
     assert refusal[1].enhanced == "5.6.3"
 
 
 def test_what_is_done_without_is_not_said() -> None:
-    wire = "Subject: x\r\n\r\nGrüße\r\n".encode()
+    eight = letter(1, wire=GREETINGS, needs_smtputf8=True)
     c = Client(Notifications(("failure",), "hdrs", "spring"))
     c.extensions = Extensions("server", MODERN)
-    assert c.uses(letter(1, wire=wire)) == {"PIPELINING", "SIZE", "DSN", "8BITMIME"}
+    assert c.uses(eight) == {"PIPELINING", "SIZE", "DSN", "8BITMIME"}
     c.do_without(frozenset({"PIPELINING", "SIZE", "DSN", "8BITMIME"}))
-    assert c.uses(letter(1, wire=wire)) == frozenset()
-    assert c.envelope(letter(1, wire=wire)) is None
-    assert written(c) == b"MAIL FROM:<ada@example.org>\r\n"
+    assert c.uses(eight) == frozenset()
+    assert c.envelope(eight) is None
+    assert written(c) == b"MAIL FROM:<ada@example.org> SMTPUTF8\r\n"
     c.receive(b"250 ok\r\n")
     assert written(c) == b"RCPT TO:<1@example.com>\r\n"
     refusal = client().envelope(letter(2, size_bytes=10001))
