@@ -15,6 +15,8 @@ import hmac
 from typing import NamedTuple
 
 _TAG = 16  # bytes; 128 bits of HMAC-SHA256 (RFC 2104, 5 allows half the hash at least)
+_BLOCK = 64  # bytes that SHA-256 takes at a time
+_INNER, _OUTER = (bytes(octet ^ pad for octet in range(256)) for pad in (0x36, 0x5C))
 
 
 class TokenError(ValueError):
@@ -37,10 +39,28 @@ class LetterMarks(NamedTuple):
     boundary: str
 
 
-def letter_marks(key: bytes, campaign: str, letter_key: str, domain: str) -> LetterMarks:
-    """The marks of one letter: the two halves of one HMAC, neither of which tells the other."""
-    tag = hmac.digest(key, f"message-id\0{campaign}\0{letter_key}".encode(), "sha256").hex()
-    return LetterMarks(f"<{tag[: 2 * _TAG]}@{domain}>", f"=_{tag[2 * _TAG :]}")
+class LetterMarker:
+    """Makes the marks of a campaign's letters; `domain` stands behind the @ of Message-IDs.
+
+    Each are the two halves of one HMAC-SHA256, neither of which tells the other.  What the hashes
+    begin with is the same for all letters (RFC 2104, 4) and hashed once: OpenSSL's own HMAC begins
+    anew, and takes more than twice as long.
+    """
+
+    def __init__(self, key: bytes, campaign: str, domain: str) -> None:
+        padded = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(padded.translate(_INNER))
+        self._inner.update(f"message-id\0{campaign}\0".encode())
+        self._outer = hashlib.sha256(padded.translate(_OUTER))
+        self._domain = domain
+
+    def marks(self, letter_key: str) -> LetterMarks:
+        """Of the letter with this `Job.letter_key`."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(letter_key.encode())
+        outer.update(inner.digest())
+        tag = outer.hexdigest()
+        return LetterMarks(f"<{tag[: 2 * _TAG]}@{self._domain}>", f"=_{tag[2 * _TAG :]}")
 
 
 def unsubscribe_token(key: bytes, campaign: str, recipient_key: str) -> str:

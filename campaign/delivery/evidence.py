@@ -20,7 +20,7 @@ from typing import IO, cast
 from campaign.config.loader import Campaign
 from campaign.errors import DataError
 from campaign.journal.reader import Reader
-from campaign.journal.results import message_id_of
+from campaign.journal.results import message_ids
 from campaign.journal.store import Journal
 
 _POSTFIX = re.compile(r"\bpostfix[\w/-]*/(\w+)\[\d+\]: ([0-9A-Za-z]{6,}): (.*)")
@@ -39,8 +39,8 @@ def settle_by(path: Path, campaign: Campaign, journal: Journal, now_s: float) ->
 def message_ids_in_doubt(campaign: Campaign) -> set[str]:
     """The Message-IDs, in angle brackets, of everybody in doubt."""
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
-        record = reader.plan_record()
-        return {message_id_of(record, doubt.letter_key) for doubt in reader.in_doubt()}
+        id_of = message_ids(reader.plan_record())
+        return {id_of(doubt.letter_key) for doubt in reader.in_doubt()}
 
 
 def read_evidence(path: Path, wanted: Collection[str]) -> dict[str, str]:

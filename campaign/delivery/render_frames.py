@@ -24,9 +24,9 @@ _ENTRY = struct.Struct("<II?IB")
 _SHARED = 1 << 31  # marks the number of a shared piece among the lengths of the others
 
 
-def framed(payload: bytes) -> bytes:
-    """A payload as a frame."""
-    return LENGTH.pack(len(payload)) + payload
+def framed(*payload: bytes) -> bytes:
+    """A payload, in any number of parts, as a frame."""
+    return b"".join((LENGTH.pack(sum(map(len, payload))), *payload))
 
 
 class Started(NamedTuple):
@@ -112,7 +112,7 @@ def unpack_jobs(frame: bytes) -> tuple[list[Job], bool]:
 
 
 def pack(drafts: Sequence[Draft]) -> bytes:
-    """The payload for drafts: a count, an entry for each, the lengths of all pieces, the bytes."""
+    """The frame for drafts: a count, an entry for each, the lengths of all pieces, the bytes."""
     entries: list[bytes] = []
     lengths: list[int] = []
     blobs: list[bytes] = []
@@ -128,7 +128,7 @@ def pack(drafts: Sequence[Draft]) -> bytes:
                 blobs.append(piece)
         blobs += (why, mark)
     table = struct.pack(f"<{len(lengths)}I", *lengths)
-    return b"".join([LENGTH.pack(len(drafts)), *entries, table, *blobs])
+    return framed(LENGTH.pack(len(drafts)), *entries, table, *blobs)
 
 
 def unpack(frame: memoryview, jobs: Sequence[Job], shared: Sequence[bytes]) -> list[Message]:

@@ -64,11 +64,11 @@ def _start(spec: RenderSpec) -> Renderer | None:
     try:
         renderer = TracingRenderer(spec) if spec.is_traced else Renderer(spec)
     except CampaignError as error:
-        _send(Started(error).written())
+        _write(framed(Started(error).written()))
         return None
-    _send(Started(None, len(renderer.shared)).written())
+    _write(framed(Started(None, len(renderer.shared)).written()))
     for piece in renderer.shared:
-        _send(piece)
+        _write(framed(piece))
     return renderer
 
 
@@ -79,10 +79,10 @@ def _serve(renderer: Renderer, jobs: list[Job], is_check: bool) -> None:
         ready.append(draft._replace(pieces=[]) if is_check else draft)
         waiting += ready[-1].own_bytes
         if waiting >= _FRAME_BYTES:
-            _send(pack(ready))
+            _write(pack(ready))
             ready, waiting = [], 0
     if ready:
-        _send(pack(ready))
+        _write(pack(ready))
 
 
 def _frames(descriptor: int) -> Iterator[bytes]:
@@ -105,8 +105,8 @@ def _read(descriptor: int, size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _send(payload: bytes) -> None:
-    left = memoryview(framed(payload))
+def _write(frame: bytes) -> None:
+    left = memoryview(frame)
     while left:
         left = left[os.write(1, left) :]
 

@@ -7,12 +7,12 @@ Touches: the database, read-only.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
 
-from campaign.addresses.tokens import letter_marks
+from campaign.addresses.tokens import LetterMarker
 from campaign.clock import iso
 from campaign.errors import JournalError
 from campaign.journal.schema import REPEAT, REPEATS
@@ -52,12 +52,11 @@ def read_plan(connection: Connection) -> PlanRecord:
     return record._replace(key=bytes(record.key), hashes=json.loads(found[4]))
 
 
-def message_id_of(plan: PlanRecord, letter_key: str) -> str:
-    """The Message-ID of every copy of a letter; "" for a row that was never an address."""
-    if not letter_key:
-        return ""
-    marks = letter_marks(plan.key, plan.campaign, letter_key, plan.message_id_domain)
-    return marks.message_id
+def message_ids(plan: PlanRecord) -> Callable[[str], str]:
+    """What tells the Message-ID of every copy of a letter by its key; "" for a row that was never
+    an address."""
+    marker = LetterMarker(plan.key, plan.campaign, plan.message_id_domain)
+    return lambda letter_key: marker.marks(letter_key).message_id if letter_key else ""
 
 
 def results(connection: Connection, plan: PlanRecord, state: State | None) -> Iterator[Result]:
@@ -69,8 +68,9 @@ def results(connection: Connection, plan: PlanRecord, state: State | None) -> It
         f" JOIN recipients r ON r.row = l.row {REPEATS} WHERE l.row > :after{chosen}"
         " ORDER BY l.row LIMIT :page"
     )
+    id_of = message_ids(plan)
     for found in pages(connection, statement):
-        yield _result(plan, found)
+        yield _result(found, id_of)
 
 
 def pages(connection: Connection, statement: TextClause) -> Iterator[Any]:
@@ -81,7 +81,7 @@ def pages(connection: Connection, statement: TextClause) -> Iterator[Any]:
         after = page[-1][0]
 
 
-def _result(plan: PlanRecord, found: Any) -> Result:
+def _result(found: Any, id_of: Callable[[str], str]) -> Result:
     row, address, key, state, reason, class_, attempts, *answer, sent_at, updated_at, repeat = found
     code, enhanced, reply, relay = answer
     updated = iso(updated_at)
@@ -96,7 +96,7 @@ def _result(plan: PlanRecord, found: Any) -> Result:
         code=code,
         enhanced=enhanced,
         reply=reply,
-        message_id=message_id_of(plan, key + repeat),
+        message_id=id_of(key + repeat),
         relay=relay,
         sent_at=updated if sent_at else "",  # what was sent stays: its last change
         updated_at=updated,

@@ -28,7 +28,7 @@ from campaign.journal.notes import is_finished
 from campaign.journal.opening import put_in_order, take_hold
 from campaign.journal.planning import Planning
 from campaign.journal.recovery import Doubt, doubts, put_back, recovered, settled, write
-from campaign.journal.results import message_id_of, read_plan
+from campaign.journal.results import message_ids, read_plan
 from campaign.journal.tables import discard
 from campaign.journal.transactions import Transactions
 from campaign.journal.writer import Writer
@@ -169,11 +169,11 @@ class Journal:
         Returns those settled.  Only before `recover_in_doubt` and `start`.
         """
         with told(self._place):
-            plan = read_plan(self._connection)
+            id_of = message_ids(read_plan(self._connection))
             found = [
                 (doubt, evidence)
                 for doubt in doubts(self._connection)
-                if (evidence := accepted.get(message_id_of(plan, doubt.letter_key))) is not None
+                if (evidence := accepted.get(id_of(doubt.letter_key))) is not None
             ]
             self.apply(settled(doubt, evidence, now_s) for doubt, evidence in found)
         return [doubt for doubt, _ in found]

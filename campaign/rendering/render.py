@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.addresses.tokens import letter_marks
+from campaign.addresses.tokens import LetterMarker
 from campaign.errors import RenderError
 from campaign.records import Job, Message
 from campaign.rendering.attachments import personal_root
@@ -57,6 +57,7 @@ class Renderer:
         self._spec = spec
         self._workshop = Workshop(folder, trace)
         self._head = Head(self._workshop, spec)
+        self._marker = LetterMarker(spec.key, spec.campaign, self._head.domain)
         content = Content.of(spec.message)
         self._body = Body(self._workshop, folder, content, by_locale=bool(spec.locale_column))
         self._steps: list[Step] = [
@@ -138,8 +139,7 @@ class Renderer:
                 "an attachment is not what it was when the plan was made",
                 remedy="`campaign plan --amend` takes the change in",
             )
-        spec = self._spec
-        sheet.marks = letter_marks(spec.key, spec.campaign, sheet.job.letter_key, self._head.domain)
+        sheet.marks = self._marker.marks(sheet.job.letter_key)
 
     def _finish(self, sheet: Sheet) -> None:
         pieces = [self._head.constant, sheet.head, *self._body.pieces(sheet)]

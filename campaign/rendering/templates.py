@@ -37,6 +37,7 @@ _TEMPLATE_FAULTS = (
     jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, NameError, TypeError,
     ValueError, RecursionError, MemoryError, TemplateError,
 )  # fmt: skip
+_MOST = 100_000_000  # characters, twice as many as the octets of the largest message
 # Those of them whose text says enough without their kind.
 _PLAIN_FAULTS = (jinja2.TemplateError, TemplateError, EmptyValueError, FormatError)
 _UNKNOWN = re.compile(r"'([^']+)' is undefined|has no attribute '([^']+)'")
@@ -57,20 +58,18 @@ class Template:
 
         Raises RenderError with the line of the template.
         """
-        return self._rendered(values)[0]
+        return "".join(self.chunks(values))
 
     def chunks(self, values: Row) -> list[str]:
         """The same text; what the template says to everybody is in chunks of whole lines."""
-        return self._rendered(values)[1]
-
-    def _rendered(self, values: Row) -> tuple[str, list[str]]:
         compiled = self._compiled
         try:
             # As jinja2.Template.render does it, but for all templates of a row with one dict.
             context = RowContext(compiled.environment, values, compiled.name, compiled.blocks)
             chunks = list(compiled.root_render_func(context))
-            # What a filter gives need not be text, and a loop may say a long text very often.
-            return "".join(chunks), chunks
+            if _length(chunks) > _MOST:  # a loop may say a long text very often
+                raise MemoryError
+            return chunks
         except _TEMPLATE_FAULTS:
             error = self._rewritten()
             raise _render_error(error, values, self._folder) from None
@@ -81,6 +80,15 @@ class Template:
             self._compiled.environment.handle_exception()
         except _TEMPLATE_FAULTS as error:
             return error
+
+
+def _length(chunks: list[str]) -> int:
+    """In characters.  Raises TypeError: what the filter of a block gives need not be text."""
+    try:
+        return sum(map(str.__len__, chunks))
+    except TypeError:
+        kinds = {type(chunk).__name__ for chunk in chunks if not isinstance(chunk, str)}
+        raise TypeError(f"the filter of a block gives {', '.join(kinds)} and not text") from None
 
 
 class Word(NamedTuple):

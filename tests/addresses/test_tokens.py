@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
+import hmac
 import re
 
 import pytest
@@ -12,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.addresses.tokens import (
+    LetterMarker,
     TokenError,
-    letter_marks,
     read_unsubscribe_token,
     unsubscribe_token,
 )
@@ -22,20 +23,28 @@ KEY = bytes(range(32))
 
 
 def test_a_message_id_is_the_same_on_every_attempt_and_differs_by_recipient() -> None:
-    first = letter_marks(KEY, "spring", "ada@example.com", "example.org").message_id
-    assert first == letter_marks(KEY, "spring", "ada@example.com", "example.org").message_id
+    first = LetterMarker(KEY, "spring", "example.org").marks("ada@example.com").message_id
+    assert first == LetterMarker(KEY, "spring", "example.org").marks("ada@example.com").message_id
     assert re.fullmatch(r"<[0-9a-f]{32}@example\.org>", first)
     others = {
-        letter_marks(KEY, "spring", "bob@example.com", "example.org").message_id,
-        letter_marks(KEY, "autumn", "ada@example.com", "example.org").message_id,
-        letter_marks(b"other", "spring", "ada@example.com", "example.org").message_id,
+        LetterMarker(KEY, "spring", "example.org").marks("bob@example.com").message_id,
+        LetterMarker(KEY, "autumn", "example.org").marks("ada@example.com").message_id,
+        LetterMarker(b"other", "spring", "example.org").marks("ada@example.com").message_id,
     }
     assert first not in others
     assert len(others) == 3
 
 
+@given(st.binary(max_size=200), st.text(), st.text())
+def test_both_marks_are_halves_of_an_hmac(key: bytes, campaign: str, letter_key: str) -> None:
+    text = f"message-id\0{campaign}\0{letter_key}".encode()
+    tag = hmac.new(key, text, "sha256").hexdigest()
+    marks = LetterMarker(key, campaign, "example.org").marks(letter_key)
+    assert marks == (f"<{tag[:32]}@example.org>", f"=_{tag[32:]}")
+
+
 def test_a_boundary_is_one_that_parsers_take_and_bodies_cannot_hold() -> None:
-    mark = letter_marks(KEY, "spring", "ada@example.com", "example.org").boundary
+    mark = LetterMarker(KEY, "spring", "example.org").marks("ada@example.com").boundary
     assert mark.startswith("=_")
     assert len(mark) <= 70
     text = f'Content-Type: multipart/mixed; boundary="{mark}"\n\n--{mark}\n\nx\n--{mark}--\n'

@@ -11,7 +11,7 @@ from campaign.delivery.plan import make_plan
 from campaign.delivery.preview import render_one
 from campaign.journal.audit import audit
 from campaign.journal.reader import Reader
-from campaign.journal.results import message_id_of
+from campaign.journal.results import message_ids
 from campaign.records import Result
 from fakes.clock import FakeClock
 from fakes.journals import URL, open_journal, sending
@@ -63,7 +63,7 @@ def test_the_first_letter_to_a_person_has_the_message_id_it_always_had(tmp_path:
         record = reader.plan_record()
         assert [claim.repeat for claim in reader.claim_planned(0, 9)] == ["", "", "#3", "#4"]
     first, *_ = results(tmp_path)
-    assert first.message_id == message_id_of(record, "ada@example.com")
+    assert first.message_id == message_ids(record)("ada@example.com")
 
 
 def test_an_amendment_leaves_the_names_of_letters_as_they_were(tmp_path: Path) -> None:

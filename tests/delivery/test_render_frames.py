@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.delivery.render_frames import Inbox, Started, framed, pack, unpack
+from campaign.delivery.render_frames import LENGTH, Inbox, Started, framed, pack, unpack
 from campaign.errors import CampaignError, ConfigError, TemplateError
 from campaign.records import Job
 from campaign.rendering.draft import Draft, joined, merged
@@ -28,9 +28,14 @@ drafts = st.builds(
 )
 
 
+def payload_of(drafts: list[Draft]) -> memoryview:
+    """Their frame without its length, as the inbox gives it."""
+    return memoryview(pack(drafts))[LENGTH.size :]
+
+
 @given(st.lists(drafts, max_size=len(JOBS)))
 def test_messages_are_unpacked_as_their_drafts_were_packed(given: list[Draft]) -> None:
-    assert [all_of(message) for message in unpack(memoryview(pack(given)), JOBS, SHARED)] == [
+    assert [all_of(message) for message in unpack(payload_of(given), JOBS, SHARED)] == [
         all_of(draft._replace(row=row).assembled(SHARED)) for row, draft in enumerate(given, 1)
     ]
 
@@ -47,12 +52,12 @@ def test_a_frame_of_nonsense_is_a_value_error_and_nothing_else(tail: bytes, coun
 @pytest.mark.parametrize("index", [2, 2**31 - 1])
 def test_a_piece_that_was_never_shared_is_nonsense(index: int) -> None:
     with pytest.raises(ValueError, match="not a frame of messages"):
-        unpack(memoryview(pack([Draft(1, [index], 0, False)])), JOBS, SHARED)
+        unpack(payload_of([Draft(1, [index], 0, False)]), JOBS, SHARED)
 
 
 def test_more_messages_than_jobs_are_nonsense() -> None:
     with pytest.raises(ValueError, match="more messages than jobs"):
-        unpack(memoryview(pack([Draft(1, [], 0, False)] * 2)), JOBS[:1], SHARED)
+        unpack(payload_of([Draft(1, [], 0, False)] * 2), JOBS[:1], SHARED)
 
 
 @given(

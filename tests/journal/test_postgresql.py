@@ -19,7 +19,7 @@ from campaign.errors import DataError, JournalBusy, JournalError
 from campaign.journal.audit import audit
 from campaign.journal.glance import glance
 from campaign.journal.reader import Reader
-from campaign.journal.results import message_id_of
+from campaign.journal.results import message_ids
 from campaign.records import State
 from fakes.journals import (
     RECORD,
@@ -97,7 +97,7 @@ def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str, tmp_p
     assert last is not None
     assert (last.how, last.last_change_s) == ("closed", 2.0)
     record = RECORD._replace(hashes={"list.csv": "new"})
-    settled = journal.resolve({message_id_of(record, "person3@example.com"): "log"}, 9.0)
+    settled = journal.resolve({message_ids(record)("person3@example.com"): "log"}, 9.0)
     assert [doubt.row for doubt in settled] == [3]
     assert [doubt.row for doubt in journal.recover_in_doubt("resend", 10.0)] == [4]
     plan_into(journal, [*people(5), entry("new", 9)], record=record)

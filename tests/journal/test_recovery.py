@@ -10,7 +10,7 @@ import pytest
 from campaign.errors import JournalError
 from campaign.journal.audit import audit
 from campaign.journal.reader import Reader
-from campaign.journal.results import message_id_of
+from campaign.journal.results import message_ids
 from campaign.records import State
 from fakes.journals import URL, deferred, open_journal, outcome, planned, sending, sent
 
@@ -65,12 +65,12 @@ def test_a_relays_log_settles_doubt_before_the_policy_is_applied(tmp_path: Path)
     with closing(Reader.open(URL, tmp_path)) as reader:
         record = reader.plan_record()
     accepted = {
-        message_id_of(record, "person2@example.com"): "4cAb: to=<person2>, status=sent",
-        message_id_of(record, "person3@example.com"): "not in doubt: stays as it is",
+        message_ids(record)("person2@example.com"): "4cAb: to=<person2>, status=sent",
+        message_ids(record)("person3@example.com"): "not in doubt: stays as it is",
     }
     assert [doubt.row for doubt in journal.resolve(accepted, 9.0)] == [2]
     assert [doubt.row for doubt in journal.recover_in_doubt("hold", 10.0)] == [1]
-    held = {message_id_of(record, "person1@example.com"): "status=sent"}
+    held = {message_ids(record)("person1@example.com"): "status=sent"}
     assert [doubt.row for doubt in journal.resolve(held, 11.0)] == [1]  # later, from held
     journal.close()
     with closing(Reader.open(URL, tmp_path)) as reader:
