@@ -82,7 +82,7 @@ class Template:
             return error
 
 
-def _length(chunks: list[str]) -> int:
+def _length(chunks: list[Any]) -> int:
     """In characters.  Raises TypeError: what the filter of a block gives need not be text."""
     try:
         return sum(map(str.__len__, chunks))
