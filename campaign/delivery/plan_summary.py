@@ -14,11 +14,11 @@ from itertools import islice
 from campaign.addresses.typos import likely_typo
 from campaign.config.loader import Campaign
 from campaign.journal.reader import Reader, Skipped
+from campaign.journal.schema import LISTED_DOMAINS
 from campaign.recipients.rejects import RejectedRow
 from campaign.records import Source, State
 
 _SHOWN_REJECTS = 20
-_LOOKED_AT = 20_000  # domains in which a slip of the finger is looked for, most recipients first
 _NOTHING_TO_MEND = frozenset({"duplicate", "grouped", "suppressed"})
 # Messages per second and connection through a relay of ordinary distance (50 ms), for the
 # forecast only; configured rates come first.
@@ -51,7 +51,7 @@ def read_summary(campaign: Campaign) -> PlanSummary:
         total = sum(counts.values())
         skipped = counts.get(State.SKIPPED, 0)
         planned = total - skipped
-        domains = reader.domains(_LOOKED_AT)
+        domains = reader.domains(LISTED_DOMAINS)
         return PlanSummary(
             campaign=record.campaign,
             total=total,

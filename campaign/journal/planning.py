@@ -108,15 +108,13 @@ class Planning:
             self._move_arrivals()
         if duplicates == "error":
             self._refuse_duplicates()
-        self._run(
-            "INSERT INTO standings (row, state)"
-            " SELECT row, 'planned' FROM recipients WHERE row > :base ORDER BY row",
-            base=self._base,
-        )
-        self._skip("SELECT row, reason FROM recipients WHERE reason <> '' AND row > :base")
+        self._give_birth()
         self._skip(
+            "SELECT row, reason FROM recipients WHERE key = '' AND reason <> '' AND row > :base"
+        )
+        self._skip(  # CROSS: most plans suppress nobody, and need not be gone through for it
             "SELECT r.row AS row, 'suppressed' AS reason FROM suppressed s"
-            " JOIN recipients r ON r.key = s.key WHERE r.reason = ''"
+            " CROSS JOIN recipients r WHERE r.key = s.key AND r.reason = ''"
         )
         self._skip(
             f"SELECT r.row AS row, {_PART_OF} || g.head AS reason FROM (SELECT group_key,"
@@ -170,6 +168,7 @@ class Planning:
             self._run("UPDATE plan SET hashes = :hashes", hashes=json.dumps(self._record.hashes))
         else:
             remember(self._connection, "finished", "yes")
+        self._list_domains()
         count_totals(self._connection)
         self._connection.commit()
 
@@ -185,6 +184,35 @@ class Planning:
         forget_totals(self._connection)
         self._run("CREATE TEMPORARY TABLE photographed (row BIGINT PRIMARY KEY, snapshot TEXT)")
         self._commit()
+
+    def _give_birth(self) -> None:
+        """Everybody is planned, for now.
+
+        The guards are away meanwhile, in one transaction: they would look at each row of a list
+        that this very statement makes as they want it (0.5 µs a row, a third of its time).
+        """
+        dialect = self._connection.dialect.name
+        for statement in schema.without_guards(dialect):
+            self._connection.exec_driver_sql(statement)
+        self._run(
+            "INSERT INTO standings (row, state)"
+            " SELECT row, 'planned' FROM recipients WHERE row > :base ORDER BY row",
+            base=self._base,
+        )
+        for statement in schema.guards(dialect):
+            self._connection.exec_driver_sql(statement)
+
+    def _list_domains(self) -> None:
+        """Counted once: it takes 0.5 µs a row, and every run shows them."""
+        self._run("DELETE FROM domains")
+        self._run(
+            "INSERT INTO domains (place, domain, recipients)"
+            " SELECT ROW_NUMBER() OVER (ORDER BY n DESC, domain), domain, n FROM"
+            " (SELECT r.domain AS domain, count(*) AS n FROM recipients r"
+            " JOIN standings s ON s.row = r.row WHERE s.state <> 'skipped' GROUP BY r.domain"
+            " ORDER BY n DESC, r.domain LIMIT :most) d",
+            most=schema.LISTED_DOMAINS,
+        )
 
     def _join_groups(self) -> None:
         """Put the rows of each group behind the cells of its first, as `Job.data` wants it."""
@@ -281,14 +309,16 @@ _PART_OF = "'grouped: in the message of row '"
 _SAME_AS = "'duplicate: same address as row '"
 
 # Rows beyond :base that have the key of an earlier row, with that earlier row.
-# Of a group only the first counts: the others are in its message.
+# Of a group only the first counts: the others are in its message.  Whose keys come up only once,
+# nearly all, are told by the index alone.
+_SUSPECTS = "SELECT key FROM recipients WHERE key <> '' GROUP BY key HAVING count(*) > 1"
 _HEADS = (
     "reason = '' AND row > :base AND (group_key = '' OR row IN (SELECT min(row) FROM recipients"
     " WHERE group_key <> '' AND row > :base GROUP BY group_key))"
 )
 _DUPLICATES = (
     "SELECT r.row AS row, k.first AS first FROM (SELECT key, min(row) AS first FROM recipients"
-    f" WHERE {_HEADS} GROUP BY key HAVING count(*) > 1) k"
+    f" WHERE key IN ({_SUSPECTS}) AND {_HEADS} GROUP BY key HAVING count(*) > 1) k"
     f" JOIN (SELECT row, key FROM recipients WHERE {_HEADS}) r"
     " ON r.key = k.key AND r.row > k.first"
 )

@@ -27,7 +27,9 @@ from sqlalchemy.engine import Dialect
 from campaign.journal.states import MAX_RESENDS, legal_sql
 from campaign.records import State
 
-FORMAT = "2"  # raised when an older program could misread the journal
+FORMAT = "3"  # raised when an older program could misread the journal
+
+LISTED_DOMAINS = 20_000  # that a plan keeps count of
 
 metadata = MetaData()
 
@@ -149,6 +151,14 @@ totals = Table(  # one row: how many stand where, so that nobody has to count th
     metadata,
     _number("id"),
     *(_big(state) for state in State),
+)
+
+domains = Table(  # of the plan, most recipients first; who is skipped does not count
+    "domains",
+    metadata,
+    _number("place"),
+    _text("domain"),
+    _integer("recipients"),
 )
 
 runs = Table(
