@@ -16,9 +16,10 @@ from setuptools.errors import BaseError, CCompilerError
 COMPILED = """
 clock
 records
-addresses: tokens
+addresses: syntax tokens
 delivery: feed ledger render_frames render_process staleness
 journal: changes claims totals transactions writer
+recipients: cleaning framing
 rendering: body draft escaping head headers kept mime render sheet templates transfer
 smtp: allowance commands connection deadline envelopes extensions governor lanes pacing pool
 smtp: protocol replies site traffic
