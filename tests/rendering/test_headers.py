@@ -272,6 +272,7 @@ def test_a_bad_field_name_is_refused(name: str) -> None:
         b"To: a\r\nno field\r\nSubject: b\r\n",
         b"To: a\r\nSubject: b",
         b"To: a\r\nSubject: " + b"b" * 1000 + b"\r\n",
+        b"To: a\r\r\nSubject: b\r\n",
         b"Subject: b\r\nTo: a\r\n",
         b"",
     ],
@@ -279,6 +280,23 @@ def test_a_bad_field_name_is_refused(name: str) -> None:
 def test_the_gate_stops_a_block_that_does_not_read_back(block: bytes) -> None:
     with pytest.raises(RenderError, match="does not read back as To, Subject"):
         headers.verify(block, [b"To", b"Subject"])
+
+
+LINES = re.compile(
+    rb"To:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*Subject:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*"
+)
+PIECES = st.sampled_from([b"To:", b"Subject:", b"x", b"\r\n", b"\r", b"\n", b" ", b"\t", b"\r\n "])
+
+
+@given(st.lists(PIECES, max_size=8).map(b"".join))
+def test_the_gate_opens_for_nothing_but_whole_lines(middle: bytes) -> None:
+    block = b"To:" + middle + b"\r\nSubject: b\r\n"
+    try:
+        headers.verify(block, [b"To", b"Subject"])
+    except RenderError:
+        assert not LINES.fullmatch(block)
+    else:
+        assert LINES.fullmatch(block)
 
 
 def test_the_gate_lets_folded_fields_through() -> None:
