@@ -58,8 +58,10 @@ class Transactions:
             cursor = self._connection.cursor()
             if self._place.path:  # PostgreSQL's driver begins by itself
                 self._wait(BUSY_MS)
-                cursor.execute("BEGIN IMMEDIATE")
-                self._wait(0)
+                try:
+                    cursor.execute("BEGIN IMMEDIATE")
+                finally:
+                    self._wait(0)
             self._changes.write(cursor, changes)
             if keys:
                 self._changes.suppress(cursor, keys)
