@@ -67,7 +67,7 @@ class Feed:
     async def fill(self) -> None:
         """Claim and start to render as much as fits now."""
         while not self.is_stopping and self._left != 0:
-            if self.window - len(self._ledger.open) < self._batch:
+            if not self.has_room:
                 return
             if not self._ahead and self._clock.tick_s() >= self._dry_until_s:
                 self._ahead.extend(await asyncio.to_thread(self._read, set(self._ledger.open)))
@@ -88,6 +88,11 @@ class Feed:
     def rewind(self) -> None:
         """Read the planned rows from the start again: the journal says that some are left."""
         self._after = 0
+
+    @property
+    def has_room(self) -> bool:
+        """A further batch may be claimed."""
+        return self.window - len(self._ledger.open) >= self._batch
 
     @property
     def is_used_up(self) -> bool:

@@ -193,7 +193,7 @@ class _Run:
             in_doubt=settings.delivery.in_doubt,
             counts=counts,
             keep=lambda letters: self._outlet.put(letters),
-            on_want=self._wanted.set,
+            on_want=self._heed,
         )
         self._outlet = self._way_out(reader)
         self._feed = Feed(
@@ -266,6 +266,12 @@ class _Run:
             else:
                 await self._want(min(60.0, max(0.05, due_s - self._clock.now_s())))
         return False
+
+    def _heed(self) -> None:
+        """An outcome, or a connection without letters: a reason to look only where there is room
+        for a batch.  To look for each commit costs 0.8 µs a letter."""
+        if self._feed.has_room or not self._ledger.open:
+            self._wanted.set()
 
     async def _want(self, wait_s: float | None) -> None:
         try:
