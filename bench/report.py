@@ -64,11 +64,12 @@ MISSED = """## What is missed, and why
 Two cores carry everything: `smtp-sink`, the process that speaks SMTP and keeps the journal, and the
 render workers. `smtp-sink` is a single process, and at the rate of `smtp-source` it is what limits
 it, busy on one core. For a ratio of 1.0 the list, rendering, journal and sending would have to make
-do with the other, some 60 µs a letter; sending and rendering alone take 100, the plan and the
-starts of two programs come to 12 more. Of the process that speaks SMTP, more than a quarter is the
-kernel's, a seventh SQLite's, a tenth the compiled code's own; the rest is Python's objects coming
-and going (`perf record`). Times of CPU are those of a shared machine whose speed changes by half
-within minutes: they are only as good as the rows beside them.
+do with the other, some 60 µs a letter; sending and rendering alone take 90, the plan and the
+starts of two programs come to 11 more. Of the process that speaks SMTP, a third is the journal
+(statements, commits, totals), a quarter reading from and writing to sockets and pipes, most of it
+the kernel's; the rest is letters on their way through Python (`perf record` with unwound stacks).
+Times of CPU are those of a shared machine whose speed changes by half within minutes: they are only
+as good as the rows beside them.
 
 What brought most:
 
@@ -82,6 +83,10 @@ What brought most:
   where it will do;
 - commits made by the event loop itself while the disk is quick, where waking a thread took as long
   as half a commit: by turns 6 % more with 50 connections, 19 % with ten;
+- what `perf` with unwound stacks showed where counts of instructions had hidden it: sums of states
+  told by the run and not asked for (1.3 µs a letter), the feed woken where there is room for a
+  batch and not by each commit (2.5 µs, by turns 2 % more letters), an HMAC that begins where all
+  begin (1 µs), no PRAGMA around a BEGIN (0.7 µs), and more of the kind;
 - records that a letter goes through as plain classes, which mypyc makes in a ninth of the time of a
   named tuple: an eighth fewer instructions in the process that speaks SMTP;
 - workers that leave the processor to sockets and journal (nice 15 and not 5): a tenth;
@@ -95,9 +100,11 @@ Tried for it without success:
   that run only when nobody else would (the sender is woken for each reply, at half as much CPU
   again), the body on the wire before its permission and the dot after it, replies of all
   connections taken in before any is acted on, claims read by the event loop, the rows of a plan
-  inserted by a thread while the next are read, workers or the sender as batch processes (the sender
-  needs 12 % less CPU then and is a fifth slower), with longer or shorter turns, on cores of their
-  own (a third slower): the same rate within the noise, or less;
+  inserted by a thread while the next are read, the list read and cleaned by a process of its own,
+  a page of claims as one text, standings summed up by one statement for all rows of a commit,
+  another congestion control than the machine's (BBR), workers or the sender as batch processes (the
+  sender needs 12 % less CPU then and is a fifth slower), with longer or shorter turns, on cores of
+  their own (a third slower): the same rate within the noise, or less;
 - SQLite without its own locks: 4 % more. Two threads that ever use one connection at once would
   then overwrite memory, which is not worth 4 %.
 """

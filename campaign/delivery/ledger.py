@@ -15,8 +15,8 @@ from typing import Literal
 
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.staleness import RunClock
+from campaign.journal.commits import Done
 from campaign.journal.states import MAX_RESENDS
-from campaign.journal.store import Journal
 from campaign.records import (
     Change,
     Claim,
@@ -35,11 +35,11 @@ _SHORT_REST_S = 10.0  # letters wait this long in memory; longer in the journal
 
 
 class JournalLedger:
-    """Implements `smtp.site.Ledger` over the journal."""
+    """Implements `smtp.site.Ledger` over the journal, whose `queue` it is given."""
 
     def __init__(
         self,
-        journal: Journal,
+        queue: Callable[[Change, Done], None],
         schedule: RetrySchedule,
         clock: RunClock,
         *,
@@ -50,7 +50,7 @@ class JournalLedger:
     ) -> None:
         self.counts = counts.copy()  # every state is there
         self.open: dict[int, State] = {}  # claimed rows: the state the journal last took
-        self._journal = journal
+        self._queue = queue
         self._schedule = schedule
         self._clock = clock
         self._in_doubt = in_doubt
@@ -95,7 +95,7 @@ class JournalLedger:
         self.counts[before] -= 1
         self.counts[sending] += 1
         self.open[letter.row] = sending
-        self._journal.write(change, partial(self._permitted, letter.row, go))
+        self._queue(change, partial(self._permitted, letter.row, go))
 
     def settled(
         self, letter: Letter, relay: str, verdict: Verdict, reply: Reply, *, wait_s: float | None
@@ -277,7 +277,7 @@ class JournalLedger:
             relay,
             before,
         )
-        self._journal.write(change, partial(self._durable, claim.row, before, state))
+        self._queue(change, partial(self._durable, claim.row, before, state))
 
     def _durable(self, row: int, before: State, state: State) -> None:
         """Rule 2: counted only now."""

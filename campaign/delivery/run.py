@@ -187,7 +187,7 @@ class _Run:
         settings = self._campaign.settings
         counts = reader.counts()
         self._ledger = JournalLedger(
-            self._journal,
+            self._journal.queue,
             RetrySchedule(settings.delivery, random.random),
             self._clock,
             in_doubt=settings.delivery.in_doubt,

@@ -50,6 +50,7 @@ class Planning:
         self._insert = inserted.replace("recipients", self._table, 1)
         into, values, row = self._insert.partition("VALUES ")
         self._insert_together = f"{into}{values}{', '.join([row] * _TOGETHER)}"
+        self._sync("NORMAL")
         self._begin()
 
     def add_source(self, source: Source) -> int:
@@ -156,6 +157,7 @@ class Planning:
 
         Raises JournalError when its rows were never marked.
         """
+        self._sync("FULL")
         if _count(self._connection, "standings") != _count(self._connection, "recipients"):
             raise JournalError("the plan was finished before its rows had a state")
         self._run(
@@ -290,6 +292,19 @@ class Planning:
     def _commit(self) -> None:
         self._connection.commit()
         self._pending = 0
+
+    def _sync(self, level: str) -> None:
+        """How often SQLite waits for the disk.
+
+        With NORMAL, only before pages leave its log: a loss of power may undo the last commits of
+        a plan that is not finished, which counts for nothing.  The commit that finishes it waits
+        for the whole log.
+        """
+        self._connection.commit()
+        if self._connection.dialect.name == "sqlite":
+            driver = self._connection.connection.dbapi_connection
+            assert driver is not None
+            driver.cursor().execute(f"PRAGMA synchronous = {level}")
 
 
 _SKIP_ROW = (  # a row that was put back has counts that must stay

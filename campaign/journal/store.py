@@ -228,11 +228,16 @@ class Journal:
         self._writer = Writer(transactions, self._emergency, loop, on_failure, self._clock)
         self._writer.start()
 
-    def write(self, change: Change, done: Done | None = None) -> None:
-        """Queue a change.  In the loop, where `done` is called once it is durable."""
+    @property
+    def queue(self) -> Callable[[Change, Done | None], None]:
+        """Takes changes.  In the loop, where the second is called once the first is durable."""
         if self._writer is None:
             raise JournalError("the journal was not started")
-        self._writer.write(change, done)
+        return self._writer.write
+
+    def write(self, change: Change, done: Done | None = None) -> None:
+        """Queue a single change."""
+        self.queue(change, done)
 
     async def suppress(self, keys: Sequence[str]) -> None:
         """Take in people who must not be written to; durable when it returns.

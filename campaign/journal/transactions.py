@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
-from pathlib import Path
 
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
@@ -100,8 +99,8 @@ class _Watch:
 
     def __init__(self, place: Place) -> None:
         assert place.path is not None
-        self._path = place.path
-        self._log = place.beside("-wal")
+        self._path = str(place.path)
+        self._log = str(place.beside("-wal"))
         self._seen = _identity(self._path)
         self._log_seen: tuple[int, int] | None = None
 
@@ -114,14 +113,14 @@ class _Watch:
         if log != self._log_seen or log is None:
             raise self._gone(self._log)
 
-    def _gone(self, path: Path) -> JournalError:
+    def _gone(self, path: str) -> JournalError:
         return JournalError(
             f"the journal's file {path} was deleted or replaced while running",
             remedy="put it back, then `campaign resume`",
         )
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
     try:
         status = os.stat(path)
     except FileNotFoundError:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from campaign.clock import SystemClock
 from campaign.config.settings import Delivery
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.staleness import RunClock
-from campaign.journal.store import Journal
 from campaign.records import Change, Stage, State
 from fakes.postman import letter
 
@@ -34,7 +33,7 @@ class Queue:
 
 def ledger_over(queue: Queue) -> JournalLedger:
     return JournalLedger(
-        cast(Journal, queue),
+        queue.write,
         RetrySchedule(Delivery(), lambda: 0.0),
         RunClock(SystemClock(), 0.0),
         in_doubt="hold",
