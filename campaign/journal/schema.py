@@ -175,6 +175,7 @@ runs = Table(
 
 # As text, which both databases read: for the WHERE of an Index, SQLAlchemy would import them both.
 INDEXES = (
+    "CREATE INDEX recipients_rejected ON recipients (row) WHERE reason <> ''",
     "CREATE INDEX recipients_group ON recipients (group_key) WHERE group_key <> ''",
     "CREATE INDEX standings_due ON standings (due) WHERE state = 'deferred'",
 )

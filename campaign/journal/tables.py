@@ -5,6 +5,9 @@ In: the writable connection.  Out: tables in order.  Touches: the database.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection, text
 
 from campaign.errors import JournalError
@@ -21,6 +24,17 @@ def make_tables(connection: Connection) -> None:
     remember(connection, "format", schema.FORMAT)
 
 
+@contextmanager
+def unguarded(connection: Connection) -> Iterator[None]:
+    """The triggers are away, and come back in the same transaction: nobody else sees them gone."""
+    dialect = connection.dialect.name
+    for statement in schema.without_guards(dialect):
+        connection.exec_driver_sql(statement)
+    yield
+    for statement in schema.guards(dialect):
+        connection.exec_driver_sql(statement)
+
+
 def throw_away_unfinished(connection: Connection) -> None:
     """Remove what a plan or an amendment that never finished left behind."""
     amended_from = recall(connection, "amended_from")
@@ -30,14 +44,11 @@ def throw_away_unfinished(connection: Connection) -> None:
         make_tables(connection)
     elif amended_from:
         rows, source_count = amended_from.split()
-        dialect = connection.dialect.name
-        for statement in schema.without_guards(dialect):
-            connection.exec_driver_sql(statement)
-        for table in ("history", "standings", "snapshots", "repeats", "recipients"):
-            connection.execute(text(f"DELETE FROM {table} WHERE row > :n"), {"n": int(rows)})
-        connection.execute(text("DELETE FROM sources WHERE source >= :n"), {"n": int(source_count)})
-        for statement in schema.guards(dialect):
-            connection.exec_driver_sql(statement)
+        with unguarded(connection):
+            for table in ("history", "standings", "snapshots", "repeats", "recipients"):
+                connection.execute(text(f"DELETE FROM {table} WHERE row > :n"), {"n": int(rows)})
+            sources = text("DELETE FROM sources WHERE source >= :n")
+            connection.execute(sources, {"n": int(source_count)})
         count_totals(connection)
         forget(connection, "amended_from")
     connection.commit()

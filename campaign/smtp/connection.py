@@ -26,7 +26,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import cast
 
@@ -78,29 +79,25 @@ async def connect(
     (this endpoint cannot be used as configured).  The courier hears of none of these.
     """
     timeouts = timeouts or Timeouts()
+    with _closed_on_failure(transcript):
+        try:
+            return await _open(endpoint, courier, limit, timeouts, transcript, dial)
+        except NoTls:
+            if endpoint.security != "opportunistic":
+                raise
+            clear = replace(endpoint, security="none")
+            return await _open(clear, courier, limit, timeouts, transcript, dial)
+
+
+@contextmanager
+def _closed_on_failure(transcript: Transcript | None) -> Iterator[None]:
+    """No connection may have come to be that would close it."""
     try:
-        return await _open_or_in_clear(endpoint, courier, limit, timeouts, transcript, dial)
+        yield
     except BaseException as error:
-        if transcript:  # no connection may have come to be that would close it
+        if transcript:
             transcript.close(str(error) or "given up")
         raise
-
-
-async def _open_or_in_clear(
-    endpoint: Endpoint,
-    courier: Courier,
-    limit: int,
-    timeouts: Timeouts,
-    transcript: Transcript | None,
-    dial: Dial,
-) -> Connection:
-    try:
-        return await _open(endpoint, courier, limit, timeouts, transcript, dial)
-    except NoTls:
-        if endpoint.security != "opportunistic":
-            raise
-        clear = replace(endpoint, security="none")
-        return await _open(clear, courier, limit, timeouts, transcript, dial)
 
 
 async def _open(
