@@ -31,7 +31,7 @@ def measure(options: Options) -> list[Row]:
         found = by_turns(
             options.rounds,
             {
-                "campaign": lambda: send(folder, sink, count).run,
+                "campaign": lambda: send(folder, sink, count),
                 "smtp-source": lambda: smtp_source(sink, count, size),
             },
         )

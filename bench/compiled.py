@@ -29,7 +29,7 @@ def measure(options: Options) -> list[Row]:
     def python() -> Course:
         del os.environ["PYTHONPATH"]
         try:
-            return send(folder, sink, count).run
+            return send(folder, sink, count)
         finally:
             os.environ["PYTHONPATH"] = compiled
 
@@ -37,7 +37,7 @@ def measure(options: Options) -> list[Row]:
         folder = write_campaign(fresh("compiled"), count, sink.port)
         found = by_turns(
             options.rounds,
-            {"compiled": lambda: send(folder, sink, count).run, "as Python": python},
+            {"compiled": lambda: send(folder, sink, count), "as Python": python},
         )
     rows = []
     for name, runs in found.items():

@@ -31,7 +31,7 @@ def measure(options: Options) -> list[Row]:
         found = by_turns(
             options.rounds,
             {
-                "campaign": lambda: send(folder, server, count).run,
+                "campaign": lambda: send(folder, server, count),
                 "smtp-source": lambda: smtp_source(
                     server, SOURCE_MESSAGES, size, sessions=CONNECTIONS
                 ),

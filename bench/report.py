@@ -24,9 +24,9 @@ TITLES = {
 `smtp-source -d -s 50` is C, renders nothing and keeps no journal: it repeats one text. `campaign`
 reads a CSV list with accented and Chinese names, renders a subject, a text and an HTML part for
 each row (a loop and a condition in each), and makes every hand-off durable before it is made.
-Both send to the same `smtp-sink` over 50 connections, by turns. "CSV to accepted" is `campaign
-plan --no-render` and `campaign run` with the starts of both; "while sending" leaves out the first
-tenth and the last twentieth of the messages."""),
+Both send to the same `smtp-sink` over 50 connections, by turns. "CSV to accepted" is all of
+`campaign run --no-render`, from its start: it plans, then sends. "While sending" leaves out the
+first tenth and the last twentieth of the messages."""),
     "peers": ("Against what people use today", """
 The same letters to the same people, by turns on the same sink, each program as its users run it
 (see `bench/peers/`): connections kept where it can keep them, its own templates where it has some.

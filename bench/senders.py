@@ -12,8 +12,6 @@ import shutil
 import statistics
 import subprocess
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine import BUILD, CAMPAIGN, SBIN
@@ -24,25 +22,10 @@ SESSIONS = 50
 _SOURCE_HEADERS = 137  # bytes that smtp-source puts before the `-l` bytes of text, as dumped
 
 
-@dataclass(frozen=True)
-class Sent:
-    """A campaign from list to last reply."""
-
-    plan_s: float
-    run: Course
-
-    @property
-    def rate(self) -> float:
-        """Messages a second, CSV → accepted: `plan` and `run` with both starts."""
-        return self.run.received / (self.plan_s + self.run.seconds)
-
-
-def plan(folder: Path) -> float:
-    """A new plan, rows not rendered; how long it took."""
+def plan(folder: Path) -> None:
+    """A new plan, rows not rendered."""
     shutil.rmtree(folder / "state", ignore_errors=True)
-    started_s = time.monotonic()
     command(folder, "plan", "--no-render")
-    return time.monotonic() - started_s
 
 
 def command(folder: Path, *words: str) -> str:
@@ -61,16 +44,15 @@ def counts(folder: Path) -> dict[str, int]:
     return found
 
 
-def send(folder: Path, server: Server, count: int, *, memory_every_s: float = 0.0) -> Sent:
-    """Plan and run a campaign of `count` rows; every message must reach the server."""
-    plan_s = plan(folder)
-    run = watch(
-        [CAMPAIGN, "run", "--yes"], server.received, cwd=folder, memory_every_s=memory_every_s
-    )
-    none_lost("campaign", run.received, count)
+def send(folder: Path, server: Server, count: int) -> Course:
+    """A campaign of `count` rows from its list to the last reply, planned as it is run; every
+    message must reach the server."""
+    shutil.rmtree(folder / "state", ignore_errors=True)
+    course = watch([CAMPAIGN, "run", "--yes", "--no-render"], server.received, cwd=folder)
+    none_lost("campaign", course.received, count)
     if (sent := counts(folder)["sent"]) != count:
         raise BenchError(f"campaign: the journal says {sent} of {count} were sent")
-    return Sent(plan_s, run)
+    return course
 
 
 def smtp_source_command(

@@ -37,15 +37,15 @@ def measure(options: Options) -> list[Row]:
             },
         )
     without, with_tls = found["without"], found["with STARTTLS"]
-    ratios = [b.run.steady_rate / a.run.steady_rate
+    ratios = [b.steady_rate / a.steady_rate
               for a, b in zip(without, with_tls, strict=True)]  # fmt: skip
     return [
-        Row("starttls", "campaign without TLS", [one.run.steady_rate for one in without], "/s"),
-        Row("starttls", "campaign with STARTTLS", [one.run.steady_rate for one in with_tls], "/s"),
+        Row("starttls", "campaign without TLS", [one.steady_rate for one in without], "/s"),
+        Row("starttls", "campaign with STARTTLS", [one.steady_rate for one in with_tls], "/s"),
         Row("starttls", "with STARTTLS / without", ratios, at_least=0.7,
             note=f"{count:,} messages over 50 kept connections, while sending"),
         Row("starttls", "CPU a message, I/O process with STARTTLS",
-            [one.run.cpu_us[0] for one in with_tls], "µs"),
+            [one.cpu_us[0] for one in with_tls], "µs"),
     ]  # fmt: skip
 
 

@@ -37,6 +37,10 @@ _KINDS = {
     "suppressed": "asked for no more mail, or cannot be reached",
     "render": "no letter can be made from the row",
 }
+NoRenderOption = Annotated[
+    bool,
+    typer.Option("--no-render", help="Plan without rendering every row to see whether it can be."),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Processes that render; left out: one for each core."),
@@ -48,9 +52,7 @@ def command(
     amend: Annotated[
         bool, typer.Option("--amend", help="Add new recipients; settled ones stay as they are.")
     ] = False,
-    no_render: Annotated[
-        bool, typer.Option("--no-render", help="Do not render every row to see whether it can be.")
-    ] = False,
+    no_render: NoRenderOption = False,
     rejects: Annotated[
         Path | None,
         typer.Option(

@@ -50,6 +50,7 @@ def command(
     no_wait: NoWaitOption = False,
     transcript: TranscriptOption = None,
     serve: ServeOption = False,
+    no_render: plan.NoRenderOption = False,
     workers: plan.WorkersOption = None,
 ) -> int:
     """Send what is planned.
@@ -78,12 +79,17 @@ def command(
         workers=workers or 0,
         serve=serve,
     )
-    # A plan that is still to be made has render workers of its own, and loads as much as they do.
     is_ready = is_planned(campaign.journal)
-    with workers_ahead(worker_count(workers) if is_ready else 0) as ahead:
+    # A plan that renders has render workers of its own, and loads as much as they do.
+    count = worker_count(workers) if is_ready or no_render else 0
+    with workers_ahead(count) as ahead:
         from campaign.delivery.plan_summary import read_summary
 
-        summary = read_summary(campaign) if is_ready else plan.make(campaign, workers=workers)
+        summary = (
+            read_summary(campaign)
+            if is_ready
+            else plan.make(campaign, render=not no_render, workers=workers)
+        )
         tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)))
         agree(campaign, summary.planned, how, expect=expect, must_ask=not yes and expect is None)
         tell()

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +107,23 @@ def test_the_right_answer_sends(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> No
     assert "through the sandbox?" in err
     assert "campaign results --sandbox --state failed" in out
     assert states(ask)["bounce@sandbox.example"] == "failed"
+
+
+@pytest.mark.parametrize(("options", "planned"), [((), 2), (("--no-render",), 3)])
+def test_a_run_may_plan_without_rendering_and_still_sends_no_letter_that_cannot_be_made(
+    ask: Ask, here: Path, options: tuple[str, ...], planned: int
+) -> None:
+    (here / "body.txt").write_text("Dear {{ name }}, {{ 0 // (name|length - 8) }}.\n")
+    code, out, _ = ask("run", "--sandbox", "--expect", str(planned), *options)
+    assert code == 0
+    assert f"5 rows, {planned} to send" in out
+    assert states(ask, "--sandbox") == {
+        "ada@one.example": "sent",
+        "bounce@sandbox.example": "skipped",  # =Formula has eight characters
+        "ADA@one.example": "skipped",
+        "nobody": "skipped",
+        "wang@two.example": "sent",
+    }
 
 
 def test_a_rehearsal_does_not_spend_the_list(ask: Ask) -> None:
@@ -306,6 +324,8 @@ def test_ctrl_c_at_the_question_is_75_without_a_traceback(here: Path) -> None:
         piece = os.read(asking.stderr.fileno(), 4096)
         assert piece, said
         said += piece
+    while _state_of(asking.pid) != "S":  # Python misses a signal just before a read begins
+        time.sleep(0.01)
     asking.send_signal(signal.SIGINT)
     rest = asking.communicate(timeout=30)[1]
     os.close(ours)
@@ -313,3 +333,8 @@ def test_ctrl_c_at_the_question_is_75_without_a_traceback(here: Path) -> None:
     assert asking.returncode == 75
     assert b"Traceback" not in said + rest
     assert b"campaign resume" in rest
+
+
+def _state_of(pid: int) -> str:
+    """ "S" sleeps, "R" runs (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
