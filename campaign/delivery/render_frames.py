@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import pickle
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from campaign.errors import CampaignError, ConfigError, TemplateError
@@ -21,6 +21,7 @@ from campaign.rendering.draft import Draft
 LENGTH = struct.Struct("<I")  # before every frame
 # pieces, size, SMTPUTF8 or not, bytes of the problem, bytes of the snapshot
 _ENTRY = struct.Struct("<II?IB")
+_FRAME_BYTES = 60_000  # messages are handed over when so much is ready: it stays in the caches
 _SHARED = 1 << 31  # marks the number of a shared piece among the lengths of the others
 
 
@@ -111,22 +112,40 @@ def unpack_jobs(frame: bytes) -> tuple[list[Job], bool]:
     return [Job(*row) for row in rows], is_check
 
 
+def packed(drafts: Iterable[Draft], is_check: bool) -> Iterator[bytes]:
+    """Frames for drafts, each as soon as there is enough for one."""
+    ready: list[Draft] = []
+    waiting = 0
+    for draft in drafts:
+        ready.append(draft.with_pieces([]) if is_check else draft)
+        waiting += ready[-1].own_bytes
+        if waiting >= _FRAME_BYTES:
+            yield pack(ready)
+            ready, waiting = [], 0
+    if ready:
+        yield pack(ready)
+
+
 def pack(drafts: Sequence[Draft]) -> bytes:
     """The frame for drafts: a count, an entry for each, the lengths of all pieces, the bytes."""
     entries: list[bytes] = []
     lengths: list[int] = []
     blobs: list[bytes] = []
-    for _, pieces, size_bytes, needs_smtputf8, problem, snapshot in drafts:
-        why = problem.encode("utf-8", "backslashreplace")
-        mark = bytes.fromhex(snapshot)
-        entries.append(_ENTRY.pack(len(pieces), size_bytes, needs_smtputf8, len(why), len(mark)))
+    for draft in drafts:
+        pieces = draft.pieces
+        why = draft.problem.encode("utf-8", "backslashreplace")
+        mark = bytes.fromhex(draft.snapshot)
+        entries.append(
+            _ENTRY.pack(len(pieces), draft.size_bytes, draft.needs_smtputf8, len(why), len(mark))
+        )
         for piece in pieces:
             if isinstance(piece, int):
                 lengths.append(_SHARED | piece)
             else:
                 lengths.append(len(piece))
                 blobs.append(piece)
-        blobs += (why, mark)
+        if why or mark:
+            blobs += (why, mark)
     table = struct.pack(f"<{len(lengths)}I", *lengths)
     return framed(LENGTH.pack(len(drafts)), *entries, table, *blobs)
 

@@ -17,18 +17,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from campaign.delivery.confinement import allow_cpu, end_with_parent, limit, read_only
-from campaign.delivery.render_frames import LENGTH, Started, framed, pack, unpack_jobs
+from campaign.delivery.render_frames import LENGTH, Started, framed, packed, unpack_jobs
 from campaign.errors import CampaignError
-from campaign.records import Job
-from campaign.rendering.draft import Draft
 from campaign.rendering.render import (
     Renderer,
     RenderSpec,
     TracingRenderer,
     readable_paths,
 )
-
-_FRAME_BYTES = 60_000  # messages are handed over when so much is ready: it stays in the caches
 
 
 class Limits(NamedTuple):
@@ -57,7 +53,8 @@ def main() -> None:
     for frame in frames:
         allow_cpu(limits.cpu_s)
         jobs, is_check = unpack_jobs(frame)
-        _serve(renderer, jobs, is_check)
+        for answer in packed(renderer.drafts(jobs), is_check):
+            _write(answer)
 
 
 def _start(spec: RenderSpec) -> Renderer | None:
@@ -70,19 +67,6 @@ def _start(spec: RenderSpec) -> Renderer | None:
     for piece in renderer.shared:
         _write(framed(piece))
     return renderer
-
-
-def _serve(renderer: Renderer, jobs: list[Job], is_check: bool) -> None:
-    ready: list[Draft] = []
-    waiting = 0
-    for draft in renderer.drafts(jobs):
-        ready.append(draft._replace(pieces=[]) if is_check else draft)
-        waiting += ready[-1].own_bytes
-        if waiting >= _FRAME_BYTES:
-            _write(pack(ready))
-            ready, waiting = [], 0
-    if ready:
-        _write(pack(ready))
 
 
 def _frames(descriptor: int) -> Iterator[bytes]:

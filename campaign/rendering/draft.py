@@ -8,28 +8,43 @@ A fixed attachment of megabytes then crosses from a render worker once, not with
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
-from typing import NamedTuple
+from typing import Final
 
 from campaign.records import Message
 
 Piece = bytes | int  # an int is the number of a shared piece
 
 
-class Draft(NamedTuple):
+class Draft:
     """As `Message`, with its wire in pieces."""
 
-    row: int
-    pieces: list[Piece]
-    size_bytes: int
-    needs_smtputf8: bool
-    problem: str = ""
-    snapshot: str = ""
+    __slots__ = ("needs_smtputf8", "pieces", "problem", "row", "size_bytes", "snapshot")
+
+    def __init__(
+        self, row: int, pieces: list[Piece], size_bytes: int, needs_smtputf8: bool,
+        problem: str = "", snapshot: str = "",
+    ) -> None:  # fmt: skip
+        self.row: Final = row
+        self.pieces: Final = pieces
+        self.size_bytes: Final = size_bytes
+        self.needs_smtputf8: Final = needs_smtputf8
+        self.problem: Final = problem
+        self.snapshot: Final = snapshot
 
     @property
     def own_bytes(self) -> int:
         """Without what it shares with others."""
-        return sum(len(piece) for piece in self.pieces if isinstance(piece, bytes))
+        own = 0
+        for piece in self.pieces:
+            if isinstance(piece, bytes):
+                own += len(piece)
+        return own
+
+    def with_pieces(self, pieces: list[Piece]) -> Draft:
+        """The same with other pieces."""
+        return Draft(
+            self.row, pieces, self.size_bytes, self.needs_smtputf8, self.problem, self.snapshot
+        )
 
     def assembled(self, shared: Sequence[bytes]) -> Message:
         """The message."""
@@ -46,12 +61,24 @@ def joined(pieces: Sequence[Piece], shared: Sequence[bytes]) -> list[bytes]:
 
 def merged(pieces: Sequence[Piece]) -> list[Piece]:
     """Neighbours of its own joined."""
-    if int not in map(type, pieces):
-        return [b"".join(pieces)]  # type: ignore[arg-type]
     found: list[Piece] = []
-    for is_shared, run in groupby(pieces, lambda piece: isinstance(piece, int)):
-        if is_shared:
-            found += run
-        else:
-            found.append(b"".join(run))  # type: ignore[arg-type]
+    run: list[bytes] = []
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            run.append(piece)
+            continue
+        if run:
+            found.append(b"".join(run))
+            run = []
+        found.append(piece)
+    if run:
+        found.append(b"".join(run))
     return found
+
+
+def size_of(pieces: Sequence[Piece], shared: Sequence[bytes]) -> int:
+    """In bytes, all pieces together."""
+    size = 0
+    for piece in pieces:
+        size += len(piece) if isinstance(piece, bytes) else len(shared[piece])
+    return size

@@ -57,11 +57,16 @@ class _Printing(CodeGenerator):
                 self.write(", ")
             self.write(")")
 
+    def write_commons(self) -> None:
+        """What the functions of a template begin with."""
+        super().write_commons()
+        self.writeline("escaped, shown = environment.escaped, environment.shown")
+
     def _output_child_pre(self, node: jinja2.nodes.Expr, frame: Frame, finalize: Any) -> None:
         if frame.eval_ctx.volatile:
             super()._output_child_pre(node, frame, finalize)
         else:
-            self.write(f"environment.{'escaped' if frame.eval_ctx.autoescape else 'shown'}(")
+            self.write("escaped(" if frame.eval_ctx.autoescape else "shown(")
 
     def _output_child_post(self, node: jinja2.nodes.Expr, frame: Frame, finalize: Any) -> None:
         if frame.eval_ctx.volatile:
@@ -107,7 +112,7 @@ class Row(dict[str, Any]):
 
 
 class RowContext(Context):
-    """Looks names up in the row itself: a template asks for dozens."""
+    """Looks names up in the row itself, its `parent`: a template asks for dozens."""
 
     @property
     def resolve_or_missing(self) -> Callable[[str], Any]:

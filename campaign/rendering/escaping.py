@@ -78,7 +78,7 @@ def escaped_by(escaping: Escaping) -> Callable[[Any], str]:
     def escaped_at_once(value: Any) -> str:
         kind = type(value)
         if kind is str:
-            return cells[value]
+            return cells.of(value)
         return str(value) if kind is int else str(escape(_present(value)))
 
     return escaped_at_once if finalize is _present else escaped

@@ -149,7 +149,8 @@ def encoded_words(text: str, first: int = _WORD) -> list[str]:
     data = text.encode()
     plain = len(data) - len(data.translate(None, _Q_PLAIN + b" "))
     if plain + 3 * (len(data) - plain) <= (len(data) + 2) // 3 * 4:
-        return _q_words("".join(map(_Q_BYTE.__getitem__, data)), min(first, _WORD) - _FRAME)
+        quoted = _Q_BYTE
+        return _q_words("".join([quoted[byte] for byte in data]), min(first, _WORD) - _FRAME)
     return _b_words(data, (min(first, _WORD) - _FRAME) // 4 * 3)
 
 

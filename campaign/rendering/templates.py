@@ -52,6 +52,7 @@ class Template:
         self._folder = folder
         self.source = source
         self.is_constant = is_constant(source)
+        self._context: RowContext | None = None  # of the row before, to be used again
 
     def render(self, values: Row) -> str:
         """The text for one row; `values` come from `Workshop.values`.
@@ -62,13 +63,19 @@ class Template:
 
     def chunks(self, values: Row) -> list[str]:
         """The same text; what the template says to everybody is in chunks of whole lines."""
-        compiled = self._compiled
-        try:
-            # As jinja2.Template.render does it, but for all templates of a row with one dict.
+        # As jinja2.Template.render does it, but for all templates of a row with one dict.
+        compiled, context = self._compiled, self._context
+        if context is None:
             context = RowContext(compiled.environment, values, compiled.name, compiled.blocks)
+        else:
+            self._context = None
+            context.parent = values
+        try:
             chunks = list(compiled.root_render_func(context))
             if _length(chunks) > _MOST:  # a loop may say a long text very often
                 raise MemoryError
+            if not context.vars and not context.exported_vars and not compiled.blocks:
+                self._context = context  # as good as new, which takes as long as a line
             return chunks
         except _TEMPLATE_FAULTS:
             error = self._rewritten()
@@ -84,11 +91,12 @@ class Template:
 
 def _length(chunks: list[Any]) -> int:
     """In characters.  Raises TypeError: what the filter of a block gives need not be text."""
-    try:
-        return sum(map(str.__len__, chunks))
-    except TypeError:
-        kinds = {type(chunk).__name__ for chunk in chunks if not isinstance(chunk, str)}
-        raise TypeError(f"the filter of a block gives {', '.join(kinds)} and not text") from None
+    length = 0
+    for chunk in chunks:
+        if not isinstance(chunk, str):
+            raise TypeError(f"the filter of a block gives {type(chunk).__name__} and not text")
+        length += len(chunk)
+    return length
 
 
 class Word(NamedTuple):

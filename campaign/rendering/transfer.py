@@ -38,13 +38,16 @@ class TextEncoder:
         quoted = self._all_quoted(chunks)
         if b"=" not in quoted:
             return b"7bit", quoted
-        if len(quoted) <= sum(map(len, chunks)) * _B64_GROWTH:  # spares making what is not shorter
+        characters = 0
+        for chunk in chunks:
+            characters += len(chunk)
+        if len(quoted) <= characters * _B64_GROWTH:  # spares making what is not shorter
             return b"quoted-printable", quoted
         lines = base64_lines(_canonical("".join(chunks)).replace(b"\n", b"\r\n"))
         return (b"base64", lines) if len(lines) < len(quoted) else (b"quoted-printable", quoted)
 
     def _all_quoted(self, chunks: Sequence[str]) -> bytes:
-        lines = self.lines
+        lines = self.lines.known
         done: list[bytes] = []
         begun: list[str] = []  # a line that goes on in the next chunk
         for chunk in chunks:
@@ -54,7 +57,7 @@ class TextEncoder:
                 continue
             begun.append(chunk)
             if chunk.endswith("\n"):
-                done.append(lines["".join(begun)])
+                done.append(self.lines.of("".join(begun)))
                 begun.clear()
         if begun:
             done.append(self._quoted("".join(begun)))

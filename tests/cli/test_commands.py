@@ -336,5 +336,5 @@ def test_ctrl_c_at_the_question_is_75_without_a_traceback(here: Path) -> None:
 
 
 def _state_of(pid: int) -> str:
-    """ "S" sleeps, "R" runs (proc(5))."""
+    """The letter of its state, as in proc(5): S sleeps, R runs."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
