@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.render_pool import RenderPool
@@ -70,7 +70,7 @@ class Feed:
             if not self.has_room:
                 return
             if not self._ahead and self._clock.tick_s() >= self._dry_until_s:
-                self._ahead.extend(await asyncio.to_thread(self._read, set(self._ledger.open)))
+                self._ahead.extend(await self._read())
             if not self._ahead:
                 self._dry_until_s = self._clock.tick_s() + _DRY_S
                 return
@@ -99,8 +99,15 @@ class Feed:
         """The number of recipients asked for was claimed."""
         return self._left == 0
 
-    def _read(self, held: set[int]) -> list[Claim]:
-        """Due rows first, then planned ones.  Runs in a thread.
+    async def _read(self) -> list[Claim]:
+        """The next page, read in the loop where the journal answers at once: a thread would win
+        the interpreter for every single row, which takes longer than to read it."""
+        if self._reader.answers_at_once:
+            return self._page(self._ledger.open)
+        return await asyncio.to_thread(self._page, set(self._ledger.open))
+
+    def _page(self, held: Collection[int]) -> list[Claim]:
+        """Due rows first, then planned ones.
 
         `held` are the rows that were open before the journal is asked: who is settled meanwhile
         may still be due in its answer, and must not be claimed again.

@@ -6,9 +6,10 @@ In: rows of the two queries below.  Out: `Claim`s.  Touches: nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import text
+from sqlalchemy.engine import Dialect
 
 from campaign.journal.schema import REPEAT
 from campaign.records import Claim, State
@@ -26,10 +27,21 @@ _CLAIM = (
     f" {_of_few(REPEAT, 'repeats')} FROM standings s"
     " JOIN recipients r ON r.row = s.row"
 )
-# With :a, the row behind which they begin, or the Unix time before which they are due; and :b, how
-# many at most.
-PLANNED = text(f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b")
-DEFERRED = text(f"{_CLAIM} WHERE s.state = 'deferred' AND s.due <= :a ORDER BY s.due LIMIT :b")
+_PLANNED = text(f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b")
+_DEFERRED = text(f"{_CLAIM} WHERE s.state = 'deferred' AND s.due <= :a ORDER BY s.due LIMIT :b")
+
+
+class ClaimQueries(NamedTuple):
+    """For the driver's own cursor, with the row behind which claims begin, or the Unix time before
+    which they are due; and how many at most."""
+
+    planned: str
+    deferred: str
+
+    @classmethod
+    def of(cls, dialect: Dialect) -> Self:
+        """Written once: for each page anew it would take as long as to read a third of it."""
+        return cls(str(_PLANNED.compile(dialect=dialect)), str(_DEFERRED.compile(dialect=dialect)))
 
 
 def claims_of(rows: Iterable[tuple[Any, ...]], state: State) -> list[Claim]:

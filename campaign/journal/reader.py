@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, TextClause, bindparam, inspect, text
+from sqlalchemy import Connection, bindparam, inspect, text
 
-from campaign.journal.claims import DEFERRED, PLANNED, claims_of
+from campaign.journal.claims import ClaimQueries, claims_of
 from campaign.journal.database import Place, locate, open_for_reading, told
 from campaign.journal.glance import Glance, no_plan
 from campaign.journal.notes import recall, rendered
@@ -53,6 +53,12 @@ class Reader(Glance):
     def __init__(self, place: Place, connection: Connection) -> None:
         super().__init__(place)
         self._connection = connection
+        self._queries = ClaimQueries.of(connection.dialect)
+
+    @property
+    def answers_at_once(self) -> bool:
+        """From a file of this machine; a server has to be waited for."""
+        return self._place.path is not None
 
     @classmethod
     def open(cls, url: str, folder: Path) -> Self:
@@ -136,14 +142,14 @@ class Reader(Glance):
     def claim_planned(self, after_row: int, limit: int) -> list[Claim]:
         """Planned recipients beyond a row, in order.  Nothing is marked: the caller goes on from
         the last row it got, and never asks for those before it again."""
-        return claims_of(self._claims(PLANNED, after_row, limit), State.PLANNED)
+        return claims_of(self._claims(self._queries.planned, after_row, limit), State.PLANNED)
 
     def claim_deferred(
         self, due_before_s: float, limit: int, in_flight: Collection[int] = ()
     ) -> list[Claim]:
         """Deferred recipients that are due, longest waiting first, leaving out rows `in_flight`
         (claimed before, and still deferred as far as the journal knows)."""
-        found = self._claims(DEFERRED, due_before_s, limit + len(in_flight))
+        found = self._claims(self._queries.deferred, due_before_s, limit + len(in_flight))
         free = [row for row in found if row[0] not in in_flight]
         return claims_of(free[:limit], State.DEFERRED)
 
@@ -224,11 +230,11 @@ class Reader(Glance):
 
     # ---- inside
 
-    def _claims(self, statement: TextClause, *values: float) -> list[tuple[Any, ...]]:
+    def _claims(self, query: str, *values: float) -> list[tuple[Any, ...]]:
         """By the driver's own cursor: once per recipient, SQLAlchemy's rows cost 2 µs more."""
         with told(self._place):
             cursor = self._connection.connection.cursor()
-            cursor.execute(str(statement.compile(dialect=self._connection.dialect)), values)
+            cursor.execute(query, values)
             return list(cursor.fetchall())
 
     def _all(self, statement: str, **values: object) -> Sequence[Any]:
