@@ -37,6 +37,8 @@ class Transactions:
 
     def end(self) -> None:
         """The connection is as it was."""
+        if self._watch:
+            self._watch.close()
         self._wait(BUSY_MS)
 
     def write_at_once(self, changes: Sequence[Change]) -> bool:
@@ -94,24 +96,50 @@ def _begins_at_once(cursor: DBAPICursor) -> bool:
     return True
 
 
+_NAMES = "/proc/self/fd"  # links to the names of open files (proc(5))
+_KNOWS_NAMES = hasattr(os, "O_PATH") and os.path.exists(_NAMES)
+
+
 class _Watch:
-    """Notices that the files under our feet were deleted or replaced."""
+    """Notices that the files under our feet were deleted or replaced.
+
+    Where it can, the log is asked for its name, which is another one then, and not for its status:
+    Linux (from 6.13) takes down the time of the next write to a file whose status was asked for,
+    and each commit would have that to flush as well, a quarter more of its time.
+    """
 
     def __init__(self, place: Place) -> None:
         assert place.path is not None
         self._path = str(place.path)
-        self._log = str(place.beside("-wal"))
         self._seen = _identity(self._path)
-        self._log_seen: tuple[int, int] | None = None
+        self._log = str(place.beside("-wal"))
+        self._log_file = -1
+        self._log_seen: object = None
 
     def look(self) -> None:
         """Raises JournalError; called after each commit, before anybody hears of it."""
         if _identity(self._path) != self._seen:
             raise self._gone(self._path)
-        log = _identity(self._log)
+        log = self._log_now()
         self._log_seen = self._log_seen or log
-        if log != self._log_seen or log is None:
+        if log is None or log != self._log_seen:
             raise self._gone(self._log)
+
+    def close(self) -> None:
+        """To be used no more."""
+        if self._log_file >= 0:
+            os.close(self._log_file)
+
+    def _log_now(self) -> object:
+        if not _KNOWS_NAMES:
+            return _identity(self._log)
+        if self._log_file < 0:
+            try:
+                # Closing any other kind would take SQLite's locks away (fcntl(2)).
+                self._log_file = os.open(self._log, os.O_PATH)
+            except FileNotFoundError:
+                return None
+        return os.readlink(f"{_NAMES}/{self._log_file}")
 
     def _gone(self, path: str) -> JournalError:
         return JournalError(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import JournalError
-from campaign.journal import totals
+from campaign.journal import totals, transactions
 from campaign.journal.audit import audit
 from campaign.journal.reader import Reader
 from campaign.records import State
@@ -253,10 +253,22 @@ def test_a_replaced_journal_file_is_noticed(tmp_path: Path) -> None:
     assert "deleted or replaced" in str(failures[0])
 
 
-def test_the_log_deleted_while_running_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("knows_names", [True, False])
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_the_log_deleted_or_replaced_while_running_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_replaced: bool, knows_names: bool
+) -> None:
+    monkeypatch.setattr(transactions, "_KNOWS_NAMES", knows_names)  # Linux does
     journal = planned(tmp_path, 1)
     log = tmp_path / "state/journal.sqlite-wal"
-    durable, failures = run(journal, [sending(1)], meanwhile=log.unlink, then=[sent(1)])
+
+    def meddle() -> None:
+        content = log.read_bytes()
+        log.unlink()
+        if is_replaced:
+            log.write_bytes(content)
+
+    durable, failures = run(journal, [sending(1)], meanwhile=meddle, then=[sent(1)])
     assert durable == [1]
     assert "-wal was deleted or replaced" in str(failures[0])
 
