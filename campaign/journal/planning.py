@@ -71,11 +71,14 @@ class Planning:
             entries = [entry._replace(source=entry.source + base) for entry in entries]
         numbered = [(number, *entry) for number, entry in enumerate(entries, row + 1)]
         rest = len(entries) % _TOGETHER
+        if not self._connection.in_transaction():
+            self._connection.begin()
+        cursor = self._connection.connection.cursor()
         for start in range(0, len(entries) - rest, _TOGETHER):
             values = chain.from_iterable(numbered[start : start + _TOGETHER])
-            self._connection.exec_driver_sql(self._insert_together, tuple(values))
+            cursor.execute(self._insert_together, tuple(values))
         if rest:
-            self._connection.exec_driver_sql(self._insert, numbered[-rest:])
+            cursor.executemany(self._insert, numbered[-rest:])
         self._row = row + len(entries)
         self._pending += len(entries)
         if self._pending >= BULK_ROWS:

@@ -80,8 +80,12 @@ def forget_totals(connection: Connection) -> None:
 def count_totals(connection: Connection) -> None:
     """Count once; from here on they are kept."""
     forget_totals(connection)
+    others = [state for state in _STATES if state is not State.PLANNED]
+    counted = ", ".join(f"count(*) FILTER (WHERE state = '{state}')" for state in others)
+    # Of a new plan nearly all are planned, and a row that is need not be held against each state.
     connection.exec_driver_sql(
-        f"INSERT INTO totals (id, {_EACH}) SELECT 1, {_COUNTED} FROM standings"
+        f"INSERT INTO totals (id, {', '.join(others)}, planned) SELECT 1, {counted},"
+        " (SELECT count(*) FROM standings) - count(*) FROM standings WHERE state <> 'planned'"
     )
 
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.addresses.syntax import (
-    _PLAIN,
-    _PLAIN_DOMAIN,
     AddressError,
+    _parse_slowly,
     fold,
     parse_address,
     parse_mailbox,
+    parse_plain,
 )
 
 ENVELOPE = re.compile(r"[^\s<>\"\x00-\x20\x7f-\x9f]+@[a-z0-9.-]+")
@@ -170,7 +170,7 @@ DOMAINS = st.builds(
 @given(LOCALS, DOMAINS)
 def test_the_short_way_takes_nothing_that_email_validator_refuses(local: str, domain: str) -> None:
     typed = f"{local}@{domain}"
-    is_short = _PLAIN.fullmatch(typed) and _PLAIN_DOMAIN.fullmatch(domain) and len(typed) <= 254
+    is_short = parse_plain(typed) != ("", "")
     try:
         found = validate_email(typed, check_deliverability=False, strict=True)
     except EmailSyntaxError:
@@ -180,6 +180,18 @@ def test_the_short_way_takes_nothing_that_email_validator_refuses(local: str, do
     else:
         address = parse_address(typed)
         assert address.spec == f"{local}@{found.ascii_domain}"
+
+
+@given(
+    st.builds("{}@{}".format, st.one_of(LOCALS, st.text(max_size=9)), DOMAINS), st.text("@. é２")
+)
+def test_the_short_way_says_what_the_long_way_says(typed: str, more: str) -> None:
+    for text in (typed, typed + more, more + typed):
+        local, domain = parse_plain(text)
+        if local:
+            assert _parse_slowly(text) == (local, domain, False)
+        else:
+            assert domain == ""
 
 
 @given(
