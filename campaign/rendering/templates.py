@@ -74,8 +74,9 @@ class Template:
             chunks = list(compiled.root_render_func(context))
             if _length(chunks) > _MOST:  # a loop may say a long text very often
                 raise MemoryError
-            if not context.vars and not context.exported_vars and not compiled.blocks:
-                self._context = context  # as good as new, which takes as long as a line
+            # As good as new, which takes as long as a line: nothing was set, nothing inherited.
+            if not context.vars and not context.exported_vars and not context.blocks:
+                self._context = context
             return chunks
         except _TEMPLATE_FAULTS:
             error = self._rewritten()

@@ -242,6 +242,28 @@ def test_rows_cannot_leave_anything_for_the_next_row(folder: Path) -> None:
     assert callable(workshop.values()["range"])
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{% extends "base.txt" %}',
+        "{% extends layout %}",
+        '{% include "base.txt" %}',
+        "{% set seen = seen is defined %}{% block b %}{{ super is defined }}{% endblock %}",
+        '{% from "macros.txt" import say %}{{ say("False") }}',
+    ],
+)
+def test_a_template_says_the_same_of_a_row_however_many_went_before(
+    folder: Path, source: str
+) -> None:
+    write(folder, "base.txt", "{% block b %}{{ super is defined }}{% endblock %}")
+    write(folder, "macros.txt", "{% macro say(what) %}{{ what }}{% endmacro %}")
+    write(folder, "body.txt", source)
+    workshop = Workshop(folder)
+    template = workshop.file("body.txt", "none")
+    values = workshop.values() | {"layout": "base.txt"}
+    assert [template.render(values) for _ in range(5)] == ["False"] * 5
+
+
 def test_the_files_of_a_template_are_all_it_reaches_and_nothing_is_run(folder: Path) -> None:
     base = write(folder, "base.html", '{% import "macros.html" as m %}')
     macros = write(folder, "macros.html", "{{ 'x'|center(10 ** 12) }}")
