@@ -85,11 +85,11 @@ def parse_address(text: str) -> Address:
     Raises AddressError for everything else that is not exactly one address: names, comments,
     quotes, lists, groups, IP literals, domains without a dot, characters nobody can see.
     """
-    local, domain = parse_plain(text)
+    local, domain = _parse_plain(text)
     return Address(local, domain, False) if local else _parse_slowly(text)
 
 
-def parse_plain(text: str) -> tuple[str, str]:
+def _parse_plain(text: str) -> tuple[str, str]:
     """Local part and domain as in `Address`, of an address that is plain ASCII and right as it
     stands; two "" of any other text."""
     local, _, domain = text.partition("@")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -53,7 +54,10 @@ class Reader(Glance):
     def __init__(self, place: Place, connection: Connection) -> None:
         super().__init__(place)
         self._connection = connection
-        self._queries = ClaimQueries.of(connection.dialect)
+
+    @cached_property
+    def _queries(self) -> ClaimQueries:
+        return ClaimQueries.of(self._connection.dialect)
 
     @property
     def answers_at_once(self) -> bool:

@@ -25,7 +25,10 @@ _PLACE = {state: place for place, state in enumerate(_STATES)}
 _BITS = 7  # for each of nine states in the 63 bits of one sum: a count below 128
 _MOST = (1 << _BITS) - 1
 _EACH = ", ".join(_STATES)
-_COUNTED = ", ".join(f"count(*) FILTER (WHERE state = '{state}')" for state in _STATES)
+# Of a new plan nearly all are planned, and a row that is need not be held against each state.
+_COUNT = {state: f"count(*) FILTER (WHERE state = '{state}')" for state in _STATES}
+_COUNT[State.PLANNED] = "(SELECT count(*) FROM standings) - count(*)"
+_COUNTED = f"{', '.join(_COUNT.values())} FROM standings WHERE state <> 'planned'"
 
 
 class Totals:
@@ -80,16 +83,10 @@ def forget_totals(connection: Connection) -> None:
 def count_totals(connection: Connection) -> None:
     """Count once; from here on they are kept."""
     forget_totals(connection)
-    others = [state for state in _STATES if state is not State.PLANNED]
-    counted = ", ".join(f"count(*) FILTER (WHERE state = '{state}')" for state in others)
-    # Of a new plan nearly all are planned, and a row that is need not be held against each state.
-    connection.exec_driver_sql(
-        f"INSERT INTO totals (id, {', '.join(others)}, planned) SELECT 1, {counted},"
-        " (SELECT count(*) FROM standings) - count(*) FROM standings WHERE state <> 'planned'"
-    )
+    connection.exec_driver_sql(f"INSERT INTO totals (id, {_EACH}) SELECT 1, {_COUNTED}")
 
 
 def read_totals(ask: Callable[[str], Sequence[Sequence[int]]]) -> dict[State, int]:
     """How many stand where; every state is there, if with 0.  `ask` gives the rows of a query."""
-    found = ask(f"SELECT {_EACH} FROM totals") or ask(f"SELECT {_COUNTED} FROM standings")
+    found = ask(f"SELECT {_EACH} FROM totals") or ask(f"SELECT {_COUNTED}")
     return dict(zip(_STATES, found[0], strict=True))

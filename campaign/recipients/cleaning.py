@@ -9,7 +9,7 @@ import heapq
 from json.encoder import encode_basestring
 from operator import attrgetter
 
-from campaign.addresses.syntax import AddressError, fold, parse_address, parse_plain
+from campaign.addresses.syntax import AddressError, fold, parse_address
 from campaign.config.settings import Recipients
 from campaign.recipients.chunks import Chunk, Reject, clipped
 from campaign.recipients.rejects import REASON, formula_undone
@@ -30,14 +30,11 @@ def clean(chunk: Chunk, settings: Recipients) -> list[Entry]:
         if is_mended:
             row = tuple(map(formula_undone, row))
         data = cells_json(row)
-        local, domain = parse_plain(row[at])
-        if not local:
-            try:
-                local, domain, _ = parse_address(row[at])
-            except AddressError as error:
-                reason = f"address: {error}"
-                entries.append(Entry(index, line, clipped(row[at]), "", "", data, reason))
-                continue
+        try:
+            local, domain, _ = parse_address(row[at])
+        except AddressError as error:
+            entries.append(Entry(index, line, clipped(row[at]), "", "", data, f"address: {error}"))
+            continue
         spec, key = f"{local}@{domain}", f"{fold(local)}@{domain}"
         group = "" if group_at is None else _group(key, "" if group_at == at else row[group_at])
         entries.append(Entry._make((index, line, spec, key, domain, data, "", group)))
