@@ -2,7 +2,8 @@
 
 In: jobs and drafts.  Out: frames of bytes, and jobs and messages from them.  Touches: nothing.
 
-A frame is its length and then its bytes.  What comes from a worker is plain lengths and bytes, all
+A frame is its length and then its bytes, or only its length with a mark if the bytes are on the
+shelf that both share.  What comes from a worker is plain lengths and bytes, all
 of them checked: nothing of it is ever unpickled.
 """
 
@@ -14,6 +15,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from campaign.delivery.render_shelf import Shelf
 from campaign.errors import CampaignError, ConfigError, TemplateError
 from campaign.records import Job, Message
 from campaign.rendering.draft import Draft
@@ -22,12 +24,18 @@ LENGTH = struct.Struct("<I")  # before every frame
 # pieces, size, SMTPUTF8 or not, bytes of the problem, bytes of the snapshot
 _ENTRY = struct.Struct("<II?IB")
 _FRAME_BYTES = 60_000  # messages are handed over when so much is ready: it stays in the caches
+_ON_SHELF = 1 << 31  # marks the length of a frame whose bytes are there
 _SHARED = 1 << 31  # marks the number of a shared piece among the lengths of the others
 
 
 def framed(*payload: bytes) -> bytes:
     """A payload, in any number of parts, as a frame."""
     return b"".join((LENGTH.pack(sum(map(len, payload))), *payload))
+
+
+def laid(payload: bytes, shelf: Shelf) -> bytes:
+    """The frame of a payload that lies on the shelf if there is room for it."""
+    return LENGTH.pack(_ON_SHELF | len(payload)) if shelf.lay(payload) else framed(payload)
 
 
 class Started(NamedTuple):
@@ -63,9 +71,10 @@ class Started(NamedTuple):
 class Inbox:
     """Frames out of the bytes that a pipe gives, however it cuts them."""
 
-    def __init__(self, capacity: int, largest: int) -> None:
+    def __init__(self, capacity: int, largest: int, shelf: Shelf) -> None:
         self._buffer = bytearray(capacity)
         self._largest = largest
+        self._shelf = shelf
         self._filled = 0
 
     def room(self) -> memoryview:
@@ -82,7 +91,12 @@ class Inbox:
         view = memoryview(self._buffer)
         while self._filled - at >= LENGTH.size:
             start = at + LENGTH.size
-            end = start + LENGTH.unpack_from(view, at)[0]
+            (size,) = LENGTH.unpack_from(view, at)
+            if size & _ON_SHELF:
+                yield self._shelf.take(size ^ _ON_SHELF)
+                at = start
+                continue
+            end = start + size
             if end - at > self._largest:
                 raise ValueError(f"a frame of {end - at} bytes")
             if end > self._filled:
@@ -113,7 +127,7 @@ def unpack_jobs(frame: bytes) -> tuple[list[Job], bool]:
 
 
 def packed(drafts: Iterable[Draft], is_check: bool) -> Iterator[bytes]:
-    """Frames for drafts, each as soon as there is enough for one."""
+    """Payloads of drafts, each as soon as there is enough for one."""
     ready: list[Draft] = []
     waiting = 0
     for draft in drafts:
@@ -127,7 +141,7 @@ def packed(drafts: Iterable[Draft], is_check: bool) -> Iterator[bytes]:
 
 
 def pack(drafts: Sequence[Draft]) -> bytes:
-    """The frame for drafts: a count, an entry for each, the lengths of all pieces, the bytes."""
+    """The payload of drafts: a count, an entry for each, the lengths of all pieces, the bytes."""
     entries: list[bytes] = []
     lengths: list[int] = []
     blobs: list[bytes] = []
@@ -147,7 +161,7 @@ def pack(drafts: Sequence[Draft]) -> bytes:
         if why or mark:
             blobs += (why, mark)
     table = struct.pack(f"<{len(lengths)}I", *lengths)
-    return framed(LENGTH.pack(len(drafts)), *entries, table, *blobs)
+    return b"".join((LENGTH.pack(len(drafts)), *entries, table, *blobs))
 
 
 def unpack(frame: memoryview, jobs: Sequence[Job], shared: Sequence[bytes]) -> list[Message]:

@@ -21,7 +21,7 @@ from campaign.errors import CampaignError
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
 
-QUEUED = 2  # batches a worker has at once: one it works on, one that waits in the pipe
+QUEUED = 2  # batches a worker has at once, as its shelf has halves: one it works on, one waits
 _REAP_S = 0.005
 
 
@@ -68,7 +68,7 @@ class RenderProcess:
         self._on_end = on_end
         self._queue: deque[Batch] = deque()
         self._unsent = bytearray()
-        self._inbox = Inbox(PIPE_BYTES, limits.memory_bytes)
+        self._inbox = Inbox(PIPE_BYTES, limits.memory_bytes, worker.shelf)
         self._shared: list[bytes] = []
         self._awaited = 0  # shared pieces still on their way
         self._deadline: asyncio.TimerHandle | None = None
@@ -171,6 +171,7 @@ class RenderProcess:
         batch.messages += unpack(frame, batch.jobs[len(batch.messages) :], self._shared)
         if len(batch.messages) == len(batch.jobs):
             self._queue.popleft()
+            self._worker.shelf.turn()
             batch.settle()
             self._rearm()
             self._on_room()

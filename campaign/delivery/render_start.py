@@ -1,6 +1,6 @@
 """A render worker's process before it has anything to do, and workers started ahead.
 
-In: how many.  Out: processes, each with its two pipes.  Touches: subprocesses.
+In: how many.  Out: processes, each with its two pipes and its shelf.  Touches: subprocesses.
 
 A worker loads its libraries for a quarter of a second, and so does the process that will feed it:
 started ahead it does so at the same time.  It knows nothing of any campaign until it is told.
@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import campaign
+from campaign.delivery.render_shelf import Shelf, shared_memory
 from campaign.errors import CampaignError
 
 PIPE_BYTES = 1 << 20  # what Linux lets anybody ask for (/proc/sys/fs/pipe-max-size)
@@ -51,8 +52,16 @@ class WorkerProcess:
             os.set_blocking(end, False)
             if hasattr(fcntl, "F_SETPIPE_SZ"):
                 fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        shared = []
+        self.shelf = Shelf(None)
+        if sys.platform == "linux":
+            shared.append(shared_memory())
+            theirs.callback(os.close, shared[0])
+            self.shelf = Shelf.of(shared[0])
+            ours.callback(self.shelf.leave)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "campaign.delivery.render_worker"],
+            [sys.executable, "-P", "-m", "campaign.delivery.render_worker", *map(str, shared)],
+            pass_fds=shared,
             stdin=child_in,
             stdout=child_out,
             stderr=self.errors,

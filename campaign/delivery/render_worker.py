@@ -2,7 +2,7 @@
 
 In: on standard input, frames of the pool: the spec, then batches of jobs (pickled).
 Out: on standard output, frames: `ready` or what is wrong with the templates, the pieces that all
-messages share, then messages.
+messages share, then messages; the bytes of these on the shelf whose descriptor is its argument.
 Touches: template and attachment files, for reading.
 
 It runs what a template's author wrote, so it has no credentials, no sockets, limits on memory and
@@ -13,11 +13,20 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from campaign.delivery.confinement import allow_cpu, end_with_parent, limit, read_only
-from campaign.delivery.render_frames import LENGTH, Started, framed, packed, unpack_jobs
+from campaign.delivery.render_frames import (
+    LENGTH,
+    Started,
+    framed,
+    laid,
+    packed,
+    unpack_jobs,
+)
+from campaign.delivery.render_shelf import Shelf
 from campaign.errors import CampaignError
 from campaign.rendering.render import (
     Renderer,
@@ -39,6 +48,10 @@ class Limits(NamedTuple):
 def main() -> None:
     """Serve the pool until it closes the pipe."""
     end_with_parent()
+    shelf = Shelf(None)
+    for descriptor in map(int, sys.argv[1:]):
+        shelf = Shelf.of(descriptor)
+        os.close(descriptor)
     frames = _frames(0)
     told = next(frames, None)
     if told is None:  # started ahead, and nobody came
@@ -54,7 +67,8 @@ def main() -> None:
         allow_cpu(limits.cpu_s)
         jobs, is_check = unpack_jobs(frame)
         for answer in packed(renderer.drafts(jobs), is_check):
-            _write(answer)
+            _write(laid(answer, shelf))
+        shelf.turn()
 
 
 def _start(spec: RenderSpec) -> Renderer | None:

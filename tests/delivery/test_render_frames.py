@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.delivery.render_frames import LENGTH, Inbox, Started, framed, pack, unpack
+from campaign.delivery.render_frames import (
+    Inbox,
+    Started,
+    framed,
+    laid,
+    pack,
+    unpack,
+)
+from campaign.delivery.render_shelf import Shelf, shared_memory
 from campaign.errors import CampaignError, ConfigError, TemplateError
 from campaign.records import Job
 from campaign.rendering.draft import Draft, joined, merged, size_of
@@ -29,8 +38,17 @@ drafts = st.builds(
 
 
 def payload_of(drafts: list[Draft]) -> memoryview:
-    """Their frame without its length, as the inbox gives it."""
-    return memoryview(pack(drafts))[LENGTH.size :]
+    """As the inbox gives it."""
+    return memoryview(pack(drafts))
+
+
+def shelves() -> tuple[Shelf, Shelf]:
+    """Both sides of one."""
+    descriptor = shared_memory()
+    try:
+        return Shelf.of(descriptor), Shelf.of(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @given(st.lists(drafts, max_size=len(JOBS)))
@@ -69,7 +87,7 @@ def test_frames_arrive_whole_however_the_pipe_cuts_them(
     payloads: list[bytes], cuts: list[int], capacity: int
 ) -> None:
     stream = b"".join(map(framed, payloads))
-    inbox = Inbox(capacity, largest=100)
+    inbox = Inbox(capacity, largest=100, shelf=Shelf(None))
     found = []
     cuts = [*cuts, *([7] * len(stream))]
     while stream:
@@ -83,10 +101,61 @@ def test_frames_arrive_whole_however_the_pipe_cuts_them(
 
 
 def test_a_frame_that_is_too_large_is_refused() -> None:
-    inbox = Inbox(8, largest=100)
+    inbox = Inbox(8, largest=100, shelf=Shelf(None))
     inbox.room()[:4] = (97).to_bytes(4, "little")
     with pytest.raises(ValueError, match="a frame of 101 bytes"):
         list(inbox.frames(4))
+
+
+@given(st.lists(st.lists(st.integers(0, 700_000), max_size=6), max_size=6))
+def test_batches_arrive_whole_whether_the_shelf_has_room_for_them_or_not(
+    batches: list[list[int]],
+) -> None:
+    worker, pool = shelves()
+    inbox = Inbox(1_000_000, largest=1_000_000, shelf=pool)
+    waiting: list[list[bytes]] = []
+    for batch, sizes in enumerate(batches, 1):
+        sent = [bytes([16 * batch + at]) * size for at, size in enumerate(sizes)]
+        waiting.append([laid(payload, worker) for payload in sent])
+        worker.turn()
+        if len(waiting) == 2 or batch == len(batches):  # the pool may be one batch behind
+            for number, frames in enumerate(waiting, batch - len(waiting) + 1):
+                found = []
+                for frame in frames:
+                    inbox.room()[: len(frame)] = frame
+                    found += [bytes(payload) for payload in inbox.frames(len(frame))]
+                pool.turn()
+                assert [len(payload) for payload in found] == batches[number - 1]
+                assert all(
+                    payload.count(16 * number + at) == len(payload)
+                    for at, payload in enumerate(found)
+                )
+            waiting = []
+
+
+def test_what_fits_on_the_shelf_is_a_length_in_the_pipe() -> None:
+    worker, _ = shelves()
+    half = 1 << 20
+    assert len(laid(b"x" * (half - 10), worker)) == 4
+    assert len(laid(b"x" * 11, worker)) == 15
+    assert len(laid(b"x" * 10, worker)) == 4
+
+
+def test_more_than_the_shelf_can_hold_is_nonsense() -> None:
+    inbox = Inbox(8, largest=100, shelf=shelves()[1])
+    inbox.room()[:4] = (1 << 31 | (1 << 20) + 1).to_bytes(4, "little")
+    with pytest.raises(ValueError, match="1048577 bytes where there is room for 1048576"):
+        list(inbox.frames(4))
+
+
+def test_nobody_can_cut_the_shelf_short() -> None:
+    descriptor = shared_memory()
+    try:
+        for size in (0, 1 << 30):
+            with pytest.raises(PermissionError):
+                os.ftruncate(descriptor, size)
+    finally:
+        os.close(descriptor)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,25 @@ def test_a_check_says_all_about_the_messages_but_their_bytes(tmp_path: Path) -> 
     run(cells(tmp_path), use)
 
 
+def test_letters_arrive_whole_whatever_their_size(tmp_path: Path) -> None:
+    sizes = [10, 2_000_000, 0, 300_000, 300_000, 300_000, 300_000, 70_000, 1_100_000, 5]
+
+    async def use(pool: RenderPool) -> None:
+        many = [job({"cell": f"{n}{'x' * size}"}, n) for n, size in enumerate(sizes, 1)]
+        for _ in range(3):
+            found, backwards = await asyncio.gather(pool.render(many), pool.render(many[::-1]))
+            assert [len(text(message)) for message in found] == [
+                size + len(str(n)) for n, size in enumerate(sizes, 1)
+            ]
+            assert [message.wire for message in backwards] == [m.wire for m in found[::-1]]
+
+    def text(message: Message) -> str:
+        return str(parsed(message).get_content()).strip()
+
+    write(tmp_path, "cell.txt", "{{ cell }}")
+    run(spec(tmp_path, ("cell",), text="cell.txt"), use)
+
+
 def test_no_jobs_are_no_messages(tmp_path: Path) -> None:
     async def use(pool: RenderPool) -> None:
         assert await pool.render([]) == []
@@ -259,11 +278,12 @@ def test_workers_have_no_secret_in_their_environment(
     run(cells(tmp_path), use)
 
 
-def test_workers_have_no_socket_and_only_their_three_streams(tmp_path: Path) -> None:
+def test_workers_have_their_three_streams_and_the_shelf_and_nothing_else(tmp_path: Path) -> None:
     async def use(pool: RenderPool) -> None:
         folder = Path(f"/proc/{pool.pids[0]}/fd")
         open_files = {path.name: os.readlink(path) for path in folder.iterdir()}
-        assert sorted(open_files) == ["0", "1", "2"]
+        assert len(open_files) == 4
+        assert sum(target.startswith("/memfd:letters") for target in open_files.values()) == 1
         assert not any(target.startswith("socket:") for target in open_files.values())
 
     run(cells(tmp_path), use)
