@@ -1,5 +1,8 @@
 """A real Postfix to send to: mail is queued on disk as anywhere, then handed to discard(8).
 
+It does not pause for a second where more comes in than goes out (in_flow_delay): whoever sends
+would be measured by how often that happens to him.
+
 In: nothing.  Out: a `Server` whose count is what its log says was delivered.
 Touches: what tests/fakes/postfix.py does.
 """
@@ -19,6 +22,7 @@ _SETTINGS = f"""{OPEN}
 virtual_transport = discard:
 default_transport = discard:
 smtpd_client_connection_count_limit = 0
+in_flow_delay = 0
 """
 
 

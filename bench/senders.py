@@ -56,22 +56,22 @@ def send(folder: Path, server: Server, count: int) -> Course:
 
 
 def smtp_source_command(
-    server: Server, count: int, size: int, *, sessions: int = SESSIONS, to_many: bool = False
+    server: Server, count: int, *text: str, sessions: int = SESSIONS
 ) -> list[str]:
-    """One text over kept connections, `size` bytes with its headers; nothing is rendered.
-
-    `to_many`: each message to another recipient.
-    """
+    """One `text` over kept connections; nothing is rendered."""
     return [
-        "smtp-source", "-d", *(["-N"] if to_many else []), "-s", str(sessions),
-        "-l", str(size - _SOURCE_HEADERS), "-m", str(count), "-f", "news@example.com",
+        "smtp-source", "-d", *text, "-s", str(sessions), "-m", str(count), "-f", "news@example.com",
         "-t", "person@d1.example", f"127.0.0.1:{server.port}",
     ]  # fmt: skip
 
 
 def smtp_source(server: Server, count: int, size: int, *, sessions: int = SESSIONS) -> Course:
-    """Postfix's load generator; every message must reach the server."""
-    command = smtp_source_command(server, count, size, sessions=sessions)
+    """Postfix's load generator; every message must reach the server.
+
+    `size`: bytes of each with its headers.
+    """
+    text = ("-l", str(size - _SOURCE_HEADERS))
+    command = smtp_source_command(server, count, *text, sessions=sessions)
     course = watch(command, server.received, env=SBIN)
     none_lost("smtp-source", course.received, count)
     return course
@@ -83,8 +83,13 @@ def none_lost(who: str, received: int, count: int) -> None:
         raise BenchError(f"{who}: {count} messages sent, {received} counted at the server")
 
 
-def wire_size(campaign: Path, *, of: int = 200) -> int:
+def wire_size(campaign: Path) -> int:
     """Mean size of a campaign's first messages on the wire."""
+    return round(statistics.mean(map(len, first_letters(campaign))))
+
+
+def first_letters(campaign: Path, *, of: int = 200) -> list[bytes]:
+    """A campaign's first messages as they were on the wire: lines end in CRLF."""
     folder = campaign.with_name(campaign.name + "-size")
     with tempfile.TemporaryDirectory(prefix="campaign-bench-") as name:
         os.chmod(name, 0o777)
@@ -96,14 +101,9 @@ def wire_size(campaign: Path, *, of: int = 200) -> int:
             rows = (folder / "list.csv").read_text(encoding="utf-8").splitlines(keepends=True)
             (folder / "list.csv").write_text("".join(rows[: of + 1]), encoding="utf-8")
             send(folder, sink, min(of, len(rows) - 1))
-        sizes = [dumped_size(path) for path in Path(name).iterdir()]
+        letters = [message_of(path).replace(b"\n", b"\r\n") for path in Path(name).iterdir()]
     shutil.rmtree(folder)
-    return round(statistics.mean(sizes))
-
-
-def dumped_size(path: Path) -> int:
-    """Bytes of a message that smtp-sink dumped, as they were on the wire: lines end in CRLF."""
-    return len(message_of(path).replace(b"\n", b"\r\n"))
+    return letters
 
 
 def message_of(path: Path) -> bytes:
