@@ -60,7 +60,7 @@ def test_render_workers_load_while_the_run_does(tmp_path: Path, command: str) ->
             "def hook(event, arguments):\n"
             "    if event == 'subprocess.Popen':\n"
             "        loaded = {'sqlalchemy', 'campaign.delivery.run'} & set(sys.modules)\n"
-            "        print(arguments[1][-1], 'starts after', sorted(loaded))\n"
+            "        print(arguments[1][3], 'starts after', sorted(loaded))\n"
             "sys.addaudithook(hook)\n"
             f"sys.exit(main({[*command.split(), str(tmp_path)]!r}))"
         )
