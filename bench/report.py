@@ -119,13 +119,14 @@ Tried for it without success:
   again), the body on the wire before its permission and the dot after it, replies of all
   connections taken in before any is acted on, the rows of a plan inserted by a thread while the
   next are read (again, by up to 3,000 rows a statement, with shorter turns of the interpreter: no
-  part of it runs beside the other), the list read and cleaned by a process of its own (0.1 s of
-  0.7 for 150,000 rows), a log of the journal made long beforehand (a commit by itself takes a third
+  part of it runs beside the other), the list read and cleaned by a process of its own (0.1 s of 0.7
+  for 150,000 rows), a log of the journal made long beforehand (a commit by itself takes a third
   less, a run the same), commits into Postfix that wait 1 or 3 ms or until no change came for one,
-  compilers told to inline across modules, a page of claims as one text, standings summed up by one statement for all rows of a
-  commit, pages of 2 to 16 KB, another congestion control than the machine's (BBR), workers or the
-  sender as batch processes (the sender needs 12 % less CPU then and is a fifth slower), with longer
-  or shorter turns, on cores of their own (a third slower): the same rate within the noise, or less;
+  compilers told to inline across modules, a page of claims as one text, standings summed up by one
+  statement for all rows of a commit, pages of 2 to 16 KB, another congestion control than the
+  machine's (BBR), workers or the sender as batch processes (the sender needs 12 % less CPU then and
+  is a fifth slower), with longer or shorter turns, on cores of their own (a third slower): the same
+  rate within the noise, or less;
 - what is the same in all letters sent by the workers once and put together by the sender: with
   letters of 40 KB the workers need a third less, and no more letters are sent;
 - SQLite without its own locks: 4 % more. Two threads that ever use one connection at once would
