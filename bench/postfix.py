@@ -35,7 +35,7 @@ def measure(options: Options) -> list[Row]:
     count = options.messages or MESSAGES
     with postfix() as (server, let_in):
         folder = write_campaign(fresh("postfix"), count, server.port, connections=SESSIONS)
-        letter = first_letters(folder)[0]
+        [letter] = first_letters(folder, of=1)
         text = folder.with_name("letter.txt")
         text.write_bytes(letter.replace(b"\r\n", b"\n"))
         source = smtp_source_command(server, count, "-N", "-F", str(text), sessions=SESSIONS)

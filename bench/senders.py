@@ -90,7 +90,7 @@ def wire_size(campaign: Path) -> int:
 
 def first_letters(campaign: Path, *, of: int = 200) -> list[bytes]:
     """A campaign's first messages as they were on the wire: lines end in CRLF."""
-    folder = campaign.with_name(campaign.name + "-size")
+    folder = campaign.with_name(campaign.name + "-first")
     with tempfile.TemporaryDirectory(prefix="campaign-bench-") as name:
         os.chmod(name, 0o777)
         with smtp_sink("-d", f"{name}/m.") as sink:

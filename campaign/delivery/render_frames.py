@@ -3,8 +3,8 @@
 In: jobs and drafts.  Out: frames of bytes, and jobs and messages from them.  Touches: nothing.
 
 A frame is its length and then its bytes, or only its length with a mark if the bytes are on the
-shelf that both share.  What comes from a worker is plain lengths and bytes, all
-of them checked: nothing of it is ever unpickled.
+shelf that both share.  What comes from a worker is plain lengths and bytes, all of them checked:
+nothing of it is ever unpickled.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _ON_SHELF = 1 << 31  # marks the length of a frame whose bytes are there
 _SHARED = 1 << 31  # marks the number of a shared piece among the lengths of the others
 
 
-def framed(*payload: bytes) -> bytes:
-    """A payload, in any number of parts, as a frame."""
-    return b"".join((LENGTH.pack(sum(map(len, payload))), *payload))
+def framed(payload: bytes) -> bytes:
+    """A payload as a frame."""
+    return LENGTH.pack(len(payload)) + payload
 
 
 def laid(payload: bytes, shelf: Shelf) -> bytes:

@@ -27,7 +27,6 @@ class Shelf:
         self._view = memoryview(memory or b"")
         self._start = 0  # of the half
         self._at = 0  # in the half
-        self._room = _HALF_BYTES if memory else 0
 
     @classmethod
     def of(cls, descriptor: int) -> Self:
@@ -36,7 +35,7 @@ class Shelf:
 
     def lay(self, payload: bytes) -> bool:
         """Put it behind what lies there; False if there is no room for it."""
-        if len(payload) > self._room - self._at:
+        if len(payload) > self._left:
             return False
         start = self._start + self._at
         self._view[start : start + len(payload)] = payload
@@ -48,8 +47,8 @@ class Shelf:
 
         Raises ValueError where there cannot be so many.
         """
-        if size > self._room - self._at:
-            raise ValueError(f"{size} bytes where there is room for {self._room - self._at}")
+        if size > self._left:
+            raise ValueError(f"{size} bytes where there is room for {self._left}")
         start = self._start + self._at
         self._at += size
         return self._view[start : start + size]
@@ -62,7 +61,12 @@ class Shelf:
     def leave(self) -> None:
         """Have no part in it any more: the memory goes with the last who looks at it."""
         self._view = memoryview(b"")
-        self._room = self._at = 0
+        self._at = 0
+
+    @property
+    def _left(self) -> int:
+        """Bytes of the half behind what lies there; a shelf without memory has none."""
+        return len(self._view) // 2 - self._at
 
 
 def shared_memory() -> int:

@@ -18,14 +18,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from campaign.delivery.confinement import allow_cpu, end_with_parent, limit, read_only
-from campaign.delivery.render_frames import (
-    LENGTH,
-    Started,
-    framed,
-    laid,
-    packed,
-    unpack_jobs,
-)
+from campaign.delivery.render_frames import LENGTH, Started, framed, laid, packed, unpack_jobs
 from campaign.delivery.render_shelf import Shelf
 from campaign.errors import CampaignError
 from campaign.rendering.render import (

@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.delivery.render_frames import (
-    Inbox,
-    Started,
-    framed,
-    laid,
-    pack,
-    unpack,
-)
+from campaign.delivery.render_frames import Inbox, Started, framed, laid, pack, unpack
 from campaign.delivery.render_shelf import Shelf, shared_memory
 from campaign.errors import CampaignError, ConfigError, TemplateError
 from campaign.records import Job
