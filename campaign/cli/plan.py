@@ -93,20 +93,24 @@ def make(
     campaign: Campaign, *, amend: bool = False, render: bool = True, workers: int | None = None
 ) -> PlanSummary:
     """The plan, with progress on stderr."""
-    from campaign.cli.progress import PlanProgress
-    from campaign.clock import SystemClock
-    from campaign.delivery.plan import make_plan
+    from campaign.delivery.list_ahead import lists_ahead
 
-    clock = SystemClock()
-    with PlanProgress(sys.stderr, clock) as progress:
-        return make_plan(
-            campaign,
-            clock=clock,
-            amend=amend,
-            render=render,
-            workers=workers or 0,
-            on_progress=progress,
-        )
+    with lists_ahead(campaign.folder, campaign.settings.recipients) as rows:
+        from campaign.cli.progress import PlanProgress
+        from campaign.clock import SystemClock
+        from campaign.delivery.plan import make_plan
+
+        clock = SystemClock()
+        with PlanProgress(sys.stderr, clock) as progress:
+            return make_plan(
+                campaign,
+                rows=rows,
+                clock=clock,
+                amend=amend,
+                render=render,
+                workers=workers or 0,
+                on_progress=progress,
+            )
 
 
 def _write_rejects(campaign: Campaign, path: Path) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from pathlib import Path
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.delivery.inputs import input_hashes, refuse_drift, render_spec, sender_of
+from campaign.delivery.list_ahead import CleanRows, clean_rows
 from campaign.delivery.plan_summary import PlanSummary, read_summary
 from campaign.delivery.render_pool import RenderPool
 from campaign.delivery.render_start import worker_count
@@ -27,8 +28,6 @@ from campaign.delivery.suppression import state_of
 from campaign.errors import EmptyPlanError, TemplateErrors, UsageError
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
-from campaign.recipients.cleaning import clean
-from campaign.recipients.readers import read_lists
 from campaign.recipients.suppression import read_suppressed
 from campaign.records import Job, Message, PlanRecord, Source, State
 from campaign.rendering.proofread import proofread
@@ -43,6 +42,7 @@ def make_plan(
     campaign: Campaign,
     *,
     clock: Clock,
+    rows: Iterable[CleanRows] | None = None,
     amend: bool = False,
     render: bool = True,
     workers: int = 0,
@@ -71,7 +71,9 @@ def make_plan(
             # The templates may have been mended since: what could not be rendered may be now.
             journal.put_back({State.SKIPPED}, clock.now_s(), reason="render:")
             _render_all(campaign, journal, record, count, on_progress)
-        _load(campaign, journal, record, on_progress)
+        if rows is None:
+            rows = clean_rows(campaign.folder, campaign.settings.recipients)
+        _load(campaign, rows, journal, record, on_progress)
         if render:
             after = planned_before if amend else 0
             _render_all(campaign, journal, record, count, on_progress, after)
@@ -110,25 +112,30 @@ def _record(campaign: Campaign, clock: Clock, before: PlanRecord | None) -> Plan
     return before._replace(hashes=record.hashes)
 
 
-def _load(campaign: Campaign, journal: Journal, record: PlanRecord, on_progress: Progress) -> None:
+def _load(
+    campaign: Campaign,
+    rows: Iterable[CleanRows],
+    journal: Journal,
+    record: PlanRecord,
+    on_progress: Progress,
+) -> None:
     """The list into the journal, if the templates can be filled from it."""
     settings = campaign.settings.recipients
-    rows = 0
+    count = 0
     sources: list[Source] = []
-    for chunk in read_lists(campaign.folder, settings):
-        if chunk.source_index == len(sources):  # a long file comes in many chunks
-            sources.append(chunk.source)
+    for source, index, entries in rows:
+        if index == len(sources):  # a long file comes in many parts
+            sources.append(source)
             _proofread(render_spec(campaign, record, sources))
-            journal.add_source(chunk.source)
-        entries = clean(chunk, settings)
+            journal.add_source(source)
         journal.add_entries(entries)
-        rows += len(entries)
-        on_progress("reading", rows, None)
+        count += len(entries)
+        on_progress("reading", count, None)
     lists = state_of(campaign.folder, settings.suppress)
     journal.add_suppressed(
         read_suppressed(campaign.folder, settings.suppress, settings.address), lists
     )
-    on_progress("looking for duplicates", rows, rows)
+    on_progress("looking for duplicates", count, count)
     journal.mark_duplicates_and_suppressed(settings.duplicates)
 
 

@@ -1,0 +1,129 @@
+"""The list, read and cleaned by a process of its own while ours loads its libraries and inserts.
+
+In: the campaign folder and [recipients].  Out: `CleanRows`, in the order of the files.
+Touches: the list files, a child process and its pipe.
+
+The child is a fork, made before there are threads or an open journal.  It reads ahead until the
+pipe is full; what it finds wrong with a list is raised here, in place of the rows.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import marshal
+import os
+import pickle
+import signal
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple, NoReturn
+
+from campaign.config.settings import Recipients
+from campaign.delivery.confinement import end_with_parent
+from campaign.errors import CampaignError
+from campaign.recipients.cleaning import clean
+from campaign.recipients.readers import read_lists
+from campaign.records import Entry, Source
+
+_PIPE_BYTES = 1 << 20  # two chunks
+_HEAD = struct.Struct("=cI")  # what follows, and its bytes
+_ROWS, _FAULT, _END = b"r", b"f", b"e"
+
+
+class CleanRows(NamedTuple):
+    """Some rows of one source, rejects among them."""
+
+    source: Source
+    source_index: int
+    entries: list[Entry]
+
+
+def clean_rows(folder: Path, settings: Recipients) -> Iterator[CleanRows]:
+    """All rows of all files; at least one item for each file.  Raises DataError."""
+    for chunk in read_lists(folder, settings):
+        yield CleanRows(chunk.source, chunk.source_index, clean(chunk, settings))
+
+
+@contextmanager
+def lists_ahead(folder: Path, settings: Recipients) -> Iterator[Iterator[CleanRows]]:
+    """The same rows from a child that begins now; it is gone afterwards, read to the end or not.
+
+    Where a fork is not safe, since other threads run, they are read when they are asked for.
+    """
+    if threading.active_count() > 1:
+        yield clean_rows(folder, settings)
+        return
+    output, child_output = os.pipe()
+    with open(output, "rb") as pipe:
+        pid = _started(folder, settings, child_output)
+        try:
+            yield _received(pipe)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _started(folder: Path, settings: Recipients, output: int) -> int:
+    """Starts the child and leaves `output` to it.  Returns its process id."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    try:
+        pid = os.fork()
+        if not pid:
+            _be_the_child(folder, settings, output)
+        return pid
+    except OSError as error:
+        raise CampaignError(f"no process can be started: {error.strerror}") from None
+    finally:
+        os.close(output)
+
+
+def _received(pipe: IO[bytes]) -> Iterator[CleanRows]:
+    while head := pipe.read(_HEAD.size):
+        kind, size = _HEAD.unpack(head)
+        body = pipe.read(size)
+        if len(body) < size:
+            break
+        if kind == _END:
+            return
+        if kind == _FAULT:
+            raise pickle.loads(body)
+        source, index, entries = marshal.loads(body)
+        yield CleanRows(Source._make(source), index, list(map(Entry._make, entries)))
+    raise CampaignError(
+        "the process that reads the lists ended before it had read them",
+        remedy="if it did not say why, memory may have run out: see the kernel's log; plan again",
+    )
+
+
+def _be_the_child(folder: Path, settings: Recipients, output: int) -> NoReturn:
+    """Never returns: what the parent would do at its end is not for its copy to do."""
+    try:
+        end_with_parent()
+        gc.disable()  # nothing here refers to itself, and looking would copy the parent's pages
+        with open(output, "wb", buffering=0, closefd=False) as pipe:
+            _send_all(folder, settings, pipe)
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(0)  # the pipe ends with it: whoever waits kills what is left
+
+
+def _send_all(folder: Path, settings: Recipients, pipe: IO[bytes]) -> None:
+    try:
+        for source, index, entries in clean_rows(folder, settings):
+            _send(pipe, _ROWS, marshal.dumps((tuple(source), index, list(map(tuple, entries))), 2))
+    except CampaignError as error:
+        _send(pipe, _FAULT, pickle.dumps(error))
+    _send(pipe, _END, b"")
+
+
+def _send(pipe: IO[bytes], kind: bytes, body: bytes) -> None:
+    left = memoryview(_HEAD.pack(kind, len(body)) + body)
+    while left:
+        left = left[pipe.write(left) :]

@@ -1,0 +1,114 @@
+"""delivery.list_ahead: another process reads the list, and nobody can tell."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from campaign.config.settings import Recipients
+from campaign.delivery import list_ahead
+from campaign.delivery.list_ahead import clean_rows, lists_ahead
+from campaign.errors import CampaignError, DataError
+
+
+@pytest.fixture
+def children() -> list[int]:
+    """Process ids of our children at the moment, for tests that start some."""
+    return _children()
+
+
+def _children() -> list[int]:
+    me = f"/proc/self/task/{threading.get_native_id()}/children"
+    return [int(pid) for pid in Path(me).read_text().split()]
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a command: threads of other tests' servers are not ours to mind."""
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+
+
+def write(folder: Path, rows: int) -> Recipients:
+    lines = [f"p{n}@example.com,Zoë {n}" for n in range(rows)]
+    lines[rows // 2 : rows // 2] = ["nobody,Nobody", "ragged"]
+    (folder / "list.csv").write_text("email,name\n" + "\n".join(lines) + "\n")
+    (folder / "more.csv").write_text('email,name\n"q@example.com","Ann, ""Q"""\n')
+    (folder / "none.csv").write_text("email,name\n")
+    return Recipients(files=["list.csv", "more.csv", "none.csv"])
+
+
+@pytest.mark.usefixtures("alone")
+def test_rows_from_the_child_are_those_that_are_read_here(tmp_path: Path) -> None:
+    settings = write(tmp_path, 20_000)
+    with lists_ahead(tmp_path, settings) as rows:
+        found = list(rows)
+    assert found == list(clean_rows(tmp_path, settings))
+    assert sum(len(part.entries) for part in found) == 20_003
+    assert len(found) > 3
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_is_wrong_with_a_list_is_raised_where_its_rows_would_come(tmp_path: Path) -> None:
+    settings = write(tmp_path, 10)
+    (tmp_path / "more.csv").write_text("mail,name\n")
+    with lists_ahead(tmp_path, settings) as rows:
+        assert len(next(rows).entries) == 12
+        with pytest.raises(DataError, match=r"email") as caught:
+            next(rows)
+    with pytest.raises(DataError) as here:
+        list(clean_rows(tmp_path, settings))
+    assert vars(caught.value) == vars(here.value)
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_child_is_gone_when_nobody_wants_the_rest(
+    tmp_path: Path, children: list[int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = write(tmp_path, 100_000)
+    with lists_ahead(tmp_path, settings) as rows:
+        next(rows)
+        assert len(_children()) == len(children) + 1
+    assert _children() == children
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_child_that_is_killed_is_an_error_and_not_the_end_of_the_list(
+    tmp_path: Path, children: list[int]
+) -> None:
+    settings = write(tmp_path, 100_000)
+    with lists_ahead(tmp_path, settings) as rows:
+        next(rows)
+        (pid,) = set(_children()) - set(children)
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(CampaignError, match="ended before it had read them"):
+            list(rows)
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_child_that_falls_over_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = write(tmp_path, 10)
+    monkeypatch.setattr(list_ahead, "clean", lambda chunk, settings: 1 // 0)
+    with lists_ahead(tmp_path, settings) as rows, pytest.raises(CampaignError, match="ended"):
+        list(rows)
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_beside_other_threads_nothing_is_forked(tmp_path: Path, children: list[int]) -> None:
+    settings = write(tmp_path, 10)
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    try:
+        with lists_ahead(tmp_path, settings) as rows:
+            assert _children() == children
+            assert list(rows) == list(clean_rows(tmp_path, settings))
+    finally:
+        ended.set()
+        thread.join()
