@@ -114,14 +114,16 @@ class _Watch:
         self._seen = _identity(self._path)
         self._log = str(place.beside("-wal"))
         self._log_file = -1
-        self._log_seen: object = None
+        if _KNOWS_NAMES and os.path.exists(self._log):  # later no descriptor may be left
+            # Closing any other kind would take SQLite's locks away (fcntl(2)).
+            self._log_file = os.open(self._log, os.O_PATH)
+        self._log_seen = self._log_now()
 
     def look(self) -> None:
         """Raises JournalError; called after each commit, before anybody hears of it."""
         if _identity(self._path) != self._seen:
             raise self._gone(self._path)
         log = self._log_now()
-        self._log_seen = self._log_seen or log
         if log is None or log != self._log_seen:
             raise self._gone(self._log)
 
@@ -131,14 +133,8 @@ class _Watch:
             os.close(self._log_file)
 
     def _log_now(self) -> object:
-        if not _KNOWS_NAMES:
-            return _identity(self._log)
         if self._log_file < 0:
-            try:
-                # Closing any other kind would take SQLite's locks away (fcntl(2)).
-                self._log_file = os.open(self._log, os.O_PATH)
-            except FileNotFoundError:
-                return None
+            return _identity(self._log)
         return os.readlink(f"{_NAMES}/{self._log_file}")
 
     def _gone(self, path: str) -> JournalError:

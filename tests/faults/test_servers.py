@@ -130,7 +130,7 @@ def test_no_file_descriptor_left_shrinks_the_pool(tmp_path: Path) -> None:
             ending = mailing.send()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert ending.all_but() == {"sent"}
+    assert ending.all_but() == {"sent"}, ending.sentence
     assert ending.heard.most_connections < 100
 
 

@@ -273,6 +273,20 @@ def test_the_log_deleted_or_replaced_while_running_is_noticed(
     assert "-wal was deleted or replaced" in str(failures[0])
 
 
+def test_a_run_that_has_used_up_its_file_descriptors_still_has_a_journal(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def use_up() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+
+    try:
+        durable, failures = run(journal, [], meanwhile=use_up, then=[sending(1), sending(2)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (durable, failures) == ([1, 2], [])
+
+
 @pytest.fixture
 def full_disk() -> object:
     """A limit on file size stands in for a disk that fills up (SIGXFSZ is ignored by Python)."""
