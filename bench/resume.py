@@ -3,8 +3,8 @@
     python -m bench.resume [--messages N] [--rounds N]
 
 The campaign is stopped at half; `resume` is started and stopped again `--rounds` times, then once
-more to the end while `status` is asked: by itself for its time, and with `status --watch` open in
-every second stretch of the run for its effect on the rate.
+more to the end.  While each half is sent `status` is asked: by itself for its time, and with
+`status --watch` open in every second stretch, for its effect on the rate and for the CPU it needs.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import signal
 import subprocess
 import threading
 import time
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.corpus import write_campaign
 from bench.machine import CAMPAIGN
@@ -25,34 +26,38 @@ from bench.servers import Server, smtp_sink
 from bench.watching import BenchError, Course, Sample, watch
 
 MESSAGES = 1_000_000
-_STRETCH_S = 3.0
-_SETTLE_S = 1.0  # status --watch has started by then
+_STRETCH_S = 1.5  # short: the speed of the machine itself wanders over seconds
+_SETTLE_S = 0.3  # status --watch has started by then
 _INTERRUPTED = 75
 
 
 def measure(options: Options) -> list[Row]:
     """Times of resume and status, and the rate with status beside."""
     count = options.messages or MESSAGES
+    asked = []
     with smtp_sink() as sink:
         folder = write_campaign(fresh("resume"), count, sink.port)
         plan(folder)
         before = sink.received()
-        tell("  the first half")
+        tell("  the first half, with status beside")
+        asked.append(_Asking(folder))
         half = [str(CAMPAIGN), "run", "--yes", "--limit", str(count // 2)]
-        watch(half, sink.received, cwd=folder, exit_codes=(0, _INTERRUPTED))
+        asked[0].beside(half, sink, (0, _INTERRUPTED))
         starts = [_first_message(folder, sink) for _ in range(options.rounds)]
         tell("  the rest, with status beside")
-        asking = _Asking(folder)
-        course = watch([CAMPAIGN, "resume"], sink.received, cwd=folder, meanwhile=asking.started)
-        asking.stop()
+        asked.append(_Asking(folder))
+        asked[1].beside([str(CAMPAIGN), "resume"], sink)
         none_lost("campaign", counts(folder)["sent"], count)
         none_lost("campaign", sink.received() - before, count)
+    pairs = [pair for asking in asked for pair in asking.pairs]
+    answers_s = [answer_s for asking in asked for answer_s in asking.answers_s]
     return [
         Row("resume", "resume, half sent, until the first message", starts, "s", at_most=3,
             note=f"{count:,} recipients"),
-        Row("resume", "status --json while running", asking.answers_s, "s", at_most=0.5),
-        Row("resume", "rate with status --watch open / without", asking.effects(course),
-            at_least=0.98),
+        Row("resume", "status --json while running", answers_s, "s", at_most=0.5),
+        Row("resume", "rate with status --watch open / without",
+            _effects(pairs, options.rounds), at_least=0.98),
+        Row("resume", "CPU of status --watch, of one core", [pair.share for pair in pairs], "%"),
     ]  # fmt: skip
 
 
@@ -73,6 +78,14 @@ def _first_message(folder: Path, sink: Server) -> float:
     return course.first_message_s
 
 
+class _Pair(NamedTuple):
+    """A stretch without `--watch` and one with it."""
+
+    without: float  # messages in the first
+    with_watch: float  # in the second
+    share: float  # percent of a core that `--watch` needed
+
+
 class _Asking(threading.Thread):
     """Asks for the status of a running campaign: stretches without, then with `--watch`."""
 
@@ -81,39 +94,55 @@ class _Asking(threading.Thread):
         self._folder = folder
         self._over = threading.Event()
         self._started_s = 0.0
-        self._stretches: list[tuple[float, float, bool]] = []  # from, to, with --watch
+        self._stretches: list[tuple[float, float, float]] = []  # two beginnings, the share
         self.answers_s: list[float] = []
+        self.pairs: list[_Pair] = []
 
-    def started(self, process: subprocess.Popen[bytes], sample: Sample) -> None:
-        if sample.received and not self._started_s:
-            self._started_s = time.monotonic() - sample.at_s
-            self.start()
-
-    def stop(self) -> None:
+    def beside(self, command: list[str], sink: Server, exit_codes: Sequence[int] = (0,)) -> None:
+        """Run this to its end, and ask."""
+        course = watch(
+            command, sink.received, cwd=self._folder, exit_codes=exit_codes, meanwhile=self._begin
+        )
         self._over.set()
         if self._started_s:
             self.join()
 
+        def received(begin_s: float) -> float:
+            return _received_at(course, begin_s + _STRETCH_S) - _received_at(course, begin_s)
+
+        self.pairs = [
+            _Pair(received(without_s), received(with_s), share)
+            for without_s, with_s, share in self._stretches
+        ]
+
+    def _begin(self, process: subprocess.Popen[bytes], sample: Sample) -> None:
+        if sample.received and not self._started_s:
+            self._started_s = time.monotonic() - sample.at_s
+            self.start()
+
     def run(self) -> None:
         while not self._over.wait(_SETTLE_S):
-            self._stretch(with_watch=False)
-            self._with_watch()
+            without_s = self._now_s()
+            if not self._over.wait(_STRETCH_S):
+                self._watched(without_s)
             if not self._over.is_set():
                 self._ask()
 
-    def _stretch(self, *, with_watch: bool) -> None:
-        begin_s = time.monotonic() - self._started_s
-        if not self._over.wait(_STRETCH_S):
-            self._stretches.append((begin_s, begin_s + _STRETCH_S, with_watch))
+    def _now_s(self) -> float:
+        return time.monotonic() - self._started_s
 
-    def _with_watch(self) -> None:
+    def _watched(self, without_s: float) -> None:
+        """A stretch with `--watch`; kept with the one before if the run lasted that long."""
         watching = subprocess.Popen(
             [CAMPAIGN, "status", "--watch"], cwd=self._folder,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            if not self._over.wait(_SETTLE_S):
-                self._stretch(with_watch=True)
+            self._over.wait(_SETTLE_S)
+            with_s, before_s = self._now_s(), _on_cpu_s(watching.pid)
+            if not self._over.wait(_STRETCH_S):
+                share = (_on_cpu_s(watching.pid) - before_s) / _STRETCH_S * 100
+                self._stretches.append((without_s, with_s, share))
         finally:
             watching.terminate()
             watching.wait(10)
@@ -123,17 +152,19 @@ class _Asking(threading.Thread):
         command(self._folder, "status", "--json")
         self.answers_s.append(time.monotonic() - begin_s)
 
-    def effects(self, course: Course) -> list[float]:
-        """Rate with / rate without, for each pair of stretches."""
-        rates = [
-            (_received_at(course, end_s) - _received_at(course, begin_s), with_watch)
-            for begin_s, end_s, with_watch in self._stretches
-        ]
-        pairs = pairwise(rates)
-        found = [b / a for (a, before), (b, after) in pairs if a and after and not before]
-        if not found:
-            raise BenchError("the run was too short to see an effect: send more messages")
-        return found
+
+def _effects(pairs: Sequence[_Pair], parts: int) -> list[float]:
+    """Rate with / rate without, over so many parts of the pairs."""
+    size = len(pairs) // parts
+    if not size:
+        raise BenchError("the run was too short to see an effect: send more messages")
+    taken = [pairs[start : start + size] for start in range(0, size * parts, size)]
+    return [sum(p.with_watch for p in part) / sum(p.without for p in part) for part in taken]
+
+
+def _on_cpu_s(pid: int) -> float:
+    """CPU a process has used, to the nanosecond (proc(5), schedstat)."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def _received_at(course: Course, at_s: float) -> float:
