@@ -88,7 +88,7 @@ def _started(folder: Path, settings: Recipients, output: int) -> int:
 
 
 def _received(pipe: IO[bytes]) -> Iterator[CleanRows]:
-    while head := pipe.read(_HEAD.size):
+    while len(head := pipe.read(_HEAD.size)) == _HEAD.size:
         kind, size = _HEAD.unpack(head)
         body = pipe.read(size)
         if len(body) < size:
@@ -134,6 +134,8 @@ class _Ahead:
 
     def __init__(self, output: int) -> None:
         self._output = output
+        self._room = select.poll()
+        self._room.register(output, select.POLLOUT)
         self._unsent = bytearray()
 
     def put(self, kind: bytes, body: bytes) -> None:
@@ -148,4 +150,4 @@ class _Ahead:
             except BlockingIOError:
                 if len(self._unsent) <= at_most:
                     return
-                select.select([], [self._output], [])
+                self._room.poll()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import threading
@@ -87,6 +88,12 @@ def test_a_child_that_is_killed_is_an_error_and_not_the_end_of_the_list(
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(CampaignError, match="ended before it had read them"):
             list(rows)
+
+
+@pytest.mark.parametrize("cut", [0, 3, 5, 9])
+def test_what_is_cut_off_anywhere_is_an_error(cut: int) -> None:
+    with pytest.raises(CampaignError, match="ended before it had read them"):
+        list(list_ahead._received(io.BytesIO(b"r\x10\0\0\0abcdef"[:cut])))
 
 
 @pytest.mark.usefixtures("alone")
