@@ -34,27 +34,25 @@ _INTERRUPTED = 75
 def measure(options: Options) -> list[Row]:
     """Times of resume and status, and the rate with status beside."""
     count = options.messages or MESSAGES
-    asked = []
     with smtp_sink() as sink:
         folder = write_campaign(fresh("resume"), count, sink.port)
         plan(folder)
         before = sink.received()
         tell("  the first half, with status beside")
-        asked.append(_Asking(folder))
+        first, rest = _Asking(folder), _Asking(folder)
         half = [str(CAMPAIGN), "run", "--yes", "--limit", str(count // 2)]
-        asked[0].beside(half, sink, (0, _INTERRUPTED))
+        first.beside(half, sink, (0, _INTERRUPTED))
         starts = [_first_message(folder, sink) for _ in range(options.rounds)]
         tell("  the rest, with status beside")
-        asked.append(_Asking(folder))
-        asked[1].beside([str(CAMPAIGN), "resume"], sink)
+        rest.beside([str(CAMPAIGN), "resume"], sink)
         none_lost("campaign", counts(folder)["sent"], count)
         none_lost("campaign", sink.received() - before, count)
-    pairs = [pair for asking in asked for pair in asking.pairs]
-    answers_s = [answer_s for asking in asked for answer_s in asking.answers_s]
+    pairs = [*first.pairs, *rest.pairs]
     return [
         Row("resume", "resume, half sent, until the first message", starts, "s", at_most=3,
             note=f"{count:,} recipients"),
-        Row("resume", "status --json while running", answers_s, "s", at_most=0.5),
+        Row("resume", "status --json while running",
+            [*first.answers_s, *rest.answers_s], "s", at_most=0.5),
         Row("resume", "rate with status --watch open / without",
             _effects(pairs, options.rounds), at_least=0.98),
         Row("resume", "CPU of status --watch, of one core", [pair.share for pair in pairs], "%"),

@@ -17,16 +17,16 @@ import os
 import pickle
 import select
 import signal
-import struct
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from campaign.config.settings import Recipients
 from campaign.delivery.confinement import end_with_parent
+from campaign.delivery.render_frames import framed, read_frames
 from campaign.errors import CampaignError
 from campaign.recipients.cleaning import clean
 from campaign.recipients.readers import read_lists
@@ -35,8 +35,6 @@ from campaign.records import Entry, Source
 _PIPE_BYTES = 1 << 20  # what Linux lets anybody ask for (/proc/sys/fs/pipe-max-size)
 _AHEAD_BYTES = 16_000_000  # 100,000 rows, read while the parent loads its libraries
 _PLAIN = 2  # marshal's format without references, half as fast again
-_HEAD = struct.Struct("=cI")  # what follows, and its bytes
-_ROWS, _FAULT, _END = b"r", b"f", b"e"
 
 
 class CleanRows(NamedTuple):
@@ -63,13 +61,15 @@ def lists_ahead(folder: Path, settings: Recipients) -> Iterator[Iterator[CleanRo
         yield clean_rows(folder, settings)
         return
     output, child_output = os.pipe()
-    with open(output, "rb") as pipe:
+    try:
         pid = _started(folder, settings, child_output)
         try:
-            yield _received(pipe)
+            yield _received(output)
         finally:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+    finally:
+        os.close(output)
 
 
 def _started(folder: Path, settings: Recipients, output: int) -> int:
@@ -87,18 +87,16 @@ def _started(folder: Path, settings: Recipients, output: int) -> int:
         os.close(output)
 
 
-def _received(pipe: IO[bytes]) -> Iterator[CleanRows]:
-    while len(head := pipe.read(_HEAD.size)) == _HEAD.size:
-        kind, size = _HEAD.unpack(head)
-        body = pipe.read(size)
-        if len(body) < size:
-            break
-        if kind == _END:
-            return
-        if kind == _FAULT:
-            raise pickle.loads(body)
-        source, index, entries = marshal.loads(body)
-        yield CleanRows(Source._make(source), index, list(map(Entry._make, entries)))
+def _received(output: int) -> Iterator[CleanRows]:
+    """A frame is rows, the pickled fault that ends them, or None after the last."""
+    for frame in read_frames(output):
+        match marshal.loads(frame):
+            case (source, index, entries):
+                yield CleanRows(Source._make(source), index, list(map(Entry._make, entries)))
+            case bytes(fault):
+                raise pickle.loads(fault)
+            case None:
+                return
     raise CampaignError(
         "the process that reads the lists ended before it had read them",
         remedy="if it did not say why, memory may have run out: see the kernel's log; plan again",
@@ -121,11 +119,10 @@ def _be_the_child(folder: Path, settings: Recipients, output: int) -> NoReturn:
 def _send_all(folder: Path, settings: Recipients, ahead: _Ahead) -> None:
     try:
         for source, index, entries in clean_rows(folder, settings):
-            rows = (tuple(source), index, list(map(tuple, entries)))
-            ahead.put(_ROWS, marshal.dumps(rows, _PLAIN))
+            ahead.put((tuple(source), index, list(map(tuple, entries))))
     except CampaignError as error:
-        ahead.put(_FAULT, pickle.dumps(error))
-    ahead.put(_END, b"")
+        ahead.put(pickle.dumps(error))
+    ahead.put(None)
     ahead.write(at_most=0)
 
 
@@ -138,8 +135,9 @@ class _Ahead:
         self._room.register(output, select.POLLOUT)
         self._unsent = bytearray()
 
-    def put(self, kind: bytes, body: bytes) -> None:
-        self._unsent += _HEAD.pack(kind, len(body)) + body
+    def put(self, said: Any) -> None:
+        """Anything that marshal knows."""
+        self._unsent += framed(marshal.dumps(said, _PLAIN))
         self.write(at_most=_AHEAD_BYTES)
 
     def write(self, *, at_most: int) -> None:

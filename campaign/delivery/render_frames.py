@@ -10,6 +10,7 @@ nothing of it is ever unpickled.
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -66,6 +67,28 @@ class Started(NamedTuple):
         except RecursionError:
             pass
         raise ValueError("the worker's first word is not understood")
+
+
+def read_frames(descriptor: int) -> Iterator[bytes]:
+    """The payloads of a pipe that is waited for, until it ends; what is cut off is not given."""
+    while head := _read(descriptor, LENGTH.size):
+        (size,) = LENGTH.unpack(head)
+        payload = _read(descriptor, size)
+        if len(payload) < size:
+            return
+        yield payload
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    """Exactly `size` bytes; none when the pipe ends before."""
+    parts = []
+    while size:
+        part = os.read(descriptor, size)
+        if not part:
+            return b""
+        parts.append(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class Inbox:

@@ -14,11 +14,17 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from campaign.delivery.confinement import allow_cpu, end_with_parent, limit, read_only
-from campaign.delivery.render_frames import LENGTH, Started, framed, laid, packed, unpack_jobs
+from campaign.delivery.render_frames import (
+    Started,
+    framed,
+    laid,
+    packed,
+    read_frames,
+    unpack_jobs,
+)
 from campaign.delivery.render_shelf import Shelf
 from campaign.errors import CampaignError
 from campaign.rendering.render import (
@@ -45,7 +51,7 @@ def main() -> None:
     for descriptor in map(int, sys.argv[1:]):
         shelf = Shelf.of(descriptor)
         os.close(descriptor)
-    frames = _frames(0)
+    frames = read_frames(0)
     told = next(frames, None)
     if told is None:  # started ahead, and nobody came
         return
@@ -74,26 +80,6 @@ def _start(spec: RenderSpec) -> Renderer | None:
     for piece in renderer.shared:
         _write(framed(piece))
     return renderer
-
-
-def _frames(descriptor: int) -> Iterator[bytes]:
-    while True:
-        head = _read(descriptor, LENGTH.size)
-        if not head:
-            return
-        yield _read(descriptor, LENGTH.unpack(head)[0])
-
-
-def _read(descriptor: int, size: int) -> bytes:
-    """Exactly `size` bytes; fewer only when the pool has closed the pipe."""
-    parts = []
-    while size:
-        part = os.read(descriptor, size)
-        if not part:
-            return b""
-        parts.append(part)
-        size -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _write(frame: bytes) -> None:

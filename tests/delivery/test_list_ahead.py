@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import threading
@@ -39,7 +38,7 @@ def write(folder: Path, rows: int) -> Recipients:
     (folder / "list.csv").write_text("email,name\n" + "\n".join(lines) + "\n")
     (folder / "more.csv").write_text('email,name\n"q@example.com","Ann, ""Q"""\n')
     (folder / "none.csv").write_text("email,name\n")
-    return Recipients(files=["list.csv", "more.csv", "none.csv"])
+    return Recipients(files=("list.csv", "more.csv", "none.csv"), address="email")
 
 
 @pytest.mark.usefixtures("alone")
@@ -92,8 +91,14 @@ def test_a_child_that_is_killed_is_an_error_and_not_the_end_of_the_list(
 
 @pytest.mark.parametrize("cut", [0, 3, 5, 9])
 def test_what_is_cut_off_anywhere_is_an_error(cut: int) -> None:
-    with pytest.raises(CampaignError, match="ended before it had read them"):
-        list(list_ahead._received(io.BytesIO(b"r\x10\0\0\0abcdef"[:cut])))
+    output, end = os.pipe()
+    os.write(end, b"\x10\0\0\0abcdef"[:cut])
+    os.close(end)
+    with (
+        open(output, "rb"),
+        pytest.raises(CampaignError, match="ended before it had read them"),
+    ):
+        list(list_ahead._received(output))
 
 
 @pytest.mark.usefixtures("alone")
