@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +25,7 @@ from campaign.units import show_duration, show_size
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
+    from campaign.delivery.list_ahead import CleanRows
     from campaign.delivery.plan_summary import PlanSummary
 
 EXAMPLES = ("campaign plan spring",)
@@ -90,9 +91,17 @@ def command(
 
 
 def make(
-    campaign: Campaign, *, amend: bool = False, render: bool = True, workers: int | None = None
+    campaign: Campaign,
+    *,
+    amend: bool = False,
+    render: bool = True,
+    workers: int | None = None,
+    when_read: Callable[[], None] | None = None,
 ) -> PlanSummary:
-    """The plan, with progress on stderr."""
+    """The plan, with progress on stderr.
+
+    `when_read` is called once the lists are read: until then both of two cores are busy.
+    """
     from campaign.delivery.list_ahead import lists_ahead
 
     with lists_ahead(campaign.folder, campaign.settings.recipients) as rows:
@@ -104,13 +113,18 @@ def make(
         with PlanProgress(sys.stderr, clock) as progress:
             return make_plan(
                 campaign,
-                rows=rows,
+                rows=_and_then(rows, when_read) if when_read else rows,
                 clock=clock,
                 amend=amend,
                 render=render,
                 workers=workers or 0,
                 on_progress=progress,
             )
+
+
+def _and_then(rows: Iterable[CleanRows], call: Callable[[], None]) -> Iterator[CleanRows]:
+    yield from rows
+    call()
 
 
 def _write_rejects(campaign: Campaign, path: Path) -> None:

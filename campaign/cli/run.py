@@ -60,7 +60,7 @@ def command(
     from campaign.cli.lookup import is_planned
     from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
     from campaign.config.loader import load
-    from campaign.delivery.render_start import worker_count, workers_ahead
+    from campaign.delivery.render_start import WorkerProcess, worker_count, workers_ahead
 
     may_ask = sys.stdin is not None and sys.stdin.isatty()
     if not (yes or expect is not None or may_ask):
@@ -80,16 +80,24 @@ def command(
         serve=serve,
     )
     is_ready = is_planned(campaign.journal)
-    # A plan that renders has render workers of its own, and loads as much as they do.
-    count = worker_count(workers) if is_ready or no_render else 0
-    with workers_ahead(count) as ahead:
-        from campaign.delivery.plan_summary import read_summary
+    count = worker_count(workers)
+    with workers_ahead(count if is_ready else 0) as ahead:
+        if is_ready:
+            from campaign.delivery.plan_summary import read_summary
 
-        summary = (
-            read_summary(campaign)
-            if is_ready
-            else plan.make(campaign, render=not no_render, workers=workers)
-        )
+            summary = read_summary(campaign)
+        else:
+
+            def start_workers() -> None:
+                ahead.extend(WorkerProcess() for _ in range(count))
+
+            summary = plan.make(
+                campaign,
+                render=not no_render,
+                workers=workers,
+                # A plan that renders has workers of its own, and goes on for longer than they load.
+                when_read=start_workers if no_render else None,
+            )
         tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)))
         agree(campaign, summary.planned, how, expect=expect, must_ask=not yes and expect is None)
         tell()

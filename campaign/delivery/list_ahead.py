@@ -19,6 +19,7 @@ import select
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,19 +134,24 @@ class _Ahead:
         self._output = output
         self._room = select.poll()
         self._room.register(output, select.POLLOUT)
-        self._unsent = bytearray()
+        self._unsent: deque[memoryview] = deque()
 
     def put(self, said: Any) -> None:
         """Anything that marshal knows."""
-        self._unsent += framed(marshal.dumps(said, _PLAIN))
+        self._unsent.append(memoryview(framed(marshal.dumps(said, _PLAIN))))
         self.write(at_most=_AHEAD_BYTES)
 
     def write(self, *, at_most: int) -> None:
         """Until no more than so many bytes are left here; further as long as nothing blocks."""
         while self._unsent:
             try:
-                del self._unsent[: os.write(self._output, self._unsent)]
+                left = self._unsent[0][os.write(self._output, self._unsent[0]) :]
             except BlockingIOError:
-                if len(self._unsent) <= at_most:
+                if sum(map(len, self._unsent)) <= at_most:
                     return
                 self._room.poll()
+                continue
+            if left:
+                self._unsent[0] = left
+            else:
+                self._unsent.popleft()

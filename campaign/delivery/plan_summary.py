@@ -57,11 +57,8 @@ def read_summary(campaign: Campaign) -> PlanSummary:
             total=total,
             planned=planned,
             skipped=skipped,
-            reasons=list(reader.skips().items()),
-            rejects=[
-                (skipped.file, skipped.line, skipped.address, skipped.reason)
-                for skipped in islice(_to_look_at(reader), _SHOWN_REJECTS)
-            ],
+            reasons=list(reader.skips().items()) if skipped else [],
+            rejects=_first_rejects(reader) if skipped else [],
             domains=domains[:10],
             typos=_typos(domains),
             sources=reader.sources(),
@@ -69,6 +66,13 @@ def read_summary(campaign: Campaign) -> PlanSummary:
             forecast_s=forecast_s(campaign, planned, domains[:1000]),
             size_bytes=reader.mean_size_bytes(),
         )
+
+
+def _first_rejects(reader: Reader) -> list[tuple[str, int, str, str]]:
+    return [
+        (skipped.file, skipped.line, skipped.address, skipped.reason)
+        for skipped in islice(_to_look_at(reader), _SHOWN_REJECTS)
+    ]
 
 
 def rejected_rows(reader: Reader) -> Iterator[RejectedRow]:

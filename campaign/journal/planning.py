@@ -20,6 +20,7 @@ from sqlalchemy import Connection, CursorResult, Insert, insert, text
 from campaign.clock import Clock
 from campaign.errors import DataError, JournalError
 from campaign.journal import schema
+from campaign.journal.domains import DomainCount
 from campaign.journal.notes import forget, is_finished, remember, rendered
 from campaign.journal.tables import unguarded
 from campaign.journal.totals import count_totals, forget_totals
@@ -43,10 +44,12 @@ class Planning:
         self._amends = is_finished(connection)
         self._table = "arrivals" if self._amends else "recipients"
         self._base = _count(connection, "recipients") if self._amends else 0
+        self._born = self._base  # the last row that has a state
         self._row = 0
         self._sources_base = _count(connection, "sources")
         self._sources = self._sources_base
         self._pending = 0
+        self._domains = DomainCount(is_partial=self._amends)
         inserted = str(insert(schema.recipients).compile(dialect=connection.dialect))
         self._insert = inserted.replace("recipients", self._table, 1)
         into, values, row = self._insert.partition("VALUES ")
@@ -80,8 +83,12 @@ class Planning:
         if rest:
             cursor.executemany(self._insert, numbered[-rest:])
         self._row = row + len(entries)
+        self._domains.add(entries)
         self._pending += len(entries)
         if self._pending >= BULK_ROWS:
+            if not self._amends:
+                self._give_birth()
+                self._born = self._row
             self._commit()
 
     def add_suppressed(self, keys: Iterable[str], lists: str) -> None:
@@ -172,7 +179,7 @@ class Planning:
             self._run("UPDATE plan SET hashes = :hashes", hashes=json.dumps(self._record.hashes))
         else:
             remember(self._connection, "finished", "yes")
-        self._list_domains()
+        self._domains.write(self._connection)
         count_totals(self._connection)
         self._connection.commit()
 
@@ -198,21 +205,9 @@ class Planning:
         with unguarded(self._connection):
             self._run(
                 "INSERT INTO standings (row, state)"
-                " SELECT row, 'planned' FROM recipients WHERE row > :base ORDER BY row",
-                base=self._base,
+                " SELECT row, 'planned' FROM recipients WHERE row > :born ORDER BY row",
+                born=self._born,
             )
-
-    def _list_domains(self) -> None:
-        """Counted once: it takes 0.5 µs a row, and every run shows them."""
-        self._run("DELETE FROM domains")
-        self._run(
-            "INSERT INTO domains (place, domain, recipients)"
-            " SELECT ROW_NUMBER() OVER (ORDER BY n DESC, domain), domain, n FROM"
-            " (SELECT r.domain AS domain, count(*) AS n FROM recipients r"
-            " JOIN standings s ON s.row = r.row WHERE s.state <> 'skipped' GROUP BY r.domain"
-            " ORDER BY n DESC, r.domain LIMIT :most) d",
-            most=schema.LISTED_DOMAINS,
-        )
 
     def _join_groups(self) -> None:
         """Put the rows of each group behind the cells of its first, as `Job.data` wants it."""

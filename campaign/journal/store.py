@@ -24,15 +24,17 @@ from campaign.journal.commits import Done
 from campaign.journal.database import Place, locate, told
 from campaign.journal.emergency import EmergencyFile
 from campaign.journal.lock import AdvisoryLock, FileLock, Runner
+from campaign.journal.log_room import make_room
 from campaign.journal.notes import is_finished
 from campaign.journal.opening import put_in_order, take_hold
 from campaign.journal.planning import Planning
 from campaign.journal.recovery import Doubt, doubts, put_back, recovered, settled, write
 from campaign.journal.results import message_ids, read_plan
 from campaign.journal.tables import discard
+from campaign.journal.totals import read_totals
 from campaign.journal.transactions import Transactions
 from campaign.journal.writer import Writer
-from campaign.records import Change, Entry, PlanRecord, Source, State
+from campaign.records import Change, Entry, PlanRecord, Source, State, unsettled_of
 
 
 class Run(NamedTuple):
@@ -212,6 +214,7 @@ class Journal:
         with told(self._place):
             self._run = self._begin_run()
             plan_id = read_plan(self._connection).plan_id
+            counts = read_totals(lambda asked: self._connection.exec_driver_sql(asked).all())
             self._connection.rollback()
         self._emergency = EmergencyFile(self._place.emergency, plan_id)
         try:
@@ -222,6 +225,7 @@ class Journal:
                 file=str(self._place.emergency),
                 remedy="make room on the disk (1 MB)",
             ) from error
+        make_room(self._place, unsettled_of(counts))
         driver = self._connection.connection.dbapi_connection
         assert driver is not None
         transactions = Transactions(driver, self._place, self._changes)

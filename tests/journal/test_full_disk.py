@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import JournalError
+from campaign.journal import log_room
 from campaign.journal.audit import audit
+from campaign.journal.database import locate
 from campaign.journal.reader import Reader
 from campaign.records import State
 from fakes.journals import URL, open_journal, planned, run, sending, sent
@@ -37,7 +39,10 @@ def _fill(disk: Path) -> None:
             return
 
 
-def test_outcomes_have_room_on_a_full_disk_and_the_next_start_takes_them_in(disk: Path) -> None:
+def test_outcomes_have_room_on_a_full_disk_and_the_next_start_takes_them_in(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_room, "LETTER_BYTES", 0)  # else they would fit into the log
     journal = planned(disk, 2000)
     rows = range(1, 2001)
     durable, [failure] = run(
@@ -53,6 +58,17 @@ def test_outcomes_have_room_on_a_full_disk_and_the_next_start_takes_them_in(disk
     journal.close()
     with closing(Reader.open(URL, disk)) as reader:
         assert reader.counts()[State.SENT] == 2000
+    assert audit(URL, disk).is_clean
+
+
+def test_where_a_disk_has_no_room_for_a_longer_log_it_stays_as_it_was(disk: Path) -> None:
+    journal = planned(disk, 20)
+    log = disk / "state/journal.sqlite-wal"
+    before = log.read_bytes()
+    _fill(disk)
+    log_room.make_room(locate(URL, disk), 5000)
+    assert log.read_bytes() == before
+    journal.close()
     assert audit(URL, disk).is_clean
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import DataError, JournalError
+from campaign.journal import domains
 from campaign.journal.audit import audit
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
@@ -138,10 +139,23 @@ def test_rows_that_do_not_render_are_skipped_before_the_plan_stands(
     assert reader.skips() == {"render": 1}
 
 
-def test_domains_are_counted_without_the_skipped(journal: Journal, reader: Reader) -> None:
-    other = entry("eve", 9)._replace(domain="example.org")
-    plan_into(journal, [*people(3), other], suppressed=["person1@example.com"])
-    assert reader.domains(10) == [("example.com", 2), ("example.org", 1)]
+@pytest.mark.parametrize("most", [100, 1], ids=["as rows come", "by the database"])
+def test_domains_are_counted_without_the_skipped(
+    journal: Journal, reader: Reader, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(domains, "_MOST", most)
+    others = [
+        entry(f"eve{n}", 9 + n)._replace(domain=domain)
+        for n, domain in enumerate(["b.example", "a.example", "例子.example", "gone.example", ""])
+    ]
+    skipped = [others[3].key, others[4].key, "person1@example.com"]
+    plan_into(journal, [*people(3), *others, *people(1)], suppressed=skipped)
+    assert reader.domains(10) == [
+        ("example.com", 2),
+        ("a.example", 1),
+        ("b.example", 1),
+        ("例子.example", 1),
+    ]
     assert reader.domains(1) == [("example.com", 2)]
 
 
