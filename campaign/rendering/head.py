@@ -18,6 +18,7 @@ from campaign.addresses.tokens import unsubscribe_token
 from campaign.errors import ConfigError, RenderError
 from campaign.rendering import headers
 from campaign.rendering.body import refuse_leftover
+from campaign.rendering.kept import Kept
 from campaign.rendering.locales import Variants
 from campaign.rendering.sheet import Sheet
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
@@ -28,6 +29,7 @@ _OURS = frozenset(
     ("from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "mime-version",
      "return-path", "received", "dkim-signature", "list-unsubscribe-post")
 )  # fmt: skip
+_KEPT_SUBJECTS = 200_000  # characters; most campaigns have one subject, or one for each first name
 _ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"  # RFC 8058, 3.1
 
 
@@ -46,6 +48,7 @@ class Head:
                 for tag, text in message.subjects.items()
             },
         )
+        self._subjects = Kept(_subject_field, most=_KEPT_SUBJECTS)
         self._name = workshop.text(spec.name_template, "recipients.name")
         self._reply_to = workshop.text(message.reply_to, "message.reply_to")
         self._custom = _custom(workshop, message.headers, spec.unsubscribe)
@@ -55,15 +58,12 @@ class Head:
         """A step: the fields that differ."""
         values = sheet.values
         subject = self._subject.pick(sheet.locale).render(values)
-        if not subject or subject.isspace():
-            raise RenderError("the subject is empty")
-        refuse_leftover(subject, "the subject")
         name = self._name.render(values) if self._name.source else ""
         refuse_leftover(name, "the name")
         names = [b"To", b"Subject", b"Message-ID"]
         lines = [
             headers.mailbox_field("To", name, sheet.job.address),
-            headers.text_field("Subject", subject),
+            self._subjects.of(subject),
             f"Message-ID: {sheet.marks.message_id}\r\n".encode(),
         ]
         if not self._reply_to.is_constant and (text := self._reply_to.render(values).strip()):
@@ -112,6 +112,13 @@ def unsubscribe_url(spec: RenderSpec, recipient_key: str) -> str:
         return ""
     token = unsubscribe_token(unsubscribe.key, spec.campaign, recipient_key)
     return f"{unsubscribe.url}{'&' if '?' in unsubscribe.url else '?'}t={token}"
+
+
+def _subject_field(subject: str) -> bytes:
+    if not subject or subject.isspace():
+        raise RenderError("the subject is empty")
+    refuse_leftover(subject, "the subject")
+    return headers.text_field("Subject", subject)
 
 
 def _sender(text: str) -> Mailbox:
