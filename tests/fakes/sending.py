@@ -31,6 +31,7 @@ from campaign.journal.results import Step
 from campaign.records import Result
 from campaign.smtp.endpoint import Timeouts
 from campaign.smtp.terms import Patience
+from fakes.at_work import others_at_work
 from fakes.scripted_smtp import ScriptedServer
 
 PATIENT = Timeouts(**dict.fromkeys(Timeouts.__dataclass_fields__, 10.0))
@@ -215,7 +216,7 @@ class Skipping:
 
     As a `test` of a server's rule, `begins` starts it when that rule is acted on; with `jumps` so
     many follow each time.  What is under way is not overtaken on a machine that is busy: a jump is
-    made only when the loop has waited in vain.
+    made only when the loop has waited in vain, and no server, worker or disk is at work.
     """
 
     def __init__(self, step_s: float, *, jumps: int | None = None) -> None:
@@ -265,7 +266,7 @@ class _SkippingLoop(asyncio.SelectorEventLoop):
 
 
 class _Watchful(selectors.DefaultSelector):
-    """Tells when a loop that could wait has waited in vain."""
+    """Tells when a loop that could wait has waited in vain, and nobody else was at work."""
 
     _LOOKS = 5  # several, so that whoever was to answer had a turn on the processor in between
     _LOOK_S = 0.01
@@ -277,8 +278,10 @@ class _Watchful(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout < self._LOOKS * self._LOOK_S:
             return super().select(timeout)
-        for _ in range(self._LOOKS):
+        looks = 0
+        while looks < self._LOOKS:
             if events := super().select(self._LOOK_S):
                 return events
+            looks = 0 if others_at_work() else looks + 1
         self._in_vain()
         return []
