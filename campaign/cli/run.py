@@ -7,6 +7,7 @@ Touches: the journal, the relay, stdin when it is a terminal.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,7 +61,7 @@ def command(
     from campaign.cli.lookup import is_planned
     from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
     from campaign.config.loader import load
-    from campaign.delivery.render_start import WorkerProcess, worker_count, workers_ahead
+    from campaign.delivery.render_start import add_workers, worker_count, workers_ahead
 
     may_ask = sys.stdin is not None and sys.stdin.isatty()
     if not (yes or expect is not None or may_ask):
@@ -87,16 +88,12 @@ def command(
 
             summary = read_summary(campaign)
         else:
-
-            def start_workers() -> None:
-                ahead.extend(WorkerProcess() for _ in range(count))
-
             summary = plan.make(
                 campaign,
                 render=not no_render,
                 workers=workers,
                 # A plan that renders has workers of its own, and goes on for longer than they load.
-                when_read=start_workers if no_render else None,
+                when_read=partial(add_workers, ahead, count) if no_render else None,
             )
         tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)))
         agree(campaign, summary.planned, how, expect=expect, must_ask=not yes and expect is None)

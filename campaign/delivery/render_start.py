@@ -103,14 +103,19 @@ def workers_ahead(count: int) -> Iterator[deque[WorkerProcess]]:
     """So many workers for a pool to take; those that nobody took are ended."""
     ahead: deque[WorkerProcess] = deque()
     try:
-        for _ in range(count):
-            ahead.append(WorkerProcess())
+        add_workers(ahead, count)
         yield ahead
     finally:
         for worker in ahead:
             worker.kill()
         for worker in ahead:
             worker.wait()
+
+
+def add_workers(ahead: deque[WorkerProcess], count: int) -> None:
+    """Start so many more.  Raises CampaignError where one cannot be; the others are there."""
+    for _ in range(count):
+        ahead.append(WorkerProcess())
 
 
 def worker_count(wanted: int | None = None) -> int:

@@ -22,7 +22,7 @@ from campaign.journal.database import Place, locate, open_for_reading, told
 from campaign.journal.emergency import written
 from campaign.journal.notes import recall
 from campaign.journal.states import IN_DOUBT, is_legal
-from campaign.journal.totals import read_totals
+from campaign.journal.totals import totals_of
 from campaign.records import State
 
 _SHOWN = 20  # findings named for each check
@@ -215,7 +215,7 @@ def _standings_are_the_sum(connection: Connection, place: Place) -> _Findings:
         " OR s.sendings <> 0 OR s.resends <> 0) ORDER BY s.row",
         "stands as {} without a history",
     )
-    kept = read_totals(lambda asked: connection.exec_driver_sql(asked).all())
+    kept = totals_of(connection)
     for state, count in connection.execute(
         text("SELECT state, count(*) FROM standings GROUP BY state")
     ):

@@ -29,6 +29,7 @@ NETWORK_FILESYSTEMS = frozenset(
 MOUNTS = Path("/proc/self/mountinfo")
 BUSY_MS = 10_000  # how long a backup or a report may hold us up
 CACHE_KIB = 2_048  # memory for pages; more did not make planning or sending faster (measured)
+PAGE_BYTES = 4_096  # as SQLite has it where nobody says otherwise
 CHECKPOINT_PAGES = 4_000  # 16 MB of log before pages move into the database
 
 
@@ -135,7 +136,7 @@ def _connect_for_writing(place: Place) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA journal_size_limit = {2 * CHECKPOINT_PAGES * 4096}")
+    connection.execute(f"PRAGMA journal_size_limit = {2 * CHECKPOINT_PAGES * PAGE_BYTES}")
     return connection
 
 

@@ -58,11 +58,6 @@ class DomainCount:
         """Pairs of domain and count, most first."""
         if self._counts is None:
             return connection.execute(text(_ALL), {"most": LISTED_DOMAINS}).all()
-        skipped = {row.domain: row.n for row in connection.execute(text(_SKIPPED))}
-        found = [
-            (domain, count - skipped.get(domain, 0))
-            for domain, count in self._counts.items()
-            if count > skipped.get(domain, 0)
-        ]
-        found.sort(key=lambda pair: (-pair[1], pair[0]))
-        return found[:LISTED_DOMAINS]
+        skipped = Counter({row.domain: row.n for row in connection.execute(text(_SKIPPED))})
+        left = self._counts - skipped  # without those of whom nobody is left
+        return sorted(left.items(), key=lambda pair: (-pair[1], pair[0]))[:LISTED_DOMAINS]

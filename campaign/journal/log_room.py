@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from campaign.journal.database import CHECKPOINT_PAGES, Place
+from campaign.journal.database import CHECKPOINT_PAGES, PAGE_BYTES, Place
 
-_HEADER_BYTES, _FRAME_BYTES = 32, 24 + 4096  # of the log, of each page in it
+_HEADER_BYTES, _FRAME_BYTES = 32, 24 + PAGE_BYTES  # of the log, of each page in it
 _MOST_BYTES = _HEADER_BYTES + CHECKPOINT_PAGES * _FRAME_BYTES
 LETTER_BYTES = 1000  # a letter's share of the commits it is in
 _STEP = 1 << 20

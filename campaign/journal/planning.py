@@ -44,11 +44,11 @@ class Planning:
         self._amends = is_finished(connection)
         self._table = "arrivals" if self._amends else "recipients"
         self._base = _count(connection, "recipients") if self._amends else 0
-        self._born = self._base  # the last row that has a state
         self._row = 0
         self._sources_base = _count(connection, "sources")
         self._sources = self._sources_base
         self._pending = 0
+        self._is_marked = True  # nothing is there to be marked yet
         self._domains = DomainCount(is_partial=self._amends)
         inserted = str(insert(schema.recipients).compile(dialect=connection.dialect))
         self._insert = inserted.replace("recipients", self._table, 1)
@@ -83,12 +83,12 @@ class Planning:
         if rest:
             cursor.executemany(self._insert, numbered[-rest:])
         self._row = row + len(entries)
+        self._is_marked = False
         self._domains.add(entries)
         self._pending += len(entries)
         if self._pending >= BULK_ROWS:
             if not self._amends:
                 self._give_birth()
-                self._born = self._row
             self._commit()
 
     def add_suppressed(self, keys: Iterable[str], lists: str) -> None:
@@ -138,6 +138,7 @@ class Planning:
             )
         if duplicates == "allow" or self._amends:
             self._run(_NOTE_REPEATS, base=self._base)
+        self._is_marked = True
         self._commit()
 
     def skip_rows(self, reasons: Iterable[tuple[int, str]]) -> None:
@@ -167,7 +168,8 @@ class Planning:
         Raises JournalError when its rows were never marked.
         """
         self._sync("FULL")
-        if _count(self._connection, "standings") != _count(self._connection, "recipients"):
+        standings, rows = (_count(self._connection, table) for table in ("standings", "recipients"))
+        if not self._is_marked or standings != rows:
             raise JournalError("the plan was finished before its rows had a state")
         self._run(
             "INSERT INTO snapshots (row, snapshot) SELECT row, snapshot FROM photographed"
@@ -197,16 +199,17 @@ class Planning:
         self._commit()
 
     def _give_birth(self) -> None:
-        """Everybody is planned, for now.
+        """Everybody who has no state yet is planned, for now.
 
         The guards would look at each row of a list that this very statement makes as they want it
         (0.5 µs a row, a third of its time).
         """
+        last = self._run("SELECT COALESCE(max(row), 0) FROM standings").scalar_one()
         with unguarded(self._connection):
             self._run(
                 "INSERT INTO standings (row, state)"
-                " SELECT row, 'planned' FROM recipients WHERE row > :born ORDER BY row",
-                born=self._born,
+                " SELECT row, 'planned' FROM recipients WHERE row > :last ORDER BY row",
+                last=last,
             )
 
     def _join_groups(self) -> None:

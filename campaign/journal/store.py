@@ -31,7 +31,7 @@ from campaign.journal.planning import Planning
 from campaign.journal.recovery import Doubt, doubts, put_back, recovered, settled, write
 from campaign.journal.results import message_ids, read_plan
 from campaign.journal.tables import discard
-from campaign.journal.totals import read_totals
+from campaign.journal.totals import totals_of
 from campaign.journal.transactions import Transactions
 from campaign.journal.writer import Writer
 from campaign.records import Change, Entry, PlanRecord, Source, State, unsettled_of
@@ -214,7 +214,7 @@ class Journal:
         with told(self._place):
             self._run = self._begin_run()
             plan_id = read_plan(self._connection).plan_id
-            counts = read_totals(lambda asked: self._connection.exec_driver_sql(asked).all())
+            counts = totals_of(self._connection)
             self._connection.rollback()
         self._emergency = EmergencyFile(self._place.emergency, plan_id)
         try:

@@ -90,3 +90,8 @@ def read_totals(ask: Callable[[str], Sequence[Sequence[int]]]) -> dict[State, in
     """How many stand where; every state is there, if with 0.  `ask` gives the rows of a query."""
     found = ask(f"SELECT {_EACH} FROM totals") or ask(f"SELECT {_COUNTED}")
     return dict(zip(_STATES, found[0], strict=True))
+
+
+def totals_of(connection: Connection) -> dict[State, int]:
+    """The same through a connection."""
+    return read_totals(lambda asked: connection.exec_driver_sql(asked).all())

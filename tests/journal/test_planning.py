@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import DataError, JournalError
-from campaign.journal import domains
+from campaign.journal import domains, planning
 from campaign.journal.audit import audit
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
@@ -157,6 +157,19 @@ def test_domains_are_counted_without_the_skipped(
         ("例子.example", 1),
     ]
     assert reader.domains(1) == [("example.com", 2)]
+
+
+def test_rows_that_were_loaded_in_bulk_but_never_marked_are_no_plan(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "BULK_ROWS", 3)
+    journal.begin_plan(RECORD)
+    journal.add_source(SOURCE)
+    journal.add_entries([entry("ada"), entry("ada", 3), entry("bob", 4)])
+    with pytest.raises(JournalError, match="before its rows had a state"):
+        journal.finish_plan()
+    journal.mark_duplicates_and_suppressed("first")
+    journal.finish_plan()
 
 
 def test_an_unfinished_plan_is_thrown_away(tmp_path: Path) -> None:
