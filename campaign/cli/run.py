@@ -7,6 +7,7 @@ Touches: the journal, the relay, stdin when it is a terminal.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,7 @@ def command(
     from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
     from campaign.config.loader import load
     from campaign.delivery.render_start import add_workers, worker_count, workers_ahead
+    from campaign.delivery.run_records import Agreement
 
     may_ask = sys.stdin is not None and sys.stdin.isatty()
     if not (yes or expect is not None or may_ask):
@@ -84,9 +86,10 @@ def command(
     count = worker_count(workers)
     with workers_ahead(count if is_ready else 0) as ahead:
         if is_ready:
-            from campaign.delivery.plan_summary import read_summary
+            from campaign.delivery.plan_summary import read_summary, refuse_empty
 
             summary = read_summary(campaign)
+            refuse_empty(summary)
         else:
             summary = plan.make(
                 campaign,
@@ -98,7 +101,8 @@ def command(
         tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)))
         agree(campaign, summary.planned, how, expect=expect, must_ask=not yes and expect is None)
         tell()
-        return send(campaign, how, path, ahead)
+        agreed = Agreement(summary.plan_id, summary.planned)
+        return send(campaign, replace(how, agreed=agreed), path, ahead)
 
 
 def agree(

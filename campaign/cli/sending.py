@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.config.settings import Relay
     from campaign.delivery.render_start import WorkerProcess
-    from campaign.delivery.run_records import RunResult
+    from campaign.delivery.run_records import Agreement, RunResult
 
 SandboxOption = Annotated[
     bool, typer.Option("--sandbox", help="Send to the built-in sandbox: a rehearsal.")
@@ -64,6 +64,7 @@ class How:
     workers: int = 0
     serve: bool = False
     resolve: Path | None = None
+    agreed: Agreement | None = None
 
 
 def send(campaign: Campaign, how: How, path: Path, ahead: deque[WorkerProcess]) -> int:
@@ -84,6 +85,7 @@ def send(campaign: Campaign, how: How, path: Path, ahead: deque[WorkerProcess]) 
     with relay as override, _page(campaign, how.serve), RunProgress(sys.stderr, clock) as progress:
         options = RunOptions(
             relay_override=override,
+            agreed=how.agreed,
             limit=how.limit,
             no_wait=how.no_wait,
             resume_stale=how.resume_stale,

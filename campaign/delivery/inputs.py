@@ -14,7 +14,7 @@ from pathlib import Path
 from campaign.addresses.syntax import Mailbox, parse_mailbox
 from campaign.config.loader import Campaign
 from campaign.config.secrets import read_secret
-from campaign.errors import DriftError
+from campaign.errors import DataError, DriftError
 from campaign.recipients.readers import input_files as list_files
 from campaign.records import PlanRecord, Source
 from campaign.rendering.render import RenderSpec, UnsubscribeSpec, input_files
@@ -43,13 +43,14 @@ def input_hashes(campaign: Campaign) -> dict[str, str]:
     """
     settings = campaign.settings
     files = [
-        campaign.file,
         *list_files(campaign.folder, settings.recipients),
         *input_files(campaign.folder, settings.message, locale_column=settings.recipients.locale),
     ]
-    return {
-        os.path.relpath(path, campaign.folder): file_sha256(path) for path in files if path.exists()
-    }
+    hashes = {os.path.relpath(campaign.file, campaign.folder): campaign.sha256}  # what was read
+    for path in files:
+        if path.exists():
+            hashes[os.path.relpath(path, campaign.folder)] = file_sha256(path)
+    return hashes
 
 
 def refuse_drift(campaign: Campaign, record: PlanRecord) -> None:
@@ -62,6 +63,24 @@ def refuse_drift(campaign: Campaign, record: PlanRecord) -> None:
         raise DriftError(
             f"changed since the plan was made: {', '.join(changed)}",
             remedy="`campaign plan --amend` takes the change in; settled recipients stay settled",
+        )
+
+
+def refuse_other_lists(campaign: Campaign, record: PlanRecord, sources: Sequence[Source]) -> None:
+    """Raise DataError where the lists that were read are not those whose hashes the plan keeps.
+
+    They are read ahead, by another process: a file may be replaced between the one and the other.
+    """
+    folder, settings = campaign.folder, campaign.settings.recipients
+    read = {os.path.relpath(folder.resolve() / each.name, folder): each.sha256 for each in sources}
+    there = {os.path.relpath(path, folder) for path in list_files(folder, settings)}
+    changed = sorted(
+        name for name in read.keys() | there if read.get(name) != record.hashes.get(name)
+    )
+    if changed:
+        raise DataError(
+            f"changed while the plan was made: {', '.join(changed)}",
+            remedy="wait until nothing writes to it any more, then plan again",
         )
 
 

@@ -10,7 +10,6 @@ the rows.
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import marshal
 import os
@@ -21,19 +20,19 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from campaign.config.settings import Recipients
 from campaign.delivery.confinement import end_with_parent
+from campaign.delivery.pipes import widen
 from campaign.delivery.render_frames import framed, read_frames
 from campaign.errors import CampaignError
 from campaign.recipients.cleaning import clean
 from campaign.recipients.readers import read_lists
 from campaign.records import Entry, Source
 
-_PIPE_BYTES = 1 << 20  # what Linux lets anybody ask for (/proc/sys/fs/pipe-max-size)
 _AHEAD_BYTES = 16_000_000  # 100,000 rows, read while the parent loads its libraries
 _PLAIN = 2  # marshal's format without references, half as fast again
 
@@ -63,24 +62,27 @@ def lists_ahead(folder: Path, settings: Recipients) -> Iterator[Iterator[CleanRo
         return
     output, child_output = os.pipe()
     try:
-        pid = _started(folder, settings, child_output)
+        pid = _started(folder, settings, output, child_output)
         try:
             yield _received(output)
         finally:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            with suppress(ProcessLookupError):  # SIGCHLD may be ignored: then nobody is left
+                os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
     finally:
         os.close(output)
 
 
-def _started(folder: Path, settings: Recipients, output: int) -> int:
-    """Starts the child and leaves `output` to it.  Returns its process id."""
-    if hasattr(fcntl, "F_SETPIPE_SZ"):
-        fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+def _started(folder: Path, settings: Recipients, ours: int, output: int) -> int:
+    """Starts the child and leaves `output` to it, the other end to us.  Returns its process id."""
+    widen(output)
+    parent = os.getpid()
     try:
         pid = os.fork()
         if not pid:
-            _be_the_child(folder, settings, output)
+            os.close(ours)  # else the pipe would never break when we end
+            _be_the_child(folder, settings, output, parent)
         return pid
     except OSError as error:
         raise CampaignError(f"no process can be started: {error.strerror}") from None
@@ -104,13 +106,16 @@ def _received(output: int) -> Iterator[CleanRows]:
     )
 
 
-def _be_the_child(folder: Path, settings: Recipients, output: int) -> NoReturn:
+def _be_the_child(folder: Path, settings: Recipients, output: int, parent: int) -> NoReturn:
     """Never returns: what the parent would do at its end is not for its copy to do."""
     try:
         end_with_parent()
-        gc.disable()  # nothing here refers to itself, and looking would copy the parent's pages
-        os.set_blocking(output, False)
-        _send_all(folder, settings, _Ahead(output))
+        if os.getppid() == parent:  # else it ended before we could ask to end with it
+            gc.disable()  # nothing here refers to itself, and looking would copy the parent's pages
+            os.set_blocking(output, False)
+            _send_all(folder, settings, _Ahead(output))
+    except BrokenPipeError:
+        pass  # nobody reads any more
     except Exception:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -19,13 +19,19 @@ from pathlib import Path
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
-from campaign.delivery.inputs import input_hashes, refuse_drift, render_spec, sender_of
+from campaign.delivery.inputs import (
+    input_hashes,
+    refuse_drift,
+    refuse_other_lists,
+    render_spec,
+    sender_of,
+)
 from campaign.delivery.list_ahead import CleanRows, clean_rows
-from campaign.delivery.plan_summary import PlanSummary, read_summary
+from campaign.delivery.plan_summary import PlanSummary, read_summary, refuse_empty
 from campaign.delivery.render_pool import RenderPool
 from campaign.delivery.render_start import worker_count
 from campaign.delivery.suppression import state_of
-from campaign.errors import EmptyPlanError, TemplateErrors, UsageError
+from campaign.errors import TemplateErrors, UsageError
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
 from campaign.recipients.suppression import read_suppressed
@@ -79,8 +85,8 @@ def make_plan(
             _render_all(campaign, journal, record, count, on_progress, after)
         journal.finish_plan()
     summary = read_summary(campaign)
-    if not summary.planned and not amend:
-        _refuse_empty(summary)
+    if not amend:
+        refuse_empty(summary)
     added = summary.total - (planned_before if amend else 0)
     return replace(summary, added=added)
 
@@ -131,6 +137,7 @@ def _load(
         journal.add_entries(entries)
         count += len(entries)
         on_progress("reading", count, None)
+    refuse_other_lists(campaign, record, sources)
     lists = state_of(campaign.folder, settings.suppress)
     journal.add_suppressed(
         read_suppressed(campaign.folder, settings.suppress, settings.address), lists
@@ -207,11 +214,3 @@ class _Check:
         self.size_bytes += sum(message.size_bytes for message in messages)
         self._done += len(messages)
         self._on_progress("rendering", self._done, self._total)
-
-
-def _refuse_empty(summary: PlanSummary) -> None:
-    reasons = ", ".join(f"{count} {reason}" for reason, count in summary.reasons[:3])
-    raise EmptyPlanError(
-        f"no recipient is left to send to: {summary.total} rows, {reasons or 'none usable'}",
-        remedy="mend the list or the templates, then `campaign plan`",
-    )

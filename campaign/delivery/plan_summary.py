@@ -13,6 +13,7 @@ from itertools import islice
 
 from campaign.addresses.typos import likely_typo
 from campaign.config.loader import Campaign
+from campaign.errors import EmptyPlanError
 from campaign.journal.reader import Reader, Skipped
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.recipients.rejects import RejectedRow
@@ -30,6 +31,7 @@ class PlanSummary:
     """What `campaign plan` prints."""
 
     campaign: str
+    plan_id: str
     total: int
     planned: int
     skipped: int
@@ -54,6 +56,7 @@ def read_summary(campaign: Campaign) -> PlanSummary:
         domains = reader.domains(LISTED_DOMAINS)
         return PlanSummary(
             campaign=record.campaign,
+            plan_id=record.plan_id,
             total=total,
             planned=planned,
             skipped=skipped,
@@ -119,3 +122,14 @@ def forecast_s(campaign: Campaign, planned: int, domains: list[tuple[str, int]])
         for rate in limit.rates if limit else ():
             longest_s = max(longest_s, count * rate.interval_s)
     return longest_s
+
+
+def refuse_empty(summary: PlanSummary) -> None:
+    """Raise EmptyPlanError where nobody is left to send to."""
+    if summary.planned:
+        return
+    reasons = ", ".join(f"{count} {reason}" for reason, count in summary.reasons[:3])
+    raise EmptyPlanError(
+        f"no recipient is left to send to: {summary.total} rows, {reasons or 'none usable'}",
+        remedy="mend the list or the templates, then `campaign plan`",
+    )

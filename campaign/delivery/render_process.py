@@ -14,8 +14,9 @@ import pickle
 from collections import deque
 from collections.abc import Callable
 
+from campaign.delivery.pipes import PIPE_BYTES
 from campaign.delivery.render_frames import Inbox, Started, framed, pack_jobs, unpack
-from campaign.delivery.render_start import PIPE_BYTES, WorkerProcess
+from campaign.delivery.render_start import WorkerProcess
 from campaign.delivery.render_worker import Limits
 from campaign.errors import CampaignError
 from campaign.records import Job, Message
@@ -119,10 +120,11 @@ class RenderProcess:
         self._loop.remove_writer(self._worker.input)
         self._worker.kill()
         self._reap()
+        had_started = self.started.done() and not self.failure
         if not self.started.done():
             self.started.set_exception(CampaignError(f"a render worker did not start: {why}"))
             self.started.exception()  # whoever waits gets it; if nobody does, nothing is logged
-        begun = self._queue.popleft() if self._queue else None
+        begun = self._queue.popleft() if self._queue and had_started else None
         self._on_end(self, list(self._queue))
         if begun:
             begun.settle()

@@ -8,7 +8,6 @@ started ahead it does so at the same time.  It knows nothing of any campaign unt
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -19,10 +18,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import campaign
+from campaign.delivery.pipes import widen
 from campaign.delivery.render_shelf import Shelf, shared_memory
 from campaign.errors import CampaignError
 
-PIPE_BYTES = 1 << 20  # what Linux lets anybody ask for (/proc/sys/fs/pipe-max-size)
 _NICE = 15  # sockets and journal go first; so does whoever asks for the status meanwhile
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
 
@@ -50,8 +49,7 @@ class WorkerProcess:
         theirs.callback(os.close, child_out)
         for end in (self.input, self.output):
             os.set_blocking(end, False)
-            if hasattr(fcntl, "F_SETPIPE_SZ"):
-                fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            widen(end)
         shared = []
         self.shelf = Shelf(None)
         if sys.platform == "linux":
@@ -119,8 +117,12 @@ def add_workers(ahead: deque[WorkerProcess], count: int) -> None:
 
 
 def worker_count(wanted: int | None = None) -> int:
-    """One a core, unless so many are wanted."""
-    return wanted or os.cpu_count() or 1
+    """One for each core that we may use, unless so many are wanted."""
+    if wanted:
+        return wanted
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _environment() -> dict[str, str]:

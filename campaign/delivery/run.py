@@ -14,7 +14,7 @@ import random
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -28,7 +28,14 @@ from campaign.delivery.outlet import relay_pool
 from campaign.delivery.render_pool import RenderPool
 from campaign.delivery.render_start import WorkerProcess, worker_count
 from campaign.delivery.retry import RetrySchedule
-from campaign.delivery.run_records import Observer, RunOptions, RunResult, RunView, Unheard
+from campaign.delivery.run_records import (
+    Agreement,
+    Observer,
+    RunOptions,
+    RunResult,
+    RunView,
+    Unheard,
+)
 from campaign.delivery.speed import Speed
 from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
 from campaign.delivery.suppression import SuppressionLists
@@ -41,6 +48,7 @@ from campaign.errors import (
     Interrupted,
     JournalError,
     SenderRefused,
+    UsageError,
 )
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
@@ -85,7 +93,9 @@ def run_campaign(
         with closing(Reader.open(url, folder)) as reader:
             record = reader.plan_record()
             is_finished = reader.is_finished()
+            counts = reader.counts()
         refuse_drift(campaign, record)
+        _refuse_another_plan(options.agreed, record.plan_id, counts)
         if settings.dkim:
             observer.say("[dkim] is read but not applied yet: letters leave unsigned by us")
         run_clock = clock_for(journal, clock, may_be_stale=options.resume_stale or is_finished)
@@ -106,6 +116,19 @@ def run_campaign(
             if run.is_refused:
                 how.append(REFUSED)
             return result
+
+
+def _refuse_another_plan(
+    agreed: Agreement | None, plan_id: str, counts: Mapping[State, int]
+) -> None:
+    """Somebody may have planned anew, or amended the plan, while the question was on the screen."""
+    planned = sum(counts.values()) - counts.get(State.SKIPPED, 0)
+    if agreed and (plan_id != agreed.plan_id or planned > agreed.planned):
+        raise UsageError(
+            f"another plan was made meanwhile: {agreed.planned:,} messages were agreed to, it has"
+            f" {planned:,}",
+            remedy="`campaign run` shows it and asks again",
+        )
 
 
 @contextmanager

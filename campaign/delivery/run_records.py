@@ -16,10 +16,19 @@ from campaign.smtp.terms import Patience
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """What whoever started the run has seen: nothing else may be sent."""
+
+    plan_id: str
+    planned: int  # recipients, the settled among them
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """What the command line adds to the campaign."""
 
     relay_override: Relay | None = None
+    agreed: Agreement | None = None  # None: nobody was shown anything
     limit: int | None = None
     no_wait: bool = False
     resume_stale: bool = False

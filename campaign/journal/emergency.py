@@ -47,9 +47,11 @@ class EmergencyFile:
         if not lines:
             return
         data = ("\n".join(lines) + "\n").encode()
-        os.pwrite(self._file, data, self._used)
+        count = os.pwrite(self._file, data, self._used)
         os.fsync(self._file)
-        self._used += len(data)
+        self._used += data.rfind(b"\n", 0, count) + 1  # the next is written over half a line
+        if count < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def close(self) -> None:
         """Give the room back; what was kept stays."""

@@ -29,7 +29,7 @@ def make_room(place: Place, letters: int) -> None:
     """
     if place.path is None:
         return
-    with open(place.beside("-wal"), "ab", buffering=0) as log:
+    with suppress(OSError), open(place.beside("-wal"), "ab", buffering=0) as log:
         end = size = log.tell()
         wanted = min(_MOST_BYTES, size + letters * LETTER_BYTES)
         try:

@@ -131,6 +131,7 @@ class Site:
         lane = self._lanes.done(letter, connection)
         was_permitted = letter.row in self._permitted
         self._permitted.discard(letter.row)
+        self._retried.discard(letter.row)
         self._under_way -= 1
         was_on_trial = self.allowance.breaker.is_on_trial
         if stage is Stage.DOT and 200 <= reply.code < 300:
@@ -173,6 +174,7 @@ class Site:
             self._retried.add(letter.row)
             self._lanes.put([letter])
             return
+        self._retried.discard(letter.row)
         self._ledger.lost(letter, self.name, stage, dot_written, why)
 
     def closed(self, connection: Connection, stage: Stage, why: str, reply: Reply | None) -> None:

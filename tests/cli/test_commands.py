@@ -89,6 +89,14 @@ def test_only_the_expected_number_is_sent(ask: Ask) -> None:
     assert set(states(ask).values()) == {"planned", "skipped"}
 
 
+def test_a_list_with_nobody_to_send_to_is_an_error_each_time(ask: Ask, here: Path) -> None:
+    (here / "list.csv").write_text("email,name\nnobody,Nobody\n")
+    for _ in range(2):
+        code, _, err = ask("run", "--yes")
+        assert code == 65
+        assert "no recipient is left to send to: 1 rows, 1 address" in err
+
+
 def test_a_wrong_answer_to_the_question_sends_nothing(
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

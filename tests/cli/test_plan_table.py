@@ -16,6 +16,7 @@ from campaign.records import Source, State
 
 PLAN = PlanSummary(
     campaign="spring-renewal",
+    plan_id="0123456789abcdef",
     total=500,
     planned=471,
     skipped=29,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,27 @@ def test_a_child_that_falls_over_says_why(
     with lists_ahead(tmp_path, settings) as rows, pytest.raises(CampaignError, match="ended"):
         list(rows)
     assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_child_that_nobody_hears_any_more_ends(tmp_path: Path) -> None:
+    settings = write(tmp_path, 300_000)
+    output, end = os.pipe()
+    pid = list_ahead._started(tmp_path, settings, output, end)
+    os.close(output)
+    assert os.waitpid(pid, 0) == (pid, 0)
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_list_is_read_where_ended_children_are_not_kept(tmp_path: Path) -> None:
+    settings = write(tmp_path, 10)
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as some supervisors hand it down
+    try:
+        with lists_ahead(tmp_path, settings) as rows:
+            assert list(rows) == list(clean_rows(tmp_path, settings))
+            time.sleep(0.2)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def test_beside_other_threads_nothing_is_forked(tmp_path: Path, children: list[int]) -> None:

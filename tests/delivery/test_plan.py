@@ -9,9 +9,11 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import load
+from campaign.delivery.inputs import refuse_drift
+from campaign.delivery.list_ahead import clean_rows
 from campaign.delivery.plan import make_plan
 from campaign.delivery.plan_summary import PlanSummary
-from campaign.errors import DataError, UsageError
+from campaign.errors import DataError, DriftError, UsageError
 from campaign.journal.reader import Reader
 from campaign.records import Claim
 from fakes.journals import open_journal, sending
@@ -116,3 +118,32 @@ def test_a_list_that_leaves_nobody_to_send_to_is_an_error(folder: Path) -> None:
     (folder / "list.csv").write_text("email,name\nnobody,Ada\n")
     with pytest.raises(DataError, match="no recipient is left"):
         plan(folder)
+
+
+@pytest.mark.parametrize("change", ["replaced", "added", "removed"])
+def test_a_list_that_changes_after_it_was_read_makes_no_plan(folder: Path, change: str) -> None:
+    (folder / "list1.csv").write_text("email,name\na@example.com,Ada\n")
+    (folder / "list2.csv").write_text("email,name\nb@example.com,Bob\n")
+    campaign = load(folder)
+    rows = list(clean_rows(folder, campaign.settings.recipients))
+    changed = folder / ("list3.csv" if change == "added" else "list2.csv")
+    if change == "removed":
+        changed.unlink()
+    else:
+        changed.write_text("email,name\nc@example.com,Cy\n")
+    with pytest.raises(DataError, match=rf"changed while the plan was made: {changed.name}"):
+        make_plan(campaign, clock=SystemClock(), rows=rows, render=False)
+    assert plan(folder, render=False).planned in (1, 2, 3)
+
+
+def test_settings_that_were_read_before_the_plan_was_made_anew_have_drifted(folder: Path) -> None:
+    (folder / "list.csv").write_text("email,name\na@example.com,Ada\n")
+    plan(folder, render=False)
+    before = load(folder)
+    (folder / "campaign.toml").write_text(CONFIG.replace("Hello", "Good evening"))
+    plan(folder, render=False)
+    with closing(Reader.open("sqlite:///state/journal.sqlite", folder)) as reader:
+        record = reader.plan_record()
+    refuse_drift(load(folder), record)
+    with pytest.raises(DriftError, match=r"campaign\.toml"):
+        refuse_drift(before, record)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -210,6 +212,48 @@ def test_a_worker_killed_from_outside_loses_nothing(tmp_path: Path) -> None:
         assert len(pool.pids) == 2
 
     run(cells(tmp_path), use, workers=2)
+
+
+def test_a_worker_that_dies_while_it_starts_costs_no_row(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        under_way = asyncio.create_task(pool.render(jobs("a")))
+        await asyncio.sleep(0)
+        for _ in range(2):  # the worker that has the row, then its successor
+            (pid,) = pool.pids
+            os.kill(pid, signal.SIGKILL)
+            while pool.pids == [pid]:
+                await asyncio.sleep(0.001)
+        assert subjects(await under_way) == ["a"]
+
+    run(cells(tmp_path), use)
+
+
+def test_a_worker_starts_where_no_larger_pipe_may_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = fcntl.fcntl
+
+    def refuse(end: int, what: int, value: int) -> int:
+        if what == fcntl.F_SETPIPE_SZ:
+            raise PermissionError(errno.EPERM, "over pipe-user-pages-soft")
+        return ask(end, what, value)
+
+    async def use(pool: RenderPool) -> None:
+        assert subjects(await pool.render(jobs("a"))) == ["a"]
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    run(cells(tmp_path), use)
+
+
+def test_there_are_no_more_workers_than_cores_that_we_may_use() -> None:
+    one = {min(os.sched_getaffinity(0))}
+    asked = (
+        f"import os; os.sched_setaffinity(0, {one});"
+        " from campaign.delivery.render_start import worker_count;"
+        " print(worker_count(), worker_count(3))"
+    )
+    found = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True)
+    assert found.stdout == b"1 3\n"
 
 
 def test_a_stopped_worker_is_replaced(tmp_path: Path) -> None:

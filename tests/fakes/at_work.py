@@ -5,8 +5,8 @@ Touches: /proc.
 
 from __future__ import annotations
 
-import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 _AT_WORK = {"R", "D"}  # on a processor or in the queue for one; waits for the disk
@@ -15,17 +15,23 @@ _AT_WORK = {"R", "D"}  # on a processor or in the queue for one; waits for the d
 def others_at_work() -> bool:
     """Whether another thread of this process, or a process it has started, is not asleep."""
     mine = str(threading.get_native_id())
-    threads = (path for path in Path("/proc/self/task").iterdir() if path.name != mine)
-    if any(_state_and_parent(path)[0] in _AT_WORK for path in threads):
-        return True
-    us = str(os.getpid())
-    found = (_state_and_parent(path) for path in Path("/proc").iterdir() if path.name.isdigit())
-    return any(parent == us and state in _AT_WORK for state, parent in found)
+    return any(_state(task) in _AT_WORK for task in _tasks("self") if task.name != mine)
 
 
-def _state_and_parent(path: Path) -> list[str]:
-    """The third and the fourth field of proc(5)'s stat, "X" for one that has ended meanwhile."""
+def _tasks(process: str) -> Iterator[Path]:
+    """Its threads, those of its children, of their children, and so on."""
     try:
-        return (path / "stat").read_text().rpartition(")")[2].split(maxsplit=2)[:2]
+        for task in Path("/proc", process, "task").iterdir():
+            yield task
+            for child in (task / "children").read_text().split():
+                yield from _tasks(child)
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return
+
+
+def _state(task: Path) -> str:
+    """The third field of proc(5)'s stat; "X" for one that has ended meanwhile."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split(maxsplit=1)[0]
     except (FileNotFoundError, ProcessLookupError):
-        return ["X", ""]
+        return "X"

@@ -14,6 +14,7 @@ from campaign.errors import JournalError
 from campaign.journal import log_room
 from campaign.journal.audit import audit
 from campaign.journal.database import locate
+from campaign.journal.emergency import EmergencyFile, read_kept
 from campaign.journal.reader import Reader
 from campaign.records import State
 from fakes.journals import URL, open_journal, planned, run, sending, sent
@@ -82,3 +83,20 @@ def test_nothing_is_started_where_outcomes_would_have_no_room(disk: Path) -> Non
     (disk / "ballast").unlink()
     with closing(Reader.open(URL, disk)) as reader:
         assert reader.counts()[State.PLANNED] == 10
+
+
+def test_what_is_kept_on_a_full_disk_is_whole_lines(disk: Path) -> None:
+    (disk / "state").mkdir()
+    path = disk / "state/journal.emergency"
+    file = EmergencyFile(path, "plan")
+    file.reserve()
+    _fill(disk)
+    many = [sent(row) for row in range(1, 20_000)]
+    with pytest.raises(OSError, match="No space left"):
+        file.keep(many)
+    (disk / "ballast").unlink()
+    file.keep([sent(77_777)])
+    file.close()
+    rows = [change.row for change in read_kept(path, "plan")]
+    assert rows == [*range(1, len(rows)), 77_777]
+    assert len(rows) > 1000
