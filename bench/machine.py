@@ -39,9 +39,9 @@ def said(*command: str) -> str:
 
 
 def commit() -> str:
-    """The commit measured, with "+" where the engine differs from it."""
+    """The commit measured, with "+" where the engine or a benchmark differs from it."""
     short = said("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
-    changed = said("git", "-C", str(ROOT), "status", "--porcelain", "--", "campaign")
+    changed = said("git", "-C", str(ROOT), "status", "--porcelain", "--", "campaign", "bench")
     return short + ("+" if changed else "")
 
 

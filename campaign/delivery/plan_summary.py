@@ -18,6 +18,7 @@ from campaign.journal.reader import Reader, Skipped
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.recipients.rejects import RejectedRow
 from campaign.records import Source, State
+from campaign.smtp.pacing import Pacing
 
 _SHOWN_REJECTS = 20
 _NOTHING_TO_MEND = frozenset({"duplicate", "grouped", "suppressed"})
@@ -112,16 +113,18 @@ def forecast_s(campaign: Campaign, planned: int, domains: list[tuple[str, int]])
     settings = campaign.settings
     if not settings.relay:
         return None
-    per_s = 0.0
-    for relay in settings.relay:
-        rates = [rate.count / rate.per_s for rate in relay.rates]
-        per_s += min([relay.connections * _ORDINARY_RATE, *rates])
-    longest_s = planned / per_s
+    pacings = [Pacing(relay.rates) for relay in settings.relay]
+    rates = [  # each relay takes its share of the letters
+        1 / max(pacing.interval_s, 1 / (relay.connections * _ORDINARY_RATE))
+        for relay, pacing in zip(settings.relay, pacings, strict=True)
+    ]
+    spans_s = [planned / sum(rates)]
+    for pacing, rate in zip(pacings, rates, strict=True):
+        spans_s.append(pacing.span_s(round(planned * rate / sum(rates))))
     for domain, count in domains:
-        limit = settings.limits.get(domain)
-        for rate in limit.rates if limit else ():
-            longest_s = max(longest_s, count * rate.interval_s)
-    return longest_s
+        if limit := settings.limits.get(domain):
+            spans_s.append(Pacing(limit.rates).span_s(count))
+    return max(spans_s)
 
 
 def refuse_empty(summary: PlanSummary) -> None:

@@ -183,6 +183,7 @@ class _Run:
         self._crash: BaseException | None = None  # a bug of ours, raised when all is wound up
         self._signals = 0
         self._started_s = clock.tick_s()
+        self._due_s: float | None = None  # of the first deferred recipient, when last asked
 
     async def send(self, doubtful: list[str]) -> RunResult:
         """The whole run."""
@@ -280,7 +281,7 @@ class _Run:
             # The count in memory only says when to ask; the answer is the journal's (rule 5).
             if not self._ledger.unsettled_count and await asyncio.to_thread(reader.is_finished):
                 return True
-            due_s = await asyncio.to_thread(reader.next_due)
+            due_s = self._due_s = await asyncio.to_thread(reader.next_due)
             if due_s is None:
                 self._feed.rewind()
                 await self._want(0.05)
@@ -377,16 +378,21 @@ class _Run:
         counts = dict(self._ledger.counts)
         settled = self._ledger.settled_count
         rate_s = self._speed.note(self._clock.tick_s(), settled)
-        left = self._total - settled
+        left = self._total - settled - counts[State.DEFERRED]  # those go when they are due
         return RunView(
             counts=counts,
             total=self._total,
             rate_s=rate_s,
-            left_s=left / rate_s if rate_s > 0 else None,
-            waiting_for=self._outlet.waiting_for(),
+            left_s=left / rate_s if left > 0 and rate_s > 0 else None,
+            waiting_for=self._outlet.waiting_for() or self._retry_in(),
             connections=self._outlet.connections,
             stopping=self._is_stopping,
         )
+
+    def _retry_in(self) -> str:
+        """What a run waits for that has tried everybody."""
+        left_s = self._due_s - self._clock.now_s() if self._due_s else 0.0
+        return f"next retry in {show_duration(left_s)}" if left_s >= 1 else ""
 
     def _result(self, counts: dict[State, int], doubtful: list[str], finished: bool) -> RunResult:
         self._observer.update(self._view())

@@ -28,6 +28,7 @@ class Window(Protocol):
 
     def wait_s(self, now_s: float) -> float: ...
     def take(self, now_s: float) -> None: ...
+    def span_s(self, count: int) -> float: ...
 
 
 class Pace:
@@ -44,6 +45,10 @@ class Pace:
 
     def take(self, now_s: float) -> None:
         self._next_s = max(self._next_s, now_s) + self.interval_s
+
+    def span_s(self, count: int) -> float:
+        """Seconds that so many messages take at least."""
+        return count * self.interval_s
 
 
 class Quota:
@@ -81,6 +86,10 @@ class Quota:
             self._slots.append((now_s, 1))
         self._used += 1
 
+    def span_s(self, count: int) -> float:
+        """Seconds that so many messages take at least: full windows before the last."""
+        return max(0, count - 1) // self._count * self._per_s
+
     def _forget(self, now_s: float) -> None:
         # A slot leaves only when even its last moment is older than the window.
         while self._slots and self._slots[0][0] + self._slot_s + self._per_s <= now_s:
@@ -115,3 +124,7 @@ class Pacing:
         """One message goes."""
         for window in self.windows:
             window.take(now_s)
+
+    def span_s(self, count: int) -> float:
+        """Seconds that so many messages take at least."""
+        return max((window.span_s(count) for window in self.windows), default=0.0)

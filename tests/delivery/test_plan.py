@@ -147,3 +147,13 @@ def test_settings_that_were_read_before_the_plan_was_made_anew_have_drifted(fold
     refuse_drift(load(folder), record)
     with pytest.raises(DriftError, match=r"campaign\.toml"):
         refuse_drift(before, record)
+
+
+def test_a_day_s_quota_does_not_slow_the_forecast_of_a_list_that_fits_into_it(folder: Path) -> None:
+    relay = '[relay]\nhost = "127.0.0.1"\nport = 9\nsecurity = "none"\nconnections = 10\n'
+    (folder / "campaign.toml").write_text(CONFIG + relay + 'rates = ["50/s", "300/day"]\n')
+    rows = "".join(f"p{n}@example.com,N{n}\n" for n in range(300))
+    (folder / "list.csv").write_text(f"email,name\n{rows}")
+    assert plan(folder, render=False).forecast_s == 6.0
+    (folder / "list.csv").write_text(f"email,name\n{rows}q@example.com,Q\n")
+    assert plan(folder, render=False).forecast_s == 86400.0

@@ -98,10 +98,12 @@ class Heard:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.views: list[RunView] = []
         self.waits: set[str] = set()
         self.most_connections = 0
 
     def update(self, view: RunView) -> None:
+        self.views.append(view)
         self.waits.add(view.waiting_for)
         self.most_connections = max(self.most_connections, view.connections)
 

@@ -65,3 +65,12 @@ def test_what_an_earlier_run_sent_counts_against_the_quota():
     pacing = Pacing((Rate(50, 1.0), Rate(100, 86_400.0)))
     pacing.quotas[0].seed(-3600.0, 98)
     assert send_for(pacing, 60.0, start_s=0.0) == 2
+
+
+def test_the_time_for_a_list_is_that_of_its_rates():
+    both = Pacing((Rate(50, 1.0), Rate(1000, 86400.0)))
+    assert both.span_s(297) == 297 / 50
+    assert both.span_s(1000) == 20.0
+    assert both.span_s(1001) == 86400.0
+    assert both.span_s(3500) == 3 * 86400.0
+    assert Pacing(()).span_s(5) == 0.0
