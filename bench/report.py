@@ -159,8 +159,8 @@ def page(rows: list[Row], document: dict[str, object], preliminary: bool) -> str
     parts = [
         "# Performance\n",
         "This page is made by `make performance` from what `make bench` and `make soak` measured.\n"
-        "Ratios are taken between neighbours of one run, round by round (those of long lists to the\n"
-        "median of the short ones); shown are the median and\n"
+        "Ratios are taken between neighbours of one run, round by round (those of long lists to\n"
+        "the median of the short ones); shown are the median and\n"
         "the smallest and largest of the rounds. All messages were counted at the server.\n",
     ]
     if preliminary:
