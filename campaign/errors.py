@@ -24,7 +24,7 @@ EXIT_CONFIG = 78
 class CampaignError(Exception):
     """One sentence for a person, with where it is and what to do about it."""
 
-    exit_code = EXIT_SOME_FAILED
+    exit_code = EXIT_INTERRUPTED  # nothing is wrong with the campaign: it may be resumed
 
     def __init__(
         self, what: str, *, file: str = "", line: int = 0, column: int = 0, remedy: str = ""

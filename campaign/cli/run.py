@@ -101,7 +101,7 @@ def command(
         tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)))
         agree(campaign, summary.planned, how, expect=expect, must_ask=not yes and expect is None)
         tell()
-        agreed = Agreement(summary.plan_id, summary.planned)
+        agreed = Agreement(summary.plan_id, summary.hashes, summary.planned)
         return send(campaign, replace(how, agreed=agreed), path, ahead)
 
 

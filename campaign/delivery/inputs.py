@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from campaign.addresses.syntax import Mailbox, parse_mailbox
@@ -44,18 +44,34 @@ def input_hashes(campaign: Campaign) -> dict[str, str]:
     settings = campaign.settings
     files = [
         *list_files(campaign.folder, settings.recipients),
-        *input_files(campaign.folder, settings.message, locale_column=settings.recipients.locale),
+        *_template_files(campaign),
     ]
     hashes = {os.path.relpath(campaign.file, campaign.folder): campaign.sha256}  # what was read
-    for path in files:
-        if path.exists():
-            hashes[os.path.relpath(path, campaign.folder)] = file_sha256(path)
-    return hashes
+    return hashes | _hashes(campaign.folder, files)
+
+
+def _template_files(campaign: Campaign) -> list[Path]:
+    settings = campaign.settings
+    return input_files(campaign.folder, settings.message, locale_column=settings.recipients.locale)
+
+
+def _hashes(folder: Path, files: Sequence[Path]) -> dict[str, str]:
+    """Relative name -> SHA-256 of those that are there."""
+    return {os.path.relpath(path, folder): file_sha256(path) for path in files if path.exists()}
 
 
 def refuse_drift(campaign: Campaign, record: PlanRecord) -> None:
     """Raise DriftError naming every input that is not what was planned."""
-    planned, now = record.hashes, input_hashes(campaign)
+    _refuse(record.hashes, input_hashes(campaign))
+
+
+def refuse_other_templates(campaign: Campaign, record: PlanRecord) -> None:
+    """Raise DriftError where templates and attachments, just read again, are not those planned."""
+    now = _hashes(campaign.folder, _template_files(campaign))
+    _refuse({name: record.hashes.get(name, "") for name in now}, now)
+
+
+def _refuse(planned: Mapping[str, str], now: Mapping[str, str]) -> None:
     changed = sorted(
         name for name in planned.keys() | now.keys() if planned.get(name) != now.get(name)
     )

@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from campaign.clock import Clock
@@ -23,6 +24,7 @@ from campaign.delivery.inputs import (
     input_hashes,
     refuse_drift,
     refuse_other_lists,
+    refuse_other_templates,
     render_spec,
     sender_of,
 )
@@ -170,7 +172,8 @@ def _render_all(
         spec = render_spec(campaign, record, reader.sources())
         total = None if after else reader.counts().get(State.PLANNED, 0)
         check = _Check(journal, total, on_progress)
-        asyncio.run(check.all(spec, reader.planned_jobs(after, _BATCH), workers))
+        has_read = partial(refuse_other_templates, campaign, record)
+        asyncio.run(check.all(spec, reader.planned_jobs(after, _BATCH), workers, has_read))
     journal.note_rendered(check.rendered, check.size_bytes)
 
 
@@ -185,8 +188,14 @@ class _Check:
         self.rendered = 0
         self.size_bytes = 0
 
-    async def all(self, spec: RenderSpec, batches: Iterator[list[Job]], workers: int) -> None:
-        async with RenderPool(spec, workers=workers) as pool:
+    async def all(
+        self,
+        spec: RenderSpec,
+        batches: Iterator[list[Job]],
+        workers: int,
+        has_read: Callable[[], None],
+    ) -> None:
+        async with RenderPool(spec, workers=workers, has_read=has_read) as pool:
             under_way: set[asyncio.Task[list[Message]]] = set()
             for batch in batches:
                 under_way.add(asyncio.create_task(pool.check(batch)))

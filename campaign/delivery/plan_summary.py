@@ -33,6 +33,7 @@ class PlanSummary:
 
     campaign: str
     plan_id: str
+    hashes: dict[str, str]  # of what it was made from
     total: int
     planned: int
     skipped: int
@@ -58,6 +59,7 @@ def read_summary(campaign: Campaign) -> PlanSummary:
         return PlanSummary(
             campaign=record.campaign,
             plan_id=record.plan_id,
+            hashes=record.hashes,
             total=total,
             planned=planned,
             skipped=skipped,

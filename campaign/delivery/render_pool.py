@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -29,8 +30,10 @@ _GONE_S = 0.002
 class RenderPool:
     """`async with RenderPool(spec, workers=2) as pool: messages = await pool.render(jobs)`.
 
-    It takes workers that were started `ahead` before it starts others.  Entering raises
-    TemplateError or ConfigError when the templates do not compile.
+    It takes workers that were started `ahead` before it starts others.  `has_read()` is called when
+    a worker has read the templates, and may raise CampaignError where they are others now.
+
+    Entering raises TemplateError or ConfigError when the templates do not compile.
     """
 
     def __init__(
@@ -40,8 +43,10 @@ class RenderPool:
         workers: int,
         limits: Limits | None = None,
         ahead: deque[WorkerProcess] | None = None,
+        has_read: Callable[[], None] = lambda: None,
     ) -> None:
         self._spec = spec
+        self._has_read = has_read
         self._count = workers
         self._limits = limits or Limits()
         self._ahead = deque() if ahead is None else ahead
@@ -97,8 +102,11 @@ class RenderPool:
 
     async def _messages(self, jobs: list[Job], *, is_check: bool) -> list[Message]:
         messages = list(await self._attempt(jobs, is_check)) if jobs else []
-        for job in jobs[len(messages) :]:  # a worker ended with these rows in its hands
+        # A worker ended with these rows in its hands; it was at work on the first of them.
+        for number, job in enumerate(jobs[len(messages) :]):
             alone = await self._attempt([job], is_check)
+            if not alone and number:
+                alone = await self._attempt([job], is_check)
             messages.append(alone[0] if alone else Message(job.row, b"", 0, False, _DIED_TWICE))
         return messages
 
@@ -129,7 +137,13 @@ class RenderPool:
 
     def _start(self) -> None:
         process = RenderProcess(
-            self._worker(), self._spec, self._limits, self._keep, self._hand_out, self._on_end
+            self._worker(),
+            self._spec,
+            self._limits,
+            self._keep,
+            self._has_read,
+            self._hand_out,
+            self._on_end,
         )
         self._processes.append(process)
 

@@ -48,7 +48,8 @@ class Batch:
 class RenderProcess:
     """Told what to do when it is made; lives in the running event loop.
 
-    `keep` gives back one object for equal pieces.  `on_room()` is called when it can take a batch,
+    `keep` gives back one object for equal pieces.  `has_read()` is called when it has read the
+    templates, and may raise CampaignError.  `on_room()` is called when it can take a batch,
     `on_end(process, untouched)` once, when it has ended; `untouched` are batches it had not begun.
     """
 
@@ -58,6 +59,7 @@ class RenderProcess:
         spec: RenderSpec,
         limits: Limits,
         keep: Callable[[bytes], bytes],
+        has_read: Callable[[], None],
         on_room: Callable[[], None],
         on_end: Callable[[RenderProcess, list[Batch]], None],
     ) -> None:
@@ -65,6 +67,7 @@ class RenderProcess:
         self._worker = worker
         self._limits = limits
         self._keep = keep
+        self._has_read = has_read
         self._on_room = on_room
         self._on_end = on_end
         self._queue: deque[Batch] = deque()
@@ -187,6 +190,13 @@ class RenderProcess:
             said = Started.read(frame)
             if said.fault:
                 self.started.set_exception(said.fault)
+                self.end("")
+                return
+            try:
+                self._has_read()
+            except CampaignError as fault:
+                self.started.set_exception(fault)
+                self.started.exception()  # as in `end`
                 self.end("")
                 return
             self._awaited = said.shared

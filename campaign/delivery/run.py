@@ -16,13 +16,19 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.delivery.evidence import settle_by
 from campaign.delivery.feed import Feed
-from campaign.delivery.inputs import envelope_sender, refuse_drift, render_spec
+from campaign.delivery.inputs import (
+    envelope_sender,
+    refuse_drift,
+    refuse_other_templates,
+    render_spec,
+)
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.outlet import relay_pool
 from campaign.delivery.render_pool import RenderPool
@@ -95,7 +101,7 @@ def run_campaign(
             is_finished = reader.is_finished()
             counts = reader.counts()
         refuse_drift(campaign, record)
-        _refuse_another_plan(options.agreed, record.plan_id, counts)
+        _refuse_another_plan(options.agreed, record, counts)
         if settings.dkim:
             observer.say("[dkim] is read but not applied yet: letters leave unsigned by us")
         run_clock = clock_for(journal, clock, may_be_stale=options.resume_stale or is_finished)
@@ -119,11 +125,14 @@ def run_campaign(
 
 
 def _refuse_another_plan(
-    agreed: Agreement | None, plan_id: str, counts: Mapping[State, int]
+    agreed: Agreement | None, record: PlanRecord, counts: Mapping[State, int]
 ) -> None:
     """Somebody may have planned anew, or amended the plan, while the question was on the screen."""
     planned = sum(counts.values()) - counts.get(State.SKIPPED, 0)
-    if agreed and (plan_id != agreed.plan_id or planned > agreed.planned):
+    if agreed and (
+        (record.plan_id, record.hashes) != (agreed.plan_id, agreed.hashes)
+        or planned > agreed.planned
+    ):
         raise UsageError(
             f"another plan was made meanwhile: {agreed.planned:,} messages were agreed to, it has"
             f" {planned:,}",
@@ -150,7 +159,7 @@ def _loop_factory() -> LoopFactory:
 
 
 def _doubt_sentence(addresses: list[str], policy: str) -> str:
-    shown = ", ".join(addresses[:10]) + (", ..." if len(addresses) > 10 else "")
+    shown = ", ".join(addresses)  # all, here and now: this run may not come to its summary
     does = "sent again" if policy == "resend" else "held"
     return f"in doubt since the last run, {does}: {shown}"
 
@@ -194,7 +203,12 @@ class _Run:
         with closing(Reader.open(settings.journal.url, self._campaign.folder)) as reader:
             spec = render_spec(self._campaign, self._record, reader.sources())
             workers = worker_count(self._options.workers)
-            async with RenderPool(spec, workers=workers, ahead=self._ahead) as rendering:
+            async with RenderPool(
+                spec,
+                workers=workers,
+                ahead=self._ahead,
+                has_read=partial(refuse_other_templates, self._campaign, self._record),
+            ) as rendering:
                 self._set_up(reader, rendering)
                 self._catch_signals(loop)
                 watch = loop.create_task(self._watch())

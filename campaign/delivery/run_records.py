@@ -20,6 +20,7 @@ class Agreement:
     """What whoever started the run has seen: nothing else may be sent."""
 
     plan_id: str
+    hashes: dict[str, str]  # of what the plan was made from; an amendment has others
     planned: int  # recipients, the settled among them
 
 

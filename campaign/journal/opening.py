@@ -35,7 +35,14 @@ def take_hold(
             connection.close()
             raise
     _refuse_leftovers(place, create)
-    place.path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(
+            f"the journal's folder cannot be made: {error.strerror}",
+            file=str(place.path.parent),
+            remedy="look at the rights of the folder it is to be in",
+        ) from None
     refuse_network_filesystem(place.path)
     lock = FileLock(place.beside(".lock"))
     try:

@@ -17,6 +17,7 @@ from campaign.records import Source, State
 PLAN = PlanSummary(
     campaign="spring-renewal",
     plan_id="0123456789abcdef",
+    hashes={},
     total=500,
     planned=471,
     skipped=29,

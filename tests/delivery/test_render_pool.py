@@ -21,7 +21,7 @@ from campaign.delivery.confinement import landlock_version
 from campaign.delivery.render_pool import RenderPool
 from campaign.delivery.render_start import WorkerProcess, workers_ahead
 from campaign.delivery.render_worker import Limits
-from campaign.errors import CampaignError, ConfigError, TemplateError
+from campaign.errors import CampaignError, ConfigError, DriftError, TemplateError
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
 from fakes.letters import all_of, job, parsed, spec, write
@@ -226,6 +226,46 @@ def test_a_worker_that_dies_while_it_starts_costs_no_row(tmp_path: Path) -> None
         assert subjects(await under_way) == ["a"]
 
     run(cells(tmp_path), use)
+
+
+def test_a_row_that_only_waited_when_a_worker_died_may_die_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[int]] = []
+
+    async def use(pool: RenderPool) -> None:
+        attempt = pool._attempt
+
+        async def dying(given: list[Job], is_check: bool) -> list[Message]:
+            asked.append([job.row for job in given])
+            dies = len(asked) == 1 or asked.count(asked[-1]) == 1
+            return [] if dies else await attempt(given, is_check)
+
+        monkeypatch.setattr(pool, "_attempt", dying)
+        assert subjects(await pool.render(jobs("a", "b"))) == [DIED_TWICE, "b"]
+
+    run(cells(tmp_path), use)
+    assert asked == [[1, 2], [1], [2], [2]]
+
+
+def test_a_template_edited_while_workers_run_reaches_nobody(tmp_path: Path) -> None:
+    campaign_spec = spec(tmp_path, ("cell",), subject="{{ cell }}")
+    text = tmp_path / "body.txt"
+    planned = text.read_bytes()
+
+    def has_read() -> None:
+        if text.read_bytes() != planned:
+            raise DriftError("changed since the plan was made: body.txt")
+
+    async def main() -> None:
+        async with RenderPool(campaign_spec, workers=1, has_read=has_read) as pool:
+            assert subjects(await pool.render(jobs("a"))) == ["a"]
+            text.write_text("SECOND")
+            os.kill(pool.pids[0], signal.SIGKILL)
+            with pytest.raises(DriftError, match=r"body\.txt"):
+                await pool.render(jobs("b"))
+
+    asyncio.run(main())
 
 
 def test_a_worker_starts_where_no_larger_pipe_may_be_had(
