@@ -72,10 +72,7 @@ def refuse_other_templates(campaign: Campaign, record: PlanRecord) -> None:
 
 
 def _refuse(planned: Mapping[str, str], now: Mapping[str, str]) -> None:
-    changed = sorted(
-        name for name in planned.keys() | now.keys() if planned.get(name) != now.get(name)
-    )
-    if changed:
+    if changed := _changed(planned, now):
         raise DriftError(
             f"changed since the plan was made: {', '.join(changed)}",
             remedy="`campaign plan --amend` takes the change in; settled recipients stay settled",
@@ -90,14 +87,19 @@ def refuse_other_lists(campaign: Campaign, record: PlanRecord, sources: Sequence
     folder, settings = campaign.folder, campaign.settings.recipients
     read = {os.path.relpath(folder.resolve() / each.name, folder): each.sha256 for each in sources}
     there = {os.path.relpath(path, folder) for path in list_files(folder, settings)}
-    changed = sorted(
-        name for name in read.keys() | there if read.get(name) != record.hashes.get(name)
-    )
-    if changed:
+    planned = {name: record.hashes.get(name, "") for name in read.keys() | there}
+    if changed := _changed(planned, read):
         raise DataError(
             f"changed while the plan was made: {', '.join(changed)}",
             remedy="wait until nothing writes to it any more, then plan again",
         )
+
+
+def _changed(planned: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Names with another hash, or with one on one side only."""
+    return sorted(
+        name for name in planned.keys() | now.keys() if planned.get(name) != now.get(name)
+    )
 
 
 def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source]) -> RenderSpec:

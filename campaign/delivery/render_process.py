@@ -188,15 +188,12 @@ class RenderProcess:
             self._shared.append(self._keep(bytes(frame)))
         else:
             said = Started.read(frame)
-            if said.fault:
-                self.started.set_exception(said.fault)
-                self.end("")
-                return
             try:
+                if said.fault:
+                    raise said.fault
                 self._has_read()
             except CampaignError as fault:
                 self.started.set_exception(fault)
-                self.started.exception()  # as in `end`
                 self.end("")
                 return
             self._awaited = said.shared

@@ -120,8 +120,10 @@ def test_a_list_that_leaves_nobody_to_send_to_is_an_error(folder: Path) -> None:
         plan(folder)
 
 
-@pytest.mark.parametrize("change", ["replaced", "added", "removed"])
-def test_a_list_that_changes_after_it_was_read_makes_no_plan(folder: Path, change: str) -> None:
+@pytest.mark.parametrize(("change", "people"), [("replaced", 2), ("added", 3), ("removed", 1)])
+def test_a_list_that_changes_after_it_was_read_makes_no_plan(
+    folder: Path, change: str, people: int
+) -> None:
     (folder / "list1.csv").write_text("email,name\na@example.com,Ada\n")
     (folder / "list2.csv").write_text("email,name\nb@example.com,Bob\n")
     campaign = load(folder)
@@ -133,7 +135,7 @@ def test_a_list_that_changes_after_it_was_read_makes_no_plan(folder: Path, chang
         changed.write_text("email,name\nc@example.com,Cy\n")
     with pytest.raises(DataError, match=rf"changed while the plan was made: {changed.name}"):
         make_plan(campaign, clock=SystemClock(), rows=rows, render=False)
-    assert plan(folder, render=False).planned in (1, 2, 3)
+    assert plan(folder, render=False).planned == people
 
 
 def test_settings_that_were_read_before_the_plan_was_made_anew_have_drifted(folder: Path) -> None:
