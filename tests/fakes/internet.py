@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fakes.dns_server import DnsServer
+from fakes.ports import own_port
 from fakes.scripted_smtp import Script, ScriptedServer
 from fakes.sending import Ending, Mailing, direct
 
@@ -24,7 +25,7 @@ THEIRS = [address for address in PEOPLE if BAD in address]
 
 
 class ServerAt(ScriptedServer):
-    """On an address of its own; `port` 0: of the system's choice."""
+    """On an address of its own; `port` 0: one that is free on every address."""
 
     def __init__(self, script: Script, address: str, port: int) -> None:
         super().__init__(script)
@@ -33,8 +34,8 @@ class ServerAt(ScriptedServer):
 
     def start(self) -> None:
         self._listener.close()
+        self.port = self.port or own_port()
         self._listener = socket.create_server((self._address, self.port))
-        self.port = self._listener.getsockname()[1]
         thread = threading.Thread(target=self._accept, daemon=True)
         thread.start()
         self._threads.append(thread)

@@ -28,6 +28,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from fakes.certificates import Pair
+from fakes.ports import own_port
 
 PIPELINING = ("PIPELINING", "SIZE 10485760", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8")
 CHUNKING = (*PIPELINING, "CHUNKING")
@@ -159,9 +160,9 @@ class ScriptedServer:
             self._listener.setsockopt(
                 socket.SOL_SOCKET, socket.SO_RCVBUF, self.script.receive_buffer
             )
-        self._listener.bind(("127.0.0.1", 0))
+        self.port = own_port()
+        self._listener.bind(("127.0.0.1", self.port))
         self._listener.listen(256)
-        self.port = self._listener.getsockname()[1]
         thread = threading.Thread(target=self._accept, daemon=True)
         thread.start()
         self._threads.append(thread)

@@ -20,14 +20,9 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
+from fakes.ports import own_port
+
 PROGRAM = shutil.which("smtp-sink") or "/usr/sbin/smtp-sink"
-
-
-def free_port() -> int:
-    """A port on loopback nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ def _path(argument: bytes) -> str:
 @contextlib.contextmanager
 def smtp_sink(*options: str, dump: bool = False, backlog: int = 200) -> Iterator[Sink]:
     """Run smtp-sink until the block ends; it is stopped by its own process id."""
-    port = free_port()
+    port = own_port()
     with tempfile.TemporaryDirectory(prefix="sink") as name:
         folder = Path(name)
         if os.geteuid() == 0:  # the sink insists on giving root up; nobody must be able to write

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from fakes.certificates import Authority
+from fakes.ports import own_port
 from fakes.scripted_smtp import SILENCE, Act, ScriptedServer, drop, on, say
 from fakes.sending import Ending, Mailing, Skipping, hasty, relay
-from fakes.sink import free_port
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 
@@ -216,7 +216,7 @@ def test_a_port_where_nobody_listens_is_out_of_reach(tmp_path: Path) -> None:
     By: a closed port.
     Then: exit 69 with the reason; everybody stays planned.
     """
-    ending = Mailing(tmp_path, relay(free_port())).send()
+    ending = Mailing(tmp_path, relay(own_port())).send()
     assert ending.exit_code == 69
     assert "cannot connect" in ending.sentence
     assert ending.all_but() == {"planned"}

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from fakes.certificates import Authority
+from fakes.ports import own_port
 from fakes.postfix import SBIN, Postfix, can_run, private_postfix
 from fakes.sending import Mailing, relay
-from fakes.sink import free_port
 
 pytestmark = pytest.mark.skipif(
     not can_run("saslpasswd2"),
@@ -57,7 +57,7 @@ def with_login(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def postfix() -> Iterator[Postfix]:
-    with private_postfix(free_port(), with_login) as running:
+    with private_postfix(own_port(), with_login) as running:
         yield running
 
 

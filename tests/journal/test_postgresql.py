@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ from fakes.journals import (
     sending,
     sent,
 )
+from fakes.ports import own_port
 
 _FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
 PG_CTL = Path(shutil.which("pg_ctl") or (_FOUND[-1] if _FOUND else "/"))
@@ -52,10 +52,8 @@ def _as_owner(*command: str) -> None:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """A server of its own on loopback; the url of its cluster without a database."""
-    with tempfile.TemporaryDirectory(prefix="pg") as folder, socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
-        chosen.close()
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        port = own_port()
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
         data = f"{folder}/data"

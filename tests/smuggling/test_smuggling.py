@@ -24,9 +24,10 @@ from campaign.records import Letter
 from campaign.rendering.render import Renderer
 from campaign.smtp.connection import Timeouts
 from fakes.letters import job, parse, spec, text_of, write
+from fakes.ports import own_port
 from fakes.postfix import OPEN, can_run, private_postfix
 from fakes.postman import Postman, endpoint_of, letter, run
-from fakes.sink import PROGRAM, free_port, smtp_sink
+from fakes.sink import PROGRAM, smtp_sink
 
 LENGTH = 6 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 3
 STRINGS = [
@@ -106,7 +107,7 @@ class Kept:
 @pytest.fixture
 def kept() -> Iterator[tuple[int, Kept]]:
     handler = Kept()
-    controller = Controller(handler, hostname="127.0.0.1", port=free_port(), ready_timeout=60)
+    controller = Controller(handler, hostname="127.0.0.1", port=own_port(), ready_timeout=60)
     controller.start()
     yield controller.port, handler
     controller.stop()
@@ -144,7 +145,7 @@ def test_smtp_sink_gets_each_message_once_and_as_it_is(all_sent: list[Sent]) -> 
 @pytest.mark.skipif(not can_run(), reason="a Postfix of its own needs root and the package")
 @pytest.mark.parametrize("by_bdat", [False, True], ids=["DATA", "BDAT"])
 def test_postfix_gets_each_message_once_and_as_it_is(all_sent: list[Sent], by_bdat: bool) -> None:
-    with private_postfix(free_port(), OPEN) as server:
+    with private_postfix(own_port(), OPEN) as server:
         send(all_sent, server.port, by_bdat=by_bdat)
         files = server.delivered(len(all_sent), 120.0)
     found = dict(map(delivered, files))
