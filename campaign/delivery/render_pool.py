@@ -55,17 +55,16 @@ class RenderPool:
         self._waiting: deque[Batch] = deque()
         self._shared: dict[bytes, bytes] = {}
         self._failure: BaseException | None = None
-        self._failed_starts = _FAILED_STARTS_MAX  # the very first start must succeed
+        self._failed_starts = 0
 
     async def __aenter__(self) -> Self:
         try:
             for _ in range(self._count):
                 self._start()
-            await asyncio.gather(*(process.started for process in self._processes))
+            await self._all_started()
         except BaseException:
             await self.close()
             raise
-        self._failed_starts = 0
         return self
 
     async def __aexit__(
@@ -147,6 +146,13 @@ class RenderPool:
         )
         self._processes.append(process)
 
+    async def _all_started(self) -> None:
+        """Those too that take the place of some that died on the way."""
+        while starting := [each.started for each in self._processes if not each.started.done()]:
+            await asyncio.wait(starting)
+            if self._failure:
+                raise self._failure
+
     def _worker(self) -> WorkerProcess:
         """One that was started ahead, and lives: it may have waited for hours; else a new one."""
         while self._ahead:
@@ -166,7 +172,7 @@ class RenderPool:
         self._waiting.extendleft(reversed(untouched))
         self._failed_starts = self._failed_starts + 1 if process.failure else 0
         failure = self._failure
-        if self._failed_starts > _FAILED_STARTS_MAX:
+        if process.has_refused or self._failed_starts > _FAILED_STARTS_MAX:
             failure = failure or process.failure
         if not failure:
             try:

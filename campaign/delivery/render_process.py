@@ -78,6 +78,7 @@ class RenderProcess:
         self._deadline: asyncio.TimerHandle | None = None
         self.started: asyncio.Future[None] = self._loop.create_future()
         self.has_ended = False
+        self.has_refused = False  # fault was found with the templates: any other would find it
         self._loop.add_reader(worker.output, self._on_readable)
         self._send(pickle.dumps((limits, spec), pickle.HIGHEST_PROTOCOL))
         self._rearm()
@@ -193,6 +194,7 @@ class RenderProcess:
                     raise said.fault
                 self._has_read()
             except CampaignError as fault:
+                self.has_refused = True
                 self.started.set_exception(fault)
                 self.end("")
                 return

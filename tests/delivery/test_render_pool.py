@@ -228,6 +228,40 @@ def test_a_worker_that_dies_while_it_starts_costs_no_row(tmp_path: Path) -> None
     run(cells(tmp_path), use)
 
 
+def test_the_first_workers_are_replaced_when_they_die_while_they_start(tmp_path: Path) -> None:
+    async def main() -> None:
+        pool = RenderPool(cells(tmp_path), workers=2)
+        opening = asyncio.create_task(pool.__aenter__())
+        await asyncio.sleep(0)
+        first = pool.pids
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        await opening
+        assert subjects(await pool.render(jobs("a"))) == ["a"]
+        assert len(pool.pids) == 2
+        assert not set(pool.pids) & set(first)
+        await pool.close()
+
+    asyncio.run(main())
+
+
+def test_workers_that_always_die_while_they_start_are_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    class Doomed(WorkerProcess):
+        def __init__(self) -> None:
+            super().__init__()
+            started.append(self.pid)
+            os.kill(self.pid, signal.SIGKILL)
+
+    monkeypatch.setattr("campaign.delivery.render_pool.WorkerProcess", Doomed)
+    with pytest.raises(CampaignError, match="did not start: it ended without a word"):
+        run(cells(tmp_path), lambda _: asyncio.sleep(0))
+    assert len(started) == 4
+
+
 def test_a_row_that_only_waited_when_a_worker_died_may_die_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
