@@ -42,7 +42,7 @@ class Runner(NamedTuple):
 class FileLock:
     """flock(2) on a file that is never removed (removing it would let two in).
 
-    The file is empty until `sign`, and stays signed: it says that there was a journal here.
+    Whoever has it clears and signs it; it stays signed, and says that there was a journal here.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,7 +61,6 @@ class FileLock:
             held = os.pread(self._file, 4096, 0)
             os.close(self._file)
             raise _busy(_read(held), str(path)) from None
-        os.ftruncate(self._file, 0)
 
     def sign(self, runner: Runner) -> None:
         """Say who holds it, once the journal is there."""

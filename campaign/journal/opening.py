@@ -34,7 +34,8 @@ def take_hold(
         except BaseException:
             connection.close()
             raise
-    _refuse_leftovers(place, create)
+    if not place.beside(".lock").exists():  # nobody is at it, and we leave no lock in vain
+        _refuse_leftovers(place, create)
     try:
         place.path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -46,6 +47,8 @@ def take_hold(
     refuse_network_filesystem(place.path)
     lock = FileLock(place.beside(".lock"))
     try:
+        _refuse_leftovers(place, create)  # not before: its holder may be removing the journal
+        lock.clear()
         connection = _connect(place)
         lock.sign(Runner.this_process(now_s))
     except BaseException:

@@ -140,6 +140,15 @@ def test_a_rehearsal_can_be_forgotten_and_begun_anew(tmp_path: Path) -> None:
         assert reader.total() == 1
 
 
+def test_a_rehearsal_that_is_just_being_forgotten_is_busy_and_not_missed(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 3)
+    (tmp_path / "state/journal.sqlite").unlink()
+    with pytest.raises(JournalBusy, match=f"process {os.getpid()}"):
+        open_journal(tmp_path, create=True)
+    journal.forget()
+    open_journal(tmp_path, create=True).close()
+
+
 def test_a_journal_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     planned(tmp_path, 1).close()
     other = sqlite3.connect(tmp_path / "state/journal.sqlite")
