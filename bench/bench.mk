@@ -3,12 +3,17 @@
 
 ROUNDS ?= 3
 ROW    ?=
-.PHONY: bench soak performance
+PEERS  := $(if $(filter-out peers,$(ROW)),,peers)
+.PHONY: bench soak performance peers
 
 # What is measured is what `pip install .` gives, not the editable tree.
 bench soak: export PYTHONPATH := $(COMPILED)
-bench: venv tools compiled ## measure everything beside smtp-source and the peers (15 minutes)
+bench: venv tools compiled $(PEERS) ## measure everything beside smtp-source and the peers (15 minutes)
 	$(BIN)/python -m bench $(ROW) --rounds $(ROUNDS) $(if $(FULL),--full)
+
+# Without them their rows stay empty, and say so.
+peers:
+	@.ci/install-peers || true
 
 soak: venv tools compiled ## send a million messages and watch memory, descriptors and rate
 	$(BIN)/python -m bench soak

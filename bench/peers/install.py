@@ -1,4 +1,4 @@
-"""Where the peers come from: PyPI and npm into build/peers/, Debian packages from the system.
+"""Where the peers come from: PyPI and npm into build/peers/, Debian by `.ci/install-peers`.
 
 In: nothing.  Out: `Peer`s ready to be started, or with the reason why not.
 Touches: build/peers/; pip, npm and javac, the first time.
@@ -123,7 +123,7 @@ def _nodemailer(peer: Peer) -> Peer:
 
 def _phpmailer(peer: Peer) -> Peer:
     if not _PHPMAILER.exists() or not shutil.which("php"):
-        raise MissingError("not installed: apt-get install php-cli libphp-phpmailer")
+        raise MissingError("not installed: .ci/install-peers")
     found = said("php", "-r", f"require '{_PHPMAILER}/autoload.php';"
                  "echo PHPMailer\\PHPMailer\\PHPMailer::VERSION;")  # fmt: skip
     return replace(peer, command=("php", str(HERE / "phpmailer.php")), version=found)
@@ -131,9 +131,7 @@ def _phpmailer(peer: Peer) -> Peer:
 
 def _jakarta(peer: Peer) -> Peer:
     if not all(jar.exists() for jar in _JARS) or not shutil.which("javac"):
-        raise MissingError(
-            "not installed: apt-get install default-jdk-headless libjakarta-mail-java"
-        )
+        raise MissingError("not installed: .ci/install-peers")
     classes = BUILD / "java"
     path = ":".join(map(str, (classes, *_JARS)))
     _run("javac", "-cp", path, "-d", classes, HERE / "JakartaMail.java")

@@ -203,7 +203,7 @@ _REMEDIES = {
     "SQLITE_FULL": ("the disk is full", "make room, then `campaign resume`"),
     "SQLITE_IOERR": ("the disk reports an error", "look at the disk, then `campaign resume`"),
     "SQLITE_READONLY": ("it cannot be written", "look at the rights of file and folder"),
-    "SQLITE_CANTOPEN": ("it cannot be opened", "look at the rights of file and folder"),
+    "SQLITE_CANTOPEN": ("it cannot be opened", "look at its rights, its folder's, and `ulimit -n`"),
     "SQLITE_CORRUPT": ("it is damaged", "restore a backup, or save it with `sqlite3 .recover`"),
     "SQLITE_NOTADB": ("it is no journal, or damaged", "restore a backup"),
     "SQLITE_BUSY": ("another program has kept it locked", "end that program"),
