@@ -44,6 +44,11 @@ def unsettled_of(counts: Mapping[State, int]) -> int:
     return sum(count for state, count in counts.items() if state not in SETTLED)
 
 
+def is_begun(counts: Mapping[State, int]) -> bool:
+    """Was anybody tried, or settled otherwise than by the plan?"""
+    return any(counts.get(state) for state in State if state not in (State.PLANNED, State.SKIPPED))
+
+
 class Stage(StrEnum):
     """The point of an SMTP session a reply belongs to (RFC 5321, 4.3.2)."""
 

@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING
 
 from campaign.cli.rehearsal import has_rehearsed, rehearsal_in, rehearsal_of
 from campaign.errors import CampaignError
-from campaign.records import State, unsettled_of
+from campaign.records import is_begun, unsettled_of
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.config.reading import ConfigFile, Whereabouts
     from campaign.journal.glance import Glance
     from campaign.journal.reader import Reader
-
-_UNTOUCHED = (State.PLANNED, State.SKIPPED)
 
 
 def campaign_to_look_at(path: Path, sandbox: bool) -> Campaign:
@@ -99,8 +97,7 @@ def has_begun(journal: Whereabouts) -> bool:
     if not is_planned(journal):
         return False
     with glance_at(journal) as seen:
-        counts = seen.counts()
-    return any(count for state, count in counts.items() if state not in _UNTOUCHED)
+        return is_begun(seen.counts())
 
 
 def is_rehearsed_only(journal: Whereabouts) -> bool:

@@ -37,13 +37,12 @@ from campaign.errors import TemplateErrors, UsageError
 from campaign.journal.reader import Reader
 from campaign.journal.store import Journal
 from campaign.recipients.suppression import read_suppressed
-from campaign.records import Job, Message, PlanRecord, Source, State
+from campaign.records import Job, Message, PlanRecord, Source, State, is_begun
 from campaign.rendering.proofread import proofread
 from campaign.rendering.render import RenderSpec
 
 Progress = Callable[[str, int, int | None], None]
 _BATCH = 100  # rows a render worker gets at once: pickling is cheap, memory small
-_UNTOUCHED = frozenset({State.PLANNED, State.SKIPPED})
 
 
 def make_plan(
@@ -100,7 +99,7 @@ def _plan_before(campaign: Campaign) -> PlanRecord:
 
 def _has_begun(url: str, folder: Path) -> bool:
     with closing(Reader.open(url, folder)) as reader:
-        return any(count for state, count in reader.counts().items() if state not in _UNTOUCHED)
+        return is_begun(reader.counts())
 
 
 def _record(campaign: Campaign, clock: Clock, before: PlanRecord | None) -> PlanRecord:
