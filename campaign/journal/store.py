@@ -268,9 +268,12 @@ class Journal:
         if self._run and not failed:
             with told(self._place):
                 self._end_run(how)
+        if isinstance(self._lock, AdvisoryLock):
+            self._lock.release()
         self._connection.close()
         self._connection.engine.dispose()
-        self._lock.release()
+        if isinstance(self._lock, FileLock):
+            self._lock.release()
 
     def forget(self) -> None:
         """Close the journal and remove it with all that is beside it.  For rehearsals only."""

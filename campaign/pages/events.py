@@ -1,24 +1,39 @@
 """Telling open pages that something changed.
 
 In: rings.  Out: a stream of server-sent events.  Touches: nothing.
+
+A page listens some time after it was made, and again after its machine slept: it says by number
+what it knows of, and hears the last ring of each kind that came since.  The numbers are those of
+server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html, "id").
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 _KEEP_ALIVE_S = 15.0
 _END = ""
+
+
+class _Ring(NamedTuple):
+    number: int
+    kind: str
+    data: str
 
 
 class Bell:
     """Every open page hears each ring; a page that is slow hears the last of each kind."""
 
     def __init__(self) -> None:
-        self._ears: set[asyncio.Queue[tuple[str, str]]] = set()
+        self._ears: set[asyncio.Queue[_Ring]] = set()
+        self._count = 0
+        self._last: dict[str, _Ring] = {}  # of each kind
 
     @property
     def is_heard(self) -> bool:
@@ -26,33 +41,54 @@ class Bell:
         return bool(self._ears)
 
     def ring(self, kind: str, data: str = "") -> None:
+        self._count += 1
+        ring = self._last[kind] = _Ring(self._count, kind, data)
         for ear in self._ears:
             if ear.full():
                 ear.get_nowait()
-            ear.put_nowait((kind, data))
+            ear.put_nowait(ring)
 
     def silence(self) -> None:
         """End every stream: the server stops."""
         self.ring(_END)
 
-    def stream(self) -> StreamingResponse:
-        """The answer to an EventSource."""
-        return StreamingResponse(self._listen(), media_type="text/event-stream")
+    def counting(self, app: ASGIApp) -> ASGIApp:
+        """The application, each request of which has the number of rings before it was answered
+        (`request.state.rung`)."""
 
-    async def _listen(self) -> AsyncIterator[str]:
-        ear: asyncio.Queue[tuple[str, str]] = asyncio.Queue(maxsize=16)
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                scope.setdefault("state", {})["rung"] = self._count
+            await app(scope, receive, send)
+
+        return counted
+
+    def stream(self, request: Request) -> StreamingResponse:
+        """The answer to an EventSource, which names the last ring that it knows of."""
+        said = request.headers.get("last-event-id") or request.query_params.get("since", "")
+        is_number = said.isascii() and said.isdigit() and len(said) < 16
+        known = int(said) if is_number else self._count
+        if known > self._count:  # of an earlier server at this port
+            known = 0
+        return StreamingResponse(self._listen(known), media_type="text/event-stream")
+
+    async def _listen(self, known: int) -> AsyncIterator[str]:
+        ear: asyncio.Queue[_Ring] = asyncio.Queue(maxsize=16)
+        for ring in sorted(self._last.values()):
+            if ring.number > known:
+                ear.put_nowait(ring)
         self._ears.add(ear)
         try:
             yield "retry: 1000\n\n"
             while True:
                 try:
-                    kind, data = await asyncio.wait_for(ear.get(), _KEEP_ALIVE_S)
+                    number, kind, data = await asyncio.wait_for(ear.get(), _KEEP_ALIVE_S)
                 except TimeoutError:
                     yield ": still here\n\n"
                     continue
                 if kind == _END:
                     return
                 lines = "".join(f"data: {line}\n" for line in data.split("\n"))
-                yield f"event: {kind}\n{lines}\n"
+                yield f"id: {number}\nevent: {kind}\n{lines}\n"
         finally:
             self._ears.discard(ear)

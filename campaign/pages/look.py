@@ -45,6 +45,7 @@ class Look:
         """A template's text; whole pages extend "shell.html" and so get style and script."""
         return self._environment.get_template(template).render(
             nonce=request.state.nonce,
+            rung=request.state.rung,
             style=self._style,
             script=self._script,
             path=request.url.path,

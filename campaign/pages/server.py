@@ -31,7 +31,7 @@ class PageServer:
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            Guard(app, self._key),
+            Guard(bell.counting(app), self._key),
             log_level="error",
             access_log=False,
             server_header=False,

@@ -134,7 +134,7 @@ class Preview:
         return self._look.page(request, "figures.html", **self._figures_values())
 
     async def _events(self, request: Request) -> Response:
-        return self.bell.stream()
+        return self.bell.stream(request)
 
     # -- the letter itself ---------------------------------------------------------------------
 

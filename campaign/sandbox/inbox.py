@@ -98,7 +98,7 @@ class InboxPages:
         return self._look.page(request, "turned_away.html", **await self._turned_away())
 
     async def _events(self, request: Request) -> Response:
-        return self.bell.stream()
+        return self.bell.stream(request)
 
     async def _listing(self, request: Request) -> dict[str, Any]:
         text = request.query_params.get("q", "").strip()[:200]

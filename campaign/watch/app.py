@@ -61,7 +61,7 @@ class Watch:
         return self._look.page(request, "run.html", **await self._values())
 
     async def _events(self, request: Request) -> Response:
-        return self.bell.stream()
+        return self.bell.stream(request)
 
     async def _values(self) -> dict[str, Any]:
         if self._sample is None or not self.bell.is_heard:

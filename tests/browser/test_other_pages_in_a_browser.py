@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
@@ -24,9 +24,9 @@ from fakes.campaigns import planned
 MAIL = "From: ada@example.com\r\nTo: {to}\r\nSubject: {subject}\r\n\r\nHello {to}\r\n"
 
 
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, str]]:
-    folder = tmp_path_factory.mktemp("mail")
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[tuple[Sandbox, str]]:
+    folder = tmp_path / "mail"
     server = Sandbox(folder)
     server.start()
     pages = inbox.start(folder, f"127.0.0.1:{server.port}")
@@ -60,6 +60,24 @@ def test_the_inbox_shows_a_message_as_it_arrives(
     expect(visit.page.locator("[data-list] li")).to_have_count(1)
     assert (visit.errors, visit.foreign) == ([], [])
     assert visit.faults_of_access() == []
+    visit.close()
+
+
+def test_the_inbox_shows_what_arrived_before_its_page_listens(
+    browser: Browser, sandbox: tuple[Sandbox, str]
+) -> None:
+    server, url = sandbox
+    visit = Visit(browser, url)
+    waiting: list[Route] = []
+    visit.page.route("**/events*", lambda route: waiting.append(route))
+    visit.page.reload(wait_until="domcontentloaded")
+    while not waiting:
+        visit.page.wait_for_timeout(10)
+    send(server, "late@example.com", "Before anybody listened")
+    visit.page.wait_for_timeout(700)  # the mailbox is looked at every 0.3 s
+    expect(visit.page.locator("[data-list]")).not_to_contain_text("Before anybody listened")
+    waiting[0].continue_()
+    expect(visit.page.locator("[data-list]")).to_contain_text("Before anybody listened")
     visit.close()
 
 

@@ -70,7 +70,9 @@ def test_a_second_signal_stops_at_once_and_names_who_is_in_doubt(tmp_path):
         process = start(folder)
         _wait_for_letters(process, server)
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        assert process.stderr is not None
+        while "no new messages" not in process.stderr.readline():  # else two may become one
+            assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=90)
         assert process.returncode == 75, errors

@@ -40,7 +40,7 @@ class Errand(Postman):
         connection = await dialer.dial(self, 10)
         self._open += 1
         connection.wake()
-        await asyncio.wait_for(self.is_over.wait(), 20)
+        await asyncio.wait_for(self.is_over.wait(), 60)
         return self
 
 
@@ -134,7 +134,7 @@ def test_a_bad_greeting_leaves_the_next_host(serve: Serve, script: Script) -> No
 def test_a_host_that_never_greets_leaves_the_next(serve: Serve) -> None:
     first = serve(Script(on("CONNECT", SILENCE)))
     second = serve(address="127.0.0.2")
-    hasty = Timeouts(connect=5, greeting=0.2)
+    hasty = Timeouts(connect=5, greeting=1.0)  # which the second must keep
     errand(
         first,
         host("a.test", "127.0.0.1"),

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+_ENDED = (FileNotFoundError, ProcessLookupError)  # a task, meanwhile
 _AT_WORK = {"R", "D"}  # on a processor or in the queue for one; waits for the disk
 
 
@@ -20,18 +22,17 @@ def others_at_work() -> bool:
 
 def _tasks(process: str) -> Iterator[Path]:
     """Its threads, those of its children, of their children, and so on."""
-    try:
+    with suppress(*_ENDED):
         for task in Path("/proc", process, "task").iterdir():
             yield task
-            for child in (task / "children").read_text().split():
-                yield from _tasks(child)
-    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
-        return
+            with suppress(*_ENDED):
+                for child in (task / "children").read_text().split():
+                    yield from _tasks(child)
 
 
 def _state(task: Path) -> str:
     """The third field of proc(5)'s stat; "X" for one that has ended meanwhile."""
     try:
         return (task / "stat").read_text().rpartition(")")[2].split(maxsplit=1)[0]
-    except (FileNotFoundError, ProcessLookupError):
+    except _ENDED:
         return "X"

@@ -97,18 +97,12 @@ def traced(
     while not server.connections:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
-    thread = journal_thread(process.pid)
+    thread = (folder / "journal-thread").read_text()  # told before anybody connects
     tracer = subprocess.Popen(
-        [*options, "-p", str(thread)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [*options, "-p", thread], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     assert tracer.stderr is not None
     assert "attached" in tracer.stderr.readline()
     server.door.set()
     yield process
     tracer.communicate(timeout=60)
-
-
-def journal_thread(pid: int) -> int:
-    """The thread that is started first, before the journal has anything to write."""
-    threads = sorted(int(task.name) for task in Path(f"/proc/{pid}/task").iterdir())
-    return threads[1]

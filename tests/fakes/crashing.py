@@ -43,10 +43,17 @@ in_doubt = "{policy}"
 retry = ["1s"]
 """
 _RESUME = """
-import sys
+import sys, threading
 from campaign.cli.main import main
 from campaign.journal import commits
 commits.QUICK_S = float("{quick_s}")
+begin = threading.Thread.start
+def begin_and_tell(thread):
+    begin(thread)
+    if thread.name == "journal" and not commits.QUICK_S:
+        with open("journal-thread", "w") as told:
+            told.write(str(thread.native_id))
+threading.Thread.start = begin_and_tell
 sys.exit(main(["resume"]))
 """
 _KILL_WITHIN_S = 0.4  # of the first letter on the wire, or of the start
@@ -112,8 +119,8 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def start(folder: Path, *before: str, quick_s: float | None = None) -> subprocess.Popen[str]:
     """`campaign resume` in the background, perhaps under a tracer.
 
-    `quick_s` stands for `commits.QUICK_S`: with 0 all commits are the journal thread's, with
-    infinity all are the main thread's.
+    `quick_s` stands for `commits.QUICK_S`: with 0 all commits are the journal thread's, whose
+    number is told in the file "journal-thread", with infinity all are the main thread's.
     """
     command = [*CAMPAIGN, "resume"]
     if quick_s is not None:

@@ -62,9 +62,16 @@ class World:
         for host, number in zip(hosts, numbers, strict=True):
             self.dns.add(host, "A", f"127.0.0.{number}", secure=secure)
 
-    def mailing(self, people: list[str] | None = None, *, more: str = "", **how: Any) -> Mailing:
+    def mailing(
+        self,
+        people: list[str] | None = None,
+        *,
+        more: str = "",
+        dns_timeout: str = "0.3s",
+        **how: Any,
+    ) -> Mailing:
         """A campaign to these people, straight to their servers."""
-        way = direct(self.good.port, self.dns.address, more)
+        way = direct(self.good.port, self.dns.address, more, dns_timeout)
         how.setdefault("retry", ("1h",))
         return Mailing(self.folder, way, people=people or PEOPLE, **how)
 

@@ -90,6 +90,14 @@ class Postfix:
     def log(self) -> Path:
         return self.folder / "maillog"
 
+    def logged(self, text: str, count: int = 1, patience_s: float = 20.0) -> None:
+        """Until the log, which another process writes, has the text so many times."""
+        until_s = time.monotonic() + patience_s
+        while self.log.read_text().count(text) < count:
+            if time.monotonic() > until_s:
+                raise TimeoutError(f"{text!r} is not in the log:\n{_told(self.log)}")
+            time.sleep(0.05)
+
     def delivered(self, count: int, patience_s: float = 20.0) -> list[bytes]:
         """The messages in the Maildir, LF line ends, once `count` are there; then all there are."""
         new = self.folder / "mail" / "box" / "new"

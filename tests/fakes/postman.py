@@ -16,7 +16,7 @@ from campaign.smtp.connection import Connection, Endpoint, Timeouts, connect
 
 T = TypeVar("T")
 
-PATIENT = Timeouts(**dict.fromkeys(Timeouts.__dataclass_fields__, 10.0))
+PATIENT = Timeouts(**dict.fromkeys(Timeouts.__dataclass_fields__, 30.0))
 
 
 def letter(row: int, recipient: str = "", *, body: bytes = b"", **fields: Any) -> Letter:
@@ -92,7 +92,7 @@ class Postman:
         for _ in range(connections):
             connection = await connect(endpoint, self, limit=limit, **how)
             connection.wake()
-        await asyncio.wait_for(self.is_over.wait(), 20)
+        await asyncio.wait_for(self.is_over.wait(), 60)
         return self
 
     def release(self) -> None:

@@ -71,7 +71,7 @@ allow_private = true
 {more}
 [dns]
 nameservers = ["{nameserver}"]
-timeout = "0.3s"
+timeout = "{dns_timeout}"
 """
 
 
@@ -83,9 +83,9 @@ def relay(
     return RELAY.format(port=port, connections=connections, security=security, more=more)
 
 
-def direct(port: int, nameserver: str, more: str = "") -> str:
+def direct(port: int, nameserver: str, more: str = "", dns_timeout: str = "0.3s") -> str:
     """[direct] and [dns] of the file."""
-    return DIRECT.format(port=port, nameserver=nameserver, more=more)
+    return DIRECT.format(port=port, nameserver=nameserver, more=more, dns_timeout=dns_timeout)
 
 
 def hasty(**seconds: float) -> Patience:

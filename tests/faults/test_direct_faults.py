@@ -138,7 +138,7 @@ def test_dns_that_is_truncated_or_slow_is_asked_on(world: World, fault: Fault) -
     world.server(2)
     world.at(BAD, 2)
     world.dns.fail(BAD, "MX", fault)
-    ending = world.send(more="connections = 2")
+    ending = world.send(more="connections = 2", dns_timeout="5s")
     the_good_went_on(world, ending)
     assert ending.all_but() == {"sent"}
 

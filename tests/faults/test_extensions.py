@@ -198,7 +198,7 @@ def test_a_bdat_that_is_swallowed_puts_one_letter_in_doubt(
     """
     server = serve(on("BDAT", act), extensions=CHUNKING)
     way = relay(server, connections=5)
-    ending = Mailing(tmp_path, way, people=40, in_doubt="hold", patience=hasty(dot=0.5)).send()
+    ending = Mailing(tmp_path, way, people=40, in_doubt="hold", patience=hasty(dot=2.0)).send()
     states = list(ending.states.values())
     assert (states.count("held"), states.count("sent")) == (1, 39)
     assert len(server.accepted) == 39

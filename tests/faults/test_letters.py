@@ -136,7 +136,7 @@ def test_no_reply_to_the_dot_is_doubt(through: Through, how: str, policy: str) -
     act = {"silence": SILENCE, "354": say("354 more")}.get(how, Act(b"", end=how))
     ending, server = through(
         on("DOT", act, nth=3, times=1),
-        patience=hasty(dot=0.5) if how == "silence" else hasty(),
+        patience=hasty(dot=2.0) if how == "silence" else hasty(),
         in_doubt=policy,
     )
     others_went_on(ending, server)
@@ -310,11 +310,11 @@ def test_452_too_many_recipients_defers_that_recipient(through: Through) -> None
 
 def test_a_4xx_without_end_expires(through: Through) -> None:
     """Fault 10: 450 to RCPT at every try.
-    By: scripted server, third letter; retries of 50 ms, expiry after 1 s.
+    By: scripted server, third letter; retries of 50 ms, expiry after 3 s.
     Then: tried several times, then expired; the others are sent; exit 1.
     """
     ending, server = through(
-        on("RCPT", say("450 4.2.0 busy"), where="r3@"), retry=("50ms",), expire_after="1s"
+        on("RCPT", say("450 4.2.0 busy"), where="r3@"), retry=("50ms",), expire_after="3s"
     )
     others_went_on(ending, server)
     assert ending.states[R3] == "expired"

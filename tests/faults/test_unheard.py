@@ -31,7 +31,7 @@ def unheard(folder: Path, *arguments: str, deaf: str) -> int:
         command = ["/bin/sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command]
     try:
         return subprocess.run(
-            command, stdout=writing, stderr=errors, cwd=folder, timeout=60
+            command, stdout=writing, stderr=errors, cwd=folder, timeout=180
         ).returncode
     finally:
         os.close(writing)

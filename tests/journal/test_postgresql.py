@@ -78,6 +78,17 @@ def url(server: str, request: pytest.FixtureRequest) -> str:
     return f"{server}/{name}"
 
 
+def test_a_closed_journal_can_be_opened_before_the_server_has_ended_the_session(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = open_journal(tmp_path, url=url, create=True)
+    end_session = journal._connection.close
+    monkeypatch.setattr(journal._connection, "close", lambda: None)
+    journal.close()
+    open_journal(tmp_path, url=url).close()
+    end_session()
+
+
 def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str, tmp_path: Path) -> None:
     journal = open_journal(tmp_path, url=url, create=True)
     plan_into(

@@ -164,7 +164,7 @@ def test_a_connection_carries_no_more_letters_than_its_limit(
 
 
 def test_finish_lets_the_letters_under_way_go_out(serve: Serve, uv: bool) -> None:
-    server = serve(Script(on("DOT", say("250 ok", delay_s=0.1))))
+    server = serve(Script(on("DOT", say("250 ok", delay_s=0.5))))
 
     async def main() -> Postman:
         postman = Patient([letter(row) for row in range(1, 9)])

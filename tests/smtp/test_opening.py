@@ -140,11 +140,7 @@ def test_silence_in_the_opening_ends_at_the_deadline_of_its_stage(
     attempt: Attempt, authority: Authority, where: str, stage: Stage
 ) -> None:
     script, fields = full(authority, on(where, SILENCE))
-    short = Timeouts(greeting=0.1, hello=0.1, starttls=0.1, auth=0.1)
-    if where == "AUTH":
-        short = Timeouts(auth=0.1)
-    elif where == "EHLO":
-        short = Timeouts(hello=0.1)
+    short = Timeouts(**{"hello" if where == "EHLO" else stage.value: 0.1})
     error, _ = attempt(script, timeouts=short, **fields)
     assert isinstance(error, ConnectRefused)
     assert error.stage is stage

@@ -19,3 +19,7 @@ async function refresh(element, url) {
   if (answer.ok) element.innerHTML = await answer.text();
   return answer.ok;
 }
+// What happens from when this page was made, not from when it begins to listen.
+function listen() {
+  return new EventSource(`/events?since=${document.body.dataset.rung}`);
+}

@@ -1,5 +1,5 @@
 // A template was saved: the letter is rendered anew, in place.
-const events = new EventSource("/events");
+const events = listen();
 events.addEventListener("edition", () => { if (desk) { go(stage.dataset.current, { push: false }); find(); } else location.reload(); });
 const figures = document.querySelector("[data-figures]");
 let drawing = false;

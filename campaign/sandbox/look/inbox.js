@@ -15,4 +15,4 @@ async function arrived() {
   }
   setTimeout(() => { isBusy = false; if (isAgain) { isAgain = false; arrived(); } }, 300);
 }
-new EventSource("/events").addEventListener("mail", arrived);
+listen().addEventListener("mail", arrived);

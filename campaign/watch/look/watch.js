@@ -1,6 +1,6 @@
 const board = document.querySelector("[data-run]");
 let drawing = false;
-new EventSource("/events").addEventListener("figures", async () => {
+listen().addEventListener("figures", async () => {
   if (drawing || document.hidden) return;
   drawing = true;
   const at = board.querySelector(".scroll-x")?.scrollLeft;
