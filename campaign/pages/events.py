@@ -31,7 +31,7 @@ class Bell:
     """Every open page hears each ring; a page that is slow hears the last of each kind."""
 
     def __init__(self) -> None:
-        self._ears: set[asyncio.Queue[_Ring]] = set()
+        self._ears: set[asyncio.Event] = set()
         self._count = 0
         self._last: dict[str, _Ring] = {}  # of each kind
 
@@ -42,11 +42,9 @@ class Bell:
 
     def ring(self, kind: str, data: str = "") -> None:
         self._count += 1
-        ring = self._last[kind] = _Ring(self._count, kind, data)
+        self._last[kind] = _Ring(self._count, kind, data)
         for ear in self._ears:
-            if ear.full():
-                ear.get_nowait()
-            ear.put_nowait(ring)
+            ear.set()
 
     def silence(self) -> None:
         """End every stream: the server stops."""
@@ -73,22 +71,24 @@ class Bell:
         return StreamingResponse(self._listen(known), media_type="text/event-stream")
 
     async def _listen(self, known: int) -> AsyncIterator[str]:
-        ear: asyncio.Queue[_Ring] = asyncio.Queue(maxsize=16)
-        for ring in sorted(self._last.values()):
-            if ring.number > known:
-                ear.put_nowait(ring)
+        ear = asyncio.Event()
         self._ears.add(ear)
         try:
             yield "retry: 1000\n\n"
             while True:
+                ear.clear()
+                for ring in self._since(known):
+                    if ring.kind == _END:
+                        return
+                    lines = "".join(f"data: {line}\n" for line in ring.data.split("\n"))
+                    yield f"id: {ring.number}\nevent: {ring.kind}\n{lines}\n"
+                    known = ring.number
                 try:
-                    number, kind, data = await asyncio.wait_for(ear.get(), _KEEP_ALIVE_S)
+                    await asyncio.wait_for(ear.wait(), _KEEP_ALIVE_S)
                 except TimeoutError:
                     yield ": still here\n\n"
-                    continue
-                if kind == _END:
-                    return
-                lines = "".join(f"data: {line}\n" for line in data.split("\n"))
-                yield f"id: {number}\nevent: {kind}\n{lines}\n"
         finally:
             self._ears.discard(ear)
+
+    def _since(self, known: int) -> list[_Ring]:
+        return sorted(ring for ring in self._last.values() if ring.number > known)

@@ -61,6 +61,21 @@ def test_a_page_hears_the_last_of_each_kind_since_it_was_made(
     assert asyncio.run(main()) == hears
 
 
+def test_a_slow_page_hears_the_last_of_each_kind() -> None:
+    async def main() -> list[str]:
+        bell = Bell()
+        stream: AsyncIterator[Any] = bell.stream(request()).body_iterator
+        await anext(stream)  # it listens
+        bell.ring("edition", "7")
+        for number in range(100):
+            bell.ring("figures", str(number))
+        return [await anext(stream), await anext(stream)]
+
+    edition, figures = asyncio.run(main())
+    assert edition == "id: 1\nevent: edition\ndata: 7\n\n"
+    assert figures == "id: 101\nevent: figures\ndata: 99\n\n"
+
+
 def test_a_request_knows_what_was_rung_before_it_was_answered() -> None:
     bell = rung()
     seen: list[int] = []
