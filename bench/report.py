@@ -50,8 +50,8 @@ the answer at hand, and its work on headers and MIME parts of these letters take
 than smtp-source's own text (0.91 against that). `in_flow_delay` is 0: Postfix pauses for a second
 where more comes in than goes out, which left a fifth of the time idle and made single rounds differ
 by three. What is left is the processor, which its deliveries compete for now and then: a run is
-four turns of each. Even so runs differ: on 2026-11-23 three rounds had a median of 0.92
-(0.85..1.04), seven some minutes later one of 1.08; of all ten it is 1.05."""),
+four turns of each. Even so runs differ: on 2026-11-23 medians
+of 0.92 (three rounds, 0.85..1.04), 1.08 and 1.10 (seven each) were seen."""),
     "distance": ("Fifty milliseconds away", """
 A server that answers 50 ms later. A client that waits for every reply needs four round trips a
 message; one that puts the next envelope behind the dot needs one."""),
@@ -73,8 +73,9 @@ LIMITS = """## What limits it
 While it sends, `campaign` is ahead of `smtp-source`: it puts the next envelope behind the dot,
 which spares `smtp-sink`, a single process on one core, half of its work. The plan, some 4 µs a row
 in which nothing is sent yet, and 0.4 s until both have loaded take a tenth off that again. What is
-left is a few hundredths above 1.0, less than what the hour does on a shared machine: on busier ones
-the same code had 0.97 to 0.99.
+left is a few hundredths above 1.0, less than what the hour does on a shared machine: four runs of
+five rounds had medians of 1.04, 1.04, 1.04 and 1.06, and on busier hours the same code 0.97 to
+0.99.
 
 Two cores carry everything: `smtp-sink`, the process that speaks SMTP and keeps the journal, and the
 render workers. Of the process that speaks SMTP, a third is the journal (statements, commits,
