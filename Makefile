@@ -39,12 +39,14 @@ test: export PYTHONDONTWRITEBYTECODE :=
 test: venv tools ## run the tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal --quiet
 
-# setuptools would keep in build/ what is no longer in the tree.
+# setuptools would keep in build/ what is no longer in the tree.  Its time is that of the beginning:
+# a file saved meanwhile may have been read before.
 compiled: $(COMPILED)/.built ## build/compiled: campaign as `pip install .` gives it
 $(COMPILED)/.built: pyproject.toml setup.py $(shell find campaign -name '*.py') $(STAMP)
 	@rm -rf $(COMPILED) build/lib* build/temp* build/bdist*
+	@mkdir -p build && touch build/.begun
 	$(BIN)/python -m pip install --quiet --no-deps --target $(COMPILED) .
-	@touch $@
+	@mv build/.begun $@
 
 # pytest by its own name: `python -m pytest` would find the files of the tree first.
 test-compiled: export PYTHONDONTWRITEBYTECODE :=
