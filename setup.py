@@ -17,12 +17,15 @@ COMPILED = """
 clock
 records
 addresses: syntax tokens
-delivery: feed ledger render_frames render_process staleness
-journal: changes claims totals transactions writer
+delivery: feed ledger staleness
+journal/reading: claims
+journal/writing: changes totals transactions writer
+pool: allowance governor lanes pacing relays site
 recipients: cleaning framing
-rendering: body draft escaping head headers kept mime render sheet templates transfer
-smtp: allowance commands connection deadline envelopes extensions governor lanes pacing pool
-smtp: protocol replies site traffic
+rendering: body draft head headers mime render sheet transfer
+rendering/templating: escaping kept templates
+smtp: commands connection deadline envelopes extensions protocol replies traffic
+workers: frames process
 """
 
 

@@ -15,8 +15,8 @@ from campaign.clock import iso
 from campaign.errors import UsageError
 
 if TYPE_CHECKING:
-    from campaign.journal.reader import Reader
-    from campaign.journal.results import Step
+    from campaign.journal.reading.reader import Reader
+    from campaign.journal.reading.results import Step
 
 
 def show_recipient(reader: Reader, address: str, as_json: bool) -> None:

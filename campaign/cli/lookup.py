@@ -21,8 +21,8 @@ from campaign.records import is_begun, unsettled_of
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.config.reading import ConfigFile, Whereabouts
-    from campaign.journal.glance import Glance
-    from campaign.journal.reader import Reader
+    from campaign.journal.reading.glance import Glance
+    from campaign.journal.reading.reader import Reader
 
 
 def campaign_to_look_at(path: Path, sandbox: bool) -> Campaign:
@@ -53,7 +53,7 @@ def journal_to_look_at(path: Path, sandbox: bool) -> Whereabouts:
 @contextmanager
 def look_up(path: Path, sandbox: bool) -> Iterator[Reader]:
     """The journal to look at.  Raises JournalError where nothing is planned."""
-    from campaign.journal.reader import Reader
+    from campaign.journal.reading.reader import Reader
 
     with closing(Reader.open(*journal_to_look_at(path, sandbox))) as reader:
         reader.plan_record()
@@ -62,7 +62,7 @@ def look_up(path: Path, sandbox: bool) -> Iterator[Reader]:
 
 def glance_at(journal: Whereabouts) -> closing[Glance]:
     """How a journal stands.  Raises JournalError where nothing is planned."""
-    from campaign.journal.glance import glance
+    from campaign.journal.reading.glance import glance
 
     return closing(glance(*journal))
 
@@ -81,7 +81,7 @@ def is_planned(journal: Whereabouts) -> bool:
 def ensure_planned(campaign: Campaign) -> None:
     """Who only wants to look need not know that letters come from a plan: it is made for them."""
     if not is_planned(campaign.journal):
-        from campaign.cli import plan
+        from campaign.cli.commands import plan
 
         plan.make(campaign)
 

@@ -20,10 +20,10 @@ from campaign.errors import EXIT_DONE, EXIT_USAGE
 
 # Each with its module; a command line imports only what it names.
 _COMMANDS = {
-    "init": "init_command",
+    "init": "init",
     "plan": "plan",
     "preview": "preview",
-    "test": "test_message",
+    "test": "test",
     "run": "run",
     "resume": "resume",
     "retry": "retry",
@@ -51,7 +51,7 @@ def program(names: Iterable[str] = tuple(_COMMANDS)) -> typer.Typer:
     )
     app.callback()(campaign)
     for name in names:
-        module = import_module(f"campaign.cli.{_COMMANDS[name]}")
+        module = import_module(f"campaign.cli.commands.{_COMMANDS[name]}")
         _register(app, name, module.command, module.EXAMPLES)
     return app
 

@@ -27,8 +27,8 @@ from campaign.records import State
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.config.settings import Relay
-    from campaign.delivery.render_start import WorkerProcess
     from campaign.delivery.run_records import Agreement, RunResult
+    from campaign.workers.start import WorkerProcess
 
 SandboxOption = Annotated[
     bool, typer.Option("--sandbox", help="Send to the built-in sandbox: a rehearsal.")

@@ -15,9 +15,9 @@ from campaign.errors import ConfigError
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.delivery.traced_pool import TracedPool
     from campaign.pages.server import PageServer
     from campaign.records import PlanRecord, Source
+    from campaign.workers.traced_pool import TracedPool
 
 PortOption = Annotated[
     int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Of the page.")
@@ -39,8 +39,8 @@ def serve_preview(campaign: Campaign, port: int = PREVIEW_PORT, *, open_browser:
 
 def press(campaign: Campaign, record: PlanRecord, sources: Sequence[Source]) -> TracedPool:
     """What renders the letters of a preview: one worker, as in a run."""
-    from campaign.delivery.inputs import render_spec
-    from campaign.delivery.traced_pool import TracedPool
+    from campaign.planning.inputs import render_spec
+    from campaign.workers.traced_pool import TracedPool
 
     return TracedPool(render_spec(campaign, record, sources))
 

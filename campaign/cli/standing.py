@@ -24,7 +24,7 @@ from campaign.units import show_duration
 
 if TYPE_CHECKING:
     from campaign.clock import Clock
-    from campaign.journal.glance import Glance
+    from campaign.journal.reading.glance import Glance
 
 _FLAGS = ("--watch", "--sandbox", "--json")  # as in Question
 _WATCH_EVERY_S = 1.0

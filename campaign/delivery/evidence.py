@@ -19,8 +19,8 @@ from typing import IO, cast
 
 from campaign.config.loader import Campaign
 from campaign.errors import DataError
-from campaign.journal.reader import Reader
-from campaign.journal.results import message_ids
+from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.results import message_ids
 from campaign.journal.store import Journal
 
 _POSTFIX = re.compile(r"\bpostfix[\w/-]*/(\w+)\[\d+\]: ([0-9A-Za-z]{6,}): (.*)")

@@ -14,12 +14,12 @@ from collections import deque
 from collections.abc import Callable, Collection, Coroutine
 
 from campaign.delivery.ledger import JournalLedger
-from campaign.delivery.render_pool import RenderPool
 from campaign.delivery.staleness import RunClock
 from campaign.delivery.suppression import SuppressionLists
-from campaign.journal.reader import Reader
+from campaign.journal.reading.reader import Reader
+from campaign.pool.relays import Outlet
 from campaign.records import Claim, Job, Letter, Message, State
-from campaign.smtp.pool import Outlet
+from campaign.workers.pool import RenderPool
 
 _MOST_LETTERS = 2000  # claimed and not yet settled
 _MOST_BYTES = 32_000_000  # rendered and waiting

@@ -15,8 +15,8 @@ from typing import Literal
 
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.staleness import RunClock
-from campaign.journal.commits import Done
 from campaign.journal.states import MAX_RESENDS
+from campaign.journal.writing.commits import Done
 from campaign.records import (
     Change,
     Claim,

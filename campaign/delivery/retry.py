@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from tenacity import RetryCallState, wait_chain, wait_fixed, wait_random_exponential
+from tenacity import RetryCallState, wait_chain, wait_fixed
 from tenacity.wait import wait_base
 
 from campaign.config.settings import Delivery
@@ -37,8 +37,3 @@ class RetrySchedule:
     def expires(self, first_at_s: float, due_s: float) -> bool:
         """Would the next try come after the recipient's time is over?"""
         return first_at_s > 0 and due_s > first_at_s + self._expire_after_s
-
-
-def connect_wait() -> wait_base:
-    """Between attempts to reach a relay: 0..1 s, 0..2 s, ... 0..60 s."""
-    return wait_random_exponential(multiplier=1, max=60)

@@ -23,16 +23,7 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.delivery.evidence import settle_by
 from campaign.delivery.feed import Feed
-from campaign.delivery.inputs import (
-    envelope_sender,
-    refuse_drift,
-    refuse_other_templates,
-    render_spec,
-)
 from campaign.delivery.ledger import JournalLedger
-from campaign.delivery.outlet import relay_pool
-from campaign.delivery.render_pool import RenderPool
-from campaign.delivery.render_start import WorkerProcess, worker_count
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.run_records import (
     Agreement,
@@ -45,7 +36,6 @@ from campaign.delivery.run_records import (
 from campaign.delivery.speed import Speed
 from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
 from campaign.delivery.suppression import SuppressionLists
-from campaign.delivery.tasks import Tasks
 from campaign.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -56,11 +46,21 @@ from campaign.errors import (
     SenderRefused,
     UsageError,
 )
-from campaign.journal.reader import Reader
+from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
+from campaign.planning.inputs import (
+    envelope_sender,
+    refuse_drift,
+    refuse_other_templates,
+    render_spec,
+)
+from campaign.pool.outlet import relay_pool
+from campaign.pool.relays import Outlet
+from campaign.pool.tasks import Tasks
 from campaign.records import PlanRecord, State
-from campaign.smtp.pool import Outlet
 from campaign.units import show_duration
+from campaign.workers.pool import RenderPool
+from campaign.workers.start import WorkerProcess, worker_count
 
 _VIEW_EVERY_S = 0.2
 # How long the event loop may keep the interpreter to itself while the journal thread wants it:
@@ -255,7 +255,7 @@ class _Run:
         settings, options = self._campaign.settings, self._options
         if settings.direct and not options.relay_override:
             # With DNS and MTA-STS it takes a sixth of the start; a relay needs none of it.
-            from campaign.delivery.direct_outlet import direct_outlet
+            from campaign.pool.direct_outlet import direct_outlet
 
             return direct_outlet(
                 self._campaign,

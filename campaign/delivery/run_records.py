@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from campaign.config.settings import Relay
+from campaign.pool.terms import Patience
 from campaign.records import State
-from campaign.smtp.terms import Patience
 
 
 @dataclass(frozen=True)

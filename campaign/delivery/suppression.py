@@ -10,18 +10,15 @@ only learns: who is taken off a list again stays suppressed in this campaign.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.errors import CampaignError, DataError, JournalError
-from campaign.journal.reader import Reader
+from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
-from campaign.recipients.suppression import read_suppressed
+from campaign.recipients.suppression import read_suppressed, state_of
 
 _LOOK_EVERY_S = 1.0
 _PART = 10_000  # keys in one transaction: outcomes do not wait long behind them
@@ -83,14 +80,3 @@ class SuppressionLists:
         keys = read_suppressed(self._folder, settings.suppress, settings.address)
         while part := await asyncio.to_thread(lambda: list(islice(keys, _PART))):
             await self._journal.suppress(part)
-
-
-def state_of(folder: Path, files: Sequence[str]) -> str:
-    """Differs once one of the lists was written to or replaced."""
-    found: dict[str, list[int]] = {}
-    for name in files:
-        found[name] = []  # it is not there
-        with suppress(OSError):
-            status = (folder / name).stat()
-            found[name] = [status.st_ino, status.st_size, status.st_mtime_ns]
-    return json.dumps(found)

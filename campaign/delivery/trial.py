@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from campaign.addresses.syntax import Address
 from campaign.config.loader import Campaign
 from campaign.config.settings import Relay
-from campaign.delivery.inputs import envelope_sender, render_spec
-from campaign.delivery.outlet import endpoint_of
-from campaign.delivery.preview import standing_of
-from campaign.delivery.render_pool import RenderPool
 from campaign.errors import ConfigError, RelayError, RenderError
-from campaign.journal.browsing import Browser
+from campaign.journal.reading.browsing import Browser
+from campaign.planning.inputs import envelope_sender, render_spec
+from campaign.planning.sample import standing_of
+from campaign.pool.outlet import endpoint_of
 from campaign.records import Claim, Job, Letter, Message, Reply, Stage
 from campaign.rendering.render import RenderSpec
 from campaign.smtp.connection import Connection, connect
+from campaign.workers.pool import RenderPool
 
 _MARK = "[test] "
 _WAIT_S = 700.0  # the reply to the dot may take 600 s (RFC 5321, 4.5.3.2.6)

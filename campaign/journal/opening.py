@@ -10,14 +10,14 @@ from sqlalchemy import Connection, inspect
 
 from campaign.errors import JournalError
 from campaign.journal import schema
-from campaign.journal.changes import ChangeWriter
 from campaign.journal.database import Place, open_for_writing, refuse_network_filesystem, told
-from campaign.journal.emergency import read_kept
 from campaign.journal.lock import AdvisoryLock, FileLock, Runner
 from campaign.journal.notes import is_finished, recall
+from campaign.journal.planning.tables import make_tables, throw_away_unfinished
+from campaign.journal.reading.results import read_plan
 from campaign.journal.recovery import take_in
-from campaign.journal.results import read_plan
-from campaign.journal.tables import make_tables, throw_away_unfinished
+from campaign.journal.writing.changes import ChangeWriter
+from campaign.journal.writing.emergency import read_kept
 
 
 def take_hold(

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from campaign.errors import JournalError
-from campaign.journal.changes import ChangeWriter
 from campaign.journal.notes import recall
 from campaign.journal.schema import REPEAT, REPEATS
 from campaign.journal.states import IN_DOUBT, MAX_RESENDS, is_legal
+from campaign.journal.writing.changes import ChangeWriter
 from campaign.records import Change, State
 
 _PART = 5_000  # rows put back in one transaction

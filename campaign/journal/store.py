@@ -19,21 +19,21 @@ from sqlalchemy import Connection, text
 from campaign.clock import Clock
 from campaign.errors import JournalError
 from campaign.journal import schema
-from campaign.journal.changes import ChangeWriter
-from campaign.journal.commits import Done
 from campaign.journal.database import Place, locate, told
-from campaign.journal.emergency import EmergencyFile
 from campaign.journal.lock import AdvisoryLock, FileLock, Runner
-from campaign.journal.log_room import make_room
 from campaign.journal.notes import is_finished
 from campaign.journal.opening import put_in_order, take_hold
-from campaign.journal.planning import Planning
+from campaign.journal.planning.planning import Planning
+from campaign.journal.planning.tables import discard
+from campaign.journal.reading.results import message_ids, read_plan
 from campaign.journal.recovery import Doubt, doubts, put_back, recovered, settled, write
-from campaign.journal.results import message_ids, read_plan
-from campaign.journal.tables import discard
-from campaign.journal.totals import totals_of
-from campaign.journal.transactions import Transactions
-from campaign.journal.writer import Writer
+from campaign.journal.writing.changes import ChangeWriter
+from campaign.journal.writing.commits import Done
+from campaign.journal.writing.emergency import EmergencyFile
+from campaign.journal.writing.log_room import make_room
+from campaign.journal.writing.totals import totals_of
+from campaign.journal.writing.transactions import Transactions
+from campaign.journal.writing.writer import Writer
 from campaign.records import Change, Entry, PlanRecord, Source, State, unsettled_of
 
 

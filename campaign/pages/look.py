@@ -15,7 +15,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from campaign.rendering.templates import page_environment
+from campaign.rendering.templating.templates import page_environment
 from campaign.units import show_duration, show_size
 
 _HERE = Path(__file__).parent / "look"

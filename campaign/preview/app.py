@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from campaign.clock import Clock
-from campaign.journal.browsing import Listed, Page, Wanted
+from campaign.journal.reading.browsing import Listed, Page, Wanted
 from campaign.pages import viewer
 from campaign.pages.events import Bell
 from campaign.pages.letter import Letter

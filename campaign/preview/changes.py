@@ -20,7 +20,7 @@ from pathlib import Path
 
 from campaign.config.loader import Campaign, load
 from campaign.errors import UsageError
-from campaign.journal.browsing import Browser
+from campaign.journal.reading.browsing import Browser
 from campaign.pages.letter import take_apart
 from campaign.preview.survey import spread
 from campaign.preview.workbench import OpenPress

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from campaign.clock import Clock
-from campaign.journal.browsing import Browser, Listed, Page, Standing, Wanted
+from campaign.journal.reading.browsing import Browser, Listed, Page, Standing, Wanted
 from campaign.records import Job, PlanRecord, Source, State
 
 T = TypeVar("T")

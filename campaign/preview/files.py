@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from campaign.errors import UsageError
 from campaign.pages.letter import Letter, framed, take_apart
-from campaign.rendering.branches import Sample, Shown
-from campaign.rendering.templates import page_environment
+from campaign.rendering.templating.branches import Sample, Shown
+from campaign.rendering.templating.templates import page_environment
 from campaign.units import show_size
 
 # Everything is forbidden but what the page itself brings: style, and images as data: URLs.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
-from campaign.journal.reader import Reader
+from campaign.journal.reading.reader import Reader
 from campaign.pages.server import PageServer, until_interrupted
 from campaign.preview.app import Preview
 from campaign.preview.workbench import OpenPress

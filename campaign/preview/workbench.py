@@ -20,12 +20,12 @@ from typing import NamedTuple, Protocol, Self
 
 from campaign.config.loader import Campaign, load
 from campaign.errors import CampaignError, ConfigErrors
-from campaign.journal.browsing import Standing
+from campaign.journal.reading.browsing import Standing
 from campaign.pages.letter import Letter, take_apart
 from campaign.preview.desk import Desk
 from campaign.records import Job, Message, PlanRecord, Source
-from campaign.rendering.branches import Traced
 from campaign.rendering.render import input_files
+from campaign.rendering.templating.branches import Traced
 
 _KEPT = 64  # letters kept, for stepping back and forth
 _AROUND = 4  # lines shown before and after the one that is wrong

@@ -9,8 +9,10 @@ be left alone.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from campaign.addresses.syntax import AddressError, parse_address, shown
@@ -114,3 +116,14 @@ def _lines(blocks: Iterator[str]) -> Iterator[tuple[int, str]]:
             number += 1
     if tail:
         yield number, tail
+
+
+def state_of(folder: Path, files: Sequence[str]) -> str:
+    """Differs once one of the lists was written to or replaced."""
+    found: dict[str, list[int]] = {}
+    for name in files:
+        found[name] = []  # it is not there
+        with suppress(OSError):
+            status = (folder / name).stat()
+            found[name] = [status.st_ino, status.st_size, status.st_mtime_ns]
+    return json.dumps(found)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from campaign.errors import RenderError, TemplateError
 from campaign.rendering.mime import file_entity
-from campaign.rendering.templates import Row, Template, Workshop, fixed_start
+from campaign.rendering.templating.templates import Row, Template, Workshop, fixed_start
 from campaign.units import show_size
 
 FILE_MAX = 50_000_000  # bytes; no provider takes more: Gmail receives 50 MB at most

@@ -14,14 +14,14 @@ from pathlib import Path
 from campaign.errors import ConfigError, RenderError
 from campaign.rendering.attachments import PersonalFiles, fixed_file, snapshot_of
 from campaign.rendering.draft import Piece
-from campaign.rendering.escaping import Escaping
 from campaign.rendering.invitation import folded, method_of
-from campaign.rendering.locales import Variants, variants_of
-from campaign.rendering.markup import markdown_page, style_inliner
 from campaign.rendering.mime import Hole, Multipart, Skeleton, delimited, text_entity
 from campaign.rendering.sheet import CALENDAR, HTML, PERSONAL, TEXT, Sheet, Step
 from campaign.rendering.spec import Content
-from campaign.rendering.templates import Template, Workshop, is_constant
+from campaign.rendering.templating.escaping import Escaping
+from campaign.rendering.templating.locales import Variants, variants_of
+from campaign.rendering.templating.markup import markdown_page, style_inliner
+from campaign.rendering.templating.templates import Template, Workshop, is_constant
 from campaign.rendering.transfer import TextEncoder
 
 _CONTENT_ID = re.compile(r"[A-Za-z0-9._+@-]+")
@@ -165,6 +165,8 @@ def _images(folder: Path, inline: Mapping[str, str]) -> list[bytes]:
 
 
 def _text_of(html: list[str]) -> list[str]:
-    from campaign.rendering.plain import text_of_html  # lxml is loaded only where it is needed
+    from campaign.rendering.templating.plain import (
+        text_of_html,  # lxml is loaded only where it is needed
+    )
 
     return _lines(text_of_html("".join(html)))

@@ -18,11 +18,11 @@ from campaign.addresses.tokens import unsubscribe_token
 from campaign.errors import ConfigError, RenderError
 from campaign.rendering import headers
 from campaign.rendering.body import refuse_leftover
-from campaign.rendering.kept import Kept
-from campaign.rendering.locales import Variants
 from campaign.rendering.sheet import Sheet
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
-from campaign.rendering.templates import Template, Workshop, is_constant
+from campaign.rendering.templating.kept import Kept
+from campaign.rendering.templating.locales import Variants
+from campaign.rendering.templating.templates import Template, Workshop, is_constant
 
 # Fields that are written here, or by servers, or by nobody (a letter has one recipient).
 _OURS = frozenset(

@@ -19,15 +19,15 @@ from campaign.errors import RenderError
 from campaign.records import Job, Message
 from campaign.rendering.attachments import personal_root
 from campaign.rendering.body import Body
-from campaign.rendering.branches import Trace, line_of
 from campaign.rendering.draft import Draft, merged, size_of
 from campaign.rendering.head import Head, unsubscribe_url
 from campaign.rendering.headers import ForbiddenCharacterError
-from campaign.rendering.locales import variants_of
-from campaign.rendering.roots import Roots
 from campaign.rendering.sheet import Sheet, Step
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
-from campaign.rendering.templates import Row, Workshop, is_constant
+from campaign.rendering.templating.branches import Trace, line_of
+from campaign.rendering.templating.locales import variants_of
+from campaign.rendering.templating.roots import Roots
+from campaign.rendering.templating.templates import Row, Workshop, is_constant
 from campaign.units import show_size
 
 if TYPE_CHECKING:

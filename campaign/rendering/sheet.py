@@ -15,7 +15,7 @@ from campaign.errors import RenderError
 from campaign.records import Job
 from campaign.rendering.attachments import OwnFile
 from campaign.rendering.draft import Draft
-from campaign.rendering.templates import Row
+from campaign.rendering.templating.templates import Row
 
 PARTS = TEXT, HTML, CALENDAR, PERSONAL = range(4)  # of a body that differ from letter to letter
 

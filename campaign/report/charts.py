@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from campaign.journal.tallies import Provider
+from campaign.journal.reading.tallies import Provider
 from campaign.pages.look import shown_domain
 from campaign.report.figures import WAITS_S, Series
 from campaign.units import show_duration

@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from campaign.journal.reader import Skipped
-from campaign.journal.tallies import Answer, Provider, RunRecord, Tallies
+from campaign.journal.reading.reader import Skipped
+from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies
 from campaign.pages.causes import Cause, cause_of
 from campaign.records import Source, State
 

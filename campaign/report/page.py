@@ -11,7 +11,7 @@ from pathlib import Path
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
-from campaign.journal.tallies import Tallies
+from campaign.journal.reading.tallies import Tallies
 from campaign.pages.look import Look
 from campaign.records import State, unsettled_of
 from campaign.report import charts

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from campaign.clock import Clock, SystemClock
 from campaign.config.loader import Campaign
-from campaign.journal.tallies import Tallies
+from campaign.journal.reading.tallies import Tallies
 from campaign.pages.events import Bell
 from campaign.pages.look import Look
 from campaign.pages.server import PageServer, until_interrupted

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from campaign.clock import Clock
-from campaign.journal.tallies import Answer, Provider, RunRecord, Tallies, Trouble
+from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies, Trouble
 from campaign.pages.causes import Cause, cause_of
 from campaign.records import State, settled_of, unsettled_of
 

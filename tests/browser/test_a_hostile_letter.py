@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from campaign.cli.serving import press
 from campaign.config.loader import Campaign
-from campaign.delivery.preview import render_sample
+from campaign.planning.sample import render_sample
 from campaign.preview.files import write_files
 from campaign.preview.server import start
 from fakes.browser import Visit

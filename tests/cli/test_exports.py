@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaign.cli.commands.results import harmless
 from campaign.cli.exports import FIELDS, WRITERS, as_object, whole_file
-from campaign.cli.results import harmless
 from campaign.errors import UsageError
 from campaign.records import Result
 

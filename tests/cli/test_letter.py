@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from campaign.cli.commands.preview import lines
 from campaign.cli.paint import Paint
-from campaign.cli.preview import lines
 from campaign.cli.tables import columns
 from campaign.errors import UsageError
 from campaign.pages.letter import framed, take_apart
 from campaign.preview.files import write_files
-from campaign.rendering.branches import Sample, Shown
+from campaign.rendering.templating.branches import Sample, Shown
 
 LETTER = (
     b"From: Ada Lovelace <ada@example.com>\r\n"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from campaign.cli.commands.plan import as_object, lines
 from campaign.cli.paint import Paint
-from campaign.cli.plan import as_object, lines
 from campaign.cli.sending import next_steps, summary
 from campaign.cli.standing import Standing, as_line, state_table
 from campaign.cli.tables import columns
-from campaign.delivery.plan_summary import PlanSummary
 from campaign.delivery.run_records import RunResult
+from campaign.planning.summary import PlanSummary
 from campaign.records import Source, State
 
 PLAN = PlanSummary(

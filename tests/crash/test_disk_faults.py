@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from campaign.journal.emergency import read_kept
-from campaign.journal.reader import Reader
+from campaign.journal.reading.reader import Reader
+from campaign.journal.writing.emergency import read_kept
 from campaign.records import State
 from fakes.calls import STRACE, Sweep, traced
 from fakes.crashing import (

@@ -12,7 +12,7 @@ import pytest
 from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.delivery.evidence import settle_by
-from campaign.journal.reader import Reader
+from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.records import State
 from fakes.crashing import JOURNAL, Tally, check, counts, planned_campaign, run, start, to_the_end

@@ -18,9 +18,9 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import load
-from campaign.delivery.plan import make_plan
-from campaign.journal.reader import Reader
+from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
+from campaign.planning.plan import make_plan
 from fakes.calls import STRACE
 from fakes.crashing import JOURNAL, write_campaign
 from fakes.power import OPTIONS, Disk

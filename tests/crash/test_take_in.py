@@ -12,10 +12,10 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import load
-from campaign.delivery.plan import make_plan
 from campaign.errors import JournalError
-from campaign.journal.reader import Reader
+from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
+from campaign.planning.plan import make_plan
 from campaign.records import Change, State
 from fakes.crashing import JOURNAL, run, write_campaign
 

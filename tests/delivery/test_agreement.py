@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from campaign.config.loader import load
-from campaign.delivery.plan_summary import read_summary
 from campaign.delivery.run_records import Agreement
+from campaign.planning.summary import read_summary
 from fakes.scripted_smtp import Script, ScriptedServer
 from fakes.sending import Mailing, relay
 

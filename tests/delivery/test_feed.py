@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from campaign.journal.reader import Reader
+from campaign.journal.reading.reader import Reader
 from fakes.scripted_smtp import Script, ScriptedServer, on, say
 from fakes.sending import Mailing, relay
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from campaign.delivery.plan import make_plan
-from campaign.delivery.preview import render_one
-from campaign.journal.audit import audit
-from campaign.journal.reader import Reader
-from campaign.journal.results import message_ids
+from campaign.journal.reading.audit import audit
+from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.results import message_ids
+from campaign.planning.plan import make_plan
+from campaign.planning.sample import render_one
 from campaign.records import Result
 from fakes.clock import FakeClock
 from fakes.journals import URL, open_journal, sending

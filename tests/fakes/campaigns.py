@@ -8,7 +8,7 @@ from pathlib import Path
 
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign, load
-from campaign.delivery.plan import make_plan
+from campaign.planning.plan import make_plan
 
 TOML = """\
 name = "spring"

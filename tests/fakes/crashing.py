@@ -17,8 +17,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from campaign.journal.audit import audit
-from campaign.journal.reader import Reader
+from campaign.journal.reading.audit import audit
+from campaign.journal.reading.reader import Reader
 from campaign.records import State
 from fakes.recorder import Recorder, recorder
 
@@ -45,7 +45,7 @@ retry = ["1s"]
 _RESUME = """
 import sys, threading
 from campaign.cli.main import main
-from campaign.journal import commits
+from campaign.journal.writing import commits
 commits.QUICK_S = float("{quick_s}")
 begin = threading.Thread.start
 def begin_and_tell(thread):

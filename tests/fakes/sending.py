@@ -21,16 +21,16 @@ from tenacity import wait_fixed
 
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign, load
-from campaign.delivery.plan import make_plan
 from campaign.delivery.run import run_campaign
 from campaign.delivery.run_records import RunOptions, RunResult, RunView
 from campaign.errors import CampaignError
-from campaign.journal.audit import audit
-from campaign.journal.reader import Reader
-from campaign.journal.results import Step
+from campaign.journal.reading.audit import audit
+from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.results import Step
+from campaign.planning.plan import make_plan
+from campaign.pool.terms import Patience
 from campaign.records import Result
 from campaign.smtp.endpoint import Timeouts
-from campaign.smtp.terms import Patience
 from fakes.at_work import others_at_work
 from fakes.scripted_smtp import ScriptedServer
 

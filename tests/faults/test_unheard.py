@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.journal.reader import Reader
+from campaign.journal.reading.reader import Reader
 from campaign.records import State
 from fakes.journals import URL
 from fakes.scripted_smtp import ScriptedServer, on, say

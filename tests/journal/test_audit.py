@@ -10,7 +10,7 @@ import pytest
 
 from campaign.errors import JournalError
 from campaign.journal import schema
-from campaign.journal.audit import audit
+from campaign.journal.reading.audit import audit
 from campaign.records import State
 from fakes.journals import (
     RECORD,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from campaign.clock import SystemClock
-from campaign.journal.browsing import Browser, Page, Wanted
+from campaign.journal.reading.browsing import Browser, Page, Wanted
 from fakes.campaigns import planned
 
 CLOCK = SystemClock()

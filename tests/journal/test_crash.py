@@ -9,8 +9,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from campaign.journal.audit import audit
-from campaign.journal.reader import Reader
+from campaign.journal.reading.audit import audit
+from campaign.journal.reading.reader import Reader
 from campaign.records import State
 from fakes.journals import URL, open_journal, planned
 
@@ -24,7 +24,7 @@ WRITER = """
 import asyncio, sys
 sys.path.insert(0, "tests")
 from pathlib import Path
-from campaign.journal.reader import Reader
+from campaign.journal.reading.reader import Reader
 from campaign.records import State
 from fakes.journals import URL, open_journal, sending, sent
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import JournalError
-from campaign.journal import log_room
-from campaign.journal.audit import audit
 from campaign.journal.database import locate
-from campaign.journal.emergency import EmergencyFile, read_kept
-from campaign.journal.reader import Reader
+from campaign.journal.reading.audit import audit
+from campaign.journal.reading.reader import Reader
+from campaign.journal.writing import log_room
+from campaign.journal.writing.emergency import EmergencyFile, read_kept
 from campaign.records import State
 from fakes.journals import URL, open_journal, planned, run, sending, sent
 

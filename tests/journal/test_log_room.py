@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from campaign.journal.audit import audit
 from campaign.journal.database import CHECKPOINT_PAGES, locate
-from campaign.journal.log_room import LETTER_BYTES, make_room
-from campaign.journal.reader import Reader
+from campaign.journal.reading.audit import audit
+from campaign.journal.reading.reader import Reader
+from campaign.journal.writing.log_room import LETTER_BYTES, make_room
 from campaign.records import State
 from fakes.journals import URL, open_journal, planned, run, sending, sent
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from campaign.errors import JournalError
-from campaign.journal.audit import audit
-from campaign.journal.reader import Reader
+from campaign.journal.reading.audit import audit
+from campaign.journal.reading.reader import Reader
 from campaign.journal.states import IN_DOUBT, MAX_RESENDS, is_legal
 from campaign.records import SETTLED, Change, State
 from fakes.clock import FakeClock

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import DataError, JournalError
-from campaign.journal import domains, planning
-from campaign.journal.audit import audit
-from campaign.journal.reader import Reader
+from campaign.journal.planning.planning import domains, planning
+from campaign.journal.reading.audit import audit
+from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.records import Entry, Source, State
 from fakes.journals import (

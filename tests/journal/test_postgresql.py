@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import DataError, JournalBusy, JournalError
-from campaign.journal.audit import audit
-from campaign.journal.glance import glance
-from campaign.journal.reader import Reader
-from campaign.journal.results import message_ids
+from campaign.journal.reading.audit import audit
+from campaign.journal.reading.glance import glance
+from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.results import message_ids
 from campaign.records import State
 from fakes.journals import (
     RECORD,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import JournalError
-from campaign.journal.audit import audit
-from campaign.journal.reader import Reader
-from campaign.journal.results import message_ids
+from campaign.journal.reading.audit import audit
+from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.results import message_ids
 from campaign.records import State
 from fakes.journals import URL, deferred, open_journal, outcome, planned, sending, sent
 

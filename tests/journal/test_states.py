@@ -9,8 +9,8 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import IntegrityError
 
 from campaign.journal import schema
+from campaign.journal.planning.tables import make_tables
 from campaign.journal.states import IN_DOUBT, LEGAL, UNSETTLED, is_legal
-from campaign.journal.tables import make_tables
 from campaign.records import SETTLED, State
 
 # A legal way to each state, so that every change can be tried from everywhere.

@@ -14,9 +14,9 @@ import pytest
 
 from campaign.errors import ConfigError, JournalBusy, JournalError
 from campaign.journal.database import filesystem_of, locate, refuse_network_filesystem
-from campaign.journal.glance import glance
 from campaign.journal.lock import Runner
-from campaign.journal.reader import Reader
+from campaign.journal.reading.glance import glance
+from campaign.journal.reading.reader import Reader
 from campaign.records import Change, State
 from fakes.clock import FakeClock
 from fakes.journals import URL, entry, open_journal, people, plan_into, planned, run, sending, sent

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import JournalError
-from campaign.journal import log_room, totals, transactions
-from campaign.journal.audit import audit
-from campaign.journal.reader import Reader
+from campaign.journal.reading.audit import audit
+from campaign.journal.reading.reader import Reader
+from campaign.journal.writing import log_room, totals, transactions
 from campaign.records import State
 from fakes.clock import FakeClock
 from fakes.journals import (

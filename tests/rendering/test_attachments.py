@@ -10,7 +10,7 @@ import pytest
 from campaign.errors import ConfigError, RenderError, TemplateError
 from campaign.rendering.attachments import PersonalFiles
 from campaign.rendering.render import Renderer
-from campaign.rendering.templates import Workshop
+from campaign.rendering.templating.templates import Workshop
 from fakes.letters import ADA, all_of, job, parsed, rendered, spec, write
 
 ROW = {**ADA, "invoice": "0042"}

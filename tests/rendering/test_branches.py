@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import TemplateError
-from campaign.rendering.branches import Traced, covering, traced
 from campaign.rendering.render import Renderer, TracingRenderer
+from campaign.rendering.templating.branches import Traced, covering, traced
 from fakes.letters import ADA, job, spec, write
 
 BASE = (

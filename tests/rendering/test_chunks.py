@@ -12,8 +12,8 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from campaign.errors import RenderError
-from campaign.rendering.escaping import Escaping
-from campaign.rendering.templates import Workshop
+from campaign.rendering.templating.escaping import Escaping
+from campaign.rendering.templating.templates import Workshop
 from campaign.rendering.transfer import TextEncoder
 from fakes.letters import write
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.rendering.templates import Workshop
+from campaign.rendering.templating.templates import Workshop
 
 PAGE = Path(__file__).parents[2] / "docs" / "templates.md"
 ROWS = re.findall(r"^\| `[a-z(A-Z)]+` \| `(\{\{.*?\}\})` \| (.*?) \| (.*?) \|$",

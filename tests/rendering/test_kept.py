@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign.rendering.kept import Kept
+from campaign.rendering.templating.kept import Kept
 
 
 def kept(most: int) -> tuple[Kept[str], list[str]]:

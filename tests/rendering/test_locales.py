@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import RenderError, TemplateError
-from campaign.rendering.locales import Variants, fallback_chain, variants_of
 from campaign.rendering.render import input_files
-from campaign.rendering.templates import Workshop
+from campaign.rendering.templating.locales import Variants, fallback_chain, variants_of
+from campaign.rendering.templating.templates import Workshop
 from fakes.letters import parsed, rendered, spec, text_of, write
 
 COLUMNS = ("email", "locale")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.rendering.markup import escaped_markdown, markdown_page, style_inliner
-from campaign.rendering.templates import Workshop
+from campaign.rendering.templating.markup import escaped_markdown, markdown_page, style_inliner
+from campaign.rendering.templating.templates import Workshop
 from fakes.letters import ADA, parsed, rendered, spec, text_of, write
 
 pytest.importorskip("markdown_it")

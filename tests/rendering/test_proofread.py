@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from campaign.rendering.proofread import proofread
+from campaign.rendering.templating.proofread import proofread
 from fakes.letters import spec, write
 
 

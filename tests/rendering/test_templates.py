@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from campaign.errors import RenderError, TemplateError
-from campaign.rendering.escaping import Escaping
-from campaign.rendering.templates import Workshop, fixed_start, is_constant
+from campaign.rendering.templating.escaping import Escaping
+from campaign.rendering.templating.templates import Workshop, fixed_start, is_constant
 from fakes.letters import write
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from campaign.config.loader import Campaign, load
 from campaign.config.settings import Recipients
-from campaign.delivery.inputs import render_spec
+from campaign.planning.inputs import render_spec
 from campaign.recipients.cleaning import clean
 from campaign.recipients.readers import read_lists
 from campaign.recipients.suppression import read_suppressed

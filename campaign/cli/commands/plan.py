@@ -1,0 +1,251 @@
+"""`campaign plan`: the list read, cleaned, rendered once and frozen; nothing is sent.
+
+In: campaign.toml and the files it names.  Out: what a run would send, and what it would not.
+Touches: the journal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from campaign.cli.arguments import HERE, JsonOption, PathArgument
+from campaign.cli.exports import whole_file
+from campaign.cli.paint import Paint
+from campaign.cli.tables import WIDTH, clip, columns, counted, escape, percent, table
+from campaign.errors import EXIT_DONE, EmptyPlanError
+from campaign.units import show_duration, show_size
+
+if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
+    from campaign.planning.summary import PlanSummary
+    from campaign.workers.list_ahead import CleanRows
+
+EXAMPLES = ("campaign plan spring",)
+_INDENT = " " * 6
+_KINDS = {
+    "address": "no address that could be written to",
+    "duplicate": "the same person stands in an earlier row",
+    "grouped": "stands in the message of an earlier row",
+    "row": "damaged in the file",
+    "suppressed": "asked for no more mail, or cannot be reached",
+    "render": "no letter can be made from the row",
+}
+NoRenderOption = Annotated[
+    bool,
+    typer.Option("--no-render", help="Plan without rendering every row to see whether it can be."),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Processes that render; left out: one for each core."),
+]
+
+
+def command(
+    path: PathArgument = HERE,
+    amend: Annotated[
+        bool, typer.Option("--amend", help="Add new recipients; settled ones stay as they are.")
+    ] = False,
+    no_render: NoRenderOption = False,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the rows that cannot be used, with reasons, as CSV to mend and add.",
+        ),
+    ] = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Freeze the list and show what a run would send.
+
+    The list is read, cleaned and kept in the journal, and every letter is rendered once. Nothing
+    is sent. A plan that was not run yet is made anew.
+    """
+    from campaign.config.loader import load
+
+    campaign = load(path)
+    try:
+        summary = make(campaign, amend=amend, render=not no_render, workers=workers)
+    except EmptyPlanError:  # just then they are wanted
+        if rejects:
+            _write_rejects(campaign, rejects)
+        raise
+    if rejects:
+        _write_rejects(campaign, rejects)
+    if as_json:
+        print(json.dumps(as_object(summary), ensure_ascii=False))
+        return EXIT_DONE
+    print("\n".join(lines(summary, Paint.on(sys.stdout))))
+    if amend:
+        print(f"\n{counted(summary.added, 'new recipient')}")
+    print("\nNext: campaign preview shows the letters, campaign run sends them")
+    return EXIT_DONE
+
+
+def make(
+    campaign: Campaign,
+    *,
+    amend: bool = False,
+    render: bool = True,
+    workers: int | None = None,
+    when_read: Callable[[], None] | None = None,
+) -> PlanSummary:
+    """The plan, with progress on stderr.
+
+    `when_read` is called once the lists are read: until then both of two cores are busy.
+    """
+    from campaign.workers.list_ahead import lists_ahead
+
+    with lists_ahead(campaign.folder, campaign.settings.recipients) as rows:
+        from campaign.cli.progress import PlanProgress
+        from campaign.clock import SystemClock
+        from campaign.planning.plan import make_plan
+
+        clock = SystemClock()
+        with PlanProgress(sys.stderr, clock) as progress:
+            return make_plan(
+                campaign,
+                rows=_and_then(rows, when_read) if when_read else rows,
+                clock=clock,
+                amend=amend,
+                render=render,
+                workers=workers or 0,
+                on_progress=progress,
+            )
+
+
+def _and_then(rows: Iterable[CleanRows], call: Callable[[], None]) -> Iterator[CleanRows]:
+    yield from rows
+    call()
+
+
+def _write_rejects(campaign: Campaign, path: Path) -> None:
+    from campaign.journal.reading.reader import Reader
+    from campaign.planning.summary import rejected_rows
+    from campaign.recipients.rejects import write_rejects
+
+    with (
+        closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader,
+        whole_file(path) as file,
+    ):
+        columns = [source.columns for source in reader.sources()]
+        count = write_rejects(file, columns, rejected_rows(reader))
+    print(
+        f"{path}: {counted(count, 'row')} to mend; name the file in files of [recipients], then"
+        " `campaign plan --amend`",
+        file=sys.stderr,
+    )
+
+
+def lines(summary: PlanSummary, paint: Paint, *, rejects: bool = True) -> list[str]:
+    """The plan for a terminal, with or without the rows to look at."""
+    shown = [
+        f"{paint.bold(summary.campaign)}: {counted(summary.total, 'row')},"
+        f" {paint.green(f'{summary.planned:,} to send')}, {summary.skipped:,} skipped"
+    ]
+    shown += ["", *_sources(summary)]
+    if summary.domains:
+        shown += ["", paint.bold("To"), *_domains(summary)]
+    if summary.skipped:
+        shown += ["", paint.bold("Skipped")]
+        shown += table(
+            [(count, kind, _KINDS.get(kind, "")) for kind, count in summary.reasons], numbers=[0]
+        )
+    if summary.typos:
+        shown += ["", paint.bold("Slips of the finger?"), *_typos(summary.typos)]
+    if rejects and summary.rejects:
+        shown += ["", paint.bold("Rows to look at"), *_rejects(summary.rejects)]
+    return [*shown, "", _forecast(summary)]
+
+
+def _sources(summary: PlanSummary) -> list[str]:
+    return table(
+        [
+            (
+                source.name,
+                source.encoding + _certainty(source.confidence),
+                f"columns: {', '.join(source.columns)}",
+            )
+            for source in summary.sources
+        ]
+    )
+
+
+def _certainty(confidence: float | None) -> str:
+    is_certain = confidence is None or confidence > 0.995
+    return "" if is_certain else f" ({confidence:.0%} sure)"
+
+
+def _domains(summary: PlanSummary) -> list[str]:
+    listed = list(summary.domains)
+    others = summary.planned - sum(count for _, count in listed)
+    if others > 0:
+        listed.append(("all others", others))
+    return table(
+        [(count, percent(count, summary.planned), domain) for domain, count in listed],
+        numbers=[0, 1],
+    )
+
+
+def _typos(typos: Iterable[tuple[str, int, str]]) -> list[str]:
+    return [
+        clip(escape(f"  {domain}: {counted(count, 'recipient')}; {meant}?"), WIDTH)
+        for domain, count, meant in typos
+    ]
+
+
+def _rejects(rejects: Iterable[tuple[str, int, str, str]]) -> list[str]:
+    """Place and cell in one line, the reason below where both would not fit into 80 columns."""
+    shown = []
+    for file, line, address, reason in rejects:
+        place = clip(escape(f"  {file}:{line}  {address or '(empty)'}"), WIDTH)
+        why = escape(reason)
+        if columns(place) + columns(why) + 2 <= WIDTH:
+            shown.append(f"{place}  {why}")
+        else:
+            shown += [
+                place,
+                *textwrap.wrap(why, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT),
+            ]
+    return shown
+
+
+def _forecast(summary: PlanSummary) -> str:
+    text = counted(summary.planned, "message")
+    if summary.size_bytes:
+        total = show_size(summary.size_bytes * summary.planned)
+        text += f" of {show_size(summary.size_bytes)} on average, {total} in all"
+    if summary.forecast_s is not None:
+        text += f"; about {show_duration(max(1.0, summary.forecast_s))} on the way"
+    return text
+
+
+def as_object(summary: PlanSummary) -> dict[str, Any]:
+    """The plan as `--json` prints it."""
+    return {
+        "campaign": summary.campaign,
+        "total": summary.total,
+        "planned": summary.planned,
+        "skipped": summary.skipped,
+        "added": summary.added,
+        "reasons": dict(summary.reasons),
+        "rejects": [
+            dict(zip(("file", "line", "address", "reason"), reject, strict=True))
+            for reject in summary.rejects
+        ],
+        "domains": dict(summary.domains),
+        "typos": [
+            dict(zip(("domain", "count", "meant"), typo, strict=True)) for typo in summary.typos
+        ],
+        "sources": [source._asdict() for source in summary.sources],
+        "forecast_s": summary.forecast_s,
+        "size_bytes": summary.size_bytes,
+    }

@@ -1,0 +1,67 @@
+"""`campaign resume`: goes on with a run that was stopped, killed or cut off.
+
+In: the journal of an unfinished run.  Out: as `run`.  Touches: as `run`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.sending import (
+    How,
+    LimitOption,
+    NoWaitOption,
+    SandboxOption,
+    StaleOption,
+    TranscriptOption,
+    send,
+)
+from campaign.errors import UsageError
+
+EXAMPLES = ("campaign resume spring",)
+
+
+def command(
+    path: PathArgument = HERE,
+    sandbox: SandboxOption = False,
+    limit: LimitOption = None,
+    no_wait: NoWaitOption = False,
+    transcript: TranscriptOption = None,
+    resume_stale: StaleOption = False,
+    resolve: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Settle who is in doubt by the relay's log: Postfix lines, or Message-IDs.",
+        ),
+    ] = None,
+) -> int:
+    """Go on with an unfinished run.
+
+    Nobody is left out and nobody settled is tried again; whoever is in doubt is named.
+    """
+    from campaign.cli.lookup import is_rehearsed_only
+    from campaign.cli.rehearsal import rehearsal_of
+    from campaign.config.loader import load
+    from campaign.workers.start import worker_count, workers_ahead
+
+    campaign = load(path, need_secrets=not sandbox)
+    if not sandbox and is_rehearsed_only(campaign.journal):
+        raise UsageError(
+            "only a rehearsal was begun here, and this would send for real",
+            remedy="`campaign resume --sandbox` goes on with the rehearsal, `campaign run` sends",
+        )
+    how = How(
+        sandbox=sandbox,
+        limit=limit,
+        no_wait=no_wait,
+        resume_stale=resume_stale,
+        transcript=transcript,
+        resolve=resolve,
+    )
+    with workers_ahead(worker_count()) as ahead:
+        return send(rehearsal_of(campaign) if sandbox else campaign, how, path, ahead)

@@ -1,0 +1,1 @@
+"""What the journal says, for whoever asks; nothing here writes."""

@@ -1,0 +1,273 @@
+"""Proof that the journal adds up: every recipient accounted for, every change legal.
+
+In: a journal, also one a run is writing to.  Out: what was checked, what is wrong, what cannot be
+known.  Touches: the database, read-only, in one snapshot.
+
+The checks ask the log itself and not the triggers that guard it: a journal that was changed with
+other tools is found out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from campaign.errors import JournalError
+from campaign.journal import schema
+from campaign.journal.database import Place, locate, open_for_reading, told
+from campaign.journal.notes import recall
+from campaign.journal.states import IN_DOUBT, is_legal
+from campaign.journal.writing.emergency import written
+from campaign.journal.writing.totals import totals_of
+from campaign.records import State
+
+_SHOWN = 20  # findings named for each check
+
+
+class Finding(NamedTuple):
+    """Something that must not be."""
+
+    row: int  # 0: not about one recipient
+    what: str
+
+
+class Check(NamedTuple):
+    """One claim about the journal, and what speaks against it."""
+
+    claim: str
+    findings: list[Finding]  # the first _SHOWN
+    is_more: bool
+
+
+class Audit(NamedTuple):
+    """The whole."""
+
+    counts: dict[str, int]
+    total: int
+    checks: list[Check]
+    unknown: list[str]  # what no journal can tell, as sentences
+
+    @property
+    def is_clean(self) -> bool:
+        return not any(check.findings for check in self.checks)
+
+
+_Findings = Iterator[Finding]
+
+
+def audit(url: str, folder: Path) -> Audit:
+    """Check everything.  Raises JournalError where there is no plan, or it cannot be read."""
+    place = locate(url, folder)
+    engine = open_for_reading(place)
+    if place.dialect == "postgresql":
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    with told(place), engine.connect() as connection:
+        if place.path:
+            connection.exec_driver_sql("BEGIN")  # one snapshot for all questions
+        if not inspect(connection).has_table("meta") or recall(connection, "finished") != "yes":
+            raise JournalError(
+                f"there is no plan in {place.shown}", remedy="make one with `campaign plan`"
+            )
+        checks = [_check(claim, ask, connection, place) for claim, ask in _CHECKS]
+        counts = connection.execute(text("SELECT state, count(*) FROM standings GROUP BY state"))
+        by_state = {str(state): int(count) for state, count in counts}
+        total = int(connection.execute(text("SELECT count(*) FROM recipients")).scalar_one())
+        unknown = list(_unknown(connection, place, by_state))
+    engine.dispose()
+    return Audit(by_state, total, checks, unknown)
+
+
+def _check(
+    claim: str,
+    ask: Callable[[Connection, Place], _Findings],
+    connection: Connection,
+    place: Place,
+) -> Check:
+    findings: list[Finding] = []
+    for finding in ask(connection, place):
+        if len(findings) == _SHOWN:
+            return Check(claim, findings, True)
+        findings.append(finding)
+    return Check(claim, findings, False)
+
+
+def _rows(connection: Connection, statement: str, what: str) -> _Findings:
+    """A finding for each row of a query; its columns after the first fill the sentence."""
+    for row, *values in connection.execute(text(statement)):
+        yield Finding(int(row or 0), what.format(*values))
+
+
+def _file_is_sound(connection: Connection, place: Place) -> _Findings:
+    if place.path is None:
+        return
+    try:
+        for (said,) in connection.exec_driver_sql("PRAGMA quick_check(5)"):
+            if said != "ok":
+                yield Finding(0, f"SQLite says: {said}")
+    except DBAPIError as error:
+        yield Finding(0, f"SQLite says: {error.orig}")
+
+
+def _guards_stand(connection: Connection, place: Place) -> _Findings:
+    if place.path:
+        asked = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        there = {str(sql): str(name) for name, sql in connection.exec_driver_sql(asked)}
+        for wanted in schema.guards("sqlite"):
+            if wanted not in there:
+                name = wanted.split()[2]
+                yield Finding(0, f"the trigger {name} was taken away or changed")
+    else:
+        asked = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+        names = {str(name) for (name,) in connection.exec_driver_sql(asked)}
+        for name in sorted(schema.guard_names() - names):
+            yield Finding(0, f"the trigger {name} was taken away")
+
+
+def _everybody_has_a_state(connection: Connection, _place: Place) -> _Findings:
+    yield from _rows(
+        connection,
+        "SELECT r.row FROM recipients r LEFT JOIN standings s ON s.row = r.row"
+        " WHERE s.row IS NULL ORDER BY r.row",
+        "a recipient of the plan without a state",
+    )
+    known = ", ".join(f"'{state}'" for state in State)
+    yield from _rows(
+        connection,
+        f"SELECT row, state FROM standings WHERE state NOT IN ({known}) ORDER BY row",
+        "'{}' is no state",
+    )
+    count, first, last = connection.execute(
+        text("SELECT count(*), min(row), max(row) FROM recipients")
+    ).one()
+    if count and (first, last) != (1, count):
+        yield Finding(0, f"{count} recipients are numbered {first} to {last}: some are gone")
+
+
+def _nobody_outside_the_plan(connection: Connection, _place: Place) -> _Findings:
+    for table in ("standings", "history"):
+        yield from _rows(
+            connection,
+            f"SELECT DISTINCT t.row FROM {table} t LEFT JOIN recipients r ON r.row = t.row"
+            " WHERE r.row IS NULL ORDER BY t.row",
+            f"{table} knows a recipient the plan does not",
+        )
+    yield from _rows(
+        connection,
+        "SELECT r.row, s.state, r.reason FROM recipients r JOIN standings s ON s.row = r.row"
+        " WHERE r.reason <> '' AND s.state <> 'skipped' ORDER BY r.row",
+        "is {}, although the list's cleaning rejected it: {}",
+    )
+    if recall(connection, "duplicates") != "allow":
+        yield from _rows(
+            connection,
+            "SELECT min(r.row), count(*) FROM recipients r JOIN standings s ON s.row = r.row"
+            " WHERE r.reason = '' AND s.state <> 'skipped' GROUP BY r.key HAVING count(*) > 1"
+            " ORDER BY 1",
+            "{} rows of one person are not skipped",
+        )
+
+
+def _every_change_is_legal(connection: Connection, _place: Place) -> _Findings:
+    """All changes by kind: few kinds, however many changes."""
+    kinds = connection.execute(
+        text(
+            "SELECT before, state, doubt, sent, resent, bad, min(row), count(*) FROM (SELECT row,"
+            " state, LAG(state, 1, 'planned') OVER w AS before,"
+            f" CASE WHEN LAG(class) OVER w = '{IN_DOUBT}' THEN 1 ELSE 0 END AS doubt,"
+            " sendings - LAG(sendings, 1, 0) OVER w AS sent,"
+            " resends - LAG(resends, 1, 0) OVER w AS resent,"
+            " CASE WHEN state = 'sent' AND (code < 200 OR code > 299) THEN 1 ELSE 0 END AS bad"
+            " FROM history WINDOW w AS (PARTITION BY row ORDER BY change)) c"
+            " GROUP BY before, state, doubt, sent, resent, bad ORDER BY 7"
+        )
+    )
+    for before, after, doubt, sent, resent, bad, row, count in kinds:
+        times = f", {count} times" if count > 1 else ""
+        try:
+            legal = is_legal(State(before), State(after), in_doubt=bool(doubt))
+        except ValueError:  # no such state; another check names it
+            legal = False
+        if not legal:
+            yield Finding(row, f"went from {before} to {after}, which the table forbids{times}")
+        if sent != (after == State.SENDING) or resent not in (0, 1):
+            yield Finding(row, f"was counted wrongly when it became {after}{times}")
+        if bad:
+            yield Finding(row, f"was sent without a 2xx reply{times}")
+
+
+def _standings_are_the_sum(connection: Connection, place: Place) -> _Findings:
+    yield from _rows(
+        connection,
+        "SELECT s.row, s.state, h.state FROM standings s JOIN (SELECT row, max(change) AS last"
+        " FROM history GROUP BY row) m ON m.row = s.row JOIN history h ON h.change = m.last"
+        " WHERE s.change <> m.last OR s.state <> h.state OR s.attempts <> h.attempts"
+        " OR s.sendings <> h.sendings OR s.resends <> h.resends OR s.due <> h.due ORDER BY s.row",
+        "stands as {}, but its history ends with {}, or with other counts",
+    )
+    yield from _rows(
+        connection,
+        "SELECT s.row, s.state FROM standings s LEFT JOIN history h ON h.change = s.change"
+        " WHERE h.change IS NULL AND (s.state <> 'planned' OR s.change <> 0 OR s.attempts <> 0"
+        " OR s.sendings <> 0 OR s.resends <> 0) ORDER BY s.row",
+        "stands as {} without a history",
+    )
+    kept = totals_of(connection)
+    for state, count in connection.execute(
+        text("SELECT state, count(*) FROM standings GROUP BY state")
+    ):
+        if state in set(State) and kept[State(state)] != count:
+            yield Finding(0, f"{count} are {state}, but {kept[State(state)]} were added up")
+    count, last = connection.execute(text("SELECT count(*), max(change) FROM history")).one()
+    if place.path and count != (last or 0):  # PostgreSQL leaves numbers out
+        yield Finding(0, f"the history has {count} lines, numbered up to {last}: some are gone")
+
+
+def _no_copy_too_many(connection: Connection, _place: Place) -> _Findings:
+    """A copy may have arrived where a dot was answered by 2xx, or by nothing we know."""
+    yield from _rows(
+        connection,
+        "SELECT c.row, c.copies, s.resends FROM (SELECT row, count(*) AS copies FROM (SELECT row,"
+        " state, LEAD(state) OVER w AS next, LEAD(class) OVER w AS class FROM history"
+        " WINDOW w AS (PARTITION BY row ORDER BY change)) n WHERE state = 'sending'"
+        f" AND (next IS NULL OR next = 'sent' OR class = '{IN_DOUBT}') GROUP BY row"
+        " HAVING count(*) > 1) c JOIN standings s ON s.row = c.row"
+        " WHERE c.copies > 1 + s.resends ORDER BY c.row",
+        "up to {} copies, but only {} were sent again knowingly",
+    )
+
+
+_CHECKS: tuple[tuple[str, Callable[[Connection, Place], _Findings]], ...] = (
+    ("the file is sound", _file_is_sound),
+    ("the guards of the journal are in place", _guards_stand),
+    ("every recipient of the plan has exactly one state", _everybody_has_a_state),
+    ("nobody outside the plan, and nobody twice", _nobody_outside_the_plan),
+    (
+        "every change is one the table of states allows, every sent has a 2xx",
+        _every_change_is_legal,
+    ),
+    ("the states are the sum of the history", _standings_are_the_sum),
+    ("nobody got more copies than were sent again knowingly", _no_copy_too_many),
+)
+
+
+def _unknown(connection: Connection, place: Place, counts: dict[str, int]) -> Iterator[str]:
+    if sending := counts.get("sending", 0):
+        yield (
+            f"{sending} are in `sending`: a run is waiting for the answer, or it was killed and"
+            " they are in doubt"
+        )
+    doubtful = connection.execute(
+        text(
+            "SELECT count(*) FROM letters WHERE state IN ('deferred', 'held')"
+            f" AND class = '{IN_DOUBT}'"
+        )
+    ).scalar_one()
+    if doubtful:
+        yield f"whether {doubtful} in doubt have a copy already: only the relay's log can tell"
+    if written(place.emergency):
+        yield "outcomes kept in the emergency file beside the journal are not in it yet"
+    yield "what became of a message after a server had accepted it: see its bounces"

@@ -1,0 +1,103 @@
+"""What is asked of a journal every second: whose it is, how many stand where, when it goes on.
+
+In: the url of [journal].  Out: names, counts, a time.  Touches: the database, read-only.
+
+The questions are plain SQL.  A SQLite file answers them through its driver alone: to import
+SQLAlchemy would take longer than all the rest of a `campaign status`.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from campaign.errors import JournalError
+from campaign.journal.database import Place, connect_for_reading, locate, told
+from campaign.journal.states import UNSETTLED
+from campaign.journal.writing.totals import read_totals
+from campaign.records import State
+
+_IS_LEFT = f"state IN ({', '.join(repr(str(state)) for state in UNSETTLED)})"
+
+
+class Glance(ABC):
+    """Questions to a journal that holds a plan.  Every method may raise JournalError."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    @abstractmethod
+    def _all(self, statement: str, **values: object) -> Sequence[Any]: ...
+
+    def campaign(self) -> str:
+        """The name of the campaign.  Raises JournalError where nothing was planned."""
+        found = self._all("SELECT campaign FROM plan")
+        if not found:
+            raise no_plan(self._place)
+        return str(found[0][0])
+
+    def hashes(self) -> dict[str, str]:
+        """Of the files that the plan was made of: name -> SHA-256."""
+        found = self._all("SELECT hashes FROM plan")  # a plan that is being made has none yet
+        return json.loads(found[0][0]) if found else {}
+
+    def is_planned(self) -> bool:
+        """Whether the plan is finished."""
+        return bool(self._all("SELECT 1 FROM meta WHERE name = 'finished' AND value = 'yes'"))
+
+    def counts(self) -> dict[State, int]:
+        """How many recipients stand where; every state is there, if with 0."""
+        return read_totals(self._all)
+
+    def next_due(self) -> float | None:
+        """Unix time when the first deferred recipient is due; None without any."""
+        found = self._all("SELECT min(due) FROM standings WHERE state = 'deferred'")[0][0]
+        return None if found is None else float(found)
+
+    def is_finished(self) -> bool:
+        """Whether nobody is left in a state that is not terminal; the first who is will do."""
+        return not self._all(f"SELECT 1 FROM standings WHERE {_IS_LEFT} LIMIT 1")
+
+
+def glance(url: str, folder: Path) -> Glance:
+    """Raises JournalError where there is no journal or no plan in it."""
+    place = locate(url, folder)
+    if place.path is not None:
+        return _FileGlance(place)
+    from campaign.journal.reading.reader import Reader
+
+    return Reader.open(url, folder)
+
+
+class _FileGlance(Glance):
+    """Of a SQLite file."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        with told(place):
+            self._connection = connect_for_reading(place)
+        try:
+            if not self._all("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'plan'"):
+                raise no_plan(place)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _all(self, statement: str, **values: object) -> Sequence[Any]:
+        with told(self._place):
+            return self._connection.execute(statement, values).fetchall()
+
+
+def no_plan(place: Place) -> JournalError:
+    return JournalError(
+        f"there is no plan in {place.shown}", remedy="make one with `campaign plan`"
+    )

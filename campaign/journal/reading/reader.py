@@ -1,0 +1,255 @@
+"""The reading side of the journal: it can change nothing, and a run may go on beside it.
+
+In: questions.  Out: claims, counts, results, history.  Touches: the database, read-only.
+
+Everything long is read in pages, each a transaction of its own: a reader that held one open would
+keep SQLite from moving its log into the database, and the log would grow with the run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from sqlalchemy import Connection, bindparam, inspect, text
+
+from campaign.journal.database import Place, locate, open_for_reading, told
+from campaign.journal.notes import recall, rendered
+from campaign.journal.reading.claims import ClaimQueries, claims_of
+from campaign.journal.reading.glance import Glance, no_plan
+from campaign.journal.reading.results import Step, pages, read_plan, results, steps
+from campaign.journal.recovery import Doubt, doubts
+from campaign.records import Claim, Job, PlanRecord, Result, Source, State
+
+_SLOT_S = 300
+
+
+class Skipped(NamedTuple):
+    """A row that is not sent, and why."""
+
+    row: int
+    file: str
+    line: int
+    address: str
+    reason: str
+
+
+class Unusable(NamedTuple):
+    """A skipped row as the list had it."""
+
+    row: int
+    source: int
+    line: int
+    data: str
+    reason: str
+
+
+class Reader(Glance):
+    """See the module; what is asked most is in Glance.  Every method may raise JournalError."""
+
+    def __init__(self, place: Place, connection: Connection) -> None:
+        super().__init__(place)
+        self._connection = connection
+
+    @cached_property
+    def _queries(self) -> ClaimQueries:
+        return ClaimQueries.of(self._connection.dialect)
+
+    @property
+    def answers_at_once(self) -> bool:
+        """From a file of this machine; a server has to be waited for."""
+        return self._place.path is not None
+
+    @classmethod
+    def open(cls, url: str, folder: Path) -> Self:
+        """Raises JournalError where there is no journal or no plan in it."""
+        place = locate(url, folder)
+        with told(place):
+            connection = open_for_reading(place).connect()
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            if inspect(connection).has_table("plan"):
+                return cls(place, connection)
+        connection.close()
+        raise no_plan(place)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._connection.engine.dispose()
+
+    # ---- the plan
+
+    def plan_record(self) -> PlanRecord:
+        """Raises JournalError where nothing was planned."""
+        with told(self._place):
+            return read_plan(self._connection)
+
+    def sources(self) -> list[Source]:
+        found = self._all(
+            "SELECT name, columns, encoding, confidence, delimiter, sha256 FROM sources"
+            " ORDER BY source"
+        )
+        return [Source(row[0], tuple(json.loads(row[1])), *row[2:]) for row in found]
+
+    def total(self) -> int:
+        """Rows of the list, rejects included."""
+        return int(self._all("SELECT count(*) FROM recipients")[0][0])
+
+    def mean_size_bytes(self) -> int:
+        """Of a message, as rendered when planning; 0 where nothing was."""
+        with told(self._place):
+            count, size_bytes = rendered(self._connection)
+        return size_bytes // max(1, count)
+
+    def skips(self) -> dict[str, int]:
+        """How many were skipped by kind of reason (what stands before the colon), most first."""
+        kinds: Counter[str] = Counter()
+        for skipped in self.skipped():
+            kinds[skipped.reason.partition(":")[0]] += 1
+        return dict(kinds.most_common())
+
+    def skipped(self) -> Iterator[Skipped]:
+        """Every row that was skipped, in order."""
+        yield from map(
+            Skipped._make,
+            self._pages(
+                "SELECT r.row, s.name, r.line, r.address, l.reason FROM letters l"
+                " JOIN recipients r ON r.row = l.row JOIN sources s ON s.source = r.source"
+                " WHERE l.row > :after AND l.state = 'skipped' ORDER BY l.row LIMIT :page"
+            ),
+        )
+
+    def unusable(self) -> Iterator[Unusable]:
+        """Every skipped row with its cells, in order."""
+        yield from map(
+            Unusable._make,
+            self._pages(
+                "SELECT r.row, r.source, r.line, r.data, l.reason FROM letters l"
+                " JOIN recipients r ON r.row = l.row"
+                " WHERE l.row > :after AND l.state = 'skipped' ORDER BY l.row LIMIT :page"
+            ),
+        )
+
+    def domains(self, limit: int) -> list[tuple[str, int]]:
+        """The domains of those whom the plan did not skip, with how many each has, most first; of
+        a long list no more than the first LISTED_DOMAINS."""
+        found = self._all(
+            "SELECT domain, recipients FROM domains ORDER BY place LIMIT :limit", limit=limit
+        )
+        return [(domain, count) for domain, count in found]
+
+    # ---- what is to be sent
+
+    def claim_planned(self, after_row: int, limit: int) -> list[Claim]:
+        """Planned recipients beyond a row, in order.  Nothing is marked: the caller goes on from
+        the last row it got, and never asks for those before it again."""
+        return claims_of(self._claims(self._queries.planned, after_row, limit), State.PLANNED)
+
+    def claim_deferred(
+        self, due_before_s: float, limit: int, in_flight: Collection[int] = ()
+    ) -> list[Claim]:
+        """Deferred recipients that are due, longest waiting first, leaving out rows `in_flight`
+        (claimed before, and still deferred as far as the journal knows)."""
+        found = self._claims(self._queries.deferred, due_before_s, limit + len(in_flight))
+        free = [row for row in found if row[0] not in in_flight]
+        return claims_of(free[:limit], State.DEFERRED)
+
+    def planned_jobs(self, after_row: int, size: int) -> Iterator[list[Job]]:
+        """Planned recipients beyond a row for the render workers, `size` at once.
+
+        Without snapshots: what is looked at now may have other attachments than the plan.
+        """
+        while claims := self.claim_planned(after_row, size):
+            after_row = claims[-1].row
+            yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in claims]
+
+    def has_suppressed(self) -> bool:
+        """Whether anybody at all must not be written to."""
+        return bool(self._all("SELECT 1 FROM suppressed LIMIT 1"))
+
+    def suppression_lists(self) -> str:
+        """What `add_suppressed` was told of the lists it read."""
+        with told(self._place):
+            return recall(self._connection, "suppression_lists")
+
+    def suppressed(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that must not be written to."""
+        with told(self._place):
+            return set(self._connection.execute(_SUPPRESSED, {"keys": list(keys)}).scalars())
+
+    def sendings_since(
+        self, since_s: float, *, relay: str = "", domains: Sequence[str] = ()
+    ) -> list[tuple[float, int]]:
+        """How many letters were handed over since a Unix time, in slots of five minutes.
+
+        Through one relay, to one of the domains, where these are given.  Slots are named by their
+        last moment, oldest first: what is counted against a quota may look younger than it is,
+        never older.
+        """
+        chosen: dict[str, Any] = {"since": since_s}
+        only = ""
+        if relay:
+            only += " AND relay = :relay"
+            chosen["relay"] = relay
+        if domains:
+            only += " AND row IN (SELECT row FROM recipients WHERE domain IN :domains)"
+            chosen["domains"] = list(domains)
+        asked = text(
+            f"SELECT CAST(at / {_SLOT_S} AS INTEGER) AS slot, max(at), count(*) FROM history"
+            f" WHERE state = 'sending' AND at >= :since{only} GROUP BY slot ORDER BY slot"
+        )
+        if domains:
+            asked = asked.bindparams(bindparam("domains", expanding=True))
+        with told(self._place):
+            found = self._connection.execute(asked, chosen).all()
+        return [(float(at_s), int(count)) for _, at_s, count in found]
+
+    # ---- what became of it
+
+    def in_doubt(self) -> list[Doubt]:
+        """Everybody whose last copy may or may not have been accepted."""
+        with told(self._place):
+            return list(doubts(self._connection))
+
+    def results(self, state: State | None = None) -> Iterator[Result]:
+        """One line per recipient in row order; with `state` only those in it."""
+        record = self.plan_record()
+        with told(self._place):
+            yield from results(self._connection, record, state)
+
+    def row_of(self, key: str) -> int | None:
+        """The row of a person, by the normalised key of the address."""
+        found = self._all(
+            "SELECT min(row) FROM recipients WHERE key = :key AND reason = ''", key=key
+        )
+        return None if found[0][0] is None else int(found[0][0])
+
+    def history(self, row: int) -> list[Step]:
+        """Every change a recipient has seen, oldest first."""
+        with told(self._place):
+            return steps(self._connection, row)
+
+    # ---- inside
+
+    def _claims(self, query: str, *values: float) -> list[tuple[Any, ...]]:
+        """By the driver's own cursor: once per recipient, SQLAlchemy's rows cost 2 µs more."""
+        with told(self._place):
+            cursor = self._connection.connection.cursor()
+            cursor.execute(query, values)
+            return list(cursor.fetchall())
+
+    def _all(self, statement: str, **values: object) -> Sequence[Any]:
+        with told(self._place):
+            return self._connection.execute(text(statement), values).all()
+
+    def _pages(self, statement: str) -> Iterator[Any]:
+        with told(self._place):
+            yield from pages(self._connection, text(statement))
+
+
+_SUPPRESSED = text("SELECT key FROM suppressed WHERE key IN :keys").bindparams(
+    bindparam("keys", expanding=True)
+)

@@ -1,0 +1,1 @@
+"""Changes of a run on their way to the disk."""

@@ -1,0 +1,136 @@
+"""Changes of state, as one statement for many of them.
+
+In: `Change`s.  Out: lines of `history` (and, by its trigger, rows of `standings`).
+Touches: the database, inside the caller's transaction.
+
+Many changes go in one INSERT, which takes a fifth less time than one for each (measured).  Those
+to `sending` and to `sent`, nearly all, have one of their own that leaves out what they never say.
+Core makes the statements, the driver's own cursor runs them: through a SQLAlchemy connection each
+commit costs 100 µs more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import bindparam, insert, literal_column
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPICursor
+
+from campaign.journal.schema import history, suppressing
+from campaign.journal.writing.totals import Totals, count, no_moves
+from campaign.records import CHANGE_FIELDS, Change, State
+
+# Lines in one statement.  Few sizes, since each is prepared once and kept by the driver (it keeps
+# 128); any number up to 128 is at most two of them.
+SIZES = (*range(1, 16), *range(16, 129, 16))
+LARGEST = SIZES[-1]
+
+_FIELDS = tuple(field.rstrip("_") for field in CHANGE_FIELDS)
+_OF_SENDING = ("row", "at", "attempts", "sendings", "resends", "relay")
+_OF_SENT = (*_OF_SENDING[:-1], "class", "code", "enhanced", "reply", "relay")
+# sqlite3 is slow with anything that is not exactly int, float or str.
+_PLAIN = {state: str(state) for state in State}
+
+
+class ChangeWriter:
+    """The statements of one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._sendings = _Insertion(_OF_SENDING, dialect, State.SENDING)
+        self._sent = _Insertion(_OF_SENT, dialect, State.SENT)
+        self._others = _Insertion(_FIELDS, dialect)
+        self._totals = Totals(dialect)
+        self._suppressing = suppressing(dialect)
+
+    def write(self, cursor: DBAPICursor, changes: Iterable[Change]) -> None:
+        """Write changes, those of one recipient in their order.
+
+        Raises the driver's error for a change the table of states forbids, or a row that is not
+        there.
+        """
+        changes = list(changes)
+        moves = no_moves()
+        for part in _parts(changes):
+            self._totals.leave(cursor, part, moves)
+            sendings, sent, others = _values(part)
+            self._sendings.execute(cursor, sendings)
+            self._sent.execute(cursor, sent)
+            self._others.execute(cursor, others)
+            count(moves, [change.state for change in part], 1)
+        self._totals.enter(cursor, moves)
+
+    def suppress(self, cursor: DBAPICursor, keys: Iterable[str]) -> None:
+        """Take in people who must not be written to, known or not."""
+        cursor.executemany(self._suppressing, [(key,) for key in keys])
+
+
+class _Insertion:
+    """INSERTs of many lines that say the same fields; `state` where it is that of all."""
+
+    def __init__(self, fields: Sequence[str], dialect: Dialect, state: State | None = None) -> None:
+        self._width = len(fields)
+        self._statements = _statements(fields, dialect, state)
+
+    def execute(self, cursor: DBAPICursor, values: list[object]) -> None:
+        """As few statements as there are sizes for; `values` holds line after line."""
+        start = 0
+        while left := (len(values) - start) // self._width:
+            size = min(left, LARGEST) if left < 16 else min(left, LARGEST) // 16 * 16
+            end = start + size * self._width
+            cursor.execute(self._statements[size], values[start:end])
+            start = end
+
+
+def _values(changes: Sequence[Change]) -> tuple[list[object], list[object], list[object]]:
+    """Those of changes to `sending`, to `sent` by a reply, and of the others, line after line."""
+    sendings: list[object] = []
+    sent: list[object] = []
+    others: list[object] = []
+    for c in changes:
+        if c.state is State.SENDING:
+            sendings += (c.row, c.at, c.attempts, c.sendings, c.resends, c.relay)
+        elif c.state is State.SENT and not c.reason:
+            sent += (
+                c.row, c.at, c.attempts, c.sendings, c.resends, str(c.class_), c.code,
+                c.enhanced, c.reply, c.relay,
+            )  # fmt: skip
+        else:
+            others += (
+                c.row, _PLAIN[c.state], c.at, c.attempts, c.sendings, c.resends, c.due, c.reason,
+                str(c.class_), c.code, c.enhanced, c.reply, c.relay,
+            )  # fmt: skip
+    return sendings, sent, others
+
+
+def _parts(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+    """All at once, unless a recipient comes up twice: then cut before each second time."""
+    if len({change.row for change in changes}) == len(changes):
+        yield changes
+        return
+    seen: set[int] = set()
+    part = 0
+
+    def number(change: Change) -> int:
+        nonlocal part
+        if change.row in seen:
+            part += 1
+            seen.clear()
+        seen.add(change.row)
+        return part
+
+    for _, group in groupby(changes, number):
+        yield list(group)
+
+
+def _statements(fields: Sequence[str], dialect: Dialect, state: State | None) -> dict[int, str]:
+    """One statement for each size; Core makes the smallest, the rest repeat its row of values."""
+    said: dict[str, Any] = {field: bindparam(field) for field in fields}
+    if state is not None:
+        said["state"] = literal_column(f"'{state}'")
+    made = insert(history).inline().values(said).compile(dialect=dialect)
+    head, _, row = str(made).partition(" VALUES ")
+    assert tuple(made.positiontup or fields) == tuple(fields), "values come in the order of fields"
+    return {size: f"{head} VALUES {', '.join([row] * size)}" for size in SIZES}

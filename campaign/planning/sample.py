@@ -1,0 +1,158 @@
+"""Letters as they would be sent, for looking at.
+
+In: a planned campaign, a row or an address.  Out: RFC 5322 bytes, and the branches they took.
+Touches: the journal, for reading; a render worker.
+
+They are rendered from the planned rows with the templates as they are now, so a template can be
+mended and looked at again without a new plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+
+from campaign.addresses.syntax import AddressError, parse_address
+from campaign.config.loader import Campaign
+from campaign.errors import RenderError, UsageError
+from campaign.journal.reading.browsing import Browser, Standing
+from campaign.journal.reading.reader import Reader
+from campaign.planning.inputs import render_spec
+from campaign.records import Job
+from campaign.rendering.render import RenderSpec
+from campaign.rendering.templating.branches import Sample, Shown, Traced, covering
+from campaign.workers.traced_pool import TracedPool
+
+_BATCH = 100
+
+
+def render_one(campaign: Campaign, row: int | None, address: str | None) -> Shown:
+    """The letter of one row, of one address, or of the first who is to get one.
+
+    Raises UsageError where the plan has no such recipient, RenderError where it cannot be made.
+    """
+    with closing(Browser.open(campaign.settings.journal.url, campaign.folder)) as browser:
+        spec = _spec(campaign, browser)
+        job = _job_of(browser, row, address)
+    return next(map(_shown, _traced(spec, iter([[job]]))))
+
+
+def render_all(campaign: Campaign) -> Iterator[Shown]:
+    """The letters of everybody who is still to be sent to, in the order of the plan."""
+    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+        yield from map(_shown, _traced(_spec(campaign, reader), reader.planned_jobs(0, _BATCH)))
+
+
+def render_sample(campaign: Campaign, count: int) -> Sample:
+    """Up to `count` letters of those still to be sent that show every branch of the templates.
+
+    Letters are rendered until nothing is left to find: of a list where nobody takes some branch
+    all of them.  Places that are left over go to rows spread over the list.  Raises RenderError.
+    """
+    with closing(Browser.open(campaign.settings.journal.url, campaign.folder)) as browser:
+        spec = _spec(campaign, browser)
+        first, every = _kinds_of(spec, browser, count)
+        chosen = dict(covering(first, count))
+        found = frozenset().union(*first)
+        shown = {branch for adds in chosen.values() for branch in adds}
+        _fill(chosen, browser, count)
+        rows = sorted(chosen)
+        jobs = (browser.jobs(rows[at : at + _BATCH]) for at in range(0, len(rows), _BATCH))
+        letters = [_shown(one) for one in _traced(spec, jobs)]
+    return Sample(
+        letters=[one._replace(adds=_added(one, chosen[one.row])) for one in letters],
+        shown=len(shown),
+        left_out=[branch for branch in every if branch in found - shown],
+        untaken=[branch for branch in every if branch not in found],
+    )
+
+
+def _kinds_of(
+    spec: RenderSpec, browser: Browser, count: int
+) -> tuple[dict[frozenset[str], int], list[str]]:
+    """The first row that takes just these branches, for every set of them; and all branches."""
+    first: dict[frozenset[str], int] = {}
+    every: dict[str, bool] = {}
+    found: set[str] = set()
+    for at, one in enumerate(_traced(spec, browser.planned_jobs(0, _BATCH)), 1):
+        first.setdefault(one.taken, one.message.row)
+        every |= one.branches
+        found |= one.taken
+        if at % _BATCH == 0 and len(found) == len(every) == _covered(first, count):
+            break
+    return first, list(every)
+
+
+def _covered(first: dict[frozenset[str], int], count: int) -> int:
+    return sum(len(adds) for _, adds in covering(first, count))
+
+
+def _added(one: Shown, adds: list[str]) -> tuple[str, ...]:
+    """In the order of the templates."""
+    return tuple(branch for branch in one.taken if branch in adds)
+
+
+def _fill(chosen: dict[int, list[str]], browser: Browser, count: int) -> None:
+    last, missing = browser.last_row(), count - len(chosen)
+    for at in range(missing):
+        claims = browser.claim_planned(at * last // missing, count)
+        row = next((claim.row for claim in claims if claim.row not in chosen), 0)
+        if row:
+            chosen[row] = []
+
+
+def _job_of(browser: Browser, row: int | None, address: str | None) -> Job:
+    """Also of somebody who was sent to already: what did Ada get?"""
+    if address is not None:
+        row = _row_of(browser, address)
+    return standing_of(browser, row).job
+
+
+def standing_of(browser: Browser, row: int | None) -> Standing:
+    """The recipient of a row, or the first who is to get a letter.  UsageError without a letter."""
+    if row is None:
+        claims = browser.claim_planned(0, 1)
+        row = claims[0].row if claims else 1
+    standing = browser.standing(row)
+    if standing is None:
+        raise UsageError(
+            f"there is no row {row}", remedy=f"the plan has rows 1 to {browser.last_row()}"
+        )
+    if not standing.key:
+        raise UsageError(f"row {row} has no letter: {standing.reason}", remedy="name another row")
+    return standing
+
+
+def _row_of(reader: Reader, address: str) -> int:
+    try:
+        key = parse_address(address).key
+    except AddressError as error:
+        raise UsageError(str(error), remedy="--to wants one address") from error
+    row = reader.row_of(key)
+    if row is None:
+        raise UsageError(f"{address} is not in the plan", remedy="`campaign results` lists who is")
+    return row
+
+
+def _spec(campaign: Campaign, reader: Reader) -> RenderSpec:
+    return render_spec(campaign, reader.plan_record(), reader.sources())
+
+
+def _shown(one: Traced) -> Shown:
+    taken = tuple(branch for branch, is_taken in one.branches.items() if is_taken)
+    return Shown(one.message.row, one.message.wire, taken)
+
+
+def _traced(spec: RenderSpec, batches: Iterator[list[Job]]) -> Iterator[Traced]:
+    pool = TracedPool(spec)
+    with asyncio.Runner() as runner:
+        runner.run(pool.__aenter__())
+        try:
+            for jobs in batches:
+                for one in runner.run(pool.trace(jobs)):
+                    if one.message.problem:
+                        raise RenderError(f"row {one.message.row}: {one.message.problem}")
+                    yield one
+        finally:
+            runner.run(pool.close())

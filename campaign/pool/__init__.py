@@ -1,0 +1,1 @@
+"""Which connection carries the next letter, relay or direct alike."""

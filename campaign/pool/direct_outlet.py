@@ -1,0 +1,321 @@
+"""Straight to the mail servers of every domain: one site for each set of them.
+
+In: letters.  Out: verdicts, through the ledger.  Touches: the DNS through the router; sites.
+
+Sites are made when a domain is first met and forgotten when they are idle.  Mail servers of one
+provider share its allowance.  One domain's trouble is that domain's: its letters are put off, the
+campaign goes on; only a DNS that answers nobody holds up everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
+from pathlib import Path
+from random import Random
+
+from campaign.clock import Clock
+from campaign.config.loader import Campaign
+from campaign.config.settings import Direct
+from campaign.config.settings import Limit as LimitSettings
+from campaign.errors import CampaignError, SenderRefused
+from campaign.pool.allowance import Allowance
+from campaign.pool.direct import Dialer, make_router
+from campaign.pool.governor import Breaker
+from campaign.pool.lanes import Lanes
+from campaign.pool.outlet import lane_of, limit_by_lane, limit_of, open_transcript
+from campaign.pool.relays import all_closed
+from campaign.pool.site import Site
+from campaign.pool.tasks import Tasks
+from campaign.pool.terms import Ledger, Patience, connect_wait
+from campaign.records import Letter
+from campaign.routing.destinations import Route, Undeliverable
+from campaign.routing.route import Router
+from campaign.smtp.connection import Connection
+from campaign.smtp.endpoint import ConnectRefused
+from campaign.smtp.transcript import Transcript
+from campaign.units import show_duration
+
+_HOUSEKEEPING_S = 1.0
+_LONG_REST_S = 30.0  # a destination that rests longer has its letters wait in the journal
+_DNS_REST_S = 15.0
+_REFUSED_REST_S = 3600.0  # a domain that refuses the sender is left alone this long
+_UNREACHED_REST_S = 60.0  # a domain nobody could connect to
+_MESSAGES_PER_CONNECTION = 100
+_REFUSING_DESTINATIONS = 3  # so many that refuse the sender: it is not them
+_NEVER = 1 << 30  # refusals in a row say nothing over many destinations, only their share does
+
+
+class Destination:
+    """A site with its lanes and the way to it."""
+
+    def __init__(self, site: Site, lanes: Lanes, dialer: Dialer) -> None:
+        self.site = site
+        self.lanes = lanes
+        self.dialer = dialer
+
+
+class DirectOutlet:
+    """Implements `smtp.pool.Outlet` over routes."""
+
+    def __init__(
+        self,
+        router: Router,
+        direct: Direct,
+        limits: dict[str, LimitSettings],
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        patience: Patience,
+        make_dialer: Callable[[Route], Dialer],
+        must_stop: Callable[[CampaignError], None],
+        say: Callable[[str], None],
+        on_trial: bool,
+    ) -> None:
+        self._router = router
+        self._direct = direct
+        self._limits = limit_by_lane(limits)
+        self._ledger = ledger
+        self._clock = clock
+        self._patience = patience
+        self._make_dialer = make_dialer
+        self._must_stop = must_stop
+        self._say = say
+        self._on_trial = on_trial
+        self._breaker = Breaker(in_a_row=_NEVER)  # of all destinations together
+        self._refusing: set[str] = set()  # destinations that refuse the sender
+        self._destinations: dict[str, Destination] = {}  # by name of site
+        self._by_domain: dict[str, Destination] = {}
+        self._allowances: dict[str, Allowance] = {}  # by provider
+        self._finding: dict[str, list[Letter]] = {}  # domains whose route is being looked up
+        self._tasks = Tasks()
+        self._dns_rests_until_s = 0.0
+        self._is_stopping = False
+
+    def start(self) -> None:
+        self._tasks.spawn(self._keep_house())
+
+    # -- what the feed asks --------------------------------------------------------------------
+
+    def admit(self, domain: str, now_s: float, share: int) -> float:
+        if now_s < self._dns_rests_until_s:
+            return self._dns_rests_until_s - now_s
+        destination = self._by_domain.get(domain)
+        if destination is None:
+            return 0.0
+        rest_s = destination.site.allowance.governor.wait_s(now_s)
+        return rest_s or destination.lanes.admit(domain, now_s, share)
+
+    def arrived(self, domain: str) -> None:
+        destination = self._by_domain.get(domain)
+        if destination is not None and destination.lanes.lane(domain).coming:
+            destination.lanes.arrived(domain)
+
+    def put(self, letters: Sequence[Letter]) -> None:
+        touched: dict[Site, None] = {}
+        for letter in letters:
+            domain = letter.claim.domain
+            destination = self._by_domain.get(domain)
+            if destination is None or self._router.known(domain) is None:  # or no longer good
+                waiting = self._finding.get(domain)
+                if waiting is None:
+                    self._finding[domain] = [letter]
+                    self._tasks.spawn(self._find(domain))
+                else:
+                    waiting.append(letter)
+                continue
+            destination.lanes.put((letter,))
+            touched[destination.site] = None
+        for site in touched:
+            site.wake()
+
+    @property
+    def connections(self) -> int:
+        return sum(len(each.site.connections) for each in self._destinations.values())
+
+    def waiting_for(self) -> str:
+        now_s = self._clock.tick_s()
+        if now_s < self._dns_rests_until_s:
+            return f"DNS does not answer; again in {show_duration(self._dns_rests_until_s - now_s)}"
+        phrases = [
+            phrase
+            for each in self._destinations.values()
+            if each.lanes.ready and (phrase := each.site.waiting_for(now_s))
+        ]
+        return ", ".join(phrases[:2])
+
+    # -- routes --------------------------------------------------------------------------------
+
+    async def _find(self, domain: str) -> None:
+        found = await self._router.route(domain)
+        letters = self._finding.pop(domain)
+        if isinstance(found, Undeliverable):
+            self._by_domain.pop(domain, None)
+            self._nowhere(letters, found)
+            return
+        destination = self._destinations.get(found.site)
+        if destination is None:
+            destination = self._destinations[found.site] = self._new(found)
+        destination.dialer.route = found
+        self._by_domain[domain] = destination
+        if not self._is_stopping:
+            destination.lanes.put(letters)
+            destination.site.wake()
+
+    def _nowhere(self, letters: list[Letter], found: Undeliverable) -> None:
+        now_s = self._clock.tick_s()
+        if found.is_resolver_down and now_s >= self._dns_rests_until_s:
+            self._dns_rests_until_s = now_s + _DNS_REST_S
+            self._say(f"DNS does not answer, nobody is failed for it: {found.text}")
+        for letter in letters:
+            if found.is_resolver_down:
+                self._ledger.put_off(letter.claim, _DNS_REST_S, "dns", found.text)
+            else:
+                self._ledger.undeliverable(letter, found.reply, permanent=found.is_permanent)
+
+    def _new(self, route: Route) -> Destination:
+        allowance = self._allowances.get(route.provider)
+        most = min(self._direct.connections, route.connections or self._direct.connections)
+        limit = self._limits.get(route.provider) or self._limits.get(lane_of(route.domain))
+        if allowance is None:
+            connections = limit.connections if limit and limit.connections else most
+            rates = limit.rates if limit else ()
+            allowance = Allowance(route.provider, connections, rates, common_breaker=self._breaker)
+            if self._on_trial:
+                allowance.try_out()
+            self._allowances[route.provider] = allowance
+        lanes = Lanes(limit_of({}, most))
+        lanes.places = most
+        dialer = self._make_dialer(route)
+        site = Site(
+            route.site,
+            lanes,
+            self._ledger,
+            partial(self._dial, dialer),
+            allowance,
+            clock=self._clock,
+            messages_per_connection=(limit and limit.messages_per_connection)
+            or route.messages_per_connection
+            or _MESSAGES_PER_CONNECTION,
+            patience=self._patience,
+            may_take=lambda site: True,
+            on_failure=self._failed,
+            say=self._say,
+        )
+        return Destination(site, lanes, dialer)
+
+    async def _dial(self, dialer: Dialer, site: Site, limit: int) -> Connection:
+        """By the route as it is now: mail servers move, and promise TLS or no longer do."""
+        found = await self._router.route(dialer.route.domain)
+        if isinstance(found, Route) and found.site == site.name:
+            dialer.route = found
+        else:
+            self._find_anew(self._destinations[site.name])
+        return await dialer.dial(site, limit)
+
+    def _find_anew(self, destination: Destination) -> None:
+        """Its letters may have to go another way; those under way stay."""
+        self._drop_domains(destination)
+        self.put(destination.lanes.withdraw_all())
+
+    # -- trouble -------------------------------------------------------------------------------
+
+    def _failed(self, site: Site, error: CampaignError) -> None:
+        """A domain cannot be reached, or refuses the sender: its letters wait, others go on."""
+        destination = self._destinations[site.name]
+        now_s = self._clock.tick_s()
+        refused = isinstance(error, SenderRefused)
+        rest_s = _REFUSED_REST_S if refused else _UNREACHED_REST_S
+        for letter in destination.lanes.withdraw_all():
+            if refused:
+                self._ledger.put_off(letter.claim, rest_s, "policy", str(error.what))
+            else:
+                reply = error.reply if isinstance(error, ConnectRefused) else None
+                self._ledger.unreached(letter, site.name, error.what, reply)
+        site.allowance.governor.throttled(now_s, rest_s)
+        site.failure = None  # it may be tried again after the rest
+        if not refused:
+            return
+        self._refusing.add(site.allowance.name)
+        if self._breaker.is_open or len(self._refusing) >= _REFUSING_DESTINATIONS:
+            self._must_stop(error)
+            return
+        site.allowance.breaker.half_open()
+        self._say(f"{error.what}; {site.name} is left alone for {show_duration(rest_s)}")
+
+    # -- the end -------------------------------------------------------------------------------
+
+    async def drain(self, grace_s: float) -> bool:
+        self._is_stopping = True
+        sites = [each.site for each in self._destinations.values()]
+        for site in sites:
+            site.stop()
+        return await all_closed(sites, grace_s)
+
+    async def close(self, why: str) -> None:
+        for each in self._destinations.values():
+            each.site.abort(why)
+        await self._tasks.cancel()
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_S)
+            now_s = self._clock.tick_s()
+            for each in list(self._destinations.values()):
+                each.site.recover(now_s)
+                each.lanes.places = each.site.places
+                rest_s = each.site.allowance.wait_s(now_s)
+                if rest_s > _LONG_REST_S and each.lanes.ready:
+                    letters = each.lanes.withdraw_all()
+                    self._ledger.parked(letters, rest_s, each.site.waiting_for(now_s))
+                if each.site.is_closed and not each.lanes.ready and each.lanes.is_plain:
+                    self._forget(each)
+
+    def _forget(self, destination: Destination) -> None:
+        del self._destinations[destination.site.name]
+        self._drop_domains(destination)
+
+    def _drop_domains(self, destination: Destination) -> None:
+        for domain in [d for d, each in self._by_domain.items() if each is destination]:
+            del self._by_domain[domain]
+
+
+def direct_outlet(
+    campaign: Campaign,
+    direct: Direct,
+    ledger: Ledger,
+    clock: Clock,
+    *,
+    must_stop: Callable[[CampaignError], None],
+    say: Callable[[str], None],
+    transcript: Path | None,
+    patience: Patience | None,
+    on_trial: bool,
+) -> DirectOutlet:
+    """What [direct] and [dns] describe.  ConfigError."""
+    numbers = count(1)
+
+    def written(host: str) -> Transcript | None:
+        return open_transcript(transcript, host, next(numbers), clock) if transcript else None
+
+    def make_dialer(route: Route) -> Dialer:
+        return Dialer(
+            route, direct, random=dice, open_transcript=written, timeouts=patient.timeouts
+        )
+
+    dice = Random()
+    patient = patience or Patience(connect_wait(), first_tries=1, outage_s=30.0)
+    return DirectOutlet(
+        make_router(campaign.settings.dns, direct, clock, dice),
+        direct,
+        campaign.settings.limits,
+        ledger,
+        clock,
+        patience=patient,
+        make_dialer=make_dialer,
+        must_stop=must_stop,
+        say=say,
+        on_trial=on_trial,
+    )

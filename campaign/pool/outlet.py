@@ -1,0 +1,169 @@
+"""Where letters leave: the relays, or the mail servers of each domain, as the config says.
+
+In: settings.  Out: an `Outlet`.  Touches: nothing until letters come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count as numbers_from
+from pathlib import Path
+
+from campaign.clock import Clock
+from campaign.config.loader import Campaign
+from campaign.config.secrets import read_secret
+from campaign.config.settings import Limit as LimitSettings
+from campaign.config.settings import Relay
+from campaign.errors import CampaignError, ConfigError
+from campaign.journal.reading.reader import Reader
+from campaign.pool.allowance import Allowance
+from campaign.pool.lanes import Lanes, Limit
+from campaign.pool.pacing import Pacing
+from campaign.pool.relays import Pool
+from campaign.pool.site import Dial, Site
+from campaign.pool.terms import Ledger, Patience, connect_wait
+from campaign.routing.sites import provider_named, provider_of_domain
+from campaign.smtp.connection import Connection, connect
+from campaign.smtp.endpoint import Endpoint, Timeouts
+from campaign.smtp.transcript import Transcript
+
+
+def relay_pool(
+    campaign: Campaign,
+    relays: tuple[Relay, ...],
+    ledger: Ledger,
+    reader: Reader,
+    clock: Clock,
+    *,
+    must_stop: Callable[[CampaignError], None],
+    say: Callable[[str], None],
+    transcript: Path | None,
+    patience: Patience | None,
+    on_trial: bool,
+) -> Pool:
+    """One site a relay, all fed from the same lanes.  ConfigError where there is no relay.
+
+    `on_trial`: the last run was refused as a sender; each relay gets one letter to begin with.
+    """
+    if not relays:
+        raise ConfigError(
+            "no way out: there is neither [relay] nor [direct]",
+            file=str(campaign.file),
+            remedy="add [relay] with host, port and security, or try `campaign run --sandbox`",
+        )
+    patience = patience or Patience(connect_wait())
+    limits = limit_by_lane(campaign.settings.limits)
+    lanes = Lanes(limit_of(limits, sum(relay.connections for relay in relays)), lane_of)
+    for name in limits:
+        seed(lanes.lane(name).pacing, reader, clock, domains=domains_of(name))
+    pool = Pool(lanes, ledger, clock, must_stop=must_stop, say=say)
+    weights = {}
+    for relay in relays:
+        endpoint = endpoint_of(relay, campaign.folder)
+        allowance = Allowance(endpoint.name, relay.connections, relay.rates)
+        seed(allowance.pacing, reader, clock, relay=endpoint.name)
+        if on_trial:
+            allowance.try_out()
+        site = Site(
+            endpoint.name,
+            lanes,
+            ledger,
+            dialer(endpoint, clock, transcript, patience.timeouts),
+            allowance,
+            clock=clock,
+            messages_per_connection=relay.messages_per_connection,
+            patience=patience,
+            may_take=pool.may_take,
+            on_failure=pool.failed,
+            say=say,
+        )
+        weights[site] = relay.weight
+    pool.take_on(weights)
+    return pool
+
+
+def lane_of(domain: str) -> str:
+    """Mailbox domains of one provider share a lane of its name; all others have their own."""
+    provider = provider_of_domain(domain)
+    return provider.name if provider else domain
+
+
+def domains_of(lane: str) -> tuple[str, ...]:
+    """The domains that take a lane."""
+    provider = provider_named(lane)
+    return provider.domains if provider else (lane,)
+
+
+def limit_by_lane(limits: dict[str, LimitSettings]) -> dict[str, LimitSettings]:
+    """[limits."gmail.com"] holds for the provider, whichever of its domains was named."""
+    return {lane_of(domain): limit for domain, limit in limits.items()}
+
+
+def limit_of(limits: dict[str, LimitSettings], most: int) -> Callable[[str], Limit]:
+    """The limit of a lane; without one it is never full, whichever of the `most` it holds."""
+
+    def limit(lane: str) -> Limit:
+        found = limits.get(lane)
+        return (found.rates, found.connections or most + 1) if found else ((), most + 1)
+
+    return limit
+
+
+def endpoint_of(relay: Relay, folder: Path) -> Endpoint:
+    """How a relay is spoken to."""
+    secret = relay.token or relay.password
+    certificate = relay.client_certificate
+    return Endpoint(
+        name=f"{relay.host}:{relay.port}",
+        host=relay.host,
+        port=relay.port,
+        security=relay.security,
+        hello=relay.hello,
+        username=relay.username,
+        secret=(lambda: read_secret(secret, folder)) if secret else None,
+        secret_is_token=relay.token is not None,
+        auth=relay.auth,
+        allow_cleartext=relay.allow_cleartext_login,
+        ca_file=str(folder / relay.ca_file) if relay.ca_file else "",
+        client_certificate=(str(folder / certificate.cert), str(folder / certificate.key))
+        if certificate
+        else None,
+        notify=relay.notify,
+        ret=relay.ret,
+    )
+
+
+def dialer(endpoint: Endpoint, clock: Clock, transcript: Path | None, timeouts: Timeouts) -> Dial:
+    """How a site opens a connection to its relay."""
+    numbers = numbers_from(1)
+
+    async def dial(site: Site, limit: int) -> Connection:
+        written = None
+        if transcript:
+            written = open_transcript(transcript, site.name, next(numbers), clock)
+        return await connect(endpoint, site, limit=limit, timeouts=timeouts, transcript=written)
+
+    return dial
+
+
+def open_transcript(folder: Path, name: str, number: int, clock: Clock) -> Transcript:
+    """The file that takes down one connection: `relay.example.com-587-0001.txt`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name.replace(':', '-').replace('/', '-')}-{number:04d}.txt"
+    return Transcript(path.open("w", encoding="utf-8"), clock)
+
+
+def seed(
+    pacing: Pacing,
+    reader: Reader,
+    clock: Clock,
+    *,
+    relay: str = "",
+    domains: Sequence[str] = (),
+) -> None:
+    """What earlier runs used of a day's quota still counts."""
+    now_s, tick_s = clock.now_s(), clock.tick_s()
+    for quota in pacing.quotas:
+        since_s = now_s - quota.per_s
+        for at_s, count in reader.sendings_since(since_s, relay=relay, domains=domains):
+            quota.seed(tick_s - (now_s - at_s), count)

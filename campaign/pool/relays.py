@@ -1,0 +1,247 @@
+"""Which connection carries the next letter: the relays of a run together.
+
+In: letters.  Out: verdicts, through the ledger.  Touches: sites.
+
+All relays draw from the same lanes.  Weights decide while every relay keeps up; a relay that is
+slow, rests or is down leaves its share to the others.  A letter changes relays only before its
+final dot, so that it can never arrive twice because of this.  A relay that nobody could connect to
+is tried again now and then; one that refuses the login or the sender is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from campaign.clock import Clock
+from campaign.errors import CampaignError, LoginError
+from campaign.pool.lanes import Lanes
+from campaign.pool.site import Site
+from campaign.pool.terms import Ledger
+from campaign.records import Letter
+from campaign.smtp.endpoint import ConnectRefused
+from campaign.units import show_duration
+
+_HOUSEKEEPING_S = 1.0
+_LONG_REST_S = 30.0  # every relay rests longer: its letters wait in the journal, not in memory
+_FIRST_ABSENCE_S = 60.0  # before a relay that was out of reach is tried again; doubled each time
+_LONGEST_ABSENCE_S = 900.0
+_YIELD_S = 0.05  # a relay that had more than its share asks again
+_SLACK = 8  # letters a relay may be ahead of its share
+
+
+class Outlet(Protocol):
+    """Where the feed puts letters; relays and direct delivery are alike to it."""
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+
+    def admit(self, domain: str, now_s: float, share: int) -> float:
+        """May one more letter for this domain be rendered?  0.0 = yes, else seconds to wait."""
+
+    def arrived(self, domain: str) -> None:
+        """An admitted letter is rendered, or will not come after all."""
+
+    def put(self, letters: Sequence[Letter]) -> None:
+        """Letters ready to go."""
+
+    def start(self) -> None:
+        """Begin to keep house."""
+
+    def waiting_for(self) -> str:
+        """What holds the run up, for the progress line; "" when nothing does."""
+
+    async def drain(self, grace_s: float) -> bool:
+        """Take no new letters, wait for replies on the way.  False if the grace ran out."""
+
+    async def close(self, why: str) -> None:
+        """Cut what is left and stop housekeeping."""
+
+
+class Absence:
+    """How long a relay that is out is left alone."""
+
+    def __init__(self) -> None:
+        self.until_s = 0.0
+        self._rest_s = _FIRST_ABSENCE_S
+
+    def begin(self, now_s: float) -> float:
+        """It is out (again); seconds until it is tried."""
+        rest_s = self._rest_s
+        self.until_s = now_s + rest_s
+        self._rest_s = min(_LONGEST_ABSENCE_S, rest_s * 2)
+        return rest_s
+
+    def end(self) -> None:
+        """It is back: the next absence begins short."""
+        self._rest_s = _FIRST_ABSENCE_S
+
+
+class Pool:
+    """The relays of a run."""
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        must_stop: Callable[[CampaignError], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.lanes = lanes
+        self.sites: tuple[Site, ...] = ()
+        self._weights: Mapping[Site, int] = {}
+        self._ledger = ledger
+        self._clock = clock
+        self._must_stop = must_stop
+        self._say = say
+        self._housekeeping: asyncio.Task[None] | None = None
+        self._absences: dict[Site, Absence] = {}
+        self._asked_s = self._rest = 0.0
+        self._yielding: set[Site] = set()  # relays that had more than their share
+
+    def take_on(self, weights: Mapping[Site, int]) -> None:
+        """The relays, each with its weight; once, before `start`."""
+        self._weights = weights
+        self.sites = tuple(weights)
+        self._count_places()
+
+    def start(self) -> None:
+        self._housekeeping = asyncio.get_running_loop().create_task(self._keep_house())
+
+    # -- what the feed asks --------------------------------------------------------------------
+
+    def admit(self, domain: str, now_s: float, share: int) -> float:
+        if now_s != self._asked_s:  # a batch is asked for at one moment
+            self._asked_s, self._rest = now_s, self._rest_s(now_s)
+        return self._rest if self._rest > _LONG_REST_S else self.lanes.admit(domain, now_s, share)
+
+    def arrived(self, domain: str) -> None:
+        self.lanes.arrived(domain)
+
+    def put(self, letters: Iterable[Letter]) -> None:
+        self.lanes.put(letters)
+        for site in self.sites:
+            site.wake()
+
+    @property
+    def connections(self) -> int:
+        return sum(len(site.connections) for site in self.sites)
+
+    def waiting_for(self) -> str:
+        now_s = self._clock.tick_s()
+        phrases = [phrase for site in self.sites if (phrase := site.waiting_for(now_s))]
+        return ", ".join((phrases + self.lanes.resting(now_s))[:2])
+
+    # -- what sites ask ------------------------------------------------------------------------
+
+    def may_take(self, site: Site) -> bool:
+        """Is it this relay's turn?  It yields only to one that is behind and keeps up."""
+        if len(self.sites) == 1:
+            return True
+        now_s = self._clock.tick_s()
+        mine = site.taken / self._weights[site]
+        behind = [
+            other
+            for other, weight in self._weights.items()
+            if other is not site and mine - other.taken / weight > _SLACK and other.keeps_up(now_s)
+        ]
+        loop = asyncio.get_running_loop()
+        for other in behind:
+            if other.has_free_hand:
+                loop.call_soon(other.wake)
+        if behind and site not in self._yielding:
+            self._yielding.add(site)
+            loop.call_later(_YIELD_S, self._resume, site)
+        return not behind
+
+    def _resume(self, site: Site) -> None:
+        self._yielding.discard(site)
+        site.wake()
+
+    def failed(self, site: Site, error: CampaignError) -> None:
+        """A relay is out.  A refused login stops the run; so does the last relay that was left."""
+        healthy = [other for other in self.sites if other.failure is None]
+        if isinstance(error, LoginError) or not healthy:
+            self._must_stop(error)
+            return
+        again = ""
+        if isinstance(error, ConnectRefused):
+            rest_s = self._absences.setdefault(site, Absence()).begin(self._clock.tick_s())
+            again = f"; tried again in {show_duration(rest_s)}"
+        else:
+            self._absences.pop(site, None)
+        names = ", ".join(other.name for other in healthy)
+        self._say(f"{site.name} is out, {names} goes on: {error}{again}")
+        for other in healthy:
+            other.wake()
+
+    def _call_back(self, now_s: float) -> None:
+        """Relays whose absence has lasted long enough."""
+        for site, absence in self._absences.items():
+            if site.failure is None and site.connections:
+                absence.end()
+            elif site.failure is not None and now_s >= absence.until_s and not site.is_stopping:
+                self._forgive(site)
+                site.try_again()
+
+    def _forgive(self, site: Site) -> None:
+        """The share it missed while it was out is not made up for."""
+        shares = [
+            other.taken / weight for other, weight in self._weights.items() if other.failure is None
+        ]
+        site.taken = max(site.taken, int(min(shares, default=0.0) * self._weights[site]))
+
+    # -- the end -------------------------------------------------------------------------------
+
+    async def drain(self, grace_s: float) -> bool:
+        for site in self.sites:
+            site.stop()
+        return await all_closed(self.sites, grace_s)
+
+    async def close(self, why: str) -> None:
+        for site in self.sites:
+            site.abort(why)
+        if self._housekeeping:
+            self._housekeeping.cancel()
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_S)
+            now_s = self._clock.tick_s()
+            self.lanes.forget_plain(now_s)
+            self._call_back(now_s)
+            for site in self.sites:
+                site.recover(now_s)
+            self._count_places()
+            rest_s = self._rest_s(now_s)
+            if rest_s > _LONG_REST_S:
+                self._ledger.parked(self.lanes.withdraw_all(), rest_s, self.waiting_for())
+            for lane, wait_s in self.lanes.long_waits(now_s, _LONG_REST_S):
+                why = f"{lane.name} waits for its rate"
+                self._ledger.parked(self.lanes.withdraw(lane), wait_s, why)
+            if self.lanes.ready:  # what one relay gave back, another may take
+                for site in self.sites:
+                    site.wake()
+
+    def _count_places(self) -> None:
+        self.lanes.places = sum(site.places for site in self.sites)
+
+    def _rest_s(self, now_s: float) -> float:
+        """Seconds until a first relay may take letters again."""
+        waits = [site.allowance.wait_s(now_s) for site in self.sites if site.failure is None]
+        return min(waits, default=0.0)
+
+
+async def all_closed(sites: Iterable[Site], grace_s: float) -> bool:
+    """Wait until no site has a connection; False if the grace ran out first."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + grace_s
+    while not all(site.is_closed for site in sites):
+        if loop.time() > until_s:
+            return False
+        await asyncio.sleep(0.01)
+    return True

@@ -1,0 +1,92 @@
+"""What a site is told, whom it tells, and the words it knows.
+
+In: nothing.  Out: `Patience`, the `Ledger` interface, two readings of replies.  Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tenacity import wait_random_exponential
+from tenacity.wait import wait_base
+
+from campaign.errors import SenderRefused
+from campaign.records import Claim, Letter, Reply, Stage, Verdict
+from campaign.smtp.endpoint import Timeouts
+
+_TOO_MANY_CONNECTIONS = (
+    "too many connections",
+    "too many concurrent",
+    "too many simultaneous",
+    "too many sessions",
+    "too many smtp sessions",
+    "maximum number of connections",
+    "max concurrent connections",
+    "number of concurrent connections",
+    "connection limit",
+    "hl:icc",
+)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long connections are tried for, and replies waited for."""
+
+    wait: wait_base  # between attempts
+    first_tries: int = 5  # for a server not reached yet in this run
+    outage_s: float = 1800.0  # for one that worked before
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+class Ledger(Protocol):
+    """Who writes down what became of letters."""
+
+    def permit(self, letter: Letter, relay: str, go: Callable[[], None]) -> None:
+        """Make `sending` durable, then call `go`."""
+
+    def settled(
+        self, letter: Letter, relay: str, verdict: Verdict, reply: Reply, *, wait_s: float | None
+    ) -> None:
+        """A complete reply decided; where it defers, after `wait_s`, None: as the schedule says."""
+
+    def lost(self, letter: Letter, relay: str, stage: Stage, dot_written: bool, why: str) -> None:
+        """The connection ended with this letter open."""
+
+    def parked(self, letters: list[Letter], wait_s: float, why: str, relay: str = "") -> None:
+        """Letters of a provider that rests; they were not tried.
+
+        `relay` where a throttle made it rest: the time until they expire begins.
+        """
+
+    def put_off(self, claim: Claim, wait_s: float, class_: str, why: str, relay: str = "") -> None:
+        """A recipient waits without having been tried."""
+
+    def undeliverable(self, letter: Letter, reply: Reply, *, permanent: bool) -> None:
+        """No server takes mail for its domain, or none could be found."""
+
+    def unreached(self, letter: Letter, relay: str, why: str, reply: Reply | None) -> None:
+        """Its server could not be spoken to."""
+
+    def want_letters(self) -> None:
+        """The lanes run low."""
+
+
+def connect_wait() -> wait_base:
+    """Between attempts to reach a relay: 0..1 s, 0..2 s, ... 0..60 s."""
+    return wait_random_exponential(multiplier=1, max=60)
+
+
+def counts_connections(reply: Reply) -> bool:
+    """Is it the number of connections at the same time that the server complains of?"""
+    text = reply.text.lower()
+    return any(phrase in text for phrase in _TOO_MANY_CONNECTIONS)
+
+
+def refused_as_sender(site: str, reply: str) -> SenderRefused:
+    """The breaker's one clear sentence."""
+    return SenderRefused(
+        f"{site} refuses this sender, not single recipients: {reply!r}; stopped before more harm",
+        remedy="mend what the reply names, then `campaign resume`: nobody was marked failed for it",
+    )

@@ -1,0 +1,1 @@
+"""Templates compiled, confined and filled with the cells of a row."""

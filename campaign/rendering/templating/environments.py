@@ -1,0 +1,249 @@
+"""The Jinja environments that templates are compiled in: strict, and without a way out.
+
+In: the roots a template may reach, how its kind of text escapes, the filters of the campaign.
+Out: environments.  Touches: template files, for reading, within their roots.
+With `templates` the only module that imports jinja2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from functools import partial
+from typing import Any
+
+import jinja2
+import jinja2.nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
+from jinja2.utils import missing
+
+from campaign.rendering.templating.branches import Trace, forks_of
+from campaign.rendering.templating.escaping import FINALIZE, Escaping, escaped_by, shown_by
+from campaign.rendering.templating.formats import Formats
+from campaign.rendering.templating.roots import Roots
+
+_REMEMBERED = 1000  # names of templates; those made from cells must not fill the memory
+_REPEAT_MAX = 1_000_000  # characters or items that `*` may make of a sequence
+
+
+class _Printing(CodeGenerator):
+    """Gives text line by line, and what is the same for everybody in as few chunks as can be.
+
+    Then whoever takes the chunks meets the same ones again with each row.  Each `{{ expression }}`
+    is one call of the environment, where jinja2 writes two.
+    """
+
+    def visit_Output(self, node: jinja2.nodes.Output, frame: Frame) -> None:  # noqa: N802
+        if frame.buffer is not None or frame.require_output_check or frame.eval_ctx.volatile:
+            super().visit_Output(node, frame)
+            return
+        for chunk in _chunks_of(node.nodes):
+            expressions = [part for part in chunk if not isinstance(part, str)]
+            if not expressions:
+                self.writeline(f"yield {''.join(chunk)!r}")  # type: ignore[arg-type]
+                continue
+            # CPython compiles `%` with nothing but `%s` as it does an f-string, which could not
+            # hold every expression: quotes may not stand in it twice.
+            form = "".join(
+                part.replace("%", "%%") if isinstance(part, str) else "%s" for part in chunk
+            )
+            self.writeline(f"yield {form!r} % (", expressions[0])
+            for expression in expressions:
+                self._output_child_pre(expression, frame, None)
+                self.visit(expression, frame)
+                self._output_child_post(expression, frame, None)
+                self.write(", ")
+            self.write(")")
+
+    def write_commons(self) -> None:
+        """What the functions of a template begin with."""
+        super().write_commons()
+        self.writeline("escaped, shown = environment.escaped, environment.shown")
+
+    def _output_child_pre(self, node: jinja2.nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if frame.eval_ctx.volatile:
+            super()._output_child_pre(node, frame, finalize)
+        else:
+            self.write("escaped(" if frame.eval_ctx.autoescape else "shown(")
+
+    def _output_child_post(self, node: jinja2.nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if frame.eval_ctx.volatile:
+            super()._output_child_post(node, frame, finalize)
+        else:
+            self.write(")")
+
+
+def _chunks_of(nodes: Iterable[jinja2.nodes.Expr]) -> Iterator[list[str | jinja2.nodes.Expr]]:
+    """Lines with expressions, each for itself, and the constant lines between them as one.
+
+    A chunk ends with a line, or where expressions of different lines of the source meet: an error
+    is told with its line.
+    """
+    chunk: list[str | jinja2.nodes.Expr] = []
+    line = 0  # of the last expression of the chunk
+    for node in nodes:
+        if not isinstance(node, jinja2.nodes.TemplateData):
+            if line and node.lineno != line:
+                yield chunk
+                chunk = []
+            chunk.append(node)
+            line = node.lineno
+            continue
+        first, end, rest = node.data.partition("\n")
+        chunk.append(first + end)
+        if end:
+            yield chunk
+            line = 0
+            constant, end, last = rest.rpartition("\n")
+            if end:
+                yield [constant + end]
+            chunk = [last]
+    if chunk != [""]:
+        yield chunk
+
+
+class Row(dict[str, Any]):
+    """What the templates of one row see; for an unknown name what jinja2 takes as no value."""
+
+    def __missing__(self, name: str) -> object:
+        return missing
+
+
+class RowContext(Context):
+    """Looks names up in the row itself, its `parent`: a template asks for dozens."""
+
+    @property
+    def resolve_or_missing(self) -> Callable[[str], Any]:
+        """As jinja2's method; code compiled from a template takes it once and calls it."""
+        if self.vars or type(self.parent) is not Row:
+            return partial(Context.resolve_or_missing, self)
+        return self.parent.__getitem__
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Strict, without a way to files outside the loader's roots."""
+
+    code_generator_class = _Printing
+    context_class = RowContext
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def __init__(self, roots: Roots | None, escaping: Escaping, formats: Formats) -> None:
+        super().__init__(
+            loader=_Loader(roots) if roots else None,
+            autoescape=escaping != "none",
+            undefined=jinja2.StrictUndefined,
+            finalize=FINALIZE[escaping],
+            keep_trailing_newline=True,
+            auto_reload=False,
+            cache_size=-1,
+        )
+        self.escaped = escaped_by(escaping)
+        self.shown = shown_by(escaping)
+        self._roots = roots
+        self._found: dict[tuple[str | jinja2.Template, str | None], jinja2.Template] = {}
+        self.filters.update((name, _unfolded(use)) for name, use in formats.filters.items())
+
+    def get_template(
+        self,
+        name: str | jinja2.Template,
+        parent: str | None = None,
+        globals: MutableMapping[str, Any] | None = None,
+    ) -> jinja2.Template:
+        """Remembers what `extends` and `include` ask for again with each row."""
+        asked = (name, parent)
+        found = self._found.get(asked)
+        if found is None:
+            found = super().get_template(name, parent, globals)
+            if len(self._found) < _REMEMBERED:
+                self._found[asked] = found
+        return found
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """A plain dict: the ChainMap of jinja2 costs 6 µs a rendering."""
+        return {**self.globals, **(d or {})}
+
+    def join_path(self, template: str, parent: str) -> str:
+        """Names from `./` and `../` belong to the template they stand in."""
+        return self._roots.join(template, parent) if self._roots else template
+
+    def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Loops that count call `range`, of which is known what jinja2 asks of every callable."""
+        if called is safe_range and not kwargs:  # within a loop, jinja2 adds some of its own
+            return safe_range(*args)
+        return super().call(context, called, *args, **kwargs)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """`*`, `**` and `%` on bounded operands: the cheap ways to fill memory or burn hours."""
+        if operator == "**" and (abs(left) > 10**6 or abs(right) > 64):
+            raise SecurityError("'**' of numbers this large")
+        if operator == "%" and isinstance(left, str):
+            raise SecurityError("formatting by '%'; use '~', round or format_number")
+        if operator == "*":
+            count, many = (left, right) if isinstance(left, int) else (right, left)
+            is_repeat = hasattr(many, "__len__") and isinstance(count, int)
+            if is_repeat and len(many) * count > _REPEAT_MAX:
+                raise SecurityError(f"'*' that makes more than {_REPEAT_MAX} characters")
+        return super().call_binop(context, operator, left, right)
+
+
+class TracedSandbox(Sandbox):
+    """Every branch begins by saying that it was taken; what is printed is the same."""
+
+    def __init__(
+        self, roots: Roots | None, escaping: Escaping, formats: Formats, trace: Trace
+    ) -> None:
+        super().__init__(roots, escaping, formats)
+        self._trace = trace
+        self.took = trace.took
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> jinja2.nodes.Template:
+        tree = super()._parse(source, name, filename)
+        shown = self._roots.named(filename or "") if self._roots else str(name)
+        forks = forks_of(self.lex(source), shown)
+        for fork, bodies in zip(forks, _forks(tree), strict=True):
+            for branch, body in zip(fork, bodies, strict=True):
+                call = jinja2.nodes.Call(
+                    jinja2.nodes.EnvironmentAttribute("took"),
+                    [jinja2.nodes.Const(self._trace.number(branch))], [], None, None,
+                )  # fmt: skip
+                mark = jinja2.nodes.ExprStmt(call)
+                mark.set_lineno(body[0].lineno if body else 1)
+                body.insert(0, mark.set_environment(self))
+        return tree
+
+
+def _forks(tree: jinja2.nodes.Template) -> Iterator[list[list[jinja2.nodes.Node]]]:
+    """The bodies of every `if` and `for`, in the order of the source."""
+    nodes = jinja2.nodes
+    later: set[int] = set()  # each `elif` is an If of its own
+    for node in list(tree.find_all((nodes.If, nodes.For))):
+        if isinstance(node, nodes.If) and id(node) not in later:
+            later.update(map(id, node.elif_))
+            yield [node.body, *(elif_.body for elif_ in node.elif_), node.else_]
+        elif isinstance(node, nodes.For):
+            yield [node.body, node.else_]
+
+
+class _Loader(jinja2.BaseLoader):
+    """What is within the roots; names may be absolute paths."""
+
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, None]:
+        path = self._roots.find(template)
+        if path is None:
+            raise jinja2.TemplateNotFound(template)
+        return self._roots.read(path), path, None
+
+
+def _unfolded(use: Callable[..., str]) -> Callable[..., str]:
+    """A filter whose result depends on the row, so that compiling must not use it on constants."""
+
+    @jinja2.pass_context
+    def unfolded(context: object, *args: Any, **options: Any) -> str:
+        return use(*args, **options)
+
+    return unfolded

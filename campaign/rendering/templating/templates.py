@@ -1,0 +1,303 @@
+"""Jinja templates, compiled once, rendered for each row in the strictest sandbox there is.
+
+In: template files and texts from the config, the columns of a row.  Out: text.
+Touches: template files, for reading, within their roots.  With `environments` the only module
+that imports jinja2.
+
+Rendering, and compiling too (constants are folded), runs code of the template's author: only a
+render worker with its limits does either.  Reading which files belong together only parses.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import jinja2
+import jinja2.nodes
+from jinja2.exceptions import SecurityError
+
+from campaign.errors import RenderError, TemplateError
+from campaign.rendering.templating.branches import Trace
+from campaign.rendering.templating.environments import Row, RowContext, Sandbox, TracedSandbox
+from campaign.rendering.templating.escaping import EmptyValueError, Escaping
+from campaign.rendering.templating.formats import FormatError, Formats
+from campaign.rendering.templating.roots import Roots
+
+__all__ = ["Row", "Template", "Word", "Workshop", "fixed_start", "is_constant", "page_environment"]
+
+# What an expression of a template may raise; anything else is a fault of ours.
+_TEMPLATE_FAULTS = (
+    jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, NameError, TypeError,
+    ValueError, RecursionError, MemoryError, TemplateError,
+)  # fmt: skip
+_MOST = 100_000_000  # characters, twice as many as the octets of the largest message
+# Those of them whose text says enough without their kind.
+_PLAIN_FAULTS = (jinja2.TemplateError, TemplateError, EmptyValueError, FormatError)
+_UNKNOWN = re.compile(r"'([^']+)' is undefined|has no attribute '([^']+)'")
+_ASKING = frozenset({"defined", "undefined", "default", "d"})  # tests and filters that take a name
+
+
+class Template:
+    """One compiled template, of a file or of a text in the config."""
+
+    def __init__(self, compiled: jinja2.Template, source: str, folder: Path) -> None:
+        self._compiled = compiled
+        self._folder = folder
+        self.source = source
+        self.is_constant = is_constant(source)
+        self._context: RowContext | None = None  # of the row before, to be used again
+
+    def render(self, values: Row) -> str:
+        """The text for one row; `values` come from `Workshop.values`.
+
+        Raises RenderError with the line of the template.
+        """
+        return "".join(self.chunks(values))
+
+    def chunks(self, values: Row) -> list[str]:
+        """The same text; what the template says to everybody is in chunks of whole lines."""
+        # As jinja2.Template.render does it, but for all templates of a row with one dict.
+        compiled, context = self._compiled, self._context
+        if context is None:
+            context = RowContext(compiled.environment, values, compiled.name, compiled.blocks)
+        else:
+            self._context = None
+            context.parent = values
+        try:
+            chunks = list(compiled.root_render_func(context))
+            if _length(chunks) > _MOST:  # a loop may say a long text very often
+                raise MemoryError
+            # As good as new, which takes as long as a line: nothing was set, nothing inherited.
+            if not context.vars and not context.exported_vars and not context.blocks:
+                self._context = context
+            return chunks
+        except _TEMPLATE_FAULTS:
+            error = self._rewritten()
+            raise _render_error(error, values, self._folder) from None
+
+    def _rewritten(self) -> BaseException:
+        """The exception under way, its traceback in terms of template lines."""
+        try:
+            self._compiled.environment.handle_exception()
+        except _TEMPLATE_FAULTS as error:
+            return error
+
+
+def _length(chunks: list[Any]) -> int:
+    """In characters.  Raises TypeError: what the filter of a block gives need not be text."""
+    length = 0
+    for chunk in chunks:
+        if not isinstance(chunk, str):
+            raise TypeError(f"the filter of a block gives {type(chunk).__name__} and not text")
+        length += len(chunk)
+    return length
+
+
+class Word(NamedTuple):
+    """A name in a template that the row must have a value for."""
+
+    name: str
+    file: str
+    line: int
+
+
+class Workshop:
+    """Compiles the templates of one campaign; with a trace they say which branches a row takes."""
+
+    def __init__(self, folder: Path, trace: Trace | None = None) -> None:
+        self._folder = folder
+        self._trace = trace
+        self._formats = Formats()
+        self._globals = Sandbox(None, "none", self._formats).globals
+
+    def values(self, locale: str = "") -> Row:
+        """A fresh row of what every template can use; the row's values are added to it.
+
+        `locale` is the language the filters speak from now on.
+        """
+        self.speak(locale)
+        return Row(self._globals)
+
+    def speak(self, locale: str) -> None:
+        """The language of the filters from now on."""
+        self._formats.locale = locale
+
+    def text(self, source: str, name: str) -> Template:
+        """A template written in the config itself, which can reach no file.
+
+        Raises TemplateError.
+        """
+        environment = self._sandbox(None, "none")
+        with _template_errors(name):
+            code = environment.compile(source, name, name)
+        compiled = jinja2.Template.from_code(environment, code, environment.globals)
+        return Template(compiled, source, self._folder)
+
+    def file(self, path: str, escaping: Escaping) -> Template:
+        """A template file, named relative to the campaign; everything it reaches is there too.
+
+        Raises TemplateError.
+        """
+        roots = Roots(self._folder, path)
+        environment = self._sandbox(roots, escaping)
+        for reached in _reached(environment, roots):
+            with _template_errors(roots.shown(reached)):
+                environment.get_template(reached)
+        compiled = environment.get_template(roots.main)
+        return Template(compiled, roots.read(roots.main), self._folder)
+
+    def files_of(self, path: str) -> list[Path]:
+        """The template and every file it can reach by a fixed name.  Raises TemplateError."""
+        roots = Roots(self._folder, path)
+        return [Path(name) for name in _reached(Sandbox(roots, "none", self._formats), roots)]
+
+    def words_of(self, path: str) -> Iterator[Word]:
+        """Every name that a template file and what it reaches need a value for.
+
+        Raises TemplateError.
+        """
+        roots = Roots(self._folder, path)
+        environment = Sandbox(roots, "none", self._formats)
+        for reached in _reached(environment, roots):
+            yield from _words(environment.parse(roots.read(reached)), roots.shown(reached))
+
+    def words_in(self, source: str, name: str) -> Iterator[Word]:
+        """The same for a text in the config.  Raises TemplateError."""
+        with _template_errors(name):
+            tree = Sandbox(None, "none", self._formats).parse(source)
+        yield from _words(tree, name)
+
+    def _sandbox(self, roots: Roots | None, escaping: Escaping) -> Sandbox:
+        if self._trace is None:
+            return Sandbox(roots, escaping, self._formats)
+        return TracedSandbox(roots, escaping, self._formats, self._trace)
+
+
+def fixed_start(source: str) -> str:
+    """The part of a template before its first expression, statement or comment."""
+    return re.split(r"\{[{%#]", source, maxsplit=1)[0]
+
+
+def is_constant(source: str) -> bool:
+    """The template says the same to everybody."""
+    return fixed_start(source) == source
+
+
+def _reached(environment: Sandbox, roots: Roots) -> Iterator[str]:
+    """Paths of the main template and of all it names, each once.  Raises TemplateError."""
+    seen: set[str] = set()
+    waiting = [roots.main]
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        yield path
+        with _template_errors(roots.shown(path)):
+            tree = environment.parse(roots.read(path), path, path)
+        for node, names in _references(tree):
+            found = (roots.find(roots.join(name, path)) for name in names)
+            if reached := next(filter(None, found), None):
+                waiting.append(reached)
+            elif not getattr(node, "ignore_missing", False):
+                raise TemplateError(
+                    f"there is no template {names[0]!r}",
+                    file=roots.shown(path),
+                    line=node.lineno,
+                    remedy="it must lie in the template's own folder or in the nearest"
+                    " folder above called 'templates'",
+                )
+
+
+def _references(tree: jinja2.nodes.Template) -> Iterator[tuple[jinja2.nodes.Node, list[str]]]:
+    """Nodes that name other templates by constants; names made by expressions cannot be known."""
+    kinds = (jinja2.nodes.Extends, jinja2.nodes.Include,
+             jinja2.nodes.Import, jinja2.nodes.FromImport)  # fmt: skip
+    for node in tree.find_all(kinds):
+        assert isinstance(node, kinds)
+        written = node.template
+        items = [written]
+        if isinstance(written, jinja2.nodes.List | jinja2.nodes.Tuple):
+            items = written.items
+        names = [item.value for item in items if isinstance(item, jinja2.nodes.Const)]
+        if names and len(names) == len(items):
+            yield node, names
+
+
+def _words(tree: jinja2.nodes.Template, file: str) -> Iterator[Word]:
+    """Names that are read, without those the template sets itself or asks about first."""
+    nodes = jinja2.nodes
+    known = {"self", "super", "loop", "caller", "varargs", "kwargs"}
+    known |= {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"}
+    known |= {node.name for node in tree.find_all(nodes.Macro)}
+    known |= {node.target for node in tree.find_all(nodes.Import)}
+    for imported in tree.find_all(nodes.FromImport):
+        known |= {name if isinstance(name, str) else name[1] for name in imported.names}
+    for asking in tree.find_all((nodes.Test, nodes.Filter)):
+        assert isinstance(asking, nodes.Test | nodes.Filter)
+        if asking.name in _ASKING and isinstance(asking.node, nodes.Name):
+            known.add(asking.node.name)
+    for node in tree.find_all(nodes.Name):
+        if node.name not in known:
+            yield Word(node.name, file, node.lineno)
+
+
+@contextmanager
+def _template_errors(file: str) -> Iterator[None]:
+    """What compiling raises, as TemplateError with file and line."""
+    try:
+        yield
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(error.message or "syntax error", file=file, line=error.lineno) from None
+    except (RecursionError, SyntaxError):  # of the parser; of Python, for the code jinja2 made
+        raise TemplateError("is nested too deeply", file=file) from None
+
+
+def _render_error(error: BaseException, values: Mapping[str, Any], folder: Path) -> RenderError:
+    what, remedy = str(error) or type(error).__name__, ""
+    if isinstance(error, jinja2.UndefinedError):
+        unknown = _UNKNOWN.search(what)
+        names = [*values, *values.get("columns", ())]
+        near = difflib.get_close_matches(unknown[1] or unknown[2], names, n=1) if unknown else []
+        remedy = f"did you mean '{near[0]}'?" if near else ""
+    elif isinstance(error, jinja2.TemplateNotFound):
+        what = f"there is no template '{error.name}' it may reach"
+    elif isinstance(error, MemoryError):
+        what = "the template needs more memory than it may have"
+    elif isinstance(error, RecursionError):
+        what = "the template calls itself without end"
+    elif isinstance(error, SecurityError):
+        what = f"not allowed in a template: {what}"
+    elif not isinstance(error, _PLAIN_FAULTS):
+        what = f"{type(error).__name__}: {what}"
+    file, line = _place(error.__traceback__)
+    shown = os.path.relpath(file, folder) if os.path.isabs(file) else file
+    return RenderError(what, file=shown, line=line, remedy=remedy)
+
+
+def _place(traceback: TracebackType | None) -> tuple[str, int]:
+    """File and line of the innermost template; jinja2 rewrites tracebacks to show them."""
+    file, line = "", 0
+    while traceback is not None:
+        if "__jinja_exception__" in traceback.tb_frame.f_globals:
+            file, line = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+        traceback = traceback.tb_next
+    return file, line
+
+
+def page_environment(*folders: Path) -> jinja2.Environment:
+    """The templates of our own pages: trusted, strict, everything escaped."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,1 @@
+"""The processes that render: frames over pipes, limits, confinement, and their pool."""

@@ -1,0 +1,192 @@
+"""Render workers: batches of jobs in, messages out, whatever a template does to a worker.
+
+In: a `RenderSpec`, lists of `Job`.  Out: lists of `Message` in the same order.
+Touches: its own worker processes.
+
+A worker that dies, hangs or talks nonsense is replaced.  What it had finished is kept; the other
+rows of the batch it was at are rendered one by one, and a row that ends a worker twice is given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from campaign.errors import CampaignError
+from campaign.records import Job, Message
+from campaign.rendering.render import RenderSpec
+from campaign.workers.process import Batch, RenderProcess
+from campaign.workers.start import WorkerProcess
+from campaign.workers.worker import Limits
+
+_DIED_TWICE = "render: the worker died twice (memory or time limit)"
+_FAILED_STARTS_MAX = 3  # in a row; an overloaded machine may kill one that is starting
+_GONE_S = 0.002
+
+
+class RenderPool:
+    """`async with RenderPool(spec, workers=2) as pool: messages = await pool.render(jobs)`.
+
+    It takes workers that were started `ahead` before it starts others.  `has_read()` is called when
+    a worker has read the templates, and may raise CampaignError where they are others now.
+
+    Entering raises TemplateError or ConfigError when the templates do not compile.
+    """
+
+    def __init__(
+        self,
+        spec: RenderSpec,
+        *,
+        workers: int,
+        limits: Limits | None = None,
+        ahead: deque[WorkerProcess] | None = None,
+        has_read: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._spec = spec
+        self._has_read = has_read
+        self._count = workers
+        self._limits = limits or Limits()
+        self._ahead = deque() if ahead is None else ahead
+        self._processes: list[RenderProcess] = []
+        self._ended: list[RenderProcess] = []
+        self._waiting: deque[Batch] = deque()
+        self._shared: dict[bytes, bytes] = {}
+        self._failure: BaseException | None = None
+        self._failed_starts = 0
+
+    async def __aenter__(self) -> Self:
+        try:
+            for _ in range(self._count):
+                self._start()
+            await self._all_started()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def pids(self) -> list[int]:
+        """The worker processes that run now."""
+        return [process.pid for process in self._processes]
+
+    async def render(self, jobs: list[Job]) -> list[Message]:
+        """The message of each job, in order; a row that cannot be rendered has a `problem`.
+
+        Raises CampaignError when no worker can be started any more, or the pool was closed.
+        """
+        return await self._messages(jobs, is_check=False)
+
+    async def check(self, jobs: list[Job]) -> list[Message]:
+        """As `render`, but only what is known of each message comes back: its `wire` is empty."""
+        return await self._messages(jobs, is_check=True)
+
+    async def close(self) -> None:
+        """End all workers and wait until they are gone; renders under way raise CampaignError."""
+        self._fail(CampaignError("the render workers were stopped"))
+        for process in list(self._processes):
+            process.end("the pool was closed")
+        while not all(process.is_gone for process in self._ended):
+            await asyncio.sleep(_GONE_S)
+
+    async def _messages(self, jobs: list[Job], *, is_check: bool) -> list[Message]:
+        messages = list(await self._attempt(jobs, is_check)) if jobs else []
+        # A worker ended with these rows in its hands; it was at work on the first of them.
+        for number, job in enumerate(jobs[len(messages) :]):
+            alone = await self._attempt([job], is_check)
+            if not alone and number:
+                alone = await self._attempt([job], is_check)
+            messages.append(alone[0] if alone else Message(job.row, b"", 0, False, _DIED_TWICE))
+        return messages
+
+    async def _attempt(self, jobs: list[Job], is_check: bool) -> list[Message]:
+        """Messages of the first rows: of all, unless the worker ended on the way."""
+        if self._failure:
+            raise self._failure
+        batch = Batch(jobs, asyncio.get_running_loop().create_future(), is_check)
+        self._waiting.append(batch)
+        self._hand_out()
+        messages = await batch.done
+        if self._failure and len(messages) < len(jobs):
+            raise self._failure
+        return messages
+
+    def _hand_out(self) -> None:
+        while self._waiting:
+            idlest = min(
+                (process for process in self._processes if process.has_room),
+                key=lambda process: process.queued,
+                default=None,
+            )
+            if idlest is None:
+                return
+            batch = self._waiting.popleft()
+            if not batch.done.done():  # else nobody waits for it any more
+                idlest.submit(batch)
+
+    def _start(self) -> None:
+        process = RenderProcess(
+            self._worker(),
+            self._spec,
+            self._limits,
+            self._keep,
+            self._has_read,
+            self._hand_out,
+            self._on_end,
+        )
+        self._processes.append(process)
+
+    async def _all_started(self) -> None:
+        """Those too that take the place of some that died on the way."""
+        while starting := [each.started for each in self._processes if not each.started.done()]:
+            await asyncio.wait(starting)
+            if self._failure:
+                raise self._failure
+
+    def _worker(self) -> WorkerProcess:
+        """One that was started ahead, and lives: it may have waited for hours; else a new one."""
+        while self._ahead:
+            worker = self._ahead.popleft()
+            if not worker.is_gone:
+                return worker
+            worker.kill()
+        return WorkerProcess()
+
+    def _keep(self, piece: bytes) -> bytes:
+        """All workers have the same shared pieces; one of each stays in memory."""
+        return self._shared.setdefault(piece, piece)
+
+    def _on_end(self, process: RenderProcess, untouched: list[Batch]) -> None:
+        self._processes.remove(process)
+        self._ended = [ended for ended in self._ended if not ended.is_gone] + [process]
+        self._waiting.extendleft(reversed(untouched))
+        self._failed_starts = self._failed_starts + 1 if process.failure else 0
+        failure = self._failure
+        if process.has_refused or self._failed_starts > _FAILED_STARTS_MAX:
+            failure = failure or process.failure
+        if not failure:
+            try:
+                self._start()
+            except CampaignError as error:
+                failure = error
+        if failure:
+            self._fail(failure)
+        else:
+            self._hand_out()
+
+    def _fail(self, failure: BaseException) -> None:
+        self._failure = self._failure or failure
+        while self._waiting:
+            batch = self._waiting.popleft()
+            if not batch.done.done():
+                batch.done.set_exception(failure)

@@ -1,0 +1,172 @@
+"""Which letter goes next."""
+
+from itertools import pairwise
+
+from campaign.pool.lanes import Lanes
+from campaign.records import Claim, Letter
+from campaign.units import Rate
+
+
+def letter(row: int, domain: str) -> Letter:
+    address = f"p{row}@{domain}"
+    claim = Claim(row, 0, address, address, domain, "[]", 0, 0, 0, 0.0)
+    return Letter(row, "me@example.com", address, b"Hi\r\n", 4, False, claim)
+
+
+def lanes_with(**limits) -> Lanes:
+    return Lanes(lambda name: limits.get(name.split(".")[0], ((), 100)))
+
+
+def take_all(lanes: Lanes, now_s: float) -> list[int]:
+    """Each letter over a connection of its own."""
+    rows = []
+    while (taken := lanes.take(now_s, object())) is not None:
+        rows.append(taken.row)
+    return rows
+
+
+def test_providers_take_turns():
+    lanes = lanes_with()
+    lanes.put([letter(n, "a.test") for n in range(3)] + [letter(n, "b.test") for n in range(3, 6)])
+    assert take_all(lanes, 0.0) == [0, 3, 1, 4, 2, 5]
+
+
+def test_a_paced_provider_does_not_hold_up_the_others():
+    lanes = lanes_with(a=((Rate(1, 10.0),), 100))
+    lanes.put([letter(n, "a.test") for n in range(3)] + [letter(n, "b.test") for n in range(3, 6)])
+    assert sorted(take_all(lanes, 0.0)) == [0, 3, 4, 5]
+    assert lanes.next_wait_s(0.0) is not None
+    assert take_all(lanes, 10.0) == [1]
+
+
+def test_a_resting_provider_does_not_hold_up_the_others():
+    lanes = lanes_with()
+    lanes.put([letter(0, "a.test"), letter(1, "b.test")])
+    lanes.lane("a.test").governor.throttled(0.0, 600.0)
+    assert take_all(lanes, 1.0) == [1]
+    assert take_all(lanes, 600.0) == [0]
+    assert lanes.ready == 0
+
+
+def test_a_provider_never_has_more_connections_than_its_limit():
+    lanes = lanes_with(a=((), 2))
+    letters = [letter(n, "a.test") for n in range(5)]
+    lanes.put(letters)
+    assert [lanes.take(0.0, "first"), lanes.take(0.0, "second")] == letters[:2]
+    assert lanes.take(0.0, "third") is None
+    lanes.done(letters[0], "first")
+    assert lanes.take(0.0, "third") == letters[2]
+    assert lanes.take(0.0, "first") is None
+
+
+def test_the_next_envelope_behind_the_dot_takes_no_further_connection():
+    lanes = lanes_with(a=((), 1))
+    letters = [letter(n, "a.test") for n in range(4)]
+    lanes.put(letters)
+    assert lanes.take(0.0, "first") == letters[0]
+    assert lanes.take(0.0, "first", behind=letters[0]) == letters[1]
+    assert lanes.take(0.0, "second") is None
+    lanes.done(letters[0], "first")
+    assert lanes.take(0.0, "second") is None
+    assert lanes.take(0.0, "first", behind=letters[1]) == letters[2]
+    lanes.done(letters[1], "first")
+    lanes.done(letters[2], "first")
+    assert lanes.take(0.0, "second") == letters[3]
+
+
+def test_a_full_provider_lets_the_others_ride_first():
+    lanes = lanes_with(a=((), 1))
+    letters = [letter(0, "a.test"), letter(1, "a.test"), letter(2, "b.test")]
+    lanes.put(letters)
+    assert lanes.take(0.0, "first") == letters[0]
+    assert lanes.take(0.0, "first", behind=letters[0]) == letters[2]
+
+
+def test_a_provider_holds_three_quarters_of_the_places_while_others_have_letters():
+    lanes = lanes_with()
+    lanes.places = 8
+    slow = [letter(n, "slow.test") for n in range(20)]
+    lanes.put(slow)
+    connections = list(range(8))
+    for connection in connections:
+        assert lanes.take(0.0, connection) == slow[connection]
+    quick = [letter(n, "quick.test") for n in range(100, 120)]
+    lanes.put(quick)
+    for connection in (0, 1):  # places over its share go to the others as they become free
+        lanes.done(slow[connection], connection)
+        assert lanes.take(0.0, connection) == quick[connection]
+    for turn in range(2, 10):
+        lanes.done(quick[turn - 2], turn % 2)
+        assert lanes.take(0.0, turn % 2) == quick[turn]
+    lanes.done(slow[2], 2)  # below its share again: it takes its turn
+    assert lanes.take(0.0, 2) == slow[8]
+
+
+def test_a_connection_of_a_provider_with_its_share_takes_no_other_letter_behind():
+    lanes = lanes_with()
+    lanes.places = 4
+    slow = [letter(n, "slow.test") for n in range(10)]
+    quick = [letter(n, "quick.test") for n in range(100, 110)]
+    lanes.put(slow)
+    for connection in range(3):
+        lanes.take(0.0, connection)
+    lanes.put(quick)
+    assert lanes.take(0.0, 0, behind=slow[0]) == slow[3]
+    assert lanes.take(0.0, 3) == quick[0]
+    assert lanes.take(0.0, 3, behind=quick[0]) == quick[1]
+
+
+def test_a_provider_alone_holds_every_place():
+    lanes = lanes_with()
+    lanes.places = 4
+    slow = [letter(n, "slow.test") for n in range(4)]
+    lanes.put(slow)
+    assert [lanes.take(0.0, connection) for connection in range(4)] == slow
+
+
+def test_one_place_is_shared_in_turns():
+    lanes = lanes_with()
+    lanes.places = 1
+    lanes.put([letter(n, f"{'ab'[n % 2]}.test") for n in range(6)])
+    rows = []
+    for _ in range(6):
+        taken = lanes.take(0.0, "only")
+        rows.append(taken.row)
+        lanes.done(taken, "only")
+    assert sorted(row % 2 for row in rows[:4]) == [0, 0, 1, 1]
+
+
+def test_a_resting_provider_gets_no_more_letters_into_memory():
+    lanes = lanes_with()
+    lanes.lane("a.test").governor.throttled(0.0, 600.0)
+    assert lanes.admit("a.test", 0.0, 1000) >= 600
+    assert lanes.admit("b.test", 0.0, 1000) == 0.0
+
+
+def test_letters_a_rate_has_no_room_for_get_each_a_time_of_their_own():
+    lanes = lanes_with(a=((Rate(1, 1.0),), 100))
+    waits = [lanes.admit("a.test", 0.0, 1000) for _ in range(40)]
+    put_off = [wait_s for wait_s in waits if wait_s]
+    assert len(put_off) == 9
+    assert [round(b - a, 6) for a, b in pairwise(put_off)] == [1.0] * 8
+
+
+def test_lanes_that_hold_nothing_are_forgotten():
+    lanes = lanes_with()
+    for n in range(100):
+        lanes.put([letter(n, f"d{n}.test")])
+        lanes.done(lanes.take(0.0, 0), 0)
+    assert lanes.take(0.0, 0) is None
+    lanes.forget_plain(0.0)
+    assert not lanes._lanes
+
+
+def test_a_lane_that_rests_is_not_forgotten_where_one_connection_is_its_limit():
+    lanes = Lanes(lambda name: ((), 1))
+    lanes.put([letter(1, "x.test")])
+    taken = lanes.take(0.0, "a")
+    assert taken is not None
+    lanes.done(taken, "a").governor.throttled(0.0, 3600.0)
+    assert lanes.take(1.0, "a") is None
+    lanes.forget_plain(1.0)
+    assert lanes.lane("x.test").wait_s(1.0) > 0

@@ -1,0 +1,110 @@
+"""What a site learns from replies, and how it forgets again."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any, cast
+
+from tenacity import wait_fixed
+
+from campaign.pool.allowance import Allowance
+from campaign.pool.governor import QUIET_S
+from campaign.pool.lanes import Lanes
+from campaign.pool.site import Site
+from campaign.pool.terms import Patience
+from campaign.records import Letter, Reply, Stage, Verdict
+from campaign.smtp.connection import Connection
+from campaign.smtp.endpoint import Endpoint, Timeouts
+from fakes.clock import FakeClock
+from fakes.postman import letter
+
+FULL = Reply(421, ("too many messages per connection",), "4.7.0")
+
+
+class Book:
+    """A ledger that remembers."""
+
+    def __init__(self) -> None:
+        self.settlings: list[tuple[int, Verdict, float | None]] = []
+
+    def settled(
+        self, letter: Letter, relay: str, verdict: Verdict, reply: Reply, *, wait_s: float | None
+    ) -> None:
+        self.settlings.append((letter.row, verdict, wait_s))
+
+    def want_letters(self) -> None:
+        pass
+
+
+def wire(letters: int) -> Connection:
+    """A connection that leads nowhere and has begun so many envelopes."""
+
+    async def made() -> Connection:
+        here, there = socket.socketpair()
+        there.close()
+        endpoint = Endpoint("relay", "127.0.0.1", 25, "none")
+        connection = Connection(endpoint, cast(Any, None), 100, Timeouts(), None, here)
+        connection.session.letters = letters
+        connection.abort("it leads nowhere")  # which closes the socket
+        return connection
+
+    return asyncio.run(made())
+
+
+def site_with(clock: FakeClock, book: Book, messages: int) -> Site:
+    return Site(
+        "relay",
+        Lanes(lambda name: ((), 10)),
+        cast(Any, book),
+        cast(Any, None),
+        Allowance("relay", 10, ()),
+        clock=clock,
+        messages_per_connection=messages,
+        patience=Patience(wait_fixed(1)),
+        may_take=lambda site: True,
+        on_failure=lambda site, error: None,
+        say=lambda line: None,
+    )
+
+
+def answer(site: Site, over: Connection, row: int, stage: Stage, reply: Reply) -> None:
+    taken = letter(row)
+    site._lanes.put([taken])
+    site.next_letter(over)
+    site.answered(over, taken, stage, reply)
+
+
+def test_a_learned_number_of_messages_is_felt_for_again_after_a_quiet_while() -> None:
+    clock, book = FakeClock(), Book()
+    site = site_with(clock, book, 100)
+    over = wire(letters=3)
+    answer(site, over, 1, Stage.MAIL, FULL)
+    assert over._finishing
+    assert [(verdict.uses_attempt, wait_s) for _, verdict, wait_s in book.settlings] == [
+        (False, 0.0)
+    ]
+    assert site.messages_per_connection.most == 2
+    site.recover(clock.tick_s() + QUIET_S - 1)
+    assert site.messages_per_connection.most == 2
+    site.recover(clock.tick_s() + QUIET_S)
+    site.recover(clock.tick_s() + QUIET_S + 1)
+    assert site.messages_per_connection.most == 3
+
+
+def test_what_was_configured_is_never_passed() -> None:
+    clock = FakeClock()
+    site = site_with(clock, Book(), 3)
+    answer(site, wire(letters=3), 1, Stage.MAIL, FULL)
+    for times in range(1, 9):
+        site.recover(clock.tick_s() + times * QUIET_S)
+    assert site.messages_per_connection.most == 3
+
+
+def test_a_relay_that_cannot_be_reached_has_no_places_for_a_provider_to_fill() -> None:
+    site = site_with(FakeClock(), Book(), 100)
+    assert site.places == 10
+    site._openings.trouble = "waiting for relay: connection refused"
+    assert site.places == 0
+    site.connections.add(wire(letters=0))
+    assert site.places == 10
