@@ -46,7 +46,7 @@ def read_duration(text: str) -> float:
     """
     stripped = text.strip()
     if not _DURATION.fullmatch(stripped):
-        raise ValueError(f"'{text}' is no duration; write a number and a unit: 30s, 5m, 2h, 1d")
+        raise ValueError(f"'{text}' is not a duration; write a number and a unit: 30s, 5m, 2h, 1d")
     return sum(float(number) * _SECONDS[unit] for number, unit in _NUMBER_UNIT.findall(stripped))
 
 
@@ -57,7 +57,7 @@ def read_rate(text: str) -> Rate:
     """
     found = _RATE.fullmatch(text.strip())
     if not found or found[3].lower() not in _PER:
-        raise ValueError(f"'{text}' is no rate; write a number per unit: 50/s, 100/min, 2000/h")
+        raise ValueError(f"'{text}' is not a rate; write a number per unit: 50/s, 100/min, 2000/h")
     rate = Rate(int(found[1]), int(found[2] or 1) * _PER[found[3].lower()])
     if rate.count < 1 or rate.per_s <= 0:
         raise ValueError(f"'{text}' lets nothing through; the number must be at least 1")
@@ -68,7 +68,7 @@ def read_size(text: str) -> int:
     """ "10MB", "64 KiB", "512" in bytes.  Raises ValueError."""
     found = _NUMBER_UNIT.fullmatch(text.strip())
     if not found or found[2].lower() not in _BYTES:
-        raise ValueError(f"'{text}' is no size; write a number and a unit: 500KB, 10MB, 1GiB")
+        raise ValueError(f"'{text}' is not a size; write a number and a unit: 500KB, 10MB, 1GiB")
     return int(float(found[1]) * _BYTES[found[2].lower()])
 
 

@@ -80,7 +80,7 @@ def read_unsubscribe_token(key: bytes, token: str) -> Unsubscription:
         padded = token.encode("ascii") + b"=" * (-len(token) % 4)
         raw = base64.b64decode(padded, altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error):
-        raise TokenError("this is no unsubscribe token") from None
+        raise TokenError("this is not an unsubscribe token") from None
     tag, text = raw[:_TAG], _hidden(key, raw[:_TAG], raw[_TAG:])
     if not hmac.compare_digest(tag, _hmac(key, b"unsubscribe", text)):
         raise TokenError("this unsubscribe token is not ours, or was changed on its way")

@@ -118,7 +118,7 @@ def _check_headers(message: Message, *, unsubscribes: bool) -> Iterator[Fault]:
         if not _FIELD_NAME.fullmatch(name):
             yield Fault(
                 path,
-                f"'{name}' is no header name",
+                f"'{name}' is not a header name",
                 "use letters, digits and hyphens, without colon and spaces",
             )
         elif lower in RESERVED_HEADERS or lower.startswith("content-"):

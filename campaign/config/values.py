@@ -22,7 +22,7 @@ def _duration(value: Any) -> Any:
 
 def _rate(value: Any) -> Any:
     if isinstance(value, int | float):
-        raise ValueError(f'{value} is no rate; write a number per unit: "{value}/s"')
+        raise ValueError(f'{value} is not a rate; write a number per unit: "{value}/s"')
     return read_rate(value) if isinstance(value, str) else value
 
 
@@ -44,7 +44,7 @@ def _encoding(value: str) -> str:
             " ".encode(value)  # knows text codecs from others, such as base64
         except LookupError:
             raise ValueError(
-                f'\'{value}\' is no encoding; write "auto", "utf-8", "gb18030", "cp1252" ...'
+                f'\'{value}\' is not an encoding; write "auto", "utf-8", "gb18030", "cp1252" ...'
             ) from None
     return value
 
@@ -52,7 +52,7 @@ def _encoding(value: str) -> str:
 def _delimiter(value: str) -> str:
     if value != "auto" and len(value) != 1:
         raise ValueError(
-            f'\'{value}\' is no delimiter; write "auto" or one character: "," "\\t" "|"'
+            f'\'{value}\' is not a delimiter; write "auto" or one character: "," "\\t" "|"'
         )
     return value
 
@@ -69,7 +69,7 @@ def _host_name(value: str) -> str:
     """What may stand in EHLO or name a server: letters, digits, "-", ".", or [address literal]."""
     if not all(char.isalnum() or char in "-._:[]" for char in value):
         raise ValueError(
-            f"'{value}' is no host name; write a name like mail.example.com, or an address"
+            f"'{value}' is not a host name; write a name like mail.example.com, or an address"
         )
     return value
 

@@ -180,7 +180,7 @@ def _engine(url: str, **also: Any) -> Engine:
             remedy="pip install 'campaign[postgresql]'",
         ) from error
     except ArgumentError as error:
-        raise ConfigError(f"[journal] url '{url}' is no database url", remedy=_FORMS) from error
+        raise ConfigError(f"[journal] url '{url}' is not a database url", remedy=_FORMS) from error
 
 
 @contextmanager
@@ -205,7 +205,7 @@ _REMEDIES = {
     "SQLITE_READONLY": ("it cannot be written", "look at the rights of file and folder"),
     "SQLITE_CANTOPEN": ("it cannot be opened", "look at its rights, its folder's, and `ulimit -n`"),
     "SQLITE_CORRUPT": ("it is damaged", "restore a backup, or save it with `sqlite3 .recover`"),
-    "SQLITE_NOTADB": ("it is no journal, or damaged", "restore a backup"),
+    "SQLITE_NOTADB": ("it is not a journal, or damaged", "restore a backup"),
     "SQLITE_BUSY": ("another program has kept it locked", "end that program"),
     "SQLITE_LOCKED": ("another program has kept it locked", "end that program"),
     "SQLITE_CONSTRAINT": ("it refused a change", "run `campaign audit`, and report this"),

@@ -316,7 +316,7 @@ class Site:
             if connection.letters > 1:
                 self.messages_per_connection.learn(connection.letters - 1, now_s)
                 wait_s = 0.0
-            else:  # not even one: that is no number to be learned
+            else:  # not even one: that is not a number to be learned
                 self.allowance.governor.throttled(now_s, 0.0)
         if verdict.class_ in _PACED:
             lane = self._lanes.lane(letter.claim.domain)

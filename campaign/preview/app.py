@@ -29,11 +29,12 @@ from campaign.preview.desk import Desk, Tally
 from campaign.preview.survey import Findings, cells_of, survey
 from campaign.preview.warnings import KINDS, Gravity, Warn, warnings_of
 from campaign.preview.watching import watch
-from campaign.preview.workbench import Edition, Fault, OpenPress, Workbench
+from campaign.preview.workbench import NAME, Edition, Fault, OpenPress, Workbench
 from campaign.records import State
 
 _PAGE = 60  # recipients listed at once
-_SIMPLE_NAME = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+# {{ first_name }} or {{ columns["First Name"] }}
+_SIMPLE_NAME = re.compile(rf"""\{{\{{\s*(?:({NAME})|columns\[(?:"([^"]*)"|'([^']*)')\])\s*\}}\}}""")
 _TONES = {Gravity.NOTE: "info", Gravity.CAUTION: "warn", Gravity.FAULT: "bad"}
 
 
@@ -284,7 +285,11 @@ def simple_name(template: str, cells: Mapping[str, str]) -> str:
     """The name by its template where that only puts columns together; "" where it does more."""
     if not template or re.sub(_SIMPLE_NAME, "", template).count("{"):
         return ""
-    return _SIMPLE_NAME.sub(lambda found: cells.get(found[1], ""), template).strip()
+
+    def cell(found: re.Match[str]) -> str:
+        return cells.get(found[1] or found[2] or found[3] or "", "")
+
+    return _SIMPLE_NAME.sub(cell, template).strip()
 
 
 def _whole(text: str | None) -> int:

@@ -34,7 +34,10 @@ _PROBLEM = re.compile(r"^(?:render: )?(?:(?P<file>[^:\n]+?\.\w+|message\.[\w.-]+
 _ANYWHERE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
 _PRINTED = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _ASKED = re.compile(r"\{%-?\s*(?:if|elif|for)\b.*?%\}|\bif\b.*?\}\}|\bor\b.*?\}\}", re.DOTALL)
-_WORD = re.compile(r"[A-Za-z_]\w*")
+# A name in a template, in any script: marks that are combined with a letter are not in `\w`.
+NAME = r"[^\W\d][\w\x80-\U0010ffff]*"
+_NAME = re.compile(NAME)
+_QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
 
 class Press(Protocol):
@@ -173,10 +176,13 @@ def excerpt(file: Path, line: int) -> tuple[tuple[int, str], ...]:
 
 
 def words_used(texts: Sequence[str], within: re.Pattern[str]) -> frozenset[str]:
-    """Every name that stands in such parts of the templates."""
-    return frozenset(
-        word for text in texts for part in within.findall(text) for word in _WORD.findall(part)
-    )
+    """Every name that stands in such parts of the templates; a column may stand in quotes."""
+    parts = [part for text in texts for part in within.findall(text)]
+    return frozenset(word for part in parts for word in _NAME.findall(part) + _quoted(part))
+
+
+def _quoted(part: str) -> list[str]:
+    return [double or single for double, single in _QUOTED.findall(part)]
 
 
 def _edition(

@@ -65,7 +65,7 @@ def find_encoding(content: IO[bytes], setting: str, file: str) -> Encoding:
             return Encoding(codecs.lookup(setting).name, None)
         except LookupError:
             raise DataError(
-                f"'{setting}' is no encoding",
+                f"'{setting}' is not an encoding",
                 file=file,
                 remedy='write encoding = "auto", "utf-8", "gb18030", "cp1252", ... in [recipients]',
             ) from None

@@ -20,7 +20,7 @@ from campaign.recipients.displayed import displayed
 def sheet_rows(content: IO[bytes], file: str) -> Iterator[TableRow]:
     """The rows that hold anything, as wide as the header.
 
-    Raises DataError where this is no workbook.
+    Raises DataError where this is not a workbook.
     """
     try:
         from openpyxl import load_workbook  # type: ignore[import-untyped]
@@ -34,7 +34,7 @@ def sheet_rows(content: IO[bytes], file: str) -> Iterator[TableRow]:
         book = load_workbook(content, read_only=True, data_only=True, keep_links=False)
     except (zipfile.BadZipFile, KeyError, ValueError, SyntaxError) as error:
         raise DataError(
-            f"this is no workbook that can be read: {error}",
+            f"this is not a workbook that can be read: {error}",
             file=file,
             remedy="open it in Excel and save it as .xlsx again, or as CSV",
         ) from error

@@ -110,7 +110,7 @@ def _content(path: str, shown: str = "") -> bytes:
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
-            raise RenderError(f"attachment {shown!r} is no file")
+            raise RenderError(f"attachment {shown!r} is not a file")
         if found.st_size > FILE_MAX:
             size, limit = show_size(found.st_size), show_size(FILE_MAX)
             raise RenderError(f"attachment {shown!r} has {size}, more than {limit}")

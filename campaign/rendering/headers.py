@@ -136,7 +136,7 @@ def field_name(name: str) -> str:
     """A name from the config; raises RenderError if it cannot be the name of a field."""
     if not _NAME.fullmatch(name) or len(name) > NAME_MAX:
         raise RenderError(
-            f"{name!r} is no header name: letters, digits and '-', at most {NAME_MAX}"
+            f"{name!r} is not a header name: letters, digits and '-', at most {NAME_MAX}"
         )
     return name
 

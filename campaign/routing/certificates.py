@@ -31,7 +31,7 @@ class Certificate:
 
 
 def read_certificate(der: bytes) -> Certificate:
-    """The facts.  ValueError for what is no certificate."""
+    """The facts.  ValueError for what is not a certificate."""
     import hashlib
 
     from cryptography import x509

@@ -102,7 +102,7 @@ def read_response(data: bytes) -> str:
         if response.status != 200:
             raise FetchError(f"the web server says {response.status}, not 200")
         if response.headers.get_content_type() != "text/plain":
-            raise FetchError("the policy is no text/plain")
+            raise FetchError("the policy is not text/plain")
         body = response.read(MOST_BYTES + 1)
         if response.length and len(body) <= MOST_BYTES:
             raise FetchError(f"the policy lacks its last {response.length} bytes")

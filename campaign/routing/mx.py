@@ -68,7 +68,7 @@ async def find_exchanges(
         return Undeliverable(556, "5.1.10", f"{domain} takes no mail (null MX, RFC 7505)")
     if not hosts:
         return Undeliverable(
-            550, "5.4.4", f"the MX of {domain} is no public host: {', '.join(refused[:3])}"
+            550, "5.4.4", f"the MX of {domain} is not a public host: {', '.join(refused[:3])}"
         )
     return Exchanges(hosts, False, refused, answer.ttl_s)
 

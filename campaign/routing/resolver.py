@@ -69,7 +69,7 @@ def read_nameserver(text: str) -> Nameserver:
             raise ValueError(port)
     except ValueError as error:
         raise ConfigError(
-            f"'{text}' is no nameserver", remedy="write its address: 9.9.9.9, or 127.0.0.1:5353"
+            f"'{text}' is not a nameserver", remedy="write its address: 9.9.9.9, or 127.0.0.1:5353"
         ) from error
     return Nameserver(address, number)
 

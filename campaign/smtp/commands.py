@@ -56,5 +56,5 @@ def xtext(text: str) -> str:
 def path_of(address: str) -> str:
     """The address, if it cannot be taken for the end of the path and a parameter after it."""
     if (" " in address or ">" in address or "<" in address) and not address.startswith('"'):
-        raise CommandError(f"'{printable(address)}' is no address")
+        raise CommandError(f"'{printable(address)}' is not an address")
     return address

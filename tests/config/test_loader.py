@@ -197,19 +197,19 @@ expire_after = 24
         (2, "unknown key 'prot'"),
         (7, "no file matches 'nothing*.csv'"),
         (9, "unknown key 'encodng' in [recipients]"),
-        (10, "encoding: 'klingon' is no encoding"),
+        (10, "encoding: 'klingon' is not an encoding"),
         (12, "[message] has no subject"),
         (13, "from: no @ in 'ada at example.com'"),
         (14, "there is no file 'body.html'"),
         (15, "there is no file 'terms.pdf'"),
-        (16, "'X Bad' is no header name"),
+        (16, "'X Bad' is not a header name"),
         (16, "the header subject is written by campaign"),
         (20, 'port is "25a", not a whole number'),
         (21, "the password would travel in clear text"),
         (23, "password: the environment variable NOT_SET_ANYWHERE is not set"),
         (24, "rates: '0/s' lets nothing through"),
-        (24, "rates: '5 per second' is no rate"),
-        (27, "retry: '3x' is no duration"),
+        (24, "rates: '5 per second' is not a rate"),
+        (27, "retry: '3x' is not a duration"),
         (27, "retry: 30 has no unit"),
         (28, "expire_after: 24 has no unit"),
     ]
@@ -411,7 +411,7 @@ def test_a_campaign_that_is_not_there_is_told_with_how_to_make_one(tmp_path: Pat
 
 @pytest.mark.parametrize("codec", ["base64", "hex", "zip", "rot13"])
 def test_a_codec_that_makes_no_text_is_no_encoding(codec: str) -> None:
-    with pytest.raises(ValueError, match=f"'{codec}' is no encoding"):
+    with pytest.raises(ValueError, match=f"'{codec}' is not an encoding"):
         Recipients.model_validate({"files": ["x.csv"], "encoding": codec})
 
 

@@ -86,7 +86,7 @@ def test_messages_per_connection_are_learned(through: Through) -> None:
 def test_a_server_that_takes_not_even_one_message_is_left_alone(through: Through) -> None:
     """Fault 20: "too many messages per connection" to the first of every connection.
     By: scripted server, once; time skips ahead.
-    Then: that is no number to be learned: the relay rests in between; everybody is sent.
+    Then: that is not a number to be learned: the relay rests in between; everybody is sent.
     """
     act = drop("421 4.7.0 too many messages per connection")
     skipping = Skipping(1.0)

@@ -98,7 +98,7 @@ _LINE = "INSERT INTO history (row, state, at, attempts, sendings, resends, code,
     ("statement", "claim", "row", "what"),
     [
         ("DELETE FROM standings WHERE row = 6", STATES, 6, "without a state"),
-        ("UPDATE standings SET state = 'lost' WHERE row = 6", STATES, 6, "'lost' is no state"),
+        ("UPDATE standings SET state = 'lost' WHERE row = 6", STATES, 6, "'lost' is not a state"),
         ("DELETE FROM recipients WHERE row = 3", STATES, 0, "numbered 1 to 6: some are gone"),
         ("DELETE FROM recipients WHERE row = 1", OUTSIDE, 1, "the plan does not"),
         (f"{_LINE} (99, 'skipped', 1, 0, 0, 0, 0, '')", OUTSIDE, 99, "the plan does not"),

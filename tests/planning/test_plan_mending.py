@@ -76,7 +76,7 @@ def test_a_misspelt_column_is_an_error_before_anything_is_planned(tmp_path: Path
     (tmp_path / "body.txt").write_text("Dear\n{{ nmae }}")
     with pytest.raises(TemplateError) as caught:
         plan(tmp_path)
-    assert str(caught.value) == "body.txt:2: 'nmae' is no column (did you mean 'name'?)"
+    assert str(caught.value) == "body.txt:2: 'nmae' is not a column (did you mean 'name'?)"
     assert main(["plan", str(tmp_path)]) == 78
 
 

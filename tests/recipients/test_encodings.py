@@ -106,7 +106,7 @@ def test_the_offset_is_right_in_every_encoding(encoding: str) -> None:
 
 @pytest.mark.parametrize("name", ["nonsense", "base64", "rot13"])
 def test_a_name_that_is_no_encoding_is_refused(name: str) -> None:
-    with pytest.raises(DataError, match="is no encoding"):
+    with pytest.raises(DataError, match="is not an encoding"):
         find_encoding(io.BytesIO(b"email\n"), name, "list.csv")
 
 

@@ -101,7 +101,7 @@ def test_hidden_sheets_are_passed_over(read: Read) -> None:
 
 
 def test_a_zip_that_is_no_workbook_is_refused(read: Read) -> None:
-    with pytest.raises(DataError, match=r"list\.xlsx: this is no workbook that can be read"):
+    with pytest.raises(DataError, match=r"list\.xlsx: this is not a workbook that can be read"):
         read(b"PK\x03\x04" + bytes(100), "list.xlsx")
 
 

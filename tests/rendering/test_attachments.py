@@ -101,7 +101,7 @@ def test_a_pipe_or_a_folder_is_no_attachment(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "invoices/pipe")
     (tmp_path / "invoices/folder").mkdir()
     for cell in ("pipe", "folder"):
-        with pytest.raises(RenderError, match="is no file"):
+        with pytest.raises(RenderError, match="is not a file"):
             files(tmp_path, "invoices/{{ invoice }}", row={**ROW, "invoice": cell})
 
 

@@ -256,7 +256,7 @@ def test_an_address_that_is_not_exactly_one_is_refused(address: str) -> None:
 
 @pytest.mark.parametrize("name", ["X-é", "X Y", "X:Y", "", "X\r\nY", "{{ x }}", "X" * 51])
 def test_a_bad_field_name_is_refused(name: str) -> None:
-    with pytest.raises(RenderError, match="is no header name"):
+    with pytest.raises(RenderError, match="is not a header name"):
         headers.field_name(name)
 
 

@@ -114,10 +114,10 @@ def test_a_macro_speaks_the_language_of_the_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("{{ cell|number }}", r"'n/a' is no number: write it as 1234\.5"),
-        ("{{ cell|date }}", "'n/a' is no date: write it as 2026-01-31"),
-        ("{{ '1'|money(cell) }}", "'n/a' is no currency: write its code, as EUR"),
-        ("{{ 'NaN'|number }}", "'NaN' is no number"),
+        ("{{ cell|number }}", r"'n/a' is not a number: write it as 1234\.5"),
+        ("{{ cell|date }}", "'n/a' is not a date: write it as 2026-01-31"),
+        ("{{ '1'|money(cell) }}", "'n/a' is not a currency: write its code, as EUR"),
+        ("{{ 'NaN'|number }}", "'NaN' is not a number"),
     ],
 )
 def test_a_cell_that_cannot_be_formatted_is_named(source: str, reason: str) -> None:

@@ -30,9 +30,9 @@ def test_a_misspelt_column_is_named_once_a_file_with_a_suggestion(tmp_path: Path
     write(tmp_path, "base.html", "\n{{ frist_name }}{{ frist_name }}{% block b %}{% endblock %}")
     write(tmp_path, "body.html", '{% extends "base.html" %}{% block b %}{{ x }}{% endblock %}')
     assert faults(tmp_path, html="body.html", subject="Dear {{ last_nam }}") == [
-        "message.subject:1: 'last_nam' is no column (did you mean 'last_name'?)",
-        "body.html:1: 'x' is no column",
-        "base.html:2: 'frist_name' is no column (did you mean 'first_name'?)",
+        "message.subject:1: 'last_nam' is not a column (did you mean 'last_name'?)",
+        "body.html:1: 'x' is not a column",
+        "base.html:2: 'frist_name' is not a column (did you mean 'first_name'?)",
     ]
 
 
@@ -46,7 +46,7 @@ def test_a_column_that_one_list_lacks_is_named(tmp_path: Path) -> None:
 
 def test_an_unsubscribe_link_needs_an_unsubscribe_section(tmp_path: Path) -> None:
     assert faults(tmp_path, subject="{{ unsubscribe_url }}") == [
-        "message.subject:1: 'unsubscribe_url' is no column"
+        "message.subject:1: 'unsubscribe_url' is not a column"
     ]
 
 

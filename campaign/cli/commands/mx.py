@@ -60,7 +60,9 @@ def _host_of(domain: str) -> str:
     try:
         return parse_address(f"postmaster@{domain.rpartition('@')[2]}").domain
     except AddressError as error:
-        raise UsageError(f"'{domain}' is no domain: {error}", remedy="write example.com") from error
+        raise UsageError(
+            f"'{domain}' is not a domain: {error}", remedy="write example.com"
+        ) from error
 
 
 def as_lines(report: MxReport) -> list[str]:
@@ -73,7 +75,7 @@ def as_lines(report: MxReport) -> list[str]:
     lines += table(rows, heading=("pref", "host", "address"), numbers=[0]) if rows else []
     if report.unasked:
         lines.append(f"  and {counted(report.unasked, 'more host')}")
-    lines += [f"  {escape(name)} is no public host and is left out" for name in report.refused]
+    lines += [f"  {escape(name)} is not a public host and is left out" for name in report.refused]
     for host in report.hosts:
         lines += [f"  TLSA of {host.name}: {record}" for record in host.dane.tlsa]
     lines.append(f"  MTA-STS: {_policy(report)}")

@@ -78,7 +78,9 @@ def split_server(text: str) -> tuple[str, int]:
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
     if not host or (port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
-        raise UsageError(f"'{text}' is no server", remedy="write mx.example.com or 192.0.2.1:587")
+        raise UsageError(
+            f"'{text}' is not a server", remedy="write mx.example.com or 192.0.2.1:587"
+        )
     return host, int(port or _DEFAULT_PORT)
 
 

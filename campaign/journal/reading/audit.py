@@ -138,7 +138,7 @@ def _everybody_has_a_state(connection: Connection, _place: Place) -> _Findings:
     yield from _rows(
         connection,
         f"SELECT row, state FROM standings WHERE state NOT IN ({known}) ORDER BY row",
-        "'{}' is no state",
+        "'{}' is not a state",
     )
     count, first, last = connection.execute(
         text("SELECT count(*), min(row), max(row) FROM recipients")

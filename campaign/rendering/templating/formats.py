@@ -51,7 +51,7 @@ class Formats:
         try:
             validate_currency(currency)
         except UnknownCurrencyError:
-            raise FormatError(f"'{currency}' is no currency: write its code, as EUR") from None
+            raise FormatError(f"'{currency}' is not a currency: write its code, as EUR") from None
         return format_currency(_decimal(value), currency, locale=_locale(self.locale))
 
     def number(self, value: Any) -> str:
@@ -80,9 +80,9 @@ def _decimal(value: Any) -> Decimal:
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
-        raise FormatError(f"'{value}' is no number: write it as 1234.5") from None
+        raise FormatError(f"'{value}' is not a number: write it as 1234.5") from None
     if not number.is_finite():
-        raise FormatError(f"'{value}' is no number")
+        raise FormatError(f"'{value}' is not a number")
     return number
 
 
@@ -92,7 +92,7 @@ def _date(value: Any) -> date:
     try:
         return datetime.fromisoformat(str(value).strip())
     except ValueError:
-        raise FormatError(f"'{value}' is no date: write it as 2026-01-31") from None
+        raise FormatError(f"'{value}' is not a date: write it as 2026-01-31") from None
 
 
 @lru_cache(maxsize=256)

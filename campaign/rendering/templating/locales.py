@@ -40,7 +40,7 @@ class Variants(Generic[Text]):
 
 
 def fallback_chain(locale: str) -> Iterator[str]:
-    """`zh_Hant_TW.UTF-8` -> zh-hant-tw, zh-hant, zh; nothing for what is no locale."""
+    """`zh_Hant_TW.UTF-8` -> zh-hant-tw, zh-hant, zh; nothing for what is not a locale."""
     tag = re.split(r"[.@]", locale.strip(), maxsplit=1)[0]
     if not _TAG.fullmatch(tag):
         return

@@ -70,7 +70,7 @@ def _unknown(word: Word, columns: set[str], spec: RenderSpec) -> TemplateError:
         what, remedy = f"'{word.name}' is a column of some of the lists only", ""
     else:
         near = difflib.get_close_matches(word.name, columns, n=1)
-        what = f"'{word.name}' is no column"
+        what = f"'{word.name}' is not a column"
         remedy = f"did you mean '{near[0]}'?" if near else ""
     return TemplateError(what, file=word.file, line=word.line, remedy=remedy)
 
