@@ -306,7 +306,7 @@ class PlanRecord(NamedTuple):
     plan_id: str  # random; two plans never share it
     key: bytes  # HMAC key of Message-IDs and boundaries
     date_s: float  # Unix time that every message carries as its Date
-    hashes: dict[str, str]  # file, relative to the campaign folder -> SHA-256
+    hashes: dict[str, str]  # file, relative to the campaign folder -> SHA-256; setting -> JSON
     created_s: float
     message_id_domain: str  # what stands after the @ of every Message-ID: the domain of From
 

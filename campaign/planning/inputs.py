@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from campaign.addresses.syntax import Mailbox, parse_mailbox
 from campaign.config.loader import Campaign
 from campaign.config.secrets import read_secret
 from campaign.errors import DataError, DriftError
+from campaign.planning.drift import Difference, differences, letter_settings, sentence
 from campaign.recipients.readers import input_files as list_files
 from campaign.records import PlanRecord, Source
 from campaign.rendering.render import RenderSpec, UnsubscribeSpec, input_files
@@ -37,7 +38,7 @@ def file_sha256(path: Path) -> str:
 
 
 def input_hashes(campaign: Campaign) -> dict[str, str]:
-    """Hash of everything whose change would change who gets what: name -> SHA-256.
+    """Everything whose change would change who gets what: file -> SHA-256, setting -> value.
 
     Suppression lists are left out: they may grow during a run, and count from the next claim.
     """
@@ -46,8 +47,12 @@ def input_hashes(campaign: Campaign) -> dict[str, str]:
         *list_files(campaign.folder, settings.recipients),
         *_template_files(campaign),
     ]
-    hashes = {os.path.relpath(campaign.file, campaign.folder): campaign.sha256}  # what was read
-    return hashes | _hashes(campaign.folder, files)
+    config = {_config_name(campaign): campaign.sha256}  # as it was read
+    return config | letter_settings(settings) | _hashes(campaign.folder, files)
+
+
+def _config_name(campaign: Campaign) -> str:
+    return os.path.relpath(campaign.file, campaign.folder)
 
 
 def _template_files(campaign: Campaign) -> list[Path]:
@@ -60,21 +65,28 @@ def _hashes(folder: Path, files: Sequence[Path]) -> dict[str, str]:
     return {os.path.relpath(path, folder): file_sha256(path) for path in files if path.exists()}
 
 
+def changes_since(campaign: Campaign, record: PlanRecord) -> list[Difference]:
+    """Every list, template and setting of the letters that is not what was planned."""
+    return differences(record.hashes, input_hashes(campaign), _config_name(campaign))
+
+
 def refuse_drift(campaign: Campaign, record: PlanRecord) -> None:
     """Raise DriftError naming every input that is not what was planned."""
-    _refuse(record.hashes, input_hashes(campaign))
+    refuse(changes_since(campaign, record))
 
 
 def refuse_other_templates(campaign: Campaign, record: PlanRecord) -> None:
     """Raise DriftError where templates and attachments, just read again, are not those planned."""
     now = _hashes(campaign.folder, _template_files(campaign))
-    _refuse({name: record.hashes.get(name, "") for name in now}, now)
+    planned = {name: record.hashes.get(name, "") for name in now}
+    refuse(differences(planned, now, _config_name(campaign)))
 
 
-def _refuse(planned: Mapping[str, str], now: Mapping[str, str]) -> None:
-    if changed := _changed(planned, now):
+def refuse(changed: list[Difference]) -> None:
+    """Raise DriftError where anything changed."""
+    if changed:
         raise DriftError(
-            f"changed since the plan was made: {', '.join(changed)}",
+            f"changed since the plan was made: {sentence(changed)}",
             remedy="`campaign plan --amend` takes the change in; settled recipients stay settled",
         )
 
@@ -88,18 +100,11 @@ def refuse_other_lists(campaign: Campaign, record: PlanRecord, sources: Sequence
     read = {os.path.relpath(folder.resolve() / each.name, folder): each.sha256 for each in sources}
     there = {os.path.relpath(path, folder) for path in list_files(folder, settings)}
     planned = {name: record.hashes.get(name, "") for name in read.keys() | there}
-    if changed := _changed(planned, read):
+    if changed := differences(planned, read, _config_name(campaign)):
         raise DataError(
-            f"changed while the plan was made: {', '.join(changed)}",
+            f"changed while the plan was made: {sentence(changed)}",
             remedy="wait until nothing writes to it any more, then plan again",
         )
-
-
-def _changed(planned: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Names with another hash, or with one on one side only."""
-    return sorted(
-        name for name in planned.keys() | now.keys() if planned.get(name) != now.get(name)
-    )
 
 
 def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source]) -> RenderSpec:

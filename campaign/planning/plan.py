@@ -23,8 +23,11 @@ from campaign.config.loader import Campaign
 from campaign.errors import TemplateErrors, UsageError
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
+from campaign.planning.drift import Difference
 from campaign.planning.inputs import (
+    changes_since,
     input_hashes,
+    refuse,
     refuse_drift,
     refuse_other_lists,
     refuse_other_templates,
@@ -89,6 +92,18 @@ def make_plan(
         refuse_empty(summary)
     added = summary.total - (planned_before if amend else 0)
     return replace(summary, added=added)
+
+
+def outdated(campaign: Campaign) -> list[Difference]:
+    """What changed since a plan that nobody was sent to by: it is to be made anew.
+
+    Raises DriftError where a run has begun, JournalError without a plan.
+    """
+    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+        changed = changes_since(campaign, reader.plan_record())
+        if is_begun(reader.counts()):
+            refuse(changed)
+    return changed
 
 
 def _plan_before(campaign: Campaign) -> PlanRecord:

@@ -9,7 +9,6 @@ What the templates' author wrote runs in a render worker only; here it is parsed
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from campaign.config.loader import Campaign, load
 from campaign.errors import CampaignError, ConfigErrors
 from campaign.journal.reading.browsing import Standing
 from campaign.pages.letter import Letter, take_apart
+from campaign.planning.inputs import changes_since
 from campaign.preview.desk import Desk
 from campaign.records import Job, Message, PlanRecord, Source
 from campaign.rendering.render import input_files
@@ -211,7 +211,7 @@ def _edition(
         planned_s=record.created_s,
         used=words_used(texts, _ANYWHERE),
         relied_on=words_used(texts, _PRINTED) - words_used(texts, _ASKED),
-        changed=_changed(campaign.folder, record.hashes),
+        changed=_changed(campaign, record),
         files=(campaign.file, *inputs),
         faults=faults,
         has_relay=bool(campaign.settings.relay),
@@ -221,16 +221,11 @@ def _edition(
 _NOT_TEMPLATES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".pdf", ".zip", ".ics"})
 
 
-def _changed(folder: Path, hashes: dict[str, str]) -> tuple[str, ...]:
-    return tuple(sorted(name for name, sha in hashes.items() if _sha256(folder / name) != sha))
-
-
-def _sha256(path: Path) -> str:
+def _changed(campaign: Campaign, record: PlanRecord) -> tuple[str, ...]:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
+        return tuple(str(each) for each in changes_since(campaign, record))
+    except (CampaignError, OSError):  # a list that is being written; the next look tells
+        return ()
 
 
 def _text(path: Path) -> str:

@@ -323,6 +323,34 @@ def test_run_goes_on_where_a_limited_one_ended_and_asks_about_those_left(
         assert set(server.accepted.values()) == {1}
 
 
+def test_a_campaign_that_nobody_was_sent_from_is_planned_anew_by_run(ask: Ask, here: Path) -> None:
+    ask("plan")
+    ask("run", "--sandbox", "--yes")
+    with recorder() as server:
+        config = CONFIG.replace("port = 9", f"port = {server.port}  # ours")
+        (here / "campaign.toml").write_text(config)
+        code, _, err = ask("run", "--yes", "--limit", "1")
+        assert (code, "planned anew" in err) == (75, False)  # a relay is no part of the letters
+        (here / "campaign.toml").write_text(config.replace("Hello", "Good evening"))
+        code, out, err = ask("run", "--yes")
+        assert (code, out) == (78, "")
+        assert '[message] subject: "Hello {{ name }}" → "Good evening {{ name }}"' in err
+        code, out, err = ask("plan")
+        assert (code, out) == (78, "")
+        assert '[message] subject: "Hello' in err
+
+
+def test_run_says_what_changed_before_it_plans_anew(ask: Ask, here: Path) -> None:
+    ask("plan")
+    (here / "list.csv").write_text("email,name\nada@one.example,Ada\n")
+    (here / "campaign.toml").write_text(CONFIG.replace("Hello", "Good evening"))
+    code, _, err = ask("run", "--expect", "7")
+    assert code == 64
+    assert "planned anew" in err
+    assert 'changed: list.csv, [message] subject: "Hello' in err
+    assert "7 expected, but the plan sends 1" in err
+
+
 def test_ctrl_c_at_the_question_is_75_without_a_traceback(here: Path) -> None:
     ours, theirs = os.openpty()
     asking = subprocess.Popen([*CAMPAIGN, "run"], stdin=theirs, stderr=subprocess.PIPE)

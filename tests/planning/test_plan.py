@@ -147,7 +147,7 @@ def test_settings_that_were_read_before_the_plan_was_made_anew_have_drifted(fold
     with closing(Reader.open("sqlite:///state/journal.sqlite", folder)) as reader:
         record = reader.plan_record()
     refuse_drift(load(folder), record)
-    with pytest.raises(DriftError, match=r"campaign\.toml"):
+    with pytest.raises(DriftError, match=r"subject: \"Good evening.* → \"Hello"):
         refuse_drift(before, record)
 
 

@@ -82,7 +82,7 @@ def command(
         workers=workers or 0,
         serve=serve,
     )
-    is_ready = is_planned(campaign.journal)
+    is_ready = is_planned(campaign.journal) and is_still_so(campaign)
     count = worker_count(workers)
     with workers_ahead(count if is_ready else 0) as ahead:
         if is_ready:
@@ -103,6 +103,19 @@ def command(
         tell()
         agreed = Agreement(summary.plan_id, summary.hashes, summary.planned)
         return send(campaign, replace(how, agreed=agreed), path, ahead)
+
+
+def is_still_so(campaign: Campaign) -> bool:
+    """Is the plan still that of the files as they are?  If not, says what changed.
+
+    Raises DriftError where somebody was sent to by it already: then a person has to decide.
+    """
+    from campaign.planning.drift import sentence
+    from campaign.planning.plan import outdated
+
+    if changed := outdated(campaign):
+        tell(f"planned anew, because this changed: {sentence(changed)}", sys.stderr)
+    return not changed
 
 
 def agree(
