@@ -16,7 +16,7 @@ from setuptools.errors import BaseError, CCompilerError
 COMPILED = """
 clock
 records
-addresses: syntax tokens
+addresses: marks syntax tokens
 delivery: feed ledger staleness
 journal/reading: claims
 journal/writing: changes totals transactions writer

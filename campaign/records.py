@@ -96,13 +96,14 @@ class Job:
     data: as in Entry; of a group, with all its rows as the last item
     snapshot: what its own attachments were when it was planned; "" is not compared
     repeat: tells it from the first letter to the same person, whose is ""
+    token: for its unsubscribe link; made where the secret is, when it goes to a worker
     """
 
-    __slots__ = ("address", "data", "key", "repeat", "row", "snapshot", "source")
+    __slots__ = ("address", "data", "key", "repeat", "row", "snapshot", "source", "token")
 
     def __init__(
         self, row: int, source: int, address: str, key: str, data: str,
-        snapshot: str = "", repeat: str = "",
+        snapshot: str = "", repeat: str = "", token: str = "",
     ) -> None:  # fmt: skip
         self.row: Final = row
         self.source: Final = source
@@ -111,6 +112,7 @@ class Job:
         self.data: Final = data
         self.snapshot: Final = snapshot
         self.repeat: Final = repeat
+        self.token: Final = token
 
     @property
     def letter_key(self) -> str:

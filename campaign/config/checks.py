@@ -58,7 +58,8 @@ def check_secrets(settings: Settings, folder: Path) -> Iterator[Fault]:
             try:
                 read_secret(secret, folder)
             except ConfigError as trouble:
-                yield Fault(path, f"{path[-1]}: {trouble.what}", trouble.remedy)
+                name = next(part for part in reversed(path) if isinstance(part, str))
+                yield Fault(path, f"{name}: {trouble.what}", trouble.remedy)
 
 
 def is_template(text: str) -> bool:
@@ -88,7 +89,8 @@ def _plain_files(settings: Settings) -> Iterator[tuple[TomlPath, str]]:
 
 def _secrets(settings: Settings) -> Iterator[tuple[TomlPath, Secret | None]]:
     if settings.unsubscribe:
-        yield ("unsubscribe", "secret"), settings.unsubscribe.secret
+        for index, secret in enumerate(settings.unsubscribe.secret):
+            yield ("unsubscribe", "secret", index), secret
     for index, relay in enumerate(settings.relay):
         yield ("relay", index, "password"), relay.password
         yield ("relay", index, "token"), relay.token

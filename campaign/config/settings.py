@@ -144,6 +144,12 @@ class Message(Section):
             )
 
 
+Secrets = Annotated[
+    tuple[Secret, ...],
+    BeforeValidator(as_list, json_schema_input_type=Secret | list[Secret]),
+]
+
+
 class Unsubscribe(Section):
     """List-Unsubscribe (RFC 2369) and its one-click form (RFC 8058)."""
 
@@ -151,8 +157,16 @@ class Unsubscribe(Section):
     """Page that takes one-click unsubscribes; a token for each recipient is added."""
     mailto: str = ""
     """Address that takes unsubscribes by mail."""
-    secret: Secret | None = None
-    """Key of the tokens, so that nobody can unsubscribe others; needed with `url`."""
+    secret: Secrets = ()
+    """Key of the tokens, so that nobody can unsubscribe others; needed with `url`. Of several the
+    first signs and all are read: put a new one first, and keep the old ones."""
+    list: str = Field(
+        default="*",
+        pattern=r"^(\*|[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?)$",
+        examples=["newsletter"],
+    )
+    """Lasting name of what one leaves, the same in all campaigns that go to it: small letters,
+    digits, "-" and ".", at most 32; "*": who unsubscribes gets no campaign of yours any more."""
 
     def rules(self) -> Iterator[RuleError]:
         if not (self.url or self.mailto):

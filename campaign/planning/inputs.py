@@ -6,12 +6,12 @@ In: a loaded campaign.  Out: hashes, a `RenderSpec`.  Touches: the campaign's fi
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from campaign.addresses.syntax import Mailbox, parse_mailbox
+from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.config.loader import Campaign
 from campaign.config.secrets import read_secret
 from campaign.errors import DataError, DriftError
@@ -108,7 +108,7 @@ def refuse_other_lists(campaign: Campaign, record: PlanRecord, sources: Sequence
 
 
 def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source]) -> RenderSpec:
-    """All a render worker needs; it holds keys derived for this campaign, never a secret."""
+    """All a render worker needs; the secrets of [unsubscribe] stay in this process."""
     settings = campaign.settings
     return RenderSpec(
         folder=str(campaign.folder),
@@ -125,15 +125,18 @@ def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source
     )
 
 
-def unsubscribe_key(campaign: Campaign) -> bytes:
-    """The key of this campaign's unsubscribe tokens, derived from the configured secret."""
+def unsubscribe_tokens(campaign: Campaign) -> UnsubscribeTokens | None:
+    """With the secrets of [unsubscribe], the one that signs first; None where there are none."""
     settings = campaign.settings.unsubscribe
-    secret = read_secret(settings.secret, campaign.folder) if settings and settings.secret else ""
-    return hmac.digest(secret.encode(), f"unsubscribe {campaign.settings.name}".encode(), "sha256")
+    if settings is None or not settings.secret:
+        return None
+    return UnsubscribeTokens([read_secret(each, campaign.folder) for each in settings.secret])
 
 
 def _unsubscribe(campaign: Campaign) -> UnsubscribeSpec | None:
     settings = campaign.settings.unsubscribe
     if settings is None:
         return None
-    return UnsubscribeSpec(url=settings.url, mailto=settings.mailto, key=unsubscribe_key(campaign))
+    return UnsubscribeSpec(
+        settings.url, settings.mailto, settings.list, unsubscribe_tokens(campaign)
+    )

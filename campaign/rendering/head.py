@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any
 
 from campaign.addresses.syntax import AddressError, Mailbox, parse_mailbox
-from campaign.addresses.tokens import unsubscribe_token
 from campaign.errors import ConfigError, RenderError
 from campaign.rendering import headers
 from campaign.rendering.body import refuse_leftover
@@ -71,7 +70,7 @@ class Head:
             lines.append(_reply_to_field(text))
         if self._spec.unsubscribe:
             names.append(b"List-Unsubscribe")
-            lines.append(_list_unsubscribe(self._spec.unsubscribe, values))
+            lines.append(_list_unsubscribe(self._spec.unsubscribe, sheet.job.token, values))
         for field, template in self._custom:
             if not template.is_constant and (text := template.render(values).strip()):
                 names.append(field.encode())
@@ -105,12 +104,11 @@ class Head:
         return block
 
 
-def unsubscribe_url(spec: RenderSpec, recipient_key: str) -> str:
+def unsubscribe_url(spec: RenderSpec, token: str) -> str:
     """The recipient's own link; "" where the campaign has none."""
     unsubscribe = spec.unsubscribe
     if unsubscribe is None or not unsubscribe.url:
         return ""
-    token = unsubscribe_token(unsubscribe.key, spec.campaign, recipient_key)
     return f"{unsubscribe.url}{'&' if '?' in unsubscribe.url else '?'}t={token}"
 
 
@@ -158,11 +156,12 @@ def _reply_to_field(text: str) -> bytes:
     return headers.mailbox_field("Reply-To", mailbox.name, mailbox.address.spec)
 
 
-def _list_unsubscribe(unsubscribe: UnsubscribeSpec, values: Mapping[str, Any]) -> bytes:
-    """RFC 2369, 3.2: the ways in the order we like them used."""
+def _list_unsubscribe(unsubscribe: UnsubscribeSpec, token: str, values: Mapping[str, Any]) -> bytes:
+    """RFC 2369, 3.2: the ways in the order we like them used; the mail's subject has the token."""
     ways = []
     if unsubscribe.url:
         ways.append(f"<{values['unsubscribe_url']}>")
     if unsubscribe.mailto:
-        ways.append(f"<mailto:{unsubscribe.mailto}?subject=unsubscribe>")
+        subject = f"unsubscribe%20{token}" if token else "unsubscribe"
+        ways.append(f"<mailto:{unsubscribe.mailto}?subject={subject}>")
     return headers.token_field("List-Unsubscribe", ways)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.addresses.tokens import LetterMarker
+from campaign.addresses.marks import LetterMarker
 from campaign.errors import RenderError
 from campaign.records import Job, Message
 from campaign.rendering.attachments import personal_root
@@ -172,7 +172,7 @@ class Renderer:
         values["address"] = job.address
         values.update(columns)
         values["columns"] = columns
-        if url := unsubscribe_url(self._spec, job.key):
+        if url := unsubscribe_url(self._spec, job.token):
             values["unsubscribe_url"] = url
         return values
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from campaign.addresses.tokens import LetterMarks
+from campaign.addresses.marks import LetterMarks
 from campaign.errors import RenderError
 from campaign.records import Job
 from campaign.rendering.attachments import OwnFile

@@ -1,6 +1,7 @@
 """What rendering needs to know of a campaign, in a form that travels to another process.
 
-In: settings.  Out: frozen, picklable records without secrets.  Touches: nothing.
+In: settings.  Out: frozen records; what holds a secret stays behind when they are pickled.
+Touches: nothing.
 """
 
 from __future__ import annotations
@@ -8,17 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from campaign.addresses.tokens import EVERYTHING, UnsubscribeTokens
+
 if TYPE_CHECKING:  # pydantic stays out of the render workers
     from campaign.config.settings import Message as MessageSettings
 
 
 @dataclass(frozen=True)
 class UnsubscribeSpec:
-    """[unsubscribe], with the key derived from its secret."""
+    """[unsubscribe]; its secrets do not travel to the process that renders."""
 
     url: str
     mailto: str
-    key: bytes
+    list: str = EVERYTHING
+    tokens: UnsubscribeTokens | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "tokens": None}
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,13 @@ class RenderSpec:
     locale_column: str = ""  # names the language of each recipient
     group_column: str = ""  # rows that are equal in it are one message; templates see `rows`
     is_traced: bool = False  # letters say which branches of the templates they took
+
+    def token_of(self, recipient_key: str) -> str:
+        """The recipient's unsubscribe token; "" where the campaign has no secret to sign it."""
+        unsubscribe = self.unsubscribe
+        if unsubscribe is None or unsubscribe.tokens is None:
+            return ""
+        return unsubscribe.tokens.token(unsubscribe.list, recipient_key, self.campaign)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "message": Content.of(self.message)}

@@ -13,7 +13,7 @@ import json
 import os
 import pickle
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from campaign.errors import CampaignError, ConfigError, TemplateError
@@ -134,12 +134,16 @@ class Inbox:
             self._filled = len(rest)
 
 
-def pack_jobs(jobs: Sequence[Job], is_check: bool) -> bytes:
-    """The payload that asks a worker for letters, or only whether they can be made."""
+def pack_jobs(jobs: Sequence[Job], is_check: bool, token_of: Callable[[str], str]) -> bytes:
+    """The payload that asks a worker for letters, or only whether they can be made.
+
+    `token_of`: from a recipient's key the unsubscribe token, which a worker cannot make.
+    """
     rows = [
-        (job.row, job.source, job.address, job.key, job.data, job.snapshot, job.repeat)
+        (job.row, job.source, job.address, job.key, job.data, job.snapshot, job.repeat,
+         token_of(job.key))
         for job in jobs
-    ]
+    ]  # fmt: skip
     return pickle.dumps((rows, is_check), pickle.HIGHEST_PROTOCOL)
 
 

@@ -66,6 +66,7 @@ class RenderProcess:
         self._loop = asyncio.get_running_loop()
         self._worker = worker
         self._limits = limits
+        self._token_of = spec.token_of
         self._keep = keep
         self._has_read = has_read
         self._on_room = on_room
@@ -110,7 +111,7 @@ class RenderProcess:
     def submit(self, batch: Batch) -> None:
         """Queue a batch; `has_room` must be true."""
         self._queue.append(batch)
-        self._send(pack_jobs(batch.jobs, batch.is_check))
+        self._send(pack_jobs(batch.jobs, batch.is_check, self._token_of))
         if len(self._queue) == 1 and self.started.done():
             self._rearm()
 

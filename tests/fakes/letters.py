@@ -62,9 +62,10 @@ def job(
     *,
     snapshot: str = "",
     repeat: str = "",
+    token: str = "",
 ) -> Job:
     """One recipient; the key is the address."""
-    return Job(number, 0, address, address, json.dumps(list(row.values())), snapshot, repeat)
+    return Job(number, 0, address, address, json.dumps(list(row.values())), snapshot, repeat, token)
 
 
 def all_of(message: Message) -> tuple[object, ...]:

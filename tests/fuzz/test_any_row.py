@@ -67,7 +67,7 @@ class Workroom:
                 reply_to="help@example.com",
                 headers={"X-Extra": "{{ extra }}"},
                 attachments=("files/{{ file }}",),
-                unsubscribe=UnsubscribeSpec("https://example.com/u", "", b"s" * 32),
+                unsubscribe=UnsubscribeSpec("https://example.com/u", "", "news"),
             )
         )
 

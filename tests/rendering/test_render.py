@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.errors import ConfigError, RenderError
 from campaign.records import Job, Message
 from campaign.rendering.render import Content, Renderer, RenderSpec, UnsubscribeSpec, input_files
@@ -25,7 +26,10 @@ header_cells = st.text(
     st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters=BIDI + "{")
 )
 body_cells = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="{"))
-UNSUBSCRIBE = UnsubscribeSpec("https://example.com/u", "u@example.com", b"s" * 32)
+SECRET = "the secret of the tokens"
+TOKENS = UnsubscribeTokens([SECRET])
+UNSUBSCRIBE = UnsubscribeSpec("https://example.com/u", "u@example.com", "news", TOKENS)
+TOKEN = TOKENS.token("news", "ada@example.com", "spring")
 
 
 def laws(message: Message) -> None:
@@ -163,6 +167,14 @@ def test_two_letters_to_one_person_share_only_the_unsubscribe_link(tmp_path: Pat
     assert first["Message-ID"] != second["Message-ID"]
     assert first.get_boundary() != second.get_boundary()
     assert first["List-Unsubscribe"] == second["List-Unsubscribe"]
+
+
+def test_a_spec_travels_without_the_secret_of_the_tokens(tmp_path: Path) -> None:
+    campaign = spec(tmp_path, unsubscribe=UNSUBSCRIBE)
+    travelling = pickle.dumps(campaign)
+    assert SECRET.encode() not in travelling
+    assert campaign.token_of("ada@example.com") == TOKENS.token("news", "ada@example.com", "spring")
+    assert pickle.loads(travelling).token_of("ada@example.com") == ""
 
 
 def test_a_spec_travels_without_the_settings_model(tmp_path: Path) -> None:
@@ -310,16 +322,17 @@ def test_the_reply_address_may_be_the_recipients_own(tmp_path: Path) -> None:
 
 def test_unsubscribing_takes_one_click(tmp_path: Path) -> None:
     write(tmp_path, "body.txt", "{{ unsubscribe_url }}\n")
-    mail = parsed(rendered(spec(tmp_path, text="body.txt", unsubscribe=UNSUBSCRIBE)))
+    campaign = spec(tmp_path, text="body.txt", unsubscribe=UNSUBSCRIBE)
+    mail = parsed(Renderer(campaign).render(job(token=TOKEN)))
     url = mail.get_content().strip()
-    assert url.startswith("https://example.com/u?t=")
-    assert "ada" not in url
-    assert mail["List-Unsubscribe"] == f"<{url}>, <mailto:u@example.com?subject=unsubscribe>"
+    assert url == f"https://example.com/u?t={TOKEN}"
+    by_mail = f"<mailto:u@example.com?subject=unsubscribe%20{TOKEN}>"
+    assert mail["List-Unsubscribe"] == f"<{url}>, {by_mail}"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
 def test_an_address_to_write_to_is_not_one_click(tmp_path: Path) -> None:
-    by_mail = UnsubscribeSpec("", "u@example.com", b"")
+    by_mail = UnsubscribeSpec("", "u@example.com")
     mail = parsed(rendered(spec(tmp_path, unsubscribe=by_mail)))
     assert mail["List-Unsubscribe"] == "<mailto:u@example.com?subject=unsubscribe>"
     assert "List-Unsubscribe-Post" not in mail

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 import campaign
+from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.errors import CampaignError, ConfigError, DriftError, TemplateError
 from campaign.records import Job, Message
-from campaign.rendering.render import RenderSpec
+from campaign.rendering.render import RenderSpec, UnsubscribeSpec
 from campaign.workers.confinement import landlock_version
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import WorkerProcess, workers_ahead
@@ -81,6 +82,25 @@ def test_messages_come_in_the_order_of_the_jobs(tmp_path: Path) -> None:
             assert [message.row for message in messages] == list(range(1, 51))
 
     run(cells(tmp_path), use, workers=2)
+
+
+def test_a_letter_gets_its_unsubscribe_token_from_the_process_that_has_the_secret(
+    tmp_path: Path,
+) -> None:
+    tokens = UnsubscribeTokens(["the secret of the tokens"])
+    campaign = spec(
+        tmp_path,
+        ("cell",),
+        subject="{{ unsubscribe_url }}",
+        unsubscribe=UnsubscribeSpec("https://example.com/u", "", "news", tokens),
+    )
+
+    async def use(pool: RenderPool) -> None:
+        (message,) = await pool.render(jobs("x"))
+        token = tokens.token("news", "ada@example.com", "spring")
+        assert parsed(message)["Subject"] == f"https://example.com/u?t={token}"
+
+    run(campaign, use)
 
 
 def test_a_check_says_all_about_the_messages_but_their_bytes(tmp_path: Path) -> None:

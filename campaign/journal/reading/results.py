@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
 
-from campaign.addresses.tokens import LetterMarker
+from campaign.addresses.marks import LetterMarker
 from campaign.clock import iso
 from campaign.errors import JournalError
 from campaign.journal.schema import REPEAT, REPEATS
