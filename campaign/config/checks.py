@@ -17,6 +17,7 @@ from campaign.config.secrets import read_secret
 from campaign.config.settings import Message, Secret, Settings
 from campaign.config.wording import Fault
 from campaign.errors import ConfigError
+from campaign.languages import written_in
 
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")  # narrower than RFC 5322, 3.6.8, on purpose
 # Fields that are written by campaign itself, or that would make the letter another one.
@@ -26,6 +27,7 @@ RESERVED_HEADERS = frozenset(
 )  # fmt: skip
 _UNSUBSCRIBE_HEADERS = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 STDIN = "-"
+_BY_LANGUAGE = frozenset({"text", "html", "markdown", "calendar"})
 
 TomlPath = positions.Path
 
@@ -47,8 +49,20 @@ def check_files(settings: Settings, folder: Path) -> Iterator[Fault]:
         if pattern != STDIN:
             yield from _check_glob(("recipients", "files", index), pattern, folder)
     for path, name in _plain_files(settings):
-        if name:
+        if name and not (path[-1] in _BY_LANGUAGE and _is_written(settings, folder, name)):
             yield from _check_file(path, name, folder)
+
+
+def _is_written(settings: Settings, folder: Path, name: str) -> bool:
+    """Whether a file in the default language stands for a template that is not there."""
+    recipients = settings.recipients
+    files = written_in(
+        folder,
+        name,
+        default_locale=recipients.default_locale,
+        by_locale=bool(recipients.locale),
+    )
+    return files.default != name
 
 
 def check_secrets(settings: Settings, folder: Path) -> Iterator[Fault]:

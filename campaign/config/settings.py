@@ -18,6 +18,7 @@ from campaign.config.values import (
     Encoding,
     HostName,
     JournalUrl,
+    Locale,
     Rates,
     Size,
     Strings,
@@ -98,6 +99,10 @@ class Recipients(Section):
     """Rows that are equal in this column become one message; the template sees `rows`."""
     locale: str = ""
     """The column that names the language of a recipient and so chooses `body.zh.html`."""
+    default_locale: Locale = Field(default="", examples=["zh"])
+    """The language of recipients whose row names none, and the one in which the list writes
+    numbers and dates: "de" reads 1.234 as a thousand and more. `body.zh.html` stands for a
+    `body.html` that is not there."""
     max_field: Size = Field(default=1_000_000, examples=["1MB"])
     """Largest cell, in bytes or with a unit; a row with a larger one is skipped."""
 
@@ -342,7 +347,7 @@ class Settings(Section):
     dns: Dns = Dns()
 
     def rules(self) -> Iterator[RuleError]:
-        if self.message.subjects and not self.recipients.locale:
+        if self.message.subjects and not (self.recipients.locale or self.recipients.default_locale):
             yield RuleError(
                 "subjects in other languages, and nothing says who reads which",
                 'name the column of the languages: locale = "..." in [recipients]',

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
+from campaign.languages import fallback_chain
 from campaign.units import Rate, read_duration, read_rate, read_size
 
 
@@ -65,6 +66,12 @@ def _journal_url(value: str) -> str:
     return value
 
 
+def _locale(value: str) -> str:
+    if value and not any(fallback_chain(value)):
+        raise ValueError(f"'{value}' is not a language; write a tag such as zh, zh-TW, de or en-GB")
+    return value
+
+
 def _host_name(value: str) -> str:
     """What may stand in EHLO or name a server: letters, digits, "-", ".", or [address literal]."""
     if not all(char.isalnum() or char in "-._:[]" for char in value):
@@ -86,6 +93,7 @@ Rates = Annotated[
     BeforeValidator(as_list, json_schema_input_type=str | list[str]),
 ]
 HostName = Annotated[str, AfterValidator(_host_name)]
+Locale = Annotated[str, AfterValidator(_locale)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
 JournalUrl = Annotated[str, AfterValidator(_journal_url)]

@@ -57,7 +57,12 @@ def _config_name(campaign: Campaign) -> str:
 
 def _template_files(campaign: Campaign) -> list[Path]:
     settings = campaign.settings
-    return input_files(campaign.folder, settings.message, locale_column=settings.recipients.locale)
+    return input_files(
+        campaign.folder,
+        settings.message,
+        locale_column=settings.recipients.locale,
+        default_locale=settings.recipients.default_locale,
+    )
 
 
 def _hashes(folder: Path, files: Sequence[Path]) -> dict[str, str]:
@@ -121,6 +126,7 @@ def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source
         date_s=record.date_s,
         unsubscribe=_unsubscribe(campaign),
         locale_column=settings.recipients.locale,
+        default_locale=settings.recipients.default_locale,
         group_column=settings.recipients.group_by,
     )
 

@@ -198,7 +198,15 @@ def _edition(
             frozenset(), frozenset(), (), before.files, faults,
         )  # fmt: skip
     try:
-        inputs = tuple(input_files(campaign.folder, campaign.settings.message))
+        recipients = campaign.settings.recipients
+        inputs = tuple(
+            input_files(
+                campaign.folder,
+                campaign.settings.message,
+                locale_column=recipients.locale,
+                default_locale=recipients.default_locale,
+            )
+        )
     except CampaignError:
         inputs = before.files  # what was there before it broke
     templates = [campaign.file, *(path for path in inputs if path.suffix not in _NOT_TEMPLATES)]

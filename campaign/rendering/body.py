@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from campaign.errors import ConfigError, RenderError
+from campaign.languages import written_in
 from campaign.rendering.attachments import PersonalFiles, fixed_file, snapshot_of
 from campaign.rendering.draft import Piece
 from campaign.rendering.invitation import folded, method_of
@@ -19,7 +20,7 @@ from campaign.rendering.mime import Hole, Multipart, Skeleton, delimited, text_e
 from campaign.rendering.sheet import CALENDAR, HTML, PERSONAL, TEXT, Sheet, Step
 from campaign.rendering.spec import Content
 from campaign.rendering.templating.escaping import Escaping
-from campaign.rendering.templating.locales import Variants, variants_of
+from campaign.rendering.templating.locales import Variants
 from campaign.rendering.templating.markup import markdown_page, style_inliner
 from campaign.rendering.templating.templates import Template, Workshop, is_constant
 from campaign.rendering.transfer import TextEncoder
@@ -37,14 +38,20 @@ class Body:
     """
 
     def __init__(
-        self, workshop: Workshop, folder: Path, content: Content, *, by_locale: bool
+        self,
+        workshop: Workshop,
+        folder: Path,
+        content: Content,
+        *,
+        by_locale: bool,
+        default_locale: str = "",
     ) -> None:
         def file(path: str, escaping: Escaping) -> Variants[Template] | None:
             if not path:
                 return None
-            others = variants_of(folder, path) if by_locale else {}
-            variants = {tag: workshop.file(other, escaping) for tag, other in others.items()}
-            return Variants(workshop.file(path, escaping), variants)
+            files = written_in(folder, path, default_locale=default_locale, by_locale=by_locale)
+            variants = {tag: workshop.file(at, escaping) for tag, at in files.variants.items()}
+            return Variants(workshop.file(files.default, escaping), variants)
 
         # Markdown stands in for what is not written: its own text, and the HTML made from it.
         self._text = file(content.text or content.markdown, "none")

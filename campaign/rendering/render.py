@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from campaign.addresses.marks import LetterMarker
 from campaign.errors import RenderError
+from campaign.languages import written_in
 from campaign.records import Job, Message
 from campaign.rendering.attachments import personal_root
 from campaign.rendering.body import Body
@@ -25,7 +26,6 @@ from campaign.rendering.headers import ForbiddenCharacterError
 from campaign.rendering.sheet import Sheet, Step
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.templating.branches import Trace, line_of
-from campaign.rendering.templating.locales import variants_of
 from campaign.rendering.templating.roots import Roots
 from campaign.rendering.templating.templates import Row, Workshop, is_constant
 from campaign.units import show_size
@@ -55,11 +55,17 @@ class Renderer:
     def __init__(self, spec: RenderSpec, trace: Trace | None = None) -> None:
         folder = Path(spec.folder)
         self._spec = spec
-        self._workshop = Workshop(folder, trace)
+        self._workshop = Workshop(folder, trace, list_locale=spec.default_locale)
         self._head = Head(self._workshop, spec)
         self._marker = LetterMarker(spec.key, spec.campaign, self._head.domain)
         content = Content.of(spec.message)
-        self._body = Body(self._workshop, folder, content, by_locale=bool(spec.locale_column))
+        self._body = Body(
+            self._workshop,
+            folder,
+            content,
+            by_locale=bool(spec.locale_column),
+            default_locale=spec.default_locale,
+        )
         self._steps: list[Step] = [
             self._read,
             *self._body.file_steps,
@@ -101,7 +107,8 @@ class Renderer:
 
     def _go_through(self, sheets: Sequence[Sheet]) -> None:
         """All sheets through one step, then through the next."""
-        speak = self._workshop.speak if self._spec.locale_column else None
+        speaks = self._spec.locale_column or self._spec.default_locale
+        speak = self._workshop.speak if speaks else None
         for step in self._steps:
             for sheet in sheets:
                 if sheet.problem is not None:
@@ -127,7 +134,7 @@ class Renderer:
         cells, _ = _read_json(job.data)
         rows = self._rows(job, cells) if spec.group_column else []
         sheet.columns = columns = dict(zip(spec.sources[job.source], cells, strict=True))
-        sheet.locale = columns.get(spec.locale_column, "")
+        sheet.locale = columns.get(spec.locale_column, "").strip() or spec.default_locale
         sheet.values = self._values(job, columns)
         if spec.group_column:
             sheet.values["rows"] = rows or [columns]
@@ -200,18 +207,25 @@ class TracingRenderer(Renderer):
 
 
 def input_files(
-    folder: Path, message: MessageSettings | Content, *, locale_column: str = ""
+    folder: Path,
+    message: MessageSettings | Content,
+    *,
+    locale_column: str = "",
+    default_locale: str = "",
 ) -> list[Path]:
     """Every file whose change would change a letter, sorted; nothing is run, only parsed.
 
-    With a locale column these are the templates of all languages.  Files whose names are made
-    from cells are not known here.  Raises TemplateError.
+    With a locale column or a default locale these are the templates of all languages.  Files whose
+    names are made from cells are not known here.  Raises TemplateError.
     """
     workshop = Workshop(folder)
-    templates = [name for name in _templates(message) if name]
-    if locale_column:
-        templates += [path for name in templates for path in variants_of(folder, name).values()]
-    found = {path for name in templates for path in workshop.files_of(name)}
+    found: set[Path] = set()
+    for name in filter(None, _templates(message)):
+        files = written_in(
+            folder, name, default_locale=default_locale, by_locale=bool(locale_column)
+        )
+        for path in (files.default, *files.variants.values()):
+            found.update(workshop.files_of(path))
     found |= {folder / path for path in _fixed_files(message)}
     return sorted(found)
 
@@ -221,7 +235,10 @@ def readable_paths(spec: RenderSpec) -> list[str]:
     folder, message = Path(spec.folder), spec.message
     paths = [os.path.realpath(folder / path) for path in _fixed_files(message)]
     for name in filter(None, _templates(message)):
-        roots = Roots(folder, name)
+        files = written_in(
+            folder, name, default_locale=spec.default_locale, by_locale=bool(spec.locale_column)
+        )
+        roots = Roots(folder, files.default)
         paths += [os.path.realpath(roots.main), *roots.folders]
     personal = [path for path in message.attachments if not is_constant(path)]
     return paths + [personal_root(folder, path) for path in personal]

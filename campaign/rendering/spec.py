@@ -65,6 +65,7 @@ class RenderSpec:
     date_s: float
     unsubscribe: UnsubscribeSpec | None = None
     locale_column: str = ""  # names the language of each recipient
+    default_locale: str = ""  # the language of the list, and of recipients who name none
     group_column: str = ""  # rows that are equal in it are one message; templates see `rows`
     is_traced: bool = False  # letters say which branches of the templates they took
 

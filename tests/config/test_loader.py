@@ -420,3 +420,20 @@ def test_subjects_in_other_languages_need_the_column_of_the_languages(folder: Pa
     ((_, what, remedy),) = faults(folder, text)
     assert "nothing says who reads which" in what
     assert "locale" in remedy
+
+
+def test_a_default_locale_stands_for_a_template_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "recipients.csv").write_text("email\n")
+    (tmp_path / "body.zh.html").write_text("x")
+    text = (
+        'name = "x"\n[recipients]\nfiles = ["recipients.csv"]\ndefault_locale = "zh-CN"\n'
+        '[message]\nfrom = "a@example.com"\nsubject = "x"\nhtml = "body.html"\n'
+    )
+    (tmp_path / "campaign.toml").write_text(text)
+    assert load(tmp_path).settings.recipients.default_locale == "zh-CN"
+    (tmp_path / "campaign.toml").write_text(text.replace("zh-CN", "en"))
+    with pytest.raises(ConfigErrors, match=r"there is no file .body\.html"):
+        load(tmp_path)
+    (tmp_path / "campaign.toml").write_text(text.replace("zh-CN", "Chinese please"))
+    with pytest.raises(ConfigErrors, match=r"campaign\.toml:4: .* is not a language"):
+        load(tmp_path)

@@ -26,6 +26,7 @@ def spec(
     name: str = "",
     unsubscribe: UnsubscribeSpec | None = None,
     locale: str = "",
+    default_locale: str = "",
     **message: Any,
 ) -> RenderSpec:
     """A campaign in `folder`; what is not given has a plain value."""
@@ -44,6 +45,7 @@ def spec(
         date_s=DATE_S,
         unsubscribe=unsubscribe,
         locale_column=locale,
+        default_locale=default_locale,
     )
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import RenderError, TemplateError
+from campaign.languages import fallback_chain, variants_of
 from campaign.rendering.render import input_files
-from campaign.rendering.templating.locales import Variants, fallback_chain, variants_of
+from campaign.rendering.templating.locales import Variants
+from campaign.rendering.templating.proofread import proofread
 from campaign.rendering.templating.templates import Workshop
 from fakes.letters import parsed, rendered, spec, text_of, write
 
@@ -74,9 +76,9 @@ def test_the_templates_of_all_languages_are_input_files(tmp_path: Path) -> None:
     assert input_files(tmp_path, message) == files[:1]
 
 
-def formatted(source: str, locale: str, **values: str) -> str:
+def formatted(source: str, locale: str, *, list_locale: str = "", **values: str) -> str:
     pytest.importorskip("babel")
-    workshop = Workshop(Path("."))
+    workshop = Workshop(Path("."), list_locale=list_locale)
     text = workshop.text(source, "message.subject").render(workshop.values(locale) | values)
     return text.replace("\u202f", " ").replace("\xa0", " ")
 
@@ -99,6 +101,76 @@ def test_numbers_money_and_dates_are_written_as_the_reader_writes_them(
     source: str, locale: str, text: str
 ) -> None:
     assert formatted(source, locale) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "list_locale", "text"),
+    [
+        ('{{ "1.234,50 €"|money("EUR") }}', "de", "€1,234.50"),
+        ('{{ "1.234"|number }}', "de", "1,234"),
+        ('{{ "1.234"|number }}', "", "1.234"),
+        ('{{ "¥1,234"|money("CNY") }}', "zh", "CN¥1,234.00"),
+        ('{{ "25%"|percent }}', "zh", "25%"),
+        ("{{ 1.234|number }}", "de", "1.234"),
+        ('{{ "2026/12/14"|date }}', "", "December 14, 2026"),
+        ('{{ "14.12.2026"|date }}', "", "December 14, 2026"),
+        ('{{ "3/4/2026"|date }}', "en-GB", "April 3, 2026"),
+        ('{{ "3/4/2026"|date }}', "en-US", "March 4, 2026"),
+        ('{{ "3. März 2026"|date }}', "de", "March 3, 2026"),
+        ('{{ "2026年12月14日"|date }}', "zh", "December 14, 2026"),
+        ('{{ "26/3/4"|date }}', "zh", "March 4, 2026"),
+    ],
+)
+def test_cells_are_read_by_the_habits_of_the_list_and_written_by_the_readers(
+    source: str, list_locale: str, text: str
+) -> None:
+    assert formatted(source, "en", list_locale=list_locale) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ('{{ "面议"|money("CNY") }}', "'面议' is not a number: write it as 1234.5"),
+        ('{{ "$5"|money("CNY") }}', r"'\$5' is not an amount in CNY"),
+        ('{{ "3/4/2026"|date }}', "'3/4/2026' may be two different days: .* default_locale"),
+        ('{{ "46370"|date }}', "looks like a day number of Excel"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_told(source: str, reason: str) -> None:
+    with pytest.raises(RenderError, match=reason):
+        formatted(source, "zh")
+
+
+def test_a_row_without_a_language_is_written_to_in_the_default_one(tmp_path: Path) -> None:
+    write(tmp_path, "body.zh.txt", "你好\n")
+    write(tmp_path, "body.en.txt", "Hello\n")
+    campaign = spec(
+        tmp_path,
+        COLUMNS,
+        locale="locale",
+        default_locale="zh-CN",
+        text="body.txt",
+        subjects={"zh": "续订"},
+        subject="Renewal",
+    )
+    files = input_files(tmp_path, campaign.message, locale_column="locale", default_locale="zh-CN")
+    assert [file.name for file in files] == ["body.en.txt", "body.zh.txt"]
+    assert proofread(campaign) == []
+    for locale, text, subject in (
+        ("", "你好\n", "续订"),
+        ("en-US", "Hello\n", "Renewal"),
+        ("fr", "你好\n", "Renewal"),
+    ):
+        mail = parsed(rendered(campaign, {"email": "ada@example.com", "locale": locale}))
+        assert (text_of(mail), mail["Subject"]) == (text, subject)
+
+
+def test_a_campaign_in_one_language_needs_no_column_for_it(tmp_path: Path) -> None:
+    pytest.importorskip("babel")
+    write(tmp_path, "body.zh.txt", "{{ day|date }}\n")
+    campaign = spec(tmp_path, ("email", "day"), default_locale="zh", text="body.txt")
+    mail = parsed(rendered(campaign, {"email": "ada@example.com", "day": "2026/1/31"}))
+    assert text_of(mail) == "2026年1月31日\n"
 
 
 def test_a_macro_speaks_the_language_of_the_row(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from campaign.errors import TemplateError
+from campaign.languages import written_in
 from campaign.rendering.spec import RenderSpec
-from campaign.rendering.templating.locales import variants_of
 from campaign.rendering.templating.roots import Roots
 from campaign.rendering.templating.templates import Word, Workshop
 
@@ -60,9 +60,18 @@ def _words(workshop: Workshop, spec: RenderSpec) -> Iterator[Word]:
 def _files(spec: RenderSpec) -> Iterator[str]:
     message = spec.message
     for path in filter(None, (message.text, message.html, message.markdown, message.calendar)):
-        yield path
-        if spec.locale_column:
-            yield from variants_of(Path(spec.folder), path).values()
+        yield from _versions(path, spec)
+
+
+def _versions(path: str, spec: RenderSpec) -> Iterator[str]:
+    """The files of one template, in all languages."""
+    files = written_in(
+        Path(spec.folder),
+        path,
+        default_locale=spec.default_locale,
+        by_locale=bool(spec.locale_column),
+    )
+    yield from dict.fromkeys((files.default, *files.variants.values()))
 
 
 def _unknown(word: Word, columns: set[str], spec: RenderSpec) -> TemplateError:
@@ -78,8 +87,9 @@ def _unknown(word: Word, columns: set[str], spec: RenderSpec) -> TemplateError:
 def _images_missing(workshop: Workshop, spec: RenderSpec) -> Iterator[TemplateError]:
     if not spec.message.html:
         return
-    roots = Roots(Path(spec.folder), spec.message.html)
-    for path in workshop.files_of(spec.message.html):
+    html = next(_versions(spec.message.html, spec))
+    roots = Roots(Path(spec.folder), html)
+    for path in workshop.files_of(html):
         source = roots.read(str(path))
         for found in _CID.finditer(source):
             if found[1] not in spec.message.inline:

@@ -111,10 +111,10 @@ class Word(NamedTuple):
 class Workshop:
     """Compiles the templates of one campaign; with a trace they say which branches a row takes."""
 
-    def __init__(self, folder: Path, trace: Trace | None = None) -> None:
+    def __init__(self, folder: Path, trace: Trace | None = None, *, list_locale: str = "") -> None:
         self._folder = folder
         self._trace = trace
-        self._formats = Formats()
+        self._formats = Formats(list_locale)
         self._globals = Sandbox(None, "none", self._formats).globals
 
     def values(self, locale: str = "") -> Row:
