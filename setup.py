@@ -1,7 +1,7 @@
 """Compiles what every letter goes through, with mypyc, when a wheel is built.
 
-The same files run as Python where there is no C compiler, and in an editable tree, whose files are
-there to be changed.  `campaign --version` tells which it is.
+The same files run as Python where there is no C compiler or mypyc fails, and in an editable tree,
+whose files are there to be changed.  `campaign --version` tells which it is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError
 
@@ -53,14 +53,26 @@ def modules() -> list[str]:
     return sorted(paths)
 
 
-if "bdist_wheel" in sys.argv:
-    from mypyc.build import mypycify
+def extensions() -> list[Extension]:
+    """The compiled modules; none, and a sentence, where mypyc cannot make C of them.
 
+    mypyc checks types first, in an environment that holds none of our dependencies: what another
+    mypy, or another Python, finds fault with there must not keep anybody from installing.  mypyc
+    prints what it found and raises SystemExit.
+    """
     # Other packages are not here while a wheel is built: what is theirs is checked at run time.
     options = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent"]
-    setup(
-        ext_modules=mypycify([*options, *modules()], opt_level="2", debug_level="0"),
-        cmdclass={"build_ext": BuildOrLeaveIt},
-    )
+    try:
+        from mypyc.build import mypycify
+
+        made: list[Extension] = mypycify([*options, *modules()], opt_level="2", debug_level="0")
+        return made
+    except (Exception, SystemExit) as error:
+        print(f"not compiled, as mypyc failed ({error!r}); it runs as Python", file=sys.stderr)
+        return []
+
+
+if "bdist_wheel" in sys.argv:
+    setup(ext_modules=extensions(), cmdclass={"build_ext": BuildOrLeaveIt})
 else:
     setup()

@@ -39,6 +39,21 @@ def test_no_compiled_function_calls_errors_of_two_kinds_by_one_name(recipe: dict
     assert not found
 
 
+@pytest.mark.parametrize("trouble", [SystemExit(1), TypeError("of mypyc"), ImportError("mypyc")])
+def test_where_mypyc_fails_the_tree_is_installed_as_python(
+    recipe: dict[str, Any],
+    trouble: BaseException,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr("mypyc.build.mypycify", fail)
+    assert recipe["extensions"]() == []
+    assert "runs as Python" in capsys.readouterr().err
+
+
 def test_without_a_compiler_nothing_is_left_half_compiled(
     recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

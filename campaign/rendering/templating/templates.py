@@ -88,6 +88,8 @@ class Template:
             self._compiled.environment.handle_exception()
         except _TEMPLATE_FAULTS as error:
             return error
+        # handle_exception() never returns, but a build that lacks Jinja cannot know that.
+        raise AssertionError("handle_exception() returned")
 
 
 def _length(chunks: list[Any]) -> int:
