@@ -2,7 +2,7 @@
 
 In: arguments.  Out: an exit code.  Touches: stdout, stderr.
 
-Every error of ours is one sentence on stderr and the exit code it carries; a traceback is a bug.
+Every error is one sentence on stderr and an exit code; nobody has to read a traceback.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from campaign.cli import streams
-from campaign.cli.streams import complain
-from campaign.errors import EXIT_DONE, EXIT_INTERRUPTED, CampaignError, ConfigErrors
+from campaign.cli.endings import end_with, end_with_fault_of_ours
+from campaign.cli.terminal import streams
+from campaign.cli.terminal.streams import complain
+from campaign.errors import EXIT_DONE, EXIT_INTERRUPTED, CampaignError
 
 # Rows pass as thousands of small tuples, which do not refer to each other in circles: with Python's
 # 700 the collector looks through them, and all modules, for a tenth of the time of a plan.
@@ -28,35 +29,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     atexit.register(gc.freeze)  # to look through all modules once more would take 150 ms
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # looking for some takes 50 ms
     streams.prepare()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
     try:
-        code = _invoke(list(sys.argv[1:] if arguments is None else arguments))
+        from campaign.cli.program import invoke
+
+        code = invoke(given)
         sys.stdout.flush()  # a reader that has gone away shows here, not at interpreter exit
         return code
     except BrokenPipeError:  # `campaign results | head` has seen enough
         streams.lead_nowhere(sys.stdout)
         return EXIT_DONE
     except CampaignError as error:
-        faults = error.errors if isinstance(error, ConfigErrors) else [error]
-        for fault in faults:
-            complain(str(fault))
-        return error.exit_code
+        return end_with(error, as_json=as_json)
     except KeyboardInterrupt:
-        complain("interrupted (`campaign status` shows what is done, `campaign resume` goes on)")
+        complain("interrupted")
         return EXIT_INTERRUPTED
+    except Exception as error:
+        return end_with_fault_of_ours(error, as_json=as_json)
     finally:
         streams.flush(sys.stderr)
-
-
-def _invoke(arguments: list[str]) -> int:
-    from campaign.cli.standing import read_question, show
-
-    question = read_question(arguments)
-    if question is not None:
-        show(question)
-        return EXIT_DONE
-    from campaign.cli.program import invoke
-
-    return invoke(arguments)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ import typer
 from typer.main import get_command
 
 from campaign import __version__, records
-from campaign.cli.streams import complain
-from campaign.errors import EXIT_DONE, EXIT_USAGE
+from campaign.cli.endings import named
+from campaign.errors import EXIT_DONE, UsageError
 
 # Each with its module; a command line imports only what it names.
 _COMMANDS = {
@@ -80,11 +80,11 @@ def _register(
 ) -> None:
     # \b keeps the lines as they are
     epilog = "\b\n" + "\n".join(["Example:", *(f"  {example}" for example in examples)])
-    app.command(name, epilog=epilog)(command)
+    app.command(name, epilog=epilog)(named(command, name))
 
 
 def invoke(arguments: list[str]) -> int:
-    """Run the command and return its exit code."""
+    """Run the command and return its exit code.  Raises UsageError for what it cannot read."""
     # Typer's own `main` would turn Ctrl-C into 130 and a broken pipe into 1.
     try:
         asked = [word for word in arguments[:1] if word in _COMMANDS]
@@ -95,14 +95,13 @@ def invoke(arguments: list[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     except typer.TyperException as error:
-        complain(_usage_sentence(error))
-        return EXIT_USAGE
+        raise UsageError(_usage_sentence(error)) from None
 
 
 def _usage_sentence(error: typer.TyperException) -> str:
     """Typer's complaint as one sentence that names the command; the help itself if none was."""
     context: Any = getattr(error, "ctx", None)
-    message = error.format_message()
+    message = error.format_message().replace(": Value error, ", ": ")  # as pydantic begins it
     if context is None or message == context.get_help():
         return message
     return f"{message.rstrip('.')} ({context.command_path} --help shows what there is)"

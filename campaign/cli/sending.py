@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.paint import Paint
+from campaign.cli.overview import state_table
 from campaign.cli.serving import start_watch
-from campaign.cli.standing import state_table
-from campaign.cli.streams import tell
-from campaign.cli.tables import counted, escape
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.streams import tell
+from campaign.cli.terminal.tables import counted, escape
 from campaign.records import State
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def send(campaign: Campaign, how: How, path: Path, ahead: deque[WorkerProcess]) 
 
     `path` is how the user names the campaign, `ahead` the render workers that were started already.
     """
-    from campaign.cli.progress import RunProgress
     from campaign.cli.rehearsal import sandbox_relay
+    from campaign.cli.terminal.progress import RunProgress
     from campaign.clock import SystemClock
     from campaign.delivery.run import run_campaign
     from campaign.delivery.run_records import RunOptions

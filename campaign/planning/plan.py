@@ -210,12 +210,17 @@ class _Check:
     ) -> None:
         async with RenderPool(spec, workers=workers, has_read=has_read) as pool:
             under_way: set[asyncio.Task[list[Message]]] = set()
-            for batch in batches:
-                under_way.add(asyncio.create_task(pool.check(batch)))
-                if len(under_way) >= 2 * workers:
+            try:
+                for batch in batches:
+                    under_way.add(asyncio.create_task(pool.check(batch)))
+                    if len(under_way) >= 2 * workers:
+                        under_way = await self._some(under_way)
+                while under_way:
                     under_way = await self._some(under_way)
-            while under_way:
-                under_way = await self._some(under_way)
+            finally:  # after Ctrl-C or a fault nobody asks for the others, and asyncio complains
+                for task in under_way:
+                    task.cancel()
+                await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _some(
         self, tasks: set[asyncio.Task[list[Message]]]

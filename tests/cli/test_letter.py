@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from campaign.cli.commands.preview import lines
-from campaign.cli.paint import Paint
-from campaign.cli.tables import columns
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.tables import columns
 from campaign.errors import UsageError
 from campaign.pages.letter import framed, take_apart
 from campaign.preview.files import write_files

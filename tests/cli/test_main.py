@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from campaign.cli.endings import with_path
 from campaign.cli.main import main
 from campaign.cli.program import program
 from fakes.recorder import recorder
@@ -133,12 +137,120 @@ def test_every_fault_of_the_config_stands_on_a_line_of_its_own(
     assert any("campaign.toml:3:" in line and "soon" in line for line in said)
 
 
+CONFIG = """name = "spring"
+[recipients]
+files = ["list.csv"]
+[message]
+from = "a@example.com"
+subject = "s"
+text = "body.txt"
+[relay]
+host = "127.0.0.1"
+port = 9
+security = "none"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "campaign.toml").write_text(CONFIG)
+    (tmp_path / "body.txt").write_text("Hello\n")
+    (tmp_path / "list.csv").write_text("email\nada@example.com\nbob@example.com\n")
+    return tmp_path
+
+
 def test_run_asks_nobody_where_nobody_is(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    assert main(["run", str(tmp_path)]) == 64
+    assert main(["run", str(folder)]) == 64
     assert "--yes" in capsys.readouterr().err
+
+
+def test_run_of_a_campaign_under_way_names_resume_with_its_folder_where_nobody_is_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recorder() as server:
+        relay = CONFIG.replace("port = 9", f"port = {server.port}")
+        (folder / "campaign.toml").write_text(relay)
+        assert main(["run", "--yes", "--limit", "1", str(folder)]) == 75
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["run", str(folder)]) == 64
+    assert f"(`campaign resume {folder}` goes on with it)" in capsys.readouterr().err
+
+
+def _breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: object, **options: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("campaign.config.loader.load", broken)
+
+
+def test_a_fault_of_ours_is_70_and_one_sentence_that_says_how_to_report_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _breaks(monkeypatch)
+    assert main(["plan"]) == 70
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert "a fault of campaign itself: ZeroDivisionError: division by zero" in said
+    assert "CAMPAIGN_TRACEBACK=1" in said
+    monkeypatch.setenv("CAMPAIGN_TRACEBACK", "1")
+    assert main(["plan"]) == 70
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_a_command_that_fails_with_json_prints_an_object(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "campaign.toml").write_text("nmae = 1")
+    assert main(["plan", "--json", str(folder)]) == 78
+    told = json.loads(capsys.readouterr().out)
+    assert (told["exit_code"], told["faults"][0]["line"]) == (78, 1)
+    assert "'nmae'" in told["error"]
+    assert main(["plan", "--json", "--nonsense"]) == 64
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 64
+    _breaks(monkeypatch)
+    assert main(["plan", "--json"]) == 70
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 70
+
+
+@pytest.mark.parametrize(
+    ("advice", "path", "shown"),
+    [
+        ("`campaign resume` goes on", "spring", "`campaign resume spring` goes on"),
+        ("`campaign resume --resume-stale`", "a b", "`campaign resume 'a b' --resume-stale`"),
+        ("`campaign plan --amend` takes it in", ".", "`campaign plan --amend` takes it in"),
+        ("`campaign init DIR` writes one", "spring", "`campaign init DIR` writes one"),
+    ],
+)
+def test_advice_names_the_campaign_as_it_was_named(advice: str, path: str, shown: str) -> None:
+    assert with_path(advice, Path(path)) == shown
+
+
+def test_ctrl_c_while_planning_is_one_sentence(folder: Path) -> None:
+    rows = "".join(f"p{at}@example.com\n" for at in range(30_000))
+    (folder / "list.csv").write_text(f"email\n{rows}")
+    ours, theirs = os.openpty()
+    planning = subprocess.Popen(
+        [sys.executable, "-m", "campaign.cli.main", "plan", str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # EIO is the end of what a terminal says
+        while piece := os.read(ours, 4096):
+            if b"rendering" in piece and b"rendering" not in said:
+                os.killpg(planning.pid, signal.SIGINT)
+            said += piece
+    os.close(ours)
+    assert planning.wait(timeout=60) == 75
+    assert b"Traceback" not in said
+    assert b"never retrieved" not in said
+    assert b"interrupted while planning: nothing was sent, and there is no plan yet" in said
 
 
 def test_an_error_cannot_write_control_characters_to_the_terminal(

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 from campaign.cli.commands.plan import as_object, lines
-from campaign.cli.paint import Paint
+from campaign.cli.overview import Overview, as_line, state_table
 from campaign.cli.sending import next_steps, summary
-from campaign.cli.standing import Standing, as_line, state_table
-from campaign.cli.tables import columns
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.tables import columns
 from campaign.delivery.run_records import RunResult
 from campaign.planning.summary import PlanSummary
 from campaign.records import Source, State
@@ -88,7 +88,7 @@ def test_the_next_steps_name_the_campaign_as_the_user_did() -> None:
 
 
 def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:
-    standing = Standing("spring", {State.SENT: 2, State.PLANNED: 1}, None, 0.0)
+    standing = Overview("spring", {State.SENT: 2, State.PLANNED: 1}, None, 0.0)
     assert json.loads(as_line(standing)) == {
         "campaign": "spring",
         "finished": False,

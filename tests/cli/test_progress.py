@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from campaign.cli.progress import PlanProgress, RunProgress, describe, time_left
+from campaign.cli.terminal.progress import PlanProgress, RunProgress, describe, time_left
 from campaign.delivery.run_records import RunView
 from campaign.records import State
 from fakes.clock import FakeClock

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.cli.paint import Paint
-from campaign.cli.tables import clip, columns, counted, escape, pad, percent, table
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.tables import clip, columns, counted, escape, pad, percent, table
 
 
 @given(st.text())

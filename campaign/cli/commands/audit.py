@@ -12,8 +12,8 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from campaign.cli.arguments import HERE, JsonOption, PathArgument, RehearsalOption
-from campaign.cli.paint import Paint
-from campaign.cli.tables import WIDTH, counted, escape
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.tables import WIDTH, counted, escape
 from campaign.errors import EXIT_DONE, EXIT_JOURNAL
 from campaign.records import State
 
@@ -31,7 +31,7 @@ def command(
     The states add up to the list, every change in the history is legal, and nobody got a copy too
     many. Works beside a run. Ends with 74 where anything speaks against it.
     """
-    from campaign.cli.lookup import campaign_to_look_at
+    from campaign.cli.journals import campaign_to_look_at
     from campaign.journal.reading.audit import audit
 
     campaign = campaign_to_look_at(path, sandbox)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaign.cli.arguments import JsonOption
-from campaign.cli.tables import counted, escape, table
+from campaign.cli.terminal.tables import counted, escape, table
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, EXIT_UNAVAILABLE, UsageError
 from campaign.units import show_duration
 

@@ -18,9 +18,9 @@ import typer
 
 from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.exports import whole_file
-from campaign.cli.paint import Paint
-from campaign.cli.tables import WIDTH, clip, columns, counted, escape, percent, table
-from campaign.errors import EXIT_DONE, EmptyPlanError
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.tables import WIDTH, clip, columns, counted, escape, percent, table
+from campaign.errors import EXIT_DONE, EmptyPlanError, Interrupted
 from campaign.units import show_duration, show_size
 
 if TYPE_CHECKING:
@@ -101,11 +101,29 @@ def make(
     """The plan, with progress on stderr.
 
     `when_read` is called once the lists are read: until then both of two cores are busy.
+    Raises Interrupted after Ctrl-C, besides what `make_plan` raises.
     """
+    try:
+        return _made(campaign, amend, render, workers, when_read)
+    except KeyboardInterrupt:
+        left = "the plan stays as it was" if amend else "there is no plan yet"
+        raise Interrupted(
+            f"interrupted while planning: nothing was sent, and {left}",
+            remedy=f"`campaign plan{' --amend' if amend else ''}` begins again",
+        ) from None
+
+
+def _made(
+    campaign: Campaign,
+    amend: bool,
+    render: bool,
+    workers: int | None,
+    when_read: Callable[[], None] | None,
+) -> PlanSummary:
     from campaign.workers.list_ahead import lists_ahead
 
     with lists_ahead(campaign.folder, campaign.settings.recipients) as rows:
-        from campaign.cli.progress import PlanProgress
+        from campaign.cli.terminal.progress import PlanProgress
         from campaign.clock import SystemClock
         from campaign.planning.plan import make_plan
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.cli.arguments import HERE, PathArgument
-from campaign.cli.lookup import ensure_planned
-from campaign.cli.paint import Paint
+from campaign.cli.journals import ensure_planned
 from campaign.cli.serving import PREVIEW_PORT, NoBrowserOption, PortOption, press, serve_preview
-from campaign.cli.tables import counted, escape, pad, table
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.tables import counted, escape, pad, table
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.units import show_size
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from campaign.cli.arguments import JsonOption
-from campaign.cli.tables import escape, table
+from campaign.cli.terminal.tables import escape, table
 from campaign.clock import Clock, iso
 from campaign.errors import EXIT_DONE, EXIT_UNAVAILABLE, UsageError
 from campaign.units import show_duration

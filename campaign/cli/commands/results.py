@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from campaign.cli.arguments import HERE, PathArgument, RehearsalOption
-from campaign.cli.tables import counted, escape
+from campaign.cli.terminal.tables import counted, escape
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.records import Result, State
 
@@ -50,7 +50,7 @@ def command(
     One line each: state, reason, attempts, the server's last reply, Message-ID, when.
     """
     from campaign.cli.exports import WRITERS, whole_file
-    from campaign.cli.lookup import look_up
+    from campaign.cli.journals import look_up
 
     if format_ is Format.PARQUET and output is None:
         raise UsageError(

@@ -44,7 +44,7 @@ def command(
 
     Nobody is left out and nobody settled is tried again; whoever is in doubt is named.
     """
-    from campaign.cli.lookup import is_rehearsed_only
+    from campaign.cli.journals import is_rehearsed_only
     from campaign.cli.rehearsal import rehearsal_of
     from campaign.config.loader import load
     from campaign.workers.start import worker_count, workers_ahead

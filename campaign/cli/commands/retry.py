@@ -20,8 +20,8 @@ from campaign.cli.sending import (
     TranscriptOption,
     send,
 )
-from campaign.cli.streams import tell
-from campaign.cli.tables import counted
+from campaign.cli.terminal.streams import tell
+from campaign.cli.terminal.tables import counted
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.records import State
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from campaign.cli.arguments import HERE, PathArgument
 from campaign.cli.commands import plan
-from campaign.cli.paint import Paint
 from campaign.cli.sending import (
     How,
     LimitOption,
@@ -25,8 +24,9 @@ from campaign.cli.sending import (
     TranscriptOption,
     send,
 )
-from campaign.cli.streams import tell
-from campaign.cli.tables import counted
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.streams import tell
+from campaign.cli.terminal.tables import counted
 from campaign.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -59,18 +59,15 @@ def command(
 
     Plans first where that was not done, then asks: type the number of messages to go on.
     """
-    from campaign.cli.lookup import is_planned
+    from campaign.cli.journals import is_planned
     from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
     from campaign.config.loader import load
     from campaign.delivery.run_records import Agreement
     from campaign.workers.start import add_workers, worker_count, workers_ahead
 
-    may_ask = sys.stdin is not None and sys.stdin.isatty()
-    if not (yes or expect is not None or may_ask):
-        raise UsageError(
-            "nobody is there to be asked", remedy="say --yes, or --expect N with the plan's count"
-        )
     campaign = load(path, need_secrets=not sandbox)
+    if not (yes or expect is not None or (sys.stdin is not None and sys.stdin.isatty())):
+        refuse_without_a_person(campaign, sandbox)
     if sandbox:
         forget_rehearsal(campaign)
         campaign = rehearsal_of(campaign)
@@ -82,10 +79,10 @@ def command(
         workers=workers or 0,
         serve=serve,
     )
-    is_ready = is_planned(campaign.journal) and is_still_so(campaign)
+    is_ready = is_planned(campaign.journal)
     count = worker_count(workers)
     with workers_ahead(count if is_ready else 0) as ahead:
-        if is_ready:
+        if is_ready and is_still_so(campaign):
             from campaign.planning.summary import read_summary, refuse_empty
 
             summary = read_summary(campaign)
@@ -96,13 +93,27 @@ def command(
                 render=not no_render,
                 workers=workers,
                 # A plan that renders has workers of its own, and goes on for longer than they load.
-                when_read=partial(add_workers, ahead, count) if no_render else None,
+                when_read=partial(add_workers, ahead, count) if no_render and not ahead else None,
             )
         tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)))
         agree(campaign, summary.planned, how, expect=expect, must_ask=not yes and expect is None)
         tell()
         agreed = Agreement(summary.plan_id, summary.hashes, summary.planned)
         return send(campaign, replace(how, agreed=agreed), path, ahead)
+
+
+def refuse_without_a_person(campaign: Campaign, sandbox: bool) -> NoReturn:
+    """Raises UsageError: nobody can type the number."""
+    from campaign.cli.journals import has_begun, unsettled
+
+    if not sandbox and has_begun(campaign.journal) and unsettled(campaign.journal):
+        raise UsageError(
+            "this campaign is under way and not finished, and there is no terminal to ask in",
+            remedy="`campaign resume` goes on with it",
+        )
+    raise UsageError(
+        "there is no terminal to ask in", remedy="say --yes, or --expect N with the plan's count"
+    )
 
 
 def is_still_so(campaign: Campaign) -> bool:
@@ -122,7 +133,7 @@ def agree(
     campaign: Campaign, planned: int, how: How, *, expect: int | None, must_ask: bool
 ) -> None:
     """Raises UsageError where the plan is not what was expected, Interrupted without a yes."""
-    from campaign.cli.lookup import unsettled
+    from campaign.cli.journals import unsettled
 
     if expect is not None and expect != planned:
         raise UsageError(

@@ -14,7 +14,7 @@ import typer
 from campaign.cli.arguments import HERE, PathArgument
 from campaign.cli.rehearsal import FOLDER
 from campaign.cli.serving import INBOX_PORT, start_inbox
-from campaign.cli.tables import table
+from campaign.cli.terminal.tables import table
 from campaign.errors import EXIT_DONE
 
 EXAMPLES = ("campaign sandbox spring --port 2525",)

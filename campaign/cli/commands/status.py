@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from campaign.cli.arguments import HERE, JsonOption, PathArgument, RehearsalOption
+from campaign.cli.overview import show
 from campaign.cli.serving import WATCH_PORT, NoBrowserOption, PortOption, serve_watch
-from campaign.cli.standing import Question, show
 from campaign.errors import EXIT_DONE
 
 EXAMPLES = (
@@ -27,7 +27,8 @@ def command(
         bool, typer.Option("--watch", help="Look again every second until it is finished.")
     ] = False,
     recipient: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Show everything that befell ADDRESS.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Show everything that happened to ADDRESS."),
     ] = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="Show it on a live page in the browser.")
@@ -38,16 +39,16 @@ def command(
     no_browser: NoBrowserOption = False,
 ) -> int:
     """Show where everybody stands; a run may go on meanwhile."""
-    from campaign.cli.lookup import campaign_to_look_at, look_up
+    from campaign.cli.journals import campaign_to_look_at, look_up
 
     if serve:
         serve_watch(campaign_to_look_at(path, sandbox), port, open_browser=not no_browser)
         return EXIT_DONE
     if recipient is not None:
-        from campaign.cli.befell import show_recipient
+        from campaign.cli.history import show_recipient
 
         with look_up(path, sandbox) as reader:
             show_recipient(reader, recipient, as_json)
         return EXIT_DONE
-    show(Question(path, watch, sandbox, as_json))
+    show(path, watch=watch, sandbox=sandbox, as_json=as_json)
     return EXIT_DONE

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from campaign.cli.arguments import HERE, PathArgument
-from campaign.cli.lookup import ensure_planned
-from campaign.cli.tables import escape
+from campaign.cli.journals import ensure_planned
+from campaign.cli.terminal.tables import escape
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 from campaign.units import show_size
 

@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-from campaign.cli.tables import escape
+from campaign.cli.terminal.tables import escape
 
 
 def prepare() -> None:

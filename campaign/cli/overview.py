@@ -1,10 +1,6 @@
-"""Where everybody stands, now or as it changes: the answer of a plain `campaign status`.
+"""How many recipients are in which state, now or as it changes: the answer of `campaign status`.
 
 In: the journal.  Out: counts.  Touches: nothing; a run may go on meanwhile.
-
-It is asked beside a run that needs both cores, every second by some.  So the plain question is
-understood here: to read eight options, typer and pydantic work three times as long as the answer
-takes.  Whatever is not plain goes their way.
 """
 
 from __future__ import annotations
@@ -12,13 +8,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from campaign.cli.paint import Paint
-from campaign.cli.tables import counted, percent, table
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.tables import counted, percent, table
 from campaign.records import State, settled_of, unsettled_of
 from campaign.units import show_duration
 
@@ -26,14 +22,13 @@ if TYPE_CHECKING:
     from campaign.clock import Clock
     from campaign.journal.reading.glance import Glance
 
-_FLAGS = ("--watch", "--sandbox", "--json")  # as in Question
 _WATCH_EVERY_S = 1.0
 _ORDER = ("planned", "sending", "sent", "failed", "deferred", "held", "skipped", "expired",
           "cancelled")  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Standing:
+class Overview:
     """Where everybody stands at one moment."""
 
     campaign: str
@@ -50,46 +45,26 @@ class Standing:
         return not unsettled_of(self.counts)
 
 
-class Question(NamedTuple):
-    """What is asked."""
-
-    path: Path = Path()
-    watch: bool = False
-    sandbox: bool = False
-    as_json: bool = False
-
-
-def read_question(arguments: Sequence[str]) -> Question | None:
-    """`status`, nothing but flags and a path; None for every other command line."""
-    if arguments[:1] != ["status"]:
-        return None
-    words = arguments[1:]
-    paths = [word for word in words if word not in _FLAGS]
-    if len(paths) > 1 or any(path.startswith("-") for path in paths):
-        return None
-    return Question(Path(*paths), *(flag in words for flag in _FLAGS))
-
-
-def show(question: Question) -> None:
+def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     """Answer on stdout; when watching, until everybody is settled."""
-    from campaign.cli.lookup import glance_at, journal_to_look_at
+    from campaign.cli.journals import glance_at, journal_to_look_at
     from campaign.clock import SystemClock
 
     clock = SystemClock()
-    with glance_at(journal_to_look_at(question.path, question.sandbox)) as journal:
-        if question.watch:
-            _watch(looks(journal, clock, time.sleep), question.as_json)
-        elif question.as_json:
+    with glance_at(journal_to_look_at(path, sandbox)) as journal:
+        if watch:
+            _watch(looks(journal, clock, time.sleep), as_json)
+        elif as_json:
             print(as_line(look(journal, clock)))
         else:
             print("\n".join(lines(look(journal, clock), 0.0, _paint())))
 
 
-def look(journal: Glance, clock: Clock) -> Standing:
+def look(journal: Glance, clock: Clock) -> Overview:
     """Ask the journal."""
     due_s = journal.next_due()
     now_s = clock.now_s()
-    return Standing(
+    return Overview(
         journal.campaign(),
         journal.counts(),
         None if due_s is None else max(0.0, due_s - now_s),
@@ -97,35 +72,35 @@ def look(journal: Glance, clock: Clock) -> Standing:
     )
 
 
-def looks(journal: Glance, clock: Clock, sleep: Callable[[float], None]) -> Iterator[Standing]:
+def looks(journal: Glance, clock: Clock, sleep: Callable[[float], None]) -> Iterator[Overview]:
     """One look a second, the last when it is finished."""
     while True:
-        standing = look(journal, clock)
-        yield standing
-        if standing.is_finished:
+        now = look(journal, clock)
+        yield now
+        if now.is_finished:
             return
         sleep(_WATCH_EVERY_S)
 
 
-def _watch(standings: Iterator[Standing], as_json: bool) -> None:
+def _watch(overviews: Iterator[Overview], as_json: bool) -> None:
     """Redrawn in place on a terminal, one block or object after the other elsewhere."""
-    before: Standing | None = None
+    before: Overview | None = None
     drawn = 0
     try:
-        for standing in standings:
+        for now in overviews:
             if as_json:
-                print(as_line(standing), flush=True)
+                print(as_line(now), flush=True)
                 continue
             if drawn and sys.stdout.isatty():
                 print(f"\x1b[{drawn}A\x1b[J", end="")
-            shown = lines(standing, _rate(before, standing), _paint())
+            shown = lines(now, _rate(before, now), _paint())
             print("\n".join(shown), flush=True)
-            drawn, before = len(shown), standing
+            drawn, before = len(shown), now
     except KeyboardInterrupt:  # the usual end of watching
         return
 
 
-def _rate(before: Standing | None, now: Standing) -> float:
+def _rate(before: Overview | None, now: Overview) -> float:
     """Settled recipients per second between two looks."""
     if before is None or now.at_s <= before.at_s:
         return 0.0
@@ -137,25 +112,25 @@ def _paint() -> Paint:
     return Paint.on(sys.stdout)
 
 
-def lines(standing: Standing, rate_s: float, paint: Paint) -> list[str]:
+def lines(now: Overview, rate_s: float, paint: Paint) -> list[str]:
     """Where everybody stands, for a terminal."""
-    what = "finished" if standing.is_finished else "not finished"
-    shown = [f"{paint.bold(standing.campaign)}: {counted(standing.total, 'row')}, {what}"]
+    what = "finished" if now.is_finished else "not finished"
+    shown = [f"{paint.bold(now.campaign)}: {counted(now.total, 'row')}, {what}"]
     if rate_s:
         shown[0] += f", {rate_s:,.1f}/s"
-    shown += state_table(standing.counts, standing.total, paint)
-    if standing.next_due_s is not None:
-        shown.append(f"  the next deferred one may go in {show_duration(standing.next_due_s)}")
+    shown += state_table(now.counts, now.total, paint)
+    if now.next_due_s is not None:
+        shown.append(f"  the next deferred one may go in {show_duration(now.next_due_s)}")
     return shown
 
 
-def as_line(standing: Standing) -> str:
+def as_line(now: Overview) -> str:
     """The fields of the contract as one JSON object."""
     fields: dict[str, Any] = {
-        "campaign": standing.campaign,
-        "finished": standing.is_finished,
-        "total": standing.total,
-        "counts": {state: standing.counts.get(State(state), 0) for state in _ORDER},
+        "campaign": now.campaign,
+        "finished": now.is_finished,
+        "total": now.total,
+        "counts": {state: now.counts.get(State(state), 0) for state in _ORDER},
     }
     return json.dumps(fields)
 

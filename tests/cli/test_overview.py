@@ -8,13 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
 from campaign.cli.main import main
-from campaign.cli.program import program
-from campaign.cli.standing import Question, read_question
 
-HEAVY = {"typer", "pydantic", "sqlalchemy", "pandas", "jinja2", "asyncio", "subprocess"}
+HEAVY = {"sqlalchemy", "pandas", "jinja2", "asyncio"}
 CONFIG = """
 name = "spring"
 [recipients]
@@ -52,7 +49,9 @@ def imported_by(*arguments: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("url", ["", "sqlite:///elsewhere/a b.sqlite"])
-def test_the_status_of_an_unchanged_campaign_imports_no_library(folder: Path, url: str) -> None:
+def test_the_status_of_an_unchanged_campaign_imports_no_heavy_library(
+    folder: Path, url: str
+) -> None:
     if url:
         with (folder / "campaign.toml").open("a") as file:
             file.write(f'[journal]\nurl = "{url}"\n')
@@ -62,7 +61,7 @@ def test_the_status_of_an_unchanged_campaign_imports_no_library(folder: Path, ur
     assert libraries == "[]"
 
 
-def test_the_status_of_a_rehearsal_imports_no_library(folder: Path) -> None:
+def test_the_status_of_a_rehearsal_imports_no_heavy_library(folder: Path) -> None:
     assert main(["run", "--sandbox", "--yes", str(folder)]) == 0
     for arguments in (["status"], ["status", "--sandbox"], ["status", "--watch"]):
         shown, libraries = imported_by(*arguments, str(folder))
@@ -117,45 +116,3 @@ def test_whoever_has_run_is_looked_at_though_the_list_is_gone(
     capsys.readouterr()
     assert main(["status", "--json", str(folder)]) == 0
     assert json.loads(capsys.readouterr().out)["counts"]["planned"] == 1
-
-
-def test_a_plain_question_is_answered_as_the_same_one_with_an_option_more(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    plan(folder)
-    capsys.readouterr()
-    for flags in ([], ["--json"]):
-        answers = []
-        for more in ([], ["--no-browser"]):
-            assert main(["status", *flags, *more, str(folder)]) == 0
-            answers.append(capsys.readouterr())
-        assert answers[0] == answers[1]
-
-
-@pytest.mark.parametrize(
-    ("line", "question"),
-    [
-        ("status", Question()),
-        ("status --json spring", Question(Path("spring"), as_json=True)),
-        ("status spring --watch", Question(Path("spring"), watch=True)),
-        ("status --sandbox --json --json", Question(sandbox=True, as_json=True)),
-        ("status spring autumn", None),
-        ("status --help", None),
-        ("status --jsno", None),
-        ("status -- --json", None),
-        ("status --recipient ada@example.com", None),
-        ("results --json", None),
-        ("--version", None),
-        ("", None),
-    ],
-)
-def test_a_question_is_plain_or_left_to_the_library(line: str, question: Question | None) -> None:
-    assert read_question(line.split()) == question
-
-
-def test_every_flag_of_a_plain_question_is_an_option_of_the_command() -> None:
-    command = get_command(program(["status"])).commands["status"]  # type: ignore[attr-defined]
-    options = {name: parameter.name for parameter in command.params for name in parameter.opts}
-    for flag, field in zip(("--watch", "--sandbox", "--json"), Question._fields[1:], strict=True):
-        assert options[flag] == field
-        assert read_question(["status", flag]) == Question()._replace(**{field: True})

@@ -9,8 +9,8 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from campaign.cli.paint import Paint
-from campaign.cli.tables import escape
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.tables import escape
 from campaign.clock import iso
 from campaign.errors import UsageError
 

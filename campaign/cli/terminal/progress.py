@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from campaign.cli.tables import WIDTH, clip, escape
+from campaign.cli.terminal.tables import WIDTH, clip, escape
 from campaign.clock import Clock
 from campaign.records import State, settled_of
 from campaign.units import show_duration
@@ -28,6 +28,7 @@ LINE_EVERY_S = 5.0
 _MOVE_EVERY_S = 0.1  # drawing costs about as much as planning ten rows
 _BAR = "{percentage:3.0f}% {bar} {desc}"
 _TEXT = "{desc}"
+_LINES = 10  # more than a bar and its text take; tqdm would ask the terminal, which may say 0
 
 
 class Progress:
@@ -82,6 +83,9 @@ class Progress:
             if below:
                 self._text = self._new_bar(_TEXT, 0)
         width = self._width()
+        for bar in (self._bar, self._text):
+            if bar is not None:
+                bar.ncols = width
         self._bar.total = total
         self._bar.n = done if total is None else min(done, total)
         self._bar.set_description_str(clip(beside, width), refresh=True)
@@ -98,16 +102,18 @@ class Progress:
             total=total,
             file=self._stream,
             bar_format=form,
-            dynamic_ncols=True,
+            ncols=self._width(),
+            nrows=_LINES,
             leave=self.leaves_the_bar,
         )
 
     def _width(self) -> int:
         """Columns that a line may take; one is left free, so that no terminal wraps."""
         try:
-            return os.get_terminal_size(self._stream.fileno()).columns - 1
+            width = os.get_terminal_size(self._stream.fileno()).columns
         except OSError:
-            return WIDTH - 1
+            width = 0
+        return (width or WIDTH) - 1  # a terminal made by a program may not know its size
 
     def _write(self, line: str) -> None:
         if self._bar is not None:
