@@ -22,7 +22,7 @@ journal/reading: claims
 journal/writing: changes totals transactions writer
 pool: allowance governor lanes pacing relays site
 recipients: cleaning framing
-rendering: body draft head headers mime render sheet transfer
+rendering: body draft head headers images mime render sheet structured transfer
 rendering/templating: escaping kept templates
 smtp: commands connection deadline envelopes extensions protocol replies traffic
 workers: frames process

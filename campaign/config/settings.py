@@ -147,6 +147,12 @@ class Message(Section):
                 'name a template file: text = "body.txt", html = "body.html", or markdown',
                 *("text", "html", "markdown"),
             )
+        elif self.inline and not (self.html or self.markdown):
+            yield RuleError(
+                "inline names images, and the letter has no HTML to show them in",
+                "name an `html` template, or send them as `attachments`",
+                "inline",
+            )
 
 
 Secrets = Annotated[

@@ -6,15 +6,15 @@ Content-Type field on.  Touches: template and attachment files, for reading.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from campaign.errors import ConfigError, RenderError
+from campaign.errors import RenderError
 from campaign.languages import written_in
 from campaign.rendering.attachments import PersonalFiles, fixed_file, snapshot_of
 from campaign.rendering.draft import Piece
+from campaign.rendering.images import Images
 from campaign.rendering.invitation import folded, method_of
 from campaign.rendering.mime import Hole, Multipart, Skeleton, delimited, text_entity
 from campaign.rendering.sheet import CALENDAR, HTML, PERSONAL, TEXT, Sheet, Step
@@ -24,8 +24,6 @@ from campaign.rendering.templating.locales import Variants
 from campaign.rendering.templating.markup import markdown_page, style_inliner
 from campaign.rendering.templating.templates import Template, Workshop, is_constant
 from campaign.rendering.transfer import TextEncoder
-
-_CONTENT_ID = re.compile(r"[A-Za-z0-9._+@-]+")
 
 Change = Callable[[str], str]
 
@@ -42,6 +40,7 @@ class Body:
         workshop: Workshop,
         folder: Path,
         content: Content,
+        images: Images,
         *,
         by_locale: bool,
         default_locale: str = "",
@@ -72,7 +71,8 @@ class Body:
             for path in content.attachments
             if not is_constant(path)
         ]
-        self._skeleton = Skeleton(self._layout(_images(folder, content.inline), fixed))
+        self._point = images.pointed if content.inline else None
+        self._skeleton = Skeleton(self._layout(images.entities, fixed))
         self.shared = self._skeleton.shared
 
     @property
@@ -106,7 +106,7 @@ class Body:
         html = _checked(self._html.pick(sheet.locale).chunks(sheet.values), "the HTML")
         for change in self._changes:
             html = _lines(change("".join(html)))
-        sheet.html = html
+        sheet.html = [self._point(chunk) for chunk in html] if self._point else html
 
     def _encode_html(self, sheet: Sheet) -> None:
         sheet.parts[HTML] = text_entity(b"text/html", self._html_encoder, sheet.html)
@@ -162,18 +162,14 @@ def _lines(text: str) -> list[str]:
     return text.splitlines(keepends=True)
 
 
-def _images(folder: Path, inline: Mapping[str, str]) -> list[bytes]:
-    images = []
-    for name, path in inline.items():
-        if not _CONTENT_ID.fullmatch(name):
-            raise ConfigError(f"message.inline: {name!r} cannot be written as cid:")
-        images.append(fixed_file(folder, path, content_id=name))
-    return images
-
-
 def _text_of(html: list[str]) -> list[str]:
-    from campaign.rendering.templating.plain import (
-        text_of_html,  # lxml is loaded only where it is needed
-    )
+    # lxml is loaded only where it is needed.
+    from campaign.rendering.templating.plain import text_of_html
 
-    return _lines(text_of_html("".join(html)))
+    text = text_of_html("".join(html))
+    if not text.strip():
+        raise RenderError(
+            "the HTML has no words a text could be made of",
+            remedy="give its images an alt text, or name a `text` in [message]",
+        )
+    return _lines(text)

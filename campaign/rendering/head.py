@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from campaign.addresses.syntax import AddressError, Mailbox, parse_mailbox
 from campaign.errors import ConfigError, RenderError
@@ -19,6 +20,7 @@ from campaign.rendering import headers
 from campaign.rendering.body import refuse_leftover
 from campaign.rendering.sheet import Sheet
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
+from campaign.rendering.structured import custom_field
 from campaign.rendering.templating.kept import Kept
 from campaign.rendering.templating.locales import Variants
 from campaign.rendering.templating.templates import Template, Workshop, is_constant
@@ -29,6 +31,7 @@ _OURS = frozenset(
      "return-path", "received", "dkim-signature", "list-unsubscribe-post")
 )  # fmt: skip
 _KEPT_SUBJECTS = 200_000  # characters; most campaigns have one subject, or one for each first name
+_MAILTO_SAFE = "@!$'*+-._~"  # RFC 6068, 2: the rest of an address is escaped
 _ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"  # RFC 8058, 3.1
 
 
@@ -74,7 +77,7 @@ class Head:
         for field, template in self._custom:
             if not template.is_constant and (text := template.render(values).strip()):
                 names.append(field.encode())
-                lines.append(headers.text_field(field, text))
+                lines.append(custom_field(field, text))
         block = b"".join(lines)
         headers.verify(block, names)
         sheet.head = block
@@ -86,6 +89,7 @@ class Head:
             headers.text_field("Date", headers.date_text(self._spec.date_s)),
             b"MIME-Version: 1.0\r\n",
         ]
+        self._try_unsubscribe()
         if self._spec.unsubscribe and self._spec.unsubscribe.url:
             names.append(b"List-Unsubscribe-Post")
             lines.append(_ONE_CLICK)
@@ -96,12 +100,21 @@ class Head:
             for field, template in self._custom:
                 if template.is_constant and template.source.strip():
                     names.append(field.encode())
-                    lines.append(headers.text_field(field, template.source))
+                    lines.append(custom_field(field, template.source))
             block = b"".join(lines)
             headers.verify(block, names)
         except RenderError as error:
             raise ConfigError(f"message: {error}") from None
         return block
+
+    def _try_unsubscribe(self) -> None:
+        """Raises ConfigError for links that no letter could carry."""
+        if unsubscribe := self._spec.unsubscribe:
+            try:
+                tried = {"unsubscribe_url": unsubscribe_url(self._spec, "a")}
+                _list_unsubscribe(unsubscribe, "a", tried)
+            except RenderError as error:
+                raise ConfigError(f"unsubscribe: {error}") from None
 
 
 def unsubscribe_url(spec: RenderSpec, token: str) -> str:
@@ -109,7 +122,16 @@ def unsubscribe_url(spec: RenderSpec, token: str) -> str:
     unsubscribe = spec.unsubscribe
     if unsubscribe is None or not unsubscribe.url:
         return ""
-    return f"{unsubscribe.url}{'&' if '?' in unsubscribe.url else '?'}t={token}"
+    return _with_token(unsubscribe.url, token)
+
+
+def _with_token(url: str, token: str) -> str:
+    """The token in the query: what stands behind `#` never reaches the server (RFC 3986, 3.5)."""
+    start, mark, fragment = url.partition("#")
+    joint = "&" if "?" in start else "?"
+    if start.endswith(("?", "&")):
+        joint = ""
+    return f"{start}{joint}t={token}{mark}{fragment}"
 
 
 def _subject_field(subject: str) -> bytes:
@@ -163,5 +185,6 @@ def _list_unsubscribe(unsubscribe: UnsubscribeSpec, token: str, values: Mapping[
         ways.append(f"<{values['unsubscribe_url']}>")
     if unsubscribe.mailto:
         subject = f"unsubscribe%20{token}" if token else "unsubscribe"
-        ways.append(f"<mailto:{unsubscribe.mailto}?subject={subject}>")
+        address = quote(unsubscribe.mailto, safe=_MAILTO_SAFE)
+        ways.append(f"<mailto:{address}?subject={subject}>")
     return headers.token_field("List-Unsubscribe", ways)

@@ -20,18 +20,17 @@ from campaign.errors import RenderError
 
 LINE = 78  # RFC 5322, 2.1.1: lines should not be longer
 LONGEST = 998  # RFC 5322, 2.1.1: lines must not be longer
-_WORD_LINE = 76  # RFC 2047, 2: a line that holds an encoded-word
+WORD_LINE = 76  # RFC 2047, 2: a line that holds an encoded-word
 _WORD = 75  # RFC 2047, 2: an encoded-word
 _FRAME = len("=?utf-8?q??=")
 _ONE_CHARACTER = len("=F0=9F=98=80")  # the longest character in the Q encoding
-NAME_MAX = _WORD_LINE - 2 - _FRAME - _ONE_CHARACTER  # leaves room for one character behind it
+NAME_MAX = WORD_LINE - 2 - _FRAME - _ONE_CHARACTER  # leaves room for one character behind it
 VALUE_MAX = 10_000  # characters; a tenth of what Postfix takes as a whole header (102,400 bytes)
 
 # Control characters, line and paragraph separators, lone surrogates, and the bidi embeddings,
 # overrides and isolates that can make a subject read as another one.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")  # narrower than ftext (RFC 5322, 3.6.8), on purpose
-_BLANKS = re.compile(r" {2,}")
 _TOKENS = re.compile(r" *[^ ]+")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _PLAIN_PARAMETER = re.compile(r"(?!.*=\?)[ !#-\[\]-~]*")
@@ -71,7 +70,7 @@ def text_field(name: str, value: str) -> bytes:
         folded = _folded(name, value)
         if folded is not None:
             return folded
-    words = encoded_words(value, _WORD_LINE - len(name) - 2)
+    words = encoded_words(value, WORD_LINE - len(name) - 2)
     return f"{name}: {_joined(words)}\r\n".encode()
 
 
@@ -98,26 +97,39 @@ def mailbox_field(name: str, display: str, address: str) -> bytes:
     `address` is an addr-spec with an A-label domain; a local part that is not ASCII is written
     as UTF-8 (RFC 6532).  Raises RenderError.
     """
-    display = checked(name, display)
-    if "  " in display:
-        display = _BLANKS.sub(" ", display)  # a phrase knows no wider gaps
+    text = mailbox_text(name, display, address, len(name) + 2)
+    return f"{name}: {text}\r\n".encode()
+
+
+def mailbox_text(field: str, display: str, address: str, at: int) -> str:
+    """A name-addr or a bare address (RFC 5322, 3.4), folded; `at` is the column it begins in.
+
+    Raises RenderError.
+    """
+    display = checked(field, display)
     if (
         not _ADDRESS.fullmatch(address)
         or "=?" in address
         or (not address.isascii() and _FORBIDDEN.search(address))
     ):
-        raise RenderError(f"{name} cannot carry the address {address[:80]!r}")
-    if not display:
-        return f"{name}: {address}\r\n".encode()
+        raise RenderError(f"{field} cannot carry the address {address[:80]!r}")
+    return phrase_text(display, f"<{address}>", at) if display else address
+
+
+def phrase_text(display: str, angle: str, at: int) -> str:
+    """A phrase (RFC 5322, 3.2.5) and what stands in angle brackets behind it, folded.
+
+    Two blanks in a row are kept, in quotes or in an encoded-word.
+    """
     if display.isascii() and "=?" not in display:
         phrase = display if _ATOMS.fullmatch(display) else _quoted(display)
-        if len(name) + 2 + len(phrase) <= LINE:
-            space = " " if len(name) + len(phrase) + len(address) + 5 <= LINE else "\r\n "
-            return f"{name}: {phrase}{space}<{address}>\r\n".encode()
-    words = encoded_words(display, _WORD_LINE - len(name) - 2)
-    last = len(words[-1]) + (len(name) + 2 if len(words) == 1 else 1)
-    space = " " if last + len(address) + 3 <= _WORD_LINE else "\r\n "
-    return f"{name}: {_joined(words)}{space}<{address}>\r\n".encode()
+        if at + len(phrase) <= LINE:
+            space = " " if at + len(phrase) + len(angle) + 1 <= LINE else "\r\n "
+            return f"{phrase}{space}{angle}"
+    words = encoded_words(display, WORD_LINE - at)
+    last = len(words[-1]) + (at if len(words) == 1 else 1)
+    space = " " if last + len(angle) + 1 <= WORD_LINE else "\r\n "
+    return f"{_joined(words)}{space}{angle}"
 
 
 def checked(field: str, value: str) -> str:
@@ -148,10 +160,27 @@ def encoded_words(text: str, first: int = _WORD) -> list[str]:
     """
     data = text.encode()
     plain = len(data) - len(data.translate(None, _Q_PLAIN + b" "))
-    if plain + 3 * (len(data) - plain) <= (len(data) + 2) // 3 * 4:
-        quoted = _Q_BYTE
-        return _q_words("".join([quoted[byte] for byte in data]), min(first, _WORD) - _FRAME)
-    return _b_words(data, (min(first, _WORD) - _FRAME) // 4 * 3)
+    if plain + 3 * (len(data) - plain) > (len(data) + 2) // 3 * 4:
+        words = _b_words(data, (min(first, _WORD) - _FRAME) // 4 * 3)
+        if words:
+            return words
+    quoted = _Q_BYTE
+    return _q_words("".join([quoted[byte] for byte in data]), min(first, _WORD) - _FRAME)
+
+
+def is_plain_parameter(name: str, value: str) -> bool:
+    """The value can stand in a short quoted-string that every reader understands."""
+    return bool(_PLAIN_PARAMETER.fullmatch(value)) and len(name) + len(value) + 5 <= LINE
+
+
+def old_parameter(name: str, value: str) -> str:
+    """`; name="=?utf-8?b?...?="`: what readers that do not know RFC 2231 expect.
+
+    RFC 2047, 5 forbids it and mail programs have written it ever since; it stands beside the
+    parameter that follows RFC 2231, never alone.  Raises RenderError.
+    """
+    words = encoded_words(checked(name, value), WORD_LINE - len(f' {name}="";'))
+    return f';\r\n {name}="{_joined(words)}"'
 
 
 def parameter(name: str, value: str) -> str:
@@ -160,7 +189,7 @@ def parameter(name: str, value: str) -> str:
     Quotes and encoded-words count as not plain: readers differ about them.  Raises RenderError.
     """
     value = checked(name, value)
-    if _PLAIN_PARAMETER.fullmatch(value) and len(name) + len(value) + 5 <= LINE:
+    if is_plain_parameter(name, value):
         return f';\r\n {name}="{value}"'
     full = quote(value, safe="!#$&+-.^_`|~")  # attribute-char, RFC 2231, 7
     one = f" {name}*=utf-8''{full}"
@@ -236,11 +265,19 @@ def _q_words(text: str, first: int) -> list[str]:
 
 
 def _b_words(data: bytes, first: int) -> list[str]:
+    """Every word but the last holds whole triples of octets, so that `=` stands at the very end.
+
+    GMime 3.2 joins neighbouring words before it decodes them and stops at the first `=`: notmuch
+    and mu show the rest of such a subject to nobody (jstedfast/gmime#133).  [] where the text
+    cannot be cut so.
+    """
     words, start, room = [], 0, first
     while start < len(data):
         end = start + room
-        while end < len(data) and data[end] & 0xC0 == 0x80:
+        while end < len(data) and (data[end] & 0xC0 == 0x80 or (end - start) % 3):
             end -= 1
+        if end <= start:
+            return []
         words.append(f"=?utf-8?b?{b2a_base64(data[start:end], newline=False).decode()}?=")
         start, room = end, (_WORD - _FRAME) // 4 * 3
     return words

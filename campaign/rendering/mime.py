@@ -14,13 +14,43 @@ from mimetypes import MimeTypes
 from typing import NamedTuple
 
 from campaign.rendering.draft import Piece
-from campaign.rendering.headers import parameter, verify
+from campaign.rendering.headers import is_plain_parameter, old_parameter, parameter, verify
 from campaign.rendering.transfer import TextEncoder, base64_lines
 
 _CHARSET = b"; charset=utf-8\r\nContent-Transfer-Encoding: "
 _SHARED_BYTES = 8000  # what is larger is worth keeping apart
+_OOXML = "application/vnd.openxmlformats-officedocument"  # ECMA-376
+_ODF = "application/vnd.oasis.opendocument"
 # The table of the library only, not the machine's: the same file is the same type everywhere.
 _TYPES = MimeTypes(filenames=())
+for _end, _media in {
+    ".docx": f"{_OOXML}.wordprocessingml.document",
+    ".dotx": f"{_OOXML}.wordprocessingml.template",
+    ".xlsx": f"{_OOXML}.spreadsheetml.sheet",
+    ".xltx": f"{_OOXML}.spreadsheetml.template",
+    ".pptx": f"{_OOXML}.presentationml.presentation",
+    ".potx": f"{_OOXML}.presentationml.template",
+    ".ppsx": f"{_OOXML}.presentationml.slideshow",
+    ".docm": "application/vnd.ms-word.document.macroEnabled.12",
+    ".xlsm": "application/vnd.ms-excel.sheet.macroEnabled.12",
+    ".xlsb": "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
+    ".pptm": "application/vnd.ms-powerpoint.presentation.macroEnabled.12",
+    ".doc": "application/msword",
+    ".xls": "application/vnd.ms-excel",
+    ".ppt": "application/vnd.ms-powerpoint",
+    ".odt": f"{_ODF}.text",
+    ".ods": f"{_ODF}.spreadsheet",
+    ".odp": f"{_ODF}.presentation",
+    ".epub": "application/epub+zip",
+    ".pkpass": "application/vnd.apple.pkpass",
+    ".ics": "text/calendar",  # RFC 5545, 8.1
+    ".vcf": "text/vcard",  # RFC 6350, 10.1
+    ".md": "text/markdown",  # RFC 7763
+    ".webp": "image/webp",
+    ".avif": "image/avif",
+    ".heic": "image/heic",
+}.items():
+    _TYPES.add_type(_media, _end)
 
 
 class Hole(NamedTuple):
@@ -124,6 +154,10 @@ def text_entity(content_type: bytes, encoder: TextEncoder, chunks: Sequence[str]
 def file_entity(content: bytes, name: str, *, content_id: str = "") -> bytes:
     """An attachment, or with a Content-ID an inline image.  Raises RenderError for a bad name."""
     media = media_type(name)
+    if media.startswith("text/") and _is_utf8(content):
+        media += "; charset=utf-8"  # without it a reader takes US-ASCII (RFC 2046, 4.1.2)
+    if not is_plain_parameter("filename", name):
+        media += old_parameter("name", name)
     disposition = "inline" if content_id else "attachment"
     fields = [
         f"Content-Type: {media}\r\n",
@@ -145,3 +179,11 @@ def media_type(name: str) -> str:
     if not found or packed or found.startswith(("message/", "multipart/")):
         return "application/octet-stream"
     return found
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

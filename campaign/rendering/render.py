@@ -23,6 +23,7 @@ from campaign.rendering.body import Body
 from campaign.rendering.draft import Draft, merged, size_of
 from campaign.rendering.head import Head, unsubscribe_url
 from campaign.rendering.headers import ForbiddenCharacterError
+from campaign.rendering.images import Images
 from campaign.rendering.sheet import Sheet, Step
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.templating.branches import Trace, line_of
@@ -63,6 +64,7 @@ class Renderer:
             self._workshop,
             folder,
             content,
+            Images(folder, content.inline, spec.key, self._head.domain),
             by_locale=bool(spec.locale_column),
             default_locale=spec.default_locale,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from campaign.errors import ConfigError, RenderError, TemplateError
 from campaign.rendering.attachments import PersonalFiles
 from campaign.rendering.render import Renderer
 from campaign.rendering.templating.templates import Workshop
-from fakes.letters import ADA, all_of, job, parsed, rendered, spec, write
+from fakes.letters import ADA, all_of, job, parsed, rendered, spec, text_of, write
 
 ROW = {**ADA, "invoice": "0042"}
 
@@ -136,7 +137,9 @@ def test_an_inline_image_is_found_by_its_name(tmp_path: Path) -> None:
     assert related.get_content_type() == "multipart/related"  # type: ignore[union-attr]
     html, image = related.iter_parts()  # type: ignore[union-attr]
     assert html.get_content_type() == "text/html"
-    assert image["Content-ID"] == "<logo>"
+    content_id = image["Content-ID"].strip("<>")
+    assert re.fullmatch(r"logo\.[0-9a-f]{32}@example\.com", content_id)
+    assert f'src="cid:{content_id}"' in text_of(message, "text/html")
     assert image.get_payload(decode=True) == b"\x89PNG"
 
 

@@ -84,7 +84,17 @@ def test_styles_are_written_into_elements_and_media_rules_stay(tmp_path: Path) -
     html = text_of(parsed(rendered(spec(tmp_path, html="body.html", inline_css=True))), "text/html")
     assert '<p style="color: red;">Ada</p>' in html
     assert "@media print" in html
-    assert 'src="cid:logo"' in html
+    assert 'src="cid:logo"' in html  # no image of this name is ours
+
+
+def test_the_conditions_of_outlook_survive_inlined_styles() -> None:
+    pytest.importorskip("css_inline")
+    conditions = (
+        "<!--[if mso]><p>a</p><![endif]--><![if !mso]><p>b</p><![endif]>"
+        "<!--[if !mso]><!--><p>c</p><!--<![endif]-->"
+    )
+    page = f"<html><head></head><body>{conditions}</body></html>"
+    assert style_inliner()(page) == page
 
 
 def test_no_style_sheet_is_fetched_or_read(tmp_path: Path) -> None:

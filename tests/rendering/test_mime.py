@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from email.header import decode_header, make_header
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +33,12 @@ def test_a_file_comes_back_byte_for_byte(content: bytes) -> None:
         ("terms.PDF", "application/pdf"),
         ("logo.png", "image/png"),
         ("table.csv", "text/csv"),
+        ("offer.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("prices.XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ("talk.pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+        ("old.xls", "application/vnd.ms-excel"),
+        ("meeting.ics", "text/calendar"),
+        ("card.vcf", "text/vcard"),
         ("letter.eml", "application/octet-stream"),  # message/rfc822 must not be base64
         ("archive.tar.gz", "application/octet-stream"),
         ("nothing", "application/octet-stream"),
@@ -45,8 +54,28 @@ def test_an_inline_image_has_a_content_id() -> None:
     assert image.get_content_disposition() == "inline"
 
 
+def test_a_name_that_needs_rfc_2231_stands_in_the_old_form_too() -> None:
+    entity = file_entity(b"x", "账单" * 20 + ".pdf")
+    head = entity.partition(b"\r\n\r\n")[0].decode()
+    assert max(map(len, head.split("\r\n"))) <= 78
+    kind, disposition = (parse(entity)[name] for name in ("Content-Type", "Content-Disposition"))
+    assert disposition.params["filename"] == "账单" * 20 + ".pdf"
+    written = re.search(r'name="([^"]*)"', head)
+    assert written
+    assert str(make_header(decode_header(written[1]))) == "账单" * 20 + ".pdf"
+    assert kind.content_type == "application/pdf"
+    assert "name=" not in file_entity(b"x", "terms.pdf").decode().replace("filename=", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "charset"), [("Grüße".encode(), "utf-8"), ("Grüße".encode("cp1252"), None)]
+)
+def test_a_text_file_in_utf8_says_so(content: bytes, charset: str | None) -> None:
+    assert parse(file_entity(content, "meeting.ics")).get_content_charset() == charset
+
+
 def test_a_file_name_cannot_add_a_field() -> None:
-    with pytest.raises(RenderError, match="filename holds U\\+000D"):
+    with pytest.raises(RenderError, match="name holds U\\+000D"):
         file_entity(b"x", "a\r\nX: y.pdf")
 
 

@@ -209,8 +209,7 @@ def test_a_text_is_made_from_the_html_where_there_is_none(tmp_path: Path) -> Non
     assert mail.get_content_type() == "multipart/alternative"
     text = text_of(mail)
     assert "Hello Ada" in text
-    assert "https://x.example/" in text
-    assert "<" not in text
+    assert "See this <https://x.example/>." in text
 
 
 def test_the_levels_are_only_those_that_are_needed(tmp_path: Path) -> None:
@@ -329,6 +328,44 @@ def test_unsubscribing_takes_one_click(tmp_path: Path) -> None:
     by_mail = f"<mailto:u@example.com?subject=unsubscribe%20{TOKEN}>"
     assert mail["List-Unsubscribe"] == f"<{url}>, {by_mail}"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+@pytest.mark.parametrize(
+    ("url", "start", "end"),
+    [
+        ("https://example.com/app#/unsub", "https://example.com/app?t=", "#/unsub"),
+        ("https://example.com/app?a=b#x", "https://example.com/app?a=b&t=", "#x"),
+        ("https://example.com/app?", "https://example.com/app?t=", ""),
+    ],
+)
+def test_the_token_of_a_link_stands_before_its_fragment(
+    tmp_path: Path, url: str, start: str, end: str
+) -> None:
+    unsubscribe = UnsubscribeSpec(url, "", "news", TOKENS)
+    renderer = Renderer(spec(tmp_path, unsubscribe=unsubscribe))
+    written = parsed(renderer.render(job(token=TOKEN)))["List-Unsubscribe"]
+    assert written == f"<{start}{TOKEN}{end}>"
+
+
+def test_an_address_is_escaped_where_it_becomes_a_link(tmp_path: Path) -> None:
+    unsubscribe = UnsubscribeSpec("", "a?b&c%d+e@example.com")
+    mail = parsed(rendered(spec(tmp_path, unsubscribe=unsubscribe)))
+    link = "mailto:a%3Fb%26c%25d+e@example.com?subject=unsubscribe"
+    assert mail["List-Unsubscribe"] == f"<{link}>"
+
+
+def test_a_link_that_no_letter_can_carry_stops_the_campaign(tmp_path: Path) -> None:
+    unsubscribe = UnsubscribeSpec("https://example.com/a b", "", "news", TOKENS)
+    with pytest.raises(ConfigError, match="unsubscribe: List-Unsubscribe must be ASCII"):
+        Renderer(spec(tmp_path, unsubscribe=unsubscribe))
+
+
+def test_a_letter_of_images_alone_needs_words_for_its_text(tmp_path: Path) -> None:
+    write(tmp_path, "body.html", '<img src="https://x.example/a.png">')
+    with pytest.raises(RenderError, match=r"the HTML has no words .*give its images an alt text"):
+        rendered(spec(tmp_path, html="body.html"))
+    write(tmp_path, "body.html", '<img src="https://x.example/a.png" alt="Half price today">')
+    assert text_of(parsed(rendered(spec(tmp_path, html="body.html")))) == "Half price today\n"
 
 
 def test_an_address_to_write_to_is_not_one_click(tmp_path: Path) -> None:

@@ -14,6 +14,10 @@ from campaign.errors import TemplateError
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _LINE_END = re.compile(r"\r\n|\r|\n")
+# What a comment holds, hidden conditions among it, is left alone.
+_CONDITION = re.compile(r"<!--.*?-->|<!\[(if\b[^\]>]*|endif)\]>", re.DOTALL | re.IGNORECASE)
+_KEPT = "<!--campaign keeps [{}]-->"
+_KEPT_CONDITION = re.compile(r"<!--campaign keeps \[([^\]>]*)\]-->")
 _PAGE = """<!doctype html>
 <html>
 <head>
@@ -70,4 +74,14 @@ def style_inliner() -> Callable[[str], str]:
         raise TemplateError(
             "message.inline_css needs css-inline", remedy="pip install 'campaign[css]'"
         ) from None
-    return css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True).inline
+    inline = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True).inline
+    return lambda html: _shown_again(inline(_hidden(html)))
+
+
+def _hidden(html: str) -> str:
+    """Outlook's `<![if !mso]>` as a comment: a parser of HTML would make another comment of it."""
+    return _CONDITION.sub(lambda found: _KEPT.format(found[1]) if found[1] else found[0], html)
+
+
+def _shown_again(html: str) -> str:
+    return _KEPT_CONDITION.sub(r"<![\1]>", html)
