@@ -1,0 +1,1 @@
+"""DKIM: keys and their records, the table of header fields, the signature of a letter."""
