@@ -69,7 +69,7 @@ def glance_at(journal: Whereabouts) -> closing[Glance]:
 
 def is_planned(journal: Whereabouts) -> bool:
     """Does the journal hold a finished plan?"""
-    from campaign.journal.database import locate
+    from campaign.database.places import locate
 
     place = locate(*journal)
     if place.path is not None and not place.path.exists():

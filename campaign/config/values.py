@@ -8,11 +8,14 @@ Each check raises ValueError("what is wrong; what to write instead"), as `campai
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 
 from campaign.languages import fallback_chain
 from campaign.units import Rate, read_duration, read_rate, read_size
+
+_SECRET_PARAMETERS = {"password", "sslpassword"}  # of libpq
 
 
 def _duration(value: Any) -> Any:
@@ -63,6 +66,17 @@ def _journal_url(value: str) -> str:
         raise ValueError(  # the value is not shown: it may hold a password
             "this names no journal; write sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
         )
+    parts = urlsplit(value)
+    named = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    if parts.password is not None or named & _SECRET_PARAMETERS:
+        raise ValueError(
+            "this holds a password in clear; put it into ~/.pgpass, or into the file that"
+            " PGPASSFILE names, or into the variable PGPASSWORD"
+        )
+    try:
+        parts.port  # noqa: B018 - reading it is what raises
+    except ValueError:
+        raise ValueError("the port is not a number; write USER@HOST:5432/DATABASE") from None
     return value
 
 

@@ -47,7 +47,7 @@ from campaign.errors import (
     UsageError,
 )
 from campaign.journal.reading.reader import Reader
-from campaign.journal.store import Journal
+from campaign.journal.store import ANSWER_S, Journal
 from campaign.planning.inputs import (
     envelope_sender,
     refuse_drift,
@@ -95,7 +95,8 @@ def run_campaign(
     observer = Unheard(observer)
     settings = campaign.settings
     url, folder = settings.journal.url, campaign.folder
-    with ending(Journal.open(url, folder, clock=clock, create=False)) as (journal, how):
+    opened = Journal.open(url, folder, clock=clock, create=False, campaign=settings.name)
+    with ending(opened) as (journal, how):
         with closing(Reader.open(url, folder)) as reader:
             record = reader.plan_record()
             is_finished = reader.is_finished()
@@ -105,6 +106,8 @@ def run_campaign(
         if settings.dkim:
             observer.say("[dkim] is read but not applied yet: letters leave unsigned by us")
         run_clock = clock_for(journal, clock, may_be_stale=options.resume_stale or is_finished)
+        if not journal.is_safe_from_power_loss:
+            observer.say("the journal's server has fsync = off: a loss of power may undo commits")
         if run_clock.was_set_back:
             observer.say(set_back_sentence(run_clock))
         if journal.recovered:
@@ -191,6 +194,7 @@ class _Run:
         self._error: CampaignError | None = None
         self._crash: BaseException | None = None  # a bug of ours, raised when all is wound up
         self._signals = 0
+        self._reader: Reader | None = None
         self._started_s = clock.tick_s()
         self._due_s: float | None = None  # of the first deferred recipient, when last asked
 
@@ -201,6 +205,8 @@ class _Run:
         settings = self._campaign.settings
         self._journal.start(loop, self._stop_for)
         with closing(Reader.open(settings.journal.url, self._campaign.folder)) as reader:
+            reader.limit_waits(ANSWER_S)
+            self._reader = reader
             spec = render_spec(self._campaign, self._record, reader.sources())
             workers = worker_count(self._options.workers)
             async with RenderPool(
@@ -380,6 +386,9 @@ class _Run:
             )
         else:
             self._observer.say(f"{name} again: stopping at once")
+            self._journal.hurry()
+            if self._reader:
+                self._reader.hurry()
 
     # -- small parts ---------------------------------------------------------------------------
 

@@ -6,11 +6,13 @@ Touches: the database, the lock file, the emergency file.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
+from campaign.database.engines import open_for_writing
+from campaign.database.failures import told
+from campaign.database.places import Place, refuse_network_filesystem
 from campaign.errors import JournalError
 from campaign.journal import schema
-from campaign.journal.database import Place, open_for_writing, refuse_network_filesystem, told
 from campaign.journal.lock import AdvisoryLock, FileLock, Runner
 from campaign.journal.notes import is_finished, recall
 from campaign.journal.planning.tables import make_tables, throw_away_unfinished
@@ -58,10 +60,11 @@ def take_hold(
 
 
 def put_in_order(
-    connection: Connection, place: Place, writer: ChangeWriter, *, create: bool
+    connection: Connection, place: Place, writer: ChangeWriter, *, create: bool, campaign: str = ""
 ) -> int:
     """Tables made or known, nothing half planned, outcomes of an emergency taken in.
 
+    `campaign`: whose journal it must be; "" for whoever it belongs to.
     Returns how many outcomes those were.
     """
     if not inspect(connection).has_table("meta"):
@@ -75,10 +78,23 @@ def put_in_order(
             f"the journal {place.shown} has format {found}, this program knows {schema.FORMAT}",
             remedy="use the version of campaign that made it",
         )
+    _refuse_another_campaign(connection, place, campaign)
     throw_away_unfinished(connection)
     recovered = _take_in_emergency(connection, place, writer) if is_finished(connection) else 0
     connection.rollback()
     return recovered
+
+
+def _refuse_another_campaign(connection: Connection, place: Place, campaign: str) -> None:
+    """Two campaigns on one journal would send one's letters to the other's recipients."""
+    found = connection.execute(text("SELECT campaign FROM plan")).scalar()
+    if campaign and found is not None and found != campaign:
+        raise JournalError(
+            f"the journal {place.shown} belongs to the campaign '{found}', and this is"
+            f" '{campaign}'",
+            remedy="give each campaign a journal of its own ([journal] url); if this one was"
+            f' renamed, write name = "{found}" again',
+        )
 
 
 def _take_in_emergency(connection: Connection, place: Place, writer: ChangeWriter) -> int:

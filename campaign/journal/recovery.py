@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from campaign.database.transactions import atomic
 from campaign.errors import JournalError
 from campaign.journal.notes import recall
 from campaign.journal.schema import REPEAT, REPEATS
@@ -24,8 +25,7 @@ _PART = 5_000  # rows put back in one transaction
 
 def write(connection: Connection, writer: ChangeWriter, changes: Iterable[Change]) -> None:
     """Changes in one transaction of their own."""
-    connection.rollback()  # ends what a question before began
-    with connection.begin():
+    with atomic(connection):
         writer.write(connection.connection.cursor(), changes)
 
 

@@ -17,9 +17,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from campaign.clock import Clock
+from campaign.database.engines import hurry, is_safe_from_power_loss, limit_waits
+from campaign.database.failures import told
+from campaign.database.places import Place, locate
 from campaign.errors import JournalError
 from campaign.journal import schema
-from campaign.journal.database import Place, locate, told
 from campaign.journal.lock import AdvisoryLock, FileLock, Runner
 from campaign.journal.notes import is_finished
 from campaign.journal.opening import put_in_order, take_hold
@@ -35,6 +37,8 @@ from campaign.journal.writing.totals import totals_of
 from campaign.journal.writing.transactions import Transactions
 from campaign.journal.writing.writer import Writer
 from campaign.records import Change, Entry, PlanRecord, Source, State, unsettled_of
+
+ANSWER_S = 60.0  # of a server, to one statement of a run; commits take milliseconds
 
 
 class Run(NamedTuple):
@@ -65,12 +69,16 @@ class Journal:
         self._emergency: EmergencyFile | None = None
         self._run = 0
         self.recovered = 0  # outcomes taken in from the emergency file
+        self.is_safe_from_power_loss = True
 
     @classmethod
-    def open(cls, url: str, folder: Path, *, clock: Clock, create: bool) -> Journal:
+    def open(
+        cls, url: str, folder: Path, *, clock: Clock, create: bool, campaign: str = ""
+    ) -> Journal:
         """Take the lock and the writable connection.
 
         With `create` a journal is made where none is, never over what is left of another.
+        `campaign`: the name whose journal it must be; "" takes any.
         Raises JournalBusy, JournalError, ConfigError for the url.
         """
         place = locate(url, folder)
@@ -78,7 +86,11 @@ class Journal:
         journal = cls(place, connection, lock, clock)
         try:
             with told(place):
-                journal.recovered = put_in_order(connection, place, journal._changes, create=create)
+                journal.recovered = put_in_order(
+                    connection, place, journal._changes, create=create, campaign=campaign
+                )
+                journal.is_safe_from_power_loss = is_safe_from_power_loss(connection)
+                connection.rollback()
         except BaseException:
             journal.close()
             raise
@@ -226,6 +238,7 @@ class Journal:
                 remedy="make room on the disk (1 MB)",
             ) from error
         make_room(self._place, unsettled_of(counts))
+        limit_waits(self._connection, ANSWER_S)
         driver = self._connection.connection.dbapi_connection
         assert driver is not None
         transactions = Transactions(driver, self._place, self._changes)
@@ -256,6 +269,10 @@ class Journal:
         """Wait until everything written so far is durable.  Raises JournalError otherwise."""
         if self._writer:
             await self._writer.drain()
+
+    def hurry(self) -> None:
+        """Somebody wants the end now: a server that does not answer is given up in a moment."""
+        hurry(self._connection)
 
     def close(self, how: str = "closed") -> None:
         """Write what is queued, note how the run ended, let go of the journal."""

@@ -63,7 +63,10 @@ def make_plan(
     columns that are not there, UsageError where there is nothing to amend.
     """
     url = campaign.settings.journal.url
-    with closing(Journal.open(url, campaign.folder, clock=clock, create=True)) as journal:
+    opened = Journal.open(
+        url, campaign.folder, clock=clock, create=True, campaign=campaign.settings.name
+    )
+    with closing(opened) as journal:
         before = _plan_before(campaign) if journal.is_planned else None
         planned_before = read_summary(campaign).total if before else 0
         if before and not amend and _has_begun(url, campaign.folder):

@@ -305,6 +305,28 @@ def test_a_fault_reads_as_place_sentence_and_remedy(folder: Path) -> None:
             (11, "mailto: no @ in 'nobody'", "write an address: ada@example.com"),
         ),
         (
+            "[journal]\nurl = 'postgresql://ada:geheim@host/x'",
+            (
+                11,
+                "url: this holds a password in clear",
+                "put it into ~/.pgpass, or into the file that PGPASSFILE names, or into the"
+                " variable PGPASSWORD",
+            ),
+        ),
+        (
+            "[journal]\nurl = 'postgresql://host/x?password=geheim'",
+            (
+                11,
+                "url: this holds a password in clear",
+                "put it into ~/.pgpass, or into the file that PGPASSFILE names, or into the"
+                " variable PGPASSWORD",
+            ),
+        ),
+        (
+            "[journal]\nurl = 'postgresql://ada@host:notaport/x'",
+            (11, "url: the port is not a number", "write USER@HOST:5432/DATABASE"),
+        ),
+        (
             "[journal]\nurl = 'postgres://ada:geheim@host/x'",
             (
                 11,

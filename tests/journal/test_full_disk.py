@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from campaign.database.places import locate
 from campaign.errors import JournalError
-from campaign.journal.database import locate
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.writing import log_room

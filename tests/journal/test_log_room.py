@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from campaign.journal.database import CHECKPOINT_PAGES, locate
+from campaign.database.places import locate
+from campaign.database.sqlite_files import CHECKPOINT_PAGES
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.writing.log_room import LETTER_BYTES, make_room

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import DataError, JournalError
-from campaign.journal.planning.planning import domains, planning
+from campaign.journal.planning import domains, planning
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal

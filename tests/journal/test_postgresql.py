@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
+import psycopg
 import pytest
 
-from campaign.errors import DataError, JournalBusy, JournalError
+from campaign.database import postgresql
+from campaign.database.places import locate
+from campaign.database.postgresql import Session, refuse_forgetful
+from campaign.errors import ConfigError, DataError, JournalBusy, JournalError
+from campaign.journal import store
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids
+from campaign.journal.store import Journal
 from campaign.records import State
+from fakes.clock import FakeClock
 from fakes.journals import (
     RECORD,
     SOURCE,
@@ -35,47 +40,22 @@ from fakes.journals import (
     sent,
 )
 from fakes.ports import own_port
+from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.proxies import silent_proxy
 
-_FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-PG_CTL = Path(shutil.which("pg_ctl") or (_FOUND[-1] if _FOUND else "/"))
-
-pytest.importorskip("psycopg")
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 
 
-def _as_owner(*command: str) -> None:
-    """PostgreSQL does not run as root."""
-    who = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    subprocess.run([*who, *command], check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """A server of its own on loopback; the url of its cluster without a database."""
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:
-        port = own_port()
-        if os.geteuid() == 0:
-            shutil.chown(folder, "postgres", "postgres")
-        data = f"{folder}/data"
-        program = str(PG_CTL.resolve())
-        _as_owner(program, "initdb", "-D", data, "-o", "-A trust -U ada --no-sync -E UTF8")
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {folder}"
-        _as_owner(program, "start", "-w", "-D", data, "-l", f"{folder}/log", "-o", options)
-        try:
-            yield f"postgresql+psycopg://ada@127.0.0.1:{port}"
-        finally:
-            _as_owner(program, "stop", "-m", "immediate", "-D", data)
+def server() -> Iterator[DatabaseServer]:
+    with database_server() as running:
+        yield running
 
 
 @pytest.fixture
-def url(server: str, request: pytest.FixtureRequest) -> str:
-    """An empty database."""
-    import psycopg
-
-    name = f"d{abs(hash(request.node.name))}"
-    with psycopg.connect(server.replace("+psycopg", "") + "/postgres", autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
-    return f"{server}/{name}"
+def url(server: DatabaseServer) -> str:
+    """Of an empty database."""
+    return server.new_database()
 
 
 def test_a_closed_journal_can_be_opened_before_the_server_has_ended_the_session(
@@ -249,8 +229,6 @@ def test_a_missing_guard_is_found(url: str, tmp_path: Path) -> None:
 def test_a_server_that_goes_away_stops_the_run_and_outcomes_are_kept(
     url: str, tmp_path: Path
 ) -> None:
-    import psycopg
-
     journal = planned(tmp_path, 2, url=url)
 
     def cut() -> None:
@@ -268,3 +246,92 @@ def test_a_server_that_goes_away_stops_the_run_and_outcomes_are_kept(
     assert journal.recovered == 1
     assert journal.recover_in_doubt("hold", 5.0) == []
     journal.close()
+
+
+def test_commits_are_durable_where_the_server_says_they_need_not_be(
+    server: DatabaseServer, url: str, tmp_path: Path
+) -> None:
+    server.forget_commits(url)
+    with closing(open_journal(tmp_path, url=url, create=True)) as journal:
+        asked = journal._connection.exec_driver_sql("SHOW synchronous_commit")
+        assert asked.scalar_one() == "on"
+        journal._connection.rollback()
+
+
+def test_a_session_that_cannot_be_made_durable_is_refused(
+    server: DatabaseServer, url: str, tmp_path: Path
+) -> None:
+    """As behind a pooler that drops the options of a session."""
+    server.forget_commits(url)
+    place = locate(url, tmp_path)
+    with (
+        psycopg.connect(url.replace("+psycopg", "")) as session,
+        pytest.raises(JournalError, match=r"synchronous_commit = off.*pooler"),
+    ):
+        refuse_forgetful(cast(Session, session), place)
+
+
+def test_a_server_that_does_not_flush_its_disk_is_told_of(url: str, tmp_path: Path) -> None:
+    with closing(open_journal(tmp_path, url=url, create=True)) as journal:
+        assert not journal.is_safe_from_power_loss  # the server of these tests has fsync = off
+
+
+def test_the_url_keeps_its_own_options(url: str, tmp_path: Path) -> None:
+    asked = f"{url}?options=-c%20work_mem%3D5MB&application_name=spring"
+    with closing(open_journal(tmp_path, url=asked, create=True)) as journal:
+        for name, value in (("work_mem", "5MB"), ("application_name", "spring")):
+            found = journal._connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+            assert found == value
+        journal._connection.rollback()
+
+
+def test_a_server_that_falls_silent_ends_the_run_with_a_sentence(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "ANSWER_S", 0.3)
+    with silent_proxy(DatabaseServer.port_of(url)) as proxy:
+        through = url.replace(str(DatabaseServer.port_of(url)), str(proxy.port))
+        journal = planned(tmp_path, 2, url=through)
+        durable, [failure] = run(journal, [sending(1)], meanwhile=proxy.fall_silent, then=[sent(1)])
+    assert durable == [1]
+    assert "the server did not answer" in str(failure)
+    assert failure.exit_code == 74
+    with closing(open_journal(tmp_path, url=url)) as journal:
+        assert journal.recovered == 1  # what the emergency file kept
+
+
+def test_somebody_in_a_hurry_waits_for_no_silent_server(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "HURRIED_S", 0.1)
+    with silent_proxy(DatabaseServer.port_of(url)) as proxy:
+        through = url.replace(str(DatabaseServer.port_of(url)), str(proxy.port))
+        journal = planned(tmp_path, 1, url=through)
+        proxy.fall_silent()
+        journal.hurry()
+        with pytest.raises(JournalError, match="did not answer"):
+            journal.apply([sending(1)])
+        journal.close()
+
+
+def test_another_campaign_is_refused_by_name_and_its_plan_stays(url: str, tmp_path: Path) -> None:
+    planned(tmp_path, 3, url=url).close()
+    with pytest.raises(JournalError, match="belongs to the campaign 'spring', and this is 'other'"):
+        Journal.open(url, tmp_path, clock=FakeClock(), create=True, campaign="other")
+    with closing(Reader.open(url, tmp_path)) as reader:
+        assert reader.total() == 3
+
+
+@pytest.mark.parametrize("wrong", ["notaport", "99999999"])
+def test_a_bad_port_is_a_config_error(wrong: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not a database url") as refused:
+        open_journal(tmp_path, url=f"postgresql+psycopg://ada:geheim@h:{wrong}/x")
+    assert "geheim" not in str(refused.value)
+
+
+def test_a_password_is_in_no_message(url: str, tmp_path: Path) -> None:
+    port = own_port()
+    for told in (f"ada:geheim@127.0.0.1:{port}/x", f"127.0.0.1:{port}/x?password=geheim"):
+        with pytest.raises(JournalError) as refused:
+            open_journal(tmp_path, url=f"postgresql+psycopg://{told}", create=True)
+        assert "geheim" not in str(refused.value)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from campaign.database.places import filesystem_of, locate, refuse_network_filesystem
 from campaign.errors import ConfigError, JournalBusy, JournalError
-from campaign.journal.database import filesystem_of, locate, refuse_network_filesystem
 from campaign.journal.lock import Runner
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
@@ -290,5 +290,5 @@ def test_a_glance_at_no_plan_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"no plan in .*campaign plan"):
         glance(URL, tmp_path)
     (tmp_path / "state/journal.sqlite").write_text("no database, but some text in its place" * 9)
-    with pytest.raises(JournalError, match="no journal, or damaged"):
+    with pytest.raises(JournalError, match="not a journal, or it is damaged"):
         glance(URL, tmp_path)

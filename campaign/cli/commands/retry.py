@@ -80,5 +80,8 @@ def put_back(campaign: Campaign, failed: bool, held: bool, code: str | None) -> 
         states.add(State.HELD)
     clock = SystemClock()
     url = campaign.settings.journal.url
-    with closing(Journal.open(url, campaign.folder, clock=clock, create=False)) as journal:
+    opened = Journal.open(
+        url, campaign.folder, clock=clock, create=False, campaign=campaign.settings.name
+    )
+    with closing(opened) as journal:
         return journal.put_back(states, clock.now_s(), code=code or "")

@@ -16,9 +16,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from campaign.database.engines import open_for_reading
+from campaign.database.failures import told
+from campaign.database.places import Place, locate
 from campaign.errors import JournalError
 from campaign.journal import schema
-from campaign.journal.database import Place, locate, open_for_reading, told
 from campaign.journal.notes import recall
 from campaign.journal.states import IN_DOUBT, is_legal
 from campaign.journal.writing.emergency import written

@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from campaign.database.failures import told
+from campaign.database.places import Place, locate
+from campaign.database.sqlite_files import connect_for_reading
 from campaign.errors import JournalError
-from campaign.journal.database import Place, connect_for_reading, locate, told
 from campaign.journal.states import UNSETTLED
 from campaign.journal.writing.totals import read_totals
 from campaign.records import State

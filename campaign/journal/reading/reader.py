@@ -17,7 +17,9 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from campaign.journal.database import Place, locate, open_for_reading, told
+from campaign.database.engines import hurry, limit_waits, open_for_reading
+from campaign.database.failures import told
+from campaign.database.places import Place, locate
 from campaign.journal.notes import recall, rendered
 from campaign.journal.reading.claims import ClaimQueries, claims_of
 from campaign.journal.reading.glance import Glance, no_plan
@@ -75,6 +77,14 @@ class Reader(Glance):
                 return cls(place, connection)
         connection.close()
         raise no_plan(place)
+
+    def limit_waits(self, patience_s: float) -> None:
+        """How long a server may take for each answer from here on."""
+        limit_waits(self._connection, patience_s)
+
+    def hurry(self) -> None:
+        """As `Journal.hurry`."""
+        hurry(self._connection)
 
     def close(self) -> None:
         self._connection.close()

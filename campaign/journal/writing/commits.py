@@ -114,8 +114,10 @@ class Commits:
             began_s = self._clock.tick_s()
             self._transactions.commit()
             self._mean_s += (self._clock.tick_s() - began_s - self._mean_s) / _RECENT
-        finally:
-            self._transactions.undo()  # after a commit there is nothing to take back
+        except BaseException:
+            with suppress(JournalError):  # what happened first is told
+                self._transactions.undo()
+            raise
 
     def _call(self, function: Callable[..., None], argument: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is left to be told

@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from campaign.journal.database import CHECKPOINT_PAGES, PAGE_BYTES, Place
+from campaign.database.places import Place
+from campaign.database.sqlite_files import CHECKPOINT_PAGES, PAGE_BYTES
 
 _HEADER_BYTES, _FRAME_BYTES = 32, 24 + PAGE_BYTES  # of the log, of each page in it
 _MOST_BYTES = _HEADER_BYTES + CHECKPOINT_PAGES * _FRAME_BYTES

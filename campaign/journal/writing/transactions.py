@@ -15,8 +15,10 @@ from collections.abc import Sequence
 
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
+from campaign.database.failures import told
+from campaign.database.places import Place
+from campaign.database.sqlite_files import BUSY_MS
 from campaign.errors import JournalError
-from campaign.journal.database import BUSY_MS, Place, told
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.records import Change
 

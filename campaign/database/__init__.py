@@ -1,0 +1,1 @@
+"""The door to the databases: where a store is, how it is opened, how its errors are told."""

@@ -1,0 +1,54 @@
+"""Errors of a database as one sentence with a remedy.
+
+In: what SQLAlchemy or a driver raises.  Out: JournalError.  Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from campaign.database.places import Place, secrets_of
+from campaign.errors import JournalError
+
+
+@contextmanager
+def told(place: Place) -> Iterator[None]:
+    """Turns an error of the database into one sentence with a remedy (JournalError)."""
+    try:
+        yield
+    except _database_errors() as error:
+        raise explain(getattr(error, "orig", None) or error, place) from error
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    """What SQLAlchemy raises, and the drivers where it is not in between; none is imported here."""
+    named = (("sqlalchemy.exc", "DBAPIError"), ("sqlite3", "Error"), ("psycopg", "Error"))
+    return tuple(getattr(sys.modules[name], kind) for name, kind in named if name in sys.modules)
+
+
+# SQLite's own names of its results (sqlite.org/rescode.html), the longest match counts.
+_REMEDIES = {
+    "SQLITE_FULL": ("the disk is full", "make room, then `campaign resume`"),
+    "SQLITE_IOERR": ("the disk reports an error", "look at the disk, then `campaign resume`"),
+    "SQLITE_READONLY": ("it cannot be written", "look at the rights of file and folder"),
+    "SQLITE_CANTOPEN": ("it cannot be opened", "look at its rights, its folder's, and `ulimit -n`"),
+    "SQLITE_CORRUPT": ("it is damaged", "restore a backup, or save it with `sqlite3 .recover`"),
+    "SQLITE_NOTADB": ("it is not a journal, or it is damaged", "restore a backup"),
+    "SQLITE_BUSY": ("another program has kept it locked", "end that program"),
+    "SQLITE_LOCKED": ("another program has kept it locked", "end that program"),
+    "SQLITE_CONSTRAINT": ("it refused a change", "run `campaign audit`, and report this"),
+}
+
+
+def explain(error: BaseException, place: Place) -> JournalError:
+    """What the database's driver said, what it means, what to do."""
+    name = getattr(error, "sqlite_errorname", "")
+    for start, (meaning, remedy) in _REMEDIES.items():
+        if name.startswith(start):
+            return JournalError(f"journal {place.shown}: {meaning}: {error}", remedy=remedy)
+    said = str(error).replace(place.url, place.shown)
+    for secret in secrets_of(place.url):
+        said = said.replace(secret, "***")
+    return JournalError(f"journal {place.shown}: {said}", remedy="then `campaign resume`")

@@ -1,0 +1,103 @@
+"""A PostgreSQL server of one's own on loopback, and databases in it.
+
+In: settings of the server.  Out: urls.  Touches: a temporary folder, a port, processes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fakes.ports import own_port
+
+_FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+PG_CTL = Path(shutil.which("pg_ctl") or (_FOUND[-1] if _FOUND else "/"))
+
+
+class DatabaseServer:
+    """A running cluster; `crash` and `start` take it down as a power cut of its host would, but
+    for what the kernel has in memory."""
+
+    def __init__(self, folder: Path, port: int, settings: str) -> None:
+        self._data = str(folder / "data")
+        self._log = str(folder / "log")
+        self._options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} {settings}"
+        self._numbers = itertools.count(1)
+        self.url = f"postgresql+psycopg://ada@127.0.0.1:{port}"
+
+    def make(self) -> None:
+        _as_owner("initdb", "-D", self._data, "-o", "-A trust -U ada --no-sync -E UTF8")
+
+    def start(self) -> None:
+        _as_owner("start", "-w", "-D", self._data, "-l", self._log, "-o", self._options)
+
+    def stop(self) -> None:
+        _as_owner("stop", "-m", "immediate", "-D", self._data)
+
+    def crash(self) -> None:
+        """SIGQUIT to the postmaster: nothing is written down, nobody is told."""
+        os.kill(int(Path(self._data, "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+
+    def wait_until_gone(self) -> None:
+        """The port and the folder are free again."""
+        pid_file = Path(self._data, "postmaster.pid")
+        subprocess.run(
+            ["timeout", "30", "sh", "-c", f"while [ -e {pid_file} ]; do sleep 0.02; done"],
+            check=True,
+        )
+
+    def ask(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """One statement as the owner; its rows where it has any."""
+        import psycopg
+
+        there = f"{self.url.replace('+psycopg', '')}/{database}"
+        with psycopg.connect(there, autocommit=True) as admin:
+            done = admin.execute(statement)  # type: ignore[call-overload]
+            return list(done.fetchall()) if done.description else []
+
+    def new_database(self) -> str:
+        """The url of an empty database."""
+        name = f"d{next(self._numbers)}"
+        self.ask(f"CREATE DATABASE {name}")
+        return f"{self.url}/{name}"
+
+    def forget_commits(self, url: str) -> None:
+        """The database acknowledges commits that are in memory only."""
+        self.ask(f"ALTER DATABASE {url.rpartition('/')[2]} SET synchronous_commit = off")
+
+    @staticmethod
+    def port_of(url: str) -> int:
+        return int(url.rpartition(":")[2].partition("/")[0])
+
+
+@contextmanager
+def database_server(settings: str = "-c fsync=off") -> Iterator[DatabaseServer]:
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        server = DatabaseServer(Path(folder), own_port(), settings)
+        server.make()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def _as_owner(*command: str) -> None:
+    """PostgreSQL does not run as root."""
+    who = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    subprocess.run(
+        [*who, str(PG_CTL.resolve()), *command],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd="/",
+    )
