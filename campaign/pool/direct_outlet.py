@@ -24,8 +24,9 @@ from campaign.errors import CampaignError, SenderRefused
 from campaign.pool.allowance import Allowance
 from campaign.pool.direct import Dialer, make_router
 from campaign.pool.governor import Breaker
+from campaign.pool.hosts import Hosts
 from campaign.pool.lanes import Lanes
-from campaign.pool.outlet import lane_of, limit_by_lane, limit_of, open_transcript
+from campaign.pool.outlet import host_memory, lane_of, limit_by_lane, limit_of, open_transcript
 from campaign.pool.relays import all_closed
 from campaign.pool.site import Site
 from campaign.pool.tasks import Tasks
@@ -68,6 +69,7 @@ class DirectOutlet:
         ledger: Ledger,
         clock: Clock,
         *,
+        hosts: Hosts,
         patience: Patience,
         make_dialer: Callable[[Route], Dialer],
         must_stop: Callable[[CampaignError], None],
@@ -79,6 +81,7 @@ class DirectOutlet:
         self._limits = limit_by_lane(limits)
         self._ledger = ledger
         self._clock = clock
+        self._hosts = hosts
         self._patience = patience
         self._make_dialer = make_dialer
         self._must_stop = must_stop
@@ -196,6 +199,7 @@ class DirectOutlet:
             partial(self._dial, dialer),
             allowance,
             clock=self._clock,
+            hosts=self._hosts,
             messages_per_connection=(limit and limit.messages_per_connection)
             or route.messages_per_connection
             or _MESSAGES_PER_CONNECTION,
@@ -313,6 +317,7 @@ def direct_outlet(
         campaign.settings.limits,
         ledger,
         clock,
+        hosts=Hosts(host_memory(campaign, say), clock, say),
         patience=patient,
         make_dialer=make_dialer,
         must_stop=must_stop,

@@ -17,7 +17,9 @@ from campaign.config.settings import Relay
 from campaign.errors import CampaignError, ConfigError
 from campaign.journal.reading.reader import Reader
 from campaign.pool.allowance import Allowance
+from campaign.pool.hosts import Hosts
 from campaign.pool.lanes import Lanes, Limit
+from campaign.pool.memory import FileMemory
 from campaign.pool.pacing import Pacing
 from campaign.pool.relays import Pool
 from campaign.pool.site import Dial, Site
@@ -57,6 +59,7 @@ def relay_pool(
     for name in limits:
         seed(lanes.lane(name).pacing, reader, clock, domains=domains_of(name))
     pool = Pool(lanes, ledger, clock, must_stop=must_stop, say=say)
+    hosts = Hosts(host_memory(campaign, say), clock, say)
     weights = {}
     for relay in relays:
         endpoint = endpoint_of(relay, campaign.folder)
@@ -71,6 +74,7 @@ def relay_pool(
             dialer(endpoint, clock, transcript, patience.timeouts),
             allowance,
             clock=clock,
+            hosts=hosts,
             messages_per_connection=relay.messages_per_connection,
             patience=patience,
             may_take=pool.may_take,
@@ -80,6 +84,11 @@ def relay_pool(
         weights[site] = relay.weight
     pool.take_on(weights)
     return pool
+
+
+def host_memory(campaign: Campaign, say: Callable[[str], None]) -> FileMemory:
+    """What this and other campaigns have learned of mail servers."""
+    return FileMemory(campaign.folder / "state" / "hosts.sqlite", say)
 
 
 def lane_of(domain: str) -> str:

@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable
 from campaign.clock import Clock
 from campaign.errors import CampaignError, SenderRefused
 from campaign.pool.allowance import Allowance
-from campaign.pool.blame import Abstinence
 from campaign.pool.governor import Ceiling
+from campaign.pool.hosts import Host, Hosts
 from campaign.pool.lanes import Lanes
 from campaign.pool.openings import Openings
 from campaign.pool.terms import Ledger, Patience, counts_connections, refused_as_sender
@@ -50,6 +50,7 @@ class Site:
         allowance: Allowance,
         *,
         clock: Clock,
+        hosts: Hosts,
         messages_per_connection: int,
         patience: Patience,
         may_take: Callable[[Site], bool],
@@ -84,7 +85,9 @@ class Site:
             refused=self._refused,
             failed=self._fail,
         )
-        self._abstinence = Abstinence(name, self.connections, say)
+        self._hosts = hosts
+        self._host_of: dict[Connection, Host] = {}  # of each that is open
+        self._closed_after = 0  # letters, where a connection was closed behind them without a word
         self._retried: set[int] = set()  # rows given one silent second chance
         self._permitted: set[int] = set()  # rows whose `sending` was asked of the journal
         self._under_way = 0  # letters taken and not settled
@@ -121,6 +124,7 @@ class Site:
 
     def permit_dot(self, connection: Connection, letter: Letter, go: Callable[[], None]) -> None:
         if isinstance(self.failure, SenderRefused):  # while the envelope was under way
+            self._parted.add(connection)
             connection.abort(str(self.failure))
             return
         self._permitted.add(letter.row)
@@ -136,17 +140,18 @@ class Site:
         was_on_trial = self.allowance.breaker.is_on_trial
         if stage is Stage.DOT and 200 <= reply.code < 300:
             self._breaks = 0
-            if not self._abstinence.is_proven:
-                self._abstinence.accepted(connection, letter)
+            self._host_of[connection].answered(connection, stage, accepted=True)
             self.allowance.governor.accepted()
             lane.governor.accepted()
             self.allowance.note(ACCEPTED, "")
             self._ledger.settled(letter, self.name, ACCEPTED, reply, wait_s=None)
         else:
             verdict = judge(stage, reply)
-            if verdict.class_ is ReplyClass.PROTOCOL and self._abstinence.excuses(
-                connection, letter, stage, reply
-            ):
+            host = self._host_of[connection]
+            if verdict.class_ is not ReplyClass.PROTOCOL:
+                host.answered(connection, stage, accepted=False)
+                self._refuse(connection, letter, stage, reply, verdict)
+            elif host.excuses(connection, letter, stage, reply):
                 self._excuse(connection, letter, reply, was_permitted)
             else:
                 self._refuse(connection, letter, stage, reply, verdict)
@@ -161,15 +166,14 @@ class Site:
         self._under_way -= 1
         if connection not in self._parted:
             self._broken.add(connection)
-        if dot_written:
-            self._abstinence.doubted(connection, letter, why)
         if letter.row in self._permitted:
             self._permitted.remove(letter.row)
-        elif connection in self._parted or connection.session.sent is not None:
-            self._lanes.put([letter])  # it ended over the letter before this one
+        elif connection in self._parted or connection.letters > 1:
+            # It ended over the letter before this one; or the server had had enough, for servers
+            # close kept connections when they like.  Neither says anything of this letter.
+            self._lanes.put([letter])
             return
         elif letter.row not in self._retried:
-            # Servers close kept connections when they like: that says nothing of the letter.
             # Once per letter, so that one which kills every connection does not go round forever.
             self._retried.add(letter.row)
             self._lanes.put([letter])
@@ -189,8 +193,12 @@ class Site:
         if connection in self._leaving:
             self._leaving.remove(connection)
             self.allowance.leaving -= 1
-        if connection not in self._parted and self._abstinence.went_astray(connection, why):
+        is_ours = connection in self._parted or reply is not None or self.is_stopping
+        host = self._host_of.pop(connection, None)
+        if host and host.left(connection, why, is_broken=not is_ours):
             self._broken.discard(connection)
+        elif host and not is_ours and connection in self._broken:
+            self._learn_from_close(connection, host)
         self._parted.discard(connection)
         if reply is not None:
             self._slow_down(judge(stage, reply), reply)
@@ -200,6 +208,22 @@ class Site:
             if self._breaks >= _BREAKS_MAKE_A_REST:
                 self.allowance.governor.throttled(self._clock.tick_s(), 0.0)
         self.wake()
+
+    def _learn_from_close(self, connection: Connection, host: Host) -> None:
+        """It broke with a letter open.  Twice after the same number of others, without a word and
+        with nothing unanswered: the server takes so many over one connection."""
+        session, before = connection.session, connection.letters - 1
+        if before < 1 or session.sent is not None or connection.was_silent:
+            return
+        self._broken.discard(connection)
+        if before == self._closed_after:
+            self._learn_letters(host, before)
+        self._closed_after = before
+
+    def _learn_letters(self, host: Host, count: int) -> None:
+        """The server takes so many letters over one connection."""
+        self.messages_per_connection.learn(count, self._clock.tick_s())
+        host.takes_letters(count)
 
     # -- what the pool asks --------------------------------------------------------------------
 
@@ -219,6 +243,7 @@ class Site:
     def recover(self, now_s: float) -> None:
         """What replies taught is not for ever: now and then a little more is tried."""
         self.allowance.governor.recover(now_s)
+        self._hosts.recover(now_s)
         self.messages_per_connection.recover(now_s)
 
     def try_again(self) -> None:
@@ -314,7 +339,7 @@ class Site:
                 self._broken.add(connection)
         if verdict.class_ is ReplyClass.RECONNECT:
             if connection.letters > 1:
-                self.messages_per_connection.learn(connection.letters - 1, now_s)
+                self._learn_letters(self._host_of[connection], connection.letters - 1)
                 wait_s = 0.0
             else:  # not even one: that is not a number to be learned
                 self.allowance.governor.throttled(now_s, 0.0)
@@ -379,7 +404,10 @@ class Site:
             self._open_more()
             return False
         self.connections.add(connection)
-        self._abstinence.prepare(connection)
+        host = self._host_of[connection] = self._hosts.of(connection.endpoint)
+        host.joined(connection)
+        if host.letters_per_connection:
+            connection.carry_at_most(self.messages_per_connection.most)
         if self._openings.is_trial:
             self._say(f"{self.name} is back")
         self._openings.succeeded()

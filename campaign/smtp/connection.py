@@ -8,7 +8,7 @@ The wire half of this room:
     replies.py     bytes -> Reply                   verdicts.py    Reply -> Verdict
     protocol.py    the session, no socket           auth.py        the login mechanisms
     commands.py    texts -> lines                   extensions.py  reply to EHLO -> Extensions
-    envelopes.py   Letter -> MAIL and RCPT          blame.py       which extension to do without
+    envelopes.py   Letter -> MAIL and RCPT
     endpoint.py    what a connection is told, and the Courier it tells
     dial.py        addresses -> connected socket    greeting.py    greeting, EHLO, STARTTLS, AUTH
     traffic.py     the letters, by callbacks        deadline.py    one timer for all deadlines
@@ -17,8 +17,7 @@ The wire half of this room:
 
 `connect` is a coroutine, for it is rare.  Letters run on plain callbacks: on a server that
 pipelines, one `data_received` brings [reply to dot k, and to MAIL, RCPT, DATA of k+1], and one
-write takes away [body of k+1, its dot, the envelope of k+2].  A quiet connection takes a letter
-whole where the server has CHUNKING: one write, one round trip.
+write takes away [body of k+1, its dot, the envelope of k+2].
 """
 
 from __future__ import annotations

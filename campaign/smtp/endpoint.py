@@ -66,6 +66,7 @@ class Timeouts:
     starttls: float = 60.0  # each, the reply and the handshake
     auth: float = 120.0
     mail: float = 300.0
+    behind_dot: float = 20.0  # where the envelope came with a dot: some servers throw it away
     rcpt: float = 300.0
     data: float = 120.0
     block: float = 180.0  # without any of the body leaving

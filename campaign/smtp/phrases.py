@@ -52,6 +52,8 @@ PHRASES: tuple[Phrase, ...] = (
     # The sentences of RFC 5321 itself name mailbox and policy in one breath: they say nothing.
     *_each(ReplyClass.UNKNOWN, "mailbox not found, no access", digit=5),
     *_each(ReplyClass.RECIPIENT_TRANSIENT, "(e.g., mailbox busy", digit=4),
+    # -- we were not to speak yet -----------------------------------------------------------
+    *_each(ReplyClass.PROTOCOL, "synchronization error | synchronisation error | pipelin"),
     # -- the connection has carried enough --------------------------------------------------
     *_each(
         ReplyClass.RECONNECT,

@@ -10,17 +10,15 @@ does not list means that client and server are out of step: the session is `brok
 At most two letters are under way: `sent`, whose end of data awaits its reply, and `open`, whose
 envelope or body follows.  An end of data is never written while another is unanswered.
 
-A letter goes in one of two forms.  In a steady flow: MAIL, RCPT, DATA behind the dot of the letter
-before, then its body.  On a quiet connection to a server with CHUNKING (RFC 3030), whole: MAIL,
-RCPT, `BDAT n LAST` and the body in one write, which saves a round trip.  While the replies to a
-whole letter are awaited the table is `WHOLE_ANSWERS`; what may ride behind it is the same.
+How far ahead of the replies an envelope is written is its `Step`.  The session knows three and
+takes the one that it is told, since some servers cannot bear what PIPELINING promises.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 
 from campaign.records import Letter, Reply, Stage
 from campaign.smtp.commands import Notifications
@@ -38,16 +36,24 @@ class Phase(Enum):
     ENVELOPE = auto()  # MAIL, RCPT, DATA under way
     REFUSED = auto()  # settled; replies to the rest of its pipelined envelope are still to come
     BODY = auto()  # 354 came; the dot is not yet written
-    WHOLE = auto()  # to go in one write, nothing of it is written yet
+
+
+class Step(IntEnum):
+    """How far ahead of the server's replies an envelope is written."""
+
+    SINGLY = 0  # MAIL, RCPT and DATA each wait for the reply before them
+    TOGETHER = 1  # the three in one write (RFC 2920), after the reply to the dot before them
+    BEHIND_DOT = 2  # the three in the same write as the dot of the letter before
 
 
 class Client:
     """One session.  Append nothing to `out`; write it to the server and clear it."""
 
     __slots__ = (
-        "_answers", "_awaited", "_chunking", "_envelopes", "_extensions", "_needs_rset", "_parser",
-        "_pipelining", "_rcpt_taken", "_settled", "_unwritten", "_without", "broken",
-        "led_astray_by", "letters", "open", "out", "phase", "progressed", "sent", "whole_row",
+        "_awaited", "_envelopes", "_extensions", "_is_grouped", "_most_step", "_needs_rset",
+        "_parser", "_rcpt_taken", "_sent_step", "_settled", "_step", "_unwritten", "_without",
+        "broken", "led_astray_by", "letters", "open", "open_step", "out", "phase", "progressed",
+        "sent",
     )  # fmt: skip
 
     def __init__(self, notifications: Notifications | None = None) -> None:
@@ -64,10 +70,13 @@ class Client:
         self._settled: list[Settled] = []
         self._rcpt_taken = False
         self._needs_rset = False
-        self._answers = ANSWERS
         self._unwritten: list[bytes] = []  # commands of the open letter that wait for their turn
-        self.whole_row = 0  # of the last letter that went whole
-        self.led_astray_by: frozenset[str] = frozenset()  # to blame, if broken by being out of step
+        self._most_step = Step.BEHIND_DOT
+        self._step = Step.SINGLY
+        self._is_grouped = False  # the open letter's MAIL, RCPT and DATA went in one write
+        self.open_step = Step.SINGLY  # of the envelope written last
+        self._sent_step = Step.SINGLY  # of the letter whose dot was written last
+        self.led_astray_by = Step.SINGLY  # the step to blame, if client and server are out of step
         self._without: frozenset[str] = frozenset()
         self.extensions = Extensions()
 
@@ -79,26 +88,45 @@ class Client:
     @extensions.setter
     def extensions(self, extensions: Extensions) -> None:
         self._extensions = extensions
-        usable = extensions.keywords.keys() - self._without
-        self._pipelining = "PIPELINING" in usable
-        self._chunking = self._pipelining and "CHUNKING" in usable
-        self._envelopes.suit(extensions, usable)
+        self.step = self._most_step
+        self._envelopes.suit(extensions, extensions.keywords.keys() - self._without)
 
     def do_without(self, extensions: frozenset[str]) -> None:
         """Do not use these although they are offered; before the first envelope."""
         self._without = extensions
         self.extensions = self._extensions
 
-    def uses(self, letter: Letter) -> frozenset[str]:
-        """The extensions that this letter makes use of."""
+    @property
+    def step(self) -> Step:
+        """That of the next envelopes: as set, at any time, where the server offers PIPELINING."""
+        return self._step
+
+    @step.setter
+    def step(self, step: Step) -> None:
+        self._most_step = step
+        self._step = step if "PIPELINING" in self._extensions.keywords else Step.SINGLY
+
+    def step_used(self, stage: Stage) -> Step:
+        """That of the letter which the last reply at this stage has settled."""
+        return self._sent_step if stage is Stage.DOT else self.open_step
+
+    def parameters_used(self, letter: Letter) -> frozenset[str]:
+        """The extensions whose parameters stand in the envelope of this letter."""
         flags = {
-            "PIPELINING": self._pipelining,
             "SIZE": self._envelopes.states_size,
             "DSN": self._envelopes.asks_for_notices,
-            "CHUNKING": letter.row == self.whole_row,
             "8BITMIME": self._envelopes.says_body and letter.is_8bit,
         }
         return frozenset(name for name, is_used in flags.items() if is_used)
+
+    @property
+    def is_ride_unanswered(self) -> bool:
+        """An envelope was written behind a dot, and no word came on any of it."""
+        return (
+            self.open_step is Step.BEHIND_DOT
+            and self.open is not None
+            and self.awaits in (Stage.DOT, Stage.RSET, Stage.MAIL)
+        )
 
     @property
     def awaits(self) -> Stage | None:
@@ -115,7 +143,9 @@ class Client:
         """A further envelope may be written now."""
         if self.phase is not Phase.NONE:
             return False
-        return not self._awaited or (self._pipelining and self._awaited[-1] is Stage.DOT)
+        if not self._awaited:
+            return True
+        return self._awaited[-1] is Stage.DOT and self._step is Step.BEHIND_DOT
 
     def under_way(self) -> list[tuple[Letter, Stage]]:
         """Letters not settled, each with the stage whose reply is missing."""
@@ -131,33 +161,33 @@ class Client:
         if line:
             self.out.append(line)
 
-    def envelope(self, letter: Letter, *, may_go_whole: bool = False) -> tuple[Stage, Reply] | None:
+    def envelope(self, letter: Letter) -> tuple[Stage, Reply] | None:
         """Queue the envelope; or say how the server would refuse this letter, unasked.
 
-        Only when `can_take`.  With `may_go_whole` nothing is queued where the server and the
-        session allow it (`Phase.WHOLE`): ask for the permission to end the data, then `whole()`.
+        Only when `can_take`.
         """
+        step = self._step
         try:
             mail, rcpt = self._envelopes.written(letter)
         except Unfit as unfit:
+            self.open_step = Step.SINGLY
             return unfit.stage, unfit.reply
+        awaited = self._awaited
         self.open = letter
+        is_behind = step is Step.BEHIND_DOT and len(awaited) > 0
+        self.open_step = step if is_behind or step is Step.SINGLY else Step.TOGETHER
+        self._is_grouped = is_grouped = step is not Step.SINGLY
         self.letters += 1
         self._rcpt_taken = False
-        awaited = self._awaited
-        if may_go_whole and self._chunking and not awaited:
-            self.phase = Phase.WHOLE
-            self._unwritten = [mail, rcpt]
-            return None
         self.phase = Phase.ENVELOPE
         if self._needs_rset:
             self._needs_rset = False
             awaited.append(Stage.RSET)
             self.out.append(b"RSET\r\n")
-            if not self._pipelining:
+            if not is_grouped:
                 self._unwritten = [mail, rcpt]
                 return None
-        if self._pipelining:
+        if is_grouped:
             self.out.append(mail + rcpt + b"DATA\r\n")
             awaited += _ENVELOPE
         else:
@@ -166,32 +196,13 @@ class Client:
             awaited.append(Stage.MAIL)
         return None
 
-    def whole(self) -> tuple[bytes, bytes]:
-        """Envelope and body of the open letter, which is `sent` with them.
-
-        The body is not dot-stuffed (RFC 3030, 2).  Should its envelope be refused, the transaction
-        may be left open: RSET goes before the next MAIL unless the letter was accepted before.
-        """
-        assert self.phase is Phase.WHOLE
-        letter = self.open
-        assert letter is not None
-        body = _without_stuffing(letter.wire)
-        reset = b"RSET\r\n" if self._needs_rset else b""
-        self._awaited += (Stage.RSET, *_WHOLE) if reset else _WHOLE
-        self._answers = WHOLE_ANSWERS
-        self.whole_row = letter.row
-        self._needs_rset = True
-        self.sent, self.open = letter, None
-        self.phase = Phase.NONE
-        mail, rcpt = self._unwritten
-        return b"%b%b%bBDAT %d LAST\r\n" % (reset, mail, rcpt, len(body)), body
-
     def end_data(self) -> None:
         """Queue the final dot of the open letter, whose body is written."""
         assert self.phase is Phase.BODY
         self.out.append(b".\r\n")
         self._awaited.append(Stage.DOT)
         self.sent, self.open = self.open, None
+        self._sent_step = self.open_step
         self.phase = Phase.NONE
 
     def receive(self, data: bytes) -> list[Settled]:
@@ -205,7 +216,7 @@ class Client:
                 self._unasked(reply)
                 continue
             stage = awaited.popleft()
-            act = self._answers[stage].get(reply.code // 100)
+            act = ANSWERS[stage].get(reply.code // 100)
             if act is None:
                 self._go_astray(f"reply to {stage.upper()} out of step: {reply}", reply)
                 awaited.appendleft(stage)
@@ -222,18 +233,18 @@ class Client:
 
     def _forgotten(self, stage: Stage, reply: Reply) -> None:
         """The answer to RSET; without PIPELINING the MAIL behind it has waited for this."""
-        if not self._pipelining and self.open is not None:
+        if not self._is_grouped and self.open is not None:
             self.out.append(self._unwritten.pop(0))
             self._awaited.append(Stage.MAIL)
 
     def _mail_taken(self, stage: Stage, reply: Reply) -> None:
-        if not self._pipelining and self.open is not None:
+        if not self._is_grouped and self.open is not None:
             self.out.append(self._unwritten.pop(0))
             self._awaited.append(Stage.RCPT)
 
     def _recipient_taken(self, stage: Stage, reply: Reply) -> None:
         self._rcpt_taken = True
-        if not self._pipelining:
+        if not self._is_grouped:
             self.out.append(b"DATA\r\n")
             self._awaited.append(Stage.DATA)
 
@@ -243,7 +254,7 @@ class Client:
             self._settled.append((self.open, stage, reply))
             self.open = None
             self.phase = Phase.REFUSED
-        if stage is Stage.DATA or not self._pipelining:
+        if stage is Stage.DATA or not self._is_grouped:
             self.phase = Phase.NONE
             self._needs_rset = True
 
@@ -259,24 +270,9 @@ class Client:
             self._awaited.append(Stage.DOT)
 
     def _settle_sent(self, stage: Stage, reply: Reply) -> None:
-        """A letter that went whole is settled by the refusal of MAIL or RCPT already: whatever
-        BDAT is answered, nobody was to get it."""
-        if self.sent is not None:  # else it is settled, or it was a lone dot
+        if self.sent is not None:  # else it was a lone dot
             self._settled.append((self.sent, stage, reply))
             self.sent = None
-
-    def _take_whole_recipient(self, stage: Stage, reply: Reply) -> None:
-        if self.sent is None:  # then somebody may get the letter after all
-            self._go_astray("RCPT accepted after MAIL was refused", reply)
-
-    def _whole_answered(self, stage: Stage, reply: Reply) -> None:
-        self._answers = ANSWERS
-        if self.sent is not None and reply.code < 300:
-            self._needs_rset = False
-        self._settle_sent(stage, reply)
-
-    def _ignore(self, stage: Stage, reply: Reply) -> None:
-        pass
 
     def _unasked(self, reply: Reply) -> None:
         """A reply nobody waits for: the server's early word on a body, its farewell, or garbage."""
@@ -293,21 +289,13 @@ class Client:
 
     def _go_astray(self, why: str, reply: Reply) -> None:
         self.broken = why
-        if reply.code < 400 and self._pipelining and self.letters:  # else it is their farewell
-            name = "PIPELINING" if self._answers is ANSWERS else "CHUNKING"
-            self.led_astray_by = frozenset({name})
-
-
-def _without_stuffing(wire: bytes) -> bytes:
-    """The message as it is, its dot-stuffing taken away (RFC 5321, 4.5.2)."""
-    body = wire.replace(b"\r\n..", b"\r\n.")
-    return body[1:] if body.startswith(b"..") else body
+        if reply.code < 400 and self.letters:  # else it is their farewell
+            self.led_astray_by = self.open_step
 
 
 Act = Callable[[Client, Stage, Reply], None]
 
 _ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA)
-_WHOLE = (Stage.MAIL, Stage.RCPT, Stage.DOT)  # BDAT LAST ends the data as the dot does
 
 _TOLD: dict[int, Act] = dict.fromkeys((2, 3, 4, 5), Client._hear)
 
@@ -324,11 +312,3 @@ ANSWERS: dict[Stage, dict[int, Act]] = {
     Stage.DOT: {2: Client._settle_sent, 4: Client._settle_sent, 5: Client._settle_sent},
 }
 """What a reply of each class (its first digit) does to the session, by the stage it answers."""
-
-WHOLE_ANSWERS: dict[Stage, dict[int, Act]] = {
-    **ANSWERS,
-    Stage.MAIL: {2: Client._ignore, 4: Client._settle_sent, 5: Client._settle_sent},
-    Stage.RCPT: {2: Client._take_whole_recipient, 4: Client._settle_sent, 5: Client._settle_sent},
-    Stage.DOT: {2: Client._whole_answered, 4: Client._whole_answered, 5: Client._whole_answered},
-}
-"""The same for MAIL and RCPT of a letter that went whole, up to the reply to its BDAT."""

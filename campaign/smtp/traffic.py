@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 LARGE_BODY = 32 * 1024  # smaller bodies wait for the permission and go in one write with the dot
 CHUNK = 64 * 1024  # a larger body is given to the transport in such pieces
-FRESH_S = 10.0  # silent for longer, a connection may be dead: a letter gone whole would be in doubt
 
+_FIRST_BEHIND_DOT = (Stage.RSET, Stage.MAIL)  # what is answered first of an envelope behind a dot
 _CLOSED = "the server closed the connection"
 
 Ending = tuple[Stage, str, Reply | None]
@@ -78,8 +78,8 @@ class Traffic(asyncio.Protocol):
         self._paused = False
         self._rest: memoryview | None = None  # of a large body
         self._since_dot = 0  # bytes handed to the transport from the last end of data on
-        self._quiet_since = 0.0
         self._dot_written = True  # unless seen otherwise
+        self.was_silent = False  # ended because a reply did not come in time
 
     # What the pool sees.
 
@@ -100,6 +100,15 @@ class Traffic(asyncio.Protocol):
         )
 
     @property
+    def was_dot_written(self) -> bool:
+        """Once it has ended: did the last final dot leave our buffers?"""
+        return self._dot_written
+
+    def carry_at_most(self, letters: int) -> None:
+        """QUIT after so many, if it was to carry more."""
+        self._limit = min(self._limit, letters)
+
+    @property
     def extensions(self) -> Extensions:
         return self._client.extensions
 
@@ -111,7 +120,7 @@ class Traffic(asyncio.Protocol):
     def wake(self) -> None:
         """Letters may be had again."""
         if self._is_open and not self._ending and self._client.can_take:
-            self._advance(is_fresh=self._loop.time() - self._quiet_since < FRESH_S)
+            self._advance()
 
     def finish(self) -> None:
         """QUIT after the letters already taken."""
@@ -202,7 +211,7 @@ class Traffic(asyncio.Protocol):
     def _proceed(self) -> None:
         """On to the next step, if a reply was completed that does not end the connection."""
         if self._is_open and not self._ending and self._client.progressed:
-            self._advance(is_fresh=True)
+            self._advance()
 
     def _hear(self, stage: Stage, reply: Reply) -> None:
         """A reply that is about no letter: to QUIT, or a farewell."""
@@ -211,17 +220,14 @@ class Traffic(asyncio.Protocol):
         else:
             self._end(stage, "finished")
 
-    def _advance(self, *, is_fresh: bool) -> None:
-        """Whatever the session allows next, in one write; `is_fresh`: heard of not long ago."""
+    def _advance(self) -> None:
+        """Whatever the session allows next, in one write."""
         client = self._client
         if client.phase is Phase.BODY:
             self._begin_body()
             return
         if client.can_take:
-            self._take(may_go_whole=is_fresh)
-            if client.phase is Phase.WHOLE:
-                self._ask_permission()
-                return
+            self._take()
         self._flush()
         self._watch()
 
@@ -233,39 +239,16 @@ class Traffic(asyncio.Protocol):
         if len(letter.wire) >= LARGE_BODY:
             self._rest = memoryview(letter.wire)
             self._pump()
-        self._ask_permission()
-
-    def _ask_permission(self) -> None:
-        letter = self._client.open
-        assert letter is not None
         if self._rest is None:
             self._deadline.at = FOREVER  # while we ourselves are at work
         self._courier.permit_dot(cast("Connection", self), letter, self._go)
 
     def _go(self) -> None:
         """Permission for the end of the data."""
-        phase = self._client.phase
-        if self._ending:
-            return
-        if phase is Phase.WHOLE:
-            self._send_whole()
-        elif phase is Phase.BODY:
+        if not self._ending and self._client.phase is Phase.BODY:
             self._permitted = True
             if self._rest is None:
                 self._end_body()
-
-    def _send_whole(self) -> None:
-        """Envelope, BDAT and body, the next envelope behind them, in one write."""
-        client = self._client
-        envelope, body = client.whole()
-        if client.can_take:
-            self._take()
-        if self._transcript:
-            self._transcript.client(envelope)
-            self._transcript.body(body)
-        self._since_dot = 1  # the last octet of the body is what ends the data
-        self._write(envelope + body)
-        self._watch()
 
     def _end_body(self) -> None:
         """The dot, what is still held back of the body before it, the next envelope behind it."""
@@ -282,7 +265,7 @@ class Traffic(asyncio.Protocol):
         self._write(body)
         self._watch()
 
-    def _take(self, *, may_go_whole: bool = False) -> None:
+    def _take(self) -> None:
         """The next envelope, if there is one; QUIT if there will be none."""
         client = self._client
         while not self._finishing and client.letters < self._limit:
@@ -291,8 +274,7 @@ class Traffic(asyncio.Protocol):
             letter = self._courier.next_letter(cast("Connection", self))
             if letter is None:
                 return
-            is_small = may_go_whole and len(letter.wire) < LARGE_BODY
-            refusal = client.envelope(letter, may_go_whole=is_small)
+            refusal = client.envelope(letter)
             if refusal is None:
                 return
             self._courier.answered(cast("Connection", self), letter, *refusal)
@@ -376,10 +358,16 @@ class Traffic(asyncio.Protocol):
             self._dot_deadline = now + self._timeouts.dot
             self._deadline.set(now + min(self._timeouts.block, self._timeouts.dot))
         elif stage is not None:
-            self._deadline.set(self._loop.time() + self._waits[stage])
+            self._deadline.set(self._loop.time() + self._patience_s(stage))
         elif self.is_idle:
-            self._quiet_since = self._loop.time()
-            self._deadline.set(self._quiet_since + self._timeouts.idle)
+            self._deadline.set(self._loop.time() + self._timeouts.idle)
+
+    def _patience_s(self, stage: Stage) -> float:
+        """How long the reply may take."""
+        wait_s = self._waits[stage]
+        if stage in _FIRST_BEHIND_DOT and self._client.is_ride_unanswered:
+            return min(wait_s, self._timeouts.behind_dot)
+        return wait_s
 
     def _deadline_passed(self) -> None:
         if self._ending:
@@ -394,4 +382,5 @@ class Traffic(asyncio.Protocol):
             self._deadline.set(self._dot_deadline)
         else:
             what = "greeting" if stage is Stage.GREETING else f"reply to {stage.upper()}"
-            self._end(stage, f"no {what} within {self._waits[stage]:g} s")
+            self.was_silent = True
+            self._end(stage, f"no {what} within {self._patience_s(stage):g} s")

@@ -61,14 +61,9 @@ class Closed(NamedTuple):
 
 
 class Postman:
-    """Implements `Courier`; `hold` keeps permissions back until `release`.
+    """Implements `Courier`; `hold` keeps permissions back until `release`."""
 
-    One that `pauses` gives a letter only to a connection that awaits nothing.
-    """
-
-    def __init__(
-        self, letters: Iterable[Letter] = (), *, hold: bool = False, pauses: bool = False
-    ) -> None:
+    def __init__(self, letters: Iterable[Letter] = (), *, hold: bool = False) -> None:
         self.waiting = list(letters)
         self.settled: list[Settled] = []
         self.losses: list[Lost] = []
@@ -76,9 +71,7 @@ class Postman:
         self.asked: list[int] = []  # rows whose dot was asked for
         self.held: list[Callable[[], None]] = []
         self.is_over = asyncio.Event()
-        self.whole: list[int] = []  # rows that went by BDAT
         self._hold = hold
-        self._pauses = pauses
         self._total = len(self.waiting)
         self._doubtful: dict[Connection, int] = {}
         self._open = 0
@@ -119,8 +112,6 @@ class Postman:
     # -- Courier ----------------------------------------------------------------------------
 
     def next_letter(self, connection: Connection) -> Letter | None:
-        if self._pauses and not connection.session.is_quiet:
-            return None
         if self.waiting:
             return self.waiting.pop(0)
         connection.finish()
@@ -140,8 +131,6 @@ class Postman:
         if self._doubtful.get(connection) == letter.row:
             del self._doubtful[connection]
         self.settled.append(Settled(letter.row, stage, reply))
-        if "CHUNKING" in connection.session.uses(letter):
-            self.whole.append(letter.row)
 
     def lost(
         self, connection: Connection, letter: Letter, stage: Stage, dot_written: bool, why: str

@@ -8,9 +8,9 @@ chosen by the system, one thread for each session.
         ... connect to 127.0.0.1, server.port ...
     assert [letter.recipient for letter in server.accepted] == [...]
 
-Stages are CONNECT (the greeting), EHLO, STARTTLS, HANDSHAKE, AUTH, MAIL, RCPT, DATA, BDAT, BODY
-(while the message is read), DOT (its end, also that of BDAT LAST), RSET, NOOP, QUIT.  The first
-rule that fits is acted on.
+Stages are CONNECT (the greeting), EHLO, STARTTLS, HANDSHAKE, AUTH, MAIL, RCPT, DATA, BODY (while
+the message is read), DOT (its end), BEHIND (a command is read that came behind a dot), RSET, NOOP,
+QUIT.  The first rule that fits is acted on.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from fakes.certificates import Pair
 from fakes.ports import own_port
 
 PIPELINING = ("PIPELINING", "SIZE 10485760", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8")
-CHUNKING = (*PIPELINING, "CHUNKING")
 PATIENCE_S = 20.0  # a session that hears nothing for so long ends
 
 
@@ -43,7 +42,8 @@ class Act:
     delay_s: float = 0.0  # before it
     extra: bytes = b""  # behind it, in the same write
     drip_s: float = 0.0  # between its bytes
-    end: str = ""  # afterwards: "drop" closes, "reset" sends RST,
+    end: str = ""  # afterwards: "drop" closes, "reset" sends RST, "die" closes before earlier
+    # replies that are not yet sent,
     # "stall" reads no more, "hang" reads and says no more
     after_bytes: int = 0  # for BODY: once so much of the message has come
 
@@ -97,7 +97,7 @@ class Script:
         users: dict[str, str] | None = None,  # name -> password or token
         receive_buffer: int = 0,  # bytes of SO_RCVBUF; 0: the system's
         max_letters: int = 0,  # MAIL is answered 421 once so many were taken; 0: any number
-        knows_bdat: bool = True,  # False: takes the octets behind it for commands
+        swallows: bool = False,  # throws away what came in the same read behind a dot
     ) -> None:
         self.rules = rules
         self.extensions = extensions
@@ -110,7 +110,7 @@ class Script:
         self.users = users or {}
         self.receive_buffer = receive_buffer
         self.max_letters = max_letters
-        self.knows_bdat = knows_bdat
+        self.swallows = swallows
 
 
 @dataclass
@@ -187,11 +187,6 @@ class ScriptedServer:
         return [letter for letter in self.letters if letter.is_accepted]
 
     @property
-    def whole(self) -> list[bytes]:
-        """The messages that came by BDAT."""
-        return [data for session in list(self.sessions) for data in list(session.whole)]
-
-    @property
     def commands(self) -> list[str]:
         return [command for session in self.sessions for command in session.commands]
 
@@ -235,7 +230,6 @@ class Session:
         self.number = number
         self.commands: list[str] = []
         self.letters: list[Letter] = []
-        self.whole: list[bytes] = []  # messages that came by BDAT
         self.envelopes: list[tuple[str, list[str]]] = []
         self.chunks: list[bytes] = []  # what each read brought
         self.tls_version: str | None = None
@@ -244,6 +238,7 @@ class Session:
         self._sock = sock
         self._in = b""
         self._out = b""
+        self._is_behind = False  # what is read next came with a dot
         self._nth: dict[str, int] = {}
         self._sender: str | None = None  # None: no MAIL yet
         self._recipients: list[str] = []
@@ -279,6 +274,12 @@ class Session:
 
     def _obey(self, line: str) -> None:
         verb = line.split(" ")[0].upper()
+        if self._is_behind:
+            self._is_behind = verb not in ("DATA", "QUIT")
+            act = self._find("BEHIND", line)
+            if act:
+                self._perform(act, b"")
+                return
         match verb:
             case "EHLO" if self.script.esmtp:
                 self._answer("EHLO", line, self._hello())
@@ -297,8 +298,6 @@ class Session:
                     self._recipients.append(_path(line))
             case "DATA":
                 self._data(line)
-            case "BDAT" if self.script.knows_bdat:
-                self._bdat(line)
             case "RSET":
                 self._forget()
                 self._answer("RSET", line, "250 2.0.0 forgotten")
@@ -337,24 +336,6 @@ class Session:
         self.envelopes.append((self._sender or "", list(self._recipients)))
         self._take(self._body())
 
-    def _bdat(self, line: str) -> None:
-        """`BDAT n LAST`; the octets are read whatever is then said (RFC 3030, 2)."""
-        size = int(line.split(" ")[1])
-        assert line.split(" ")[2] == "LAST"
-        while len(self._in) < size:
-            self._in += self._receive()
-        data, self._in = self._in[:size], self._in[size:]
-        usual = "250 octets received"
-        if self._sender is None or not self._recipients:
-            usual = "503 5.5.1 no valid recipients"
-        act = self._find("BDAT", line)
-        if act or not usual.startswith("250"):
-            raw = act.reply if act and act.reply is not None else f"{usual}\r\n".encode()
-            self._perform(act or Act(), raw)
-            return
-        self.whole.append(data)
-        self._take(data)
-
     def _take(self, data: bytes) -> None:
         letter = Letter(self._sender or "", list(self._recipients), data)
         self.letters.append(letter)
@@ -379,7 +360,8 @@ class Session:
                 act = None
             end = body.find(b"\r\n.\r\n", max(0, searched - 4))
             if end >= 0:
-                self._in = bytes(body[end + 5 :])
+                self._in = b"" if self.script.swallows else bytes(body[end + 5 :])
+                self._is_behind = bool(self._in)
                 return bytes(body[: end + 2]).replace(b"\r\n..", b"\r\n.")[2:]
             self._in = self._receive()
 
@@ -421,6 +403,8 @@ class Session:
         if act.end == "stall":
             self._flush()
             self._wait(PATIENCE_S)
+            raise Gone
+        if act.end == "die":
             raise Gone
         if act.end == "reset":
             self._flush()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fakes.scripted_smtp import CHUNKING, PIPELINING, SILENCE, Act, ScriptedServer, on
+from fakes.scripted_smtp import SILENCE, Act, ScriptedServer, on
 from fakes.sending import Ending, Mailing, Skipping, hasty, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
@@ -115,23 +115,18 @@ def test_a_host_that_cannot_be_reached_beside_good_connections_rests_nothing(
     assert len(server.accepted) == 40
 
 
-@pytest.mark.parametrize("extensions", [PIPELINING, CHUNKING], ids=["DATA", "BDAT"])
 @pytest.mark.parametrize(
     "act",
     [Act(end="drop"), Act(end="reset"), Act(extra=IDLE_TOO_LONG, end="drop")],
     ids=["closed", "reset", "421"],
 )
-def test_an_idle_connection_the_server_ends_costs_nothing(
-    through: Through, act: Act, extensions: tuple[str, ...]
-) -> None:
+def test_an_idle_connection_the_server_ends_costs_nothing(through: Through, act: Act) -> None:
     """Fault 28: an idle connection is closed or reset by the server, or ended with 421 4.4.2.
     By: scripted server after its second letter; a rate that leaves the connection idle.
     Then: a new connection without a word; everybody is sent once, no attempt is used up, nobody is
     in doubt, nothing rests.
     """
-    ending, server = through(
-        on("DOT", act, nth=2, times=1), relay=QUIET, script={"extensions": extensions}
-    )
+    ending, server = through(on("DOT", act, nth=2, times=1), relay=QUIET)
     assert ending.all_but() == {"sent"}
     assert {tuple(ending.passed(address)) for address in ending.states} == {("sending", "sent")}
     assert len(server.accepted) == 6

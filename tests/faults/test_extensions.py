@@ -7,19 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fakes.scripted_smtp import CHUNKING, SILENCE, Act, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Mailing, Skipping, hasty, relay
+from fakes.scripted_smtp import Act, ScriptedServer, drop, on, say
+from fakes.sending import Ending, Mailing, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 Serve = Callable[..., ScriptedServer]
 
 OFFERED = ("PIPELINING", "SIZE 10485760", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES")
-QUIET = {"more": 'rates = ["12/min"]'}  # with `pause`: between two letters the connection idles
-
-
-def pause() -> Skipping:
-    """From MAIL to the next letter's turn, but shorter than what lets a connection grow stale."""
-    return Skipping(5.0, jumps=1)
 
 
 def attempts(ending: Ending) -> set[int]:
@@ -121,17 +115,18 @@ def test_a_server_that_loses_its_place_when_pipelined_is_spoken_to_slowly(
 
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT"])
-def test_replies_out_of_step_end_pipelining(through: Through, stage: str) -> None:
+def test_replies_out_of_step_end_what_rides_behind_the_dot(through: Through, stage: str) -> None:
     """Fault 13: PIPELINING is offered, and the server says 354 where it should say 250.
     By: scripted server, third letter, once.
-    Then: one command at a time from then on, one sentence says so; everybody is sent once, no
-    attempt is used up.
+    Then: the envelope is no longer written with the dot before it, one sentence says so; everybody
+    is sent once, no attempt is used up.
     """
     ending, server = through(on(stage, say("354 go ahead"), nth=3, times=1), people=8)
     everybody_got_one_copy(ending, server)
     assert len([line for line in ending.heard.lines if "offers PIPELINING but" in line]) == 1
     second = server.sessions[1]
-    assert all(chunk.count(b"MAIL FROM") + chunk.count(b"RCPT TO") < 2 for chunk in second.chunks)
+    assert not [chunk for chunk in second.chunks if b"\r\n.\r\nMAIL" in chunk]
+    assert [chunk for chunk in second.chunks if chunk.startswith(b"MAIL") and b"DATA" in chunk]
 
 
 def test_what_no_extension_explains_is_judged_as_ever(through: Through) -> None:
@@ -162,101 +157,3 @@ def test_one_bad_letter_costs_no_extension_that_has_worked(through: Through) -> 
     assert ending.all_but("r3@example.com") == {"sent"}
     assert all("NOTIFY" in line for line in server.commands if line.startswith("RCPT"))
     assert not [line for line in ending.heard.lines if "done without" in line]
-
-
-@pytest.mark.parametrize(
-    "script",
-    [{"knows_bdat": False}, {}],
-    ids=["takes the octets for commands", "reads the octets, then refuses"],
-)
-def test_a_server_without_the_chunking_it_offers_gets_every_letter(
-    through: Through, script: dict[str, object]
-) -> None:
-    """Fault 12: CHUNKING is offered, and BDAT meets 502.
-    By: scripted server.
-    Then: DATA for the rest of the run, one sentence says so; everybody is sent once, no attempt is
-    used up, nobody is in doubt.
-    """
-    ending, server = through(
-        on("BDAT", say("502 5.5.1 unknown command")),
-        script={"extensions": CHUNKING, **script},
-        people=8,
-    )
-    everybody_got_one_copy(ending, server)
-    assert len([line for line in server.commands if line.startswith("BDAT")]) == 1
-    assert len([line for line in ending.heard.lines if "offers CHUNKING but" in line]) == 1
-
-
-@pytest.mark.parametrize("act", [SILENCE, drop()], ids=["silence", "closed"])
-def test_a_bdat_that_is_swallowed_puts_one_letter_in_doubt(
-    serve: Serve, tmp_path: Path, act: Act
-) -> None:
-    """Fault 1, 12: CHUNKING is offered, and BDAT is never answered, or the connection is closed.
-    By: scripted server; five connections, policy hold, short timeouts.
-    Then: one letter finds that out and is held; DATA for the rest of the run, one sentence says so;
-    the others are sent once.
-    """
-    server = serve(on("BDAT", act), extensions=CHUNKING)
-    way = relay(server, connections=5)
-    ending = Mailing(tmp_path, way, people=40, in_doubt="hold", patience=hasty(dot=2.0)).send()
-    states = list(ending.states.values())
-    assert (states.count("held"), states.count("sent")) == (1, 39)
-    assert len(server.accepted) == 39
-    assert len([line for line in server.commands if line.startswith("BDAT")]) == 1
-    assert len([line for line in ending.heard.lines if "offers CHUNKING but" in line]) == 1
-
-
-def test_a_paced_campaign_sends_every_letter_whole(serve: Serve, tmp_path: Path) -> None:
-    """Fault 12: no fault: CHUNKING and PIPELINING, a rate that leaves the connection quiet.
-    By: scripted server.
-    Then: each letter is one packet and one round trip; everybody is sent once.
-    """
-    skipping = pause()
-    server = serve(on("MAIL", Act(), test=skipping.begins), extensions=CHUNKING)
-    way = relay(server, **QUIET)
-    ending = Mailing(tmp_path, way, people=6, **skipping.fields).send()
-    everybody_got_one_copy(ending, server)
-    assert len(server.whole) == 6
-    letters = [chunk for chunk in server.sessions[0].chunks if chunk.startswith(b"MAIL")]
-    assert len(letters) == 6
-
-
-@pytest.mark.parametrize("stage", ["RCPT", "DOT"])
-def test_a_letter_refused_whole_is_refused_alone(through: Through, stage: str) -> None:
-    """Fault 4, 11: RCPT or the end of the data of a letter sent by BDAT meets 550.
-    By: scripted server, third letter; a rate that leaves the connection quiet.
-    Then: that one is failed; the reply to its BDAT settles nobody; the others are sent.
-    """
-    skipping = pause()
-    ending, server = through(
-        on(stage, say("550 5.1.1 no such user"), where="r3@"),
-        on("MAIL", Act(), test=skipping.begins),
-        script={"extensions": CHUNKING},
-        relay=QUIET,
-        **skipping.fields,
-    )
-    assert ending.states["r3@example.com"] == "failed"
-    assert ending.results["r3@example.com"].enhanced == "5.1.1"
-    assert ending.all_but("r3@example.com") == {"sent"}
-    assert len([line for line in server.commands if line.startswith("BDAT")]) == 6
-    assert len(server.accepted) == 5
-    assert len(server.sessions) == 1
-
-
-def test_a_whole_letter_whose_connection_is_lost_is_in_doubt(through: Through) -> None:
-    """Fault 1, 8: the connection is lost at MAIL, its letter's BDAT in the same packet.
-    By: scripted server, third letter, once; a rate that leaves the connection quiet; policy hold.
-    Then: the end of its data was sent: in doubt, held; the others are sent.
-    """
-    skipping = pause()
-    ending, server = through(
-        on("MAIL", drop(), nth=3, times=1, test=skipping.begins),
-        on("MAIL", Act(), test=skipping.begins),
-        script={"extensions": CHUNKING},
-        relay=QUIET,
-        in_doubt="hold",
-        **skipping.fields,
-    )
-    assert ending.states["r3@example.com"] == "held"
-    assert ending.all_but("r3@example.com") == {"sent"}
-    assert len(server.accepted) == 5

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
 from fakes.scripted_smtp import (
-    CHUNKING,
     PIPELINING,
     SILENCE,
     Act,
@@ -53,7 +52,7 @@ def rules(draw: st.DrawFn) -> Rule:
 @settings(max_examples=60)
 @given(
     st.lists(rules(), max_size=3),
-    st.sampled_from([PIPELINING, CHUNKING, ("SIZE",)]),
+    st.sampled_from([PIPELINING, ("SIZE",)]),
     st.lists(st.sampled_from([20, 40_000, 300_000]), min_size=1, max_size=10),
     st.booleans(),
 )

@@ -10,6 +10,7 @@ from tenacity import wait_fixed
 
 from campaign.pool.allowance import Allowance
 from campaign.pool.governor import QUIET_S
+from campaign.pool.hosts import Hosts, NoMemory
 from campaign.pool.lanes import Lanes
 from campaign.pool.site import Site
 from campaign.pool.terms import Patience
@@ -60,6 +61,7 @@ def site_with(clock: FakeClock, book: Book, messages: int) -> Site:
         cast(Any, None),
         Allowance("relay", 10, ()),
         clock=clock,
+        hosts=Hosts(NoMemory(), clock, lambda line: None),
         messages_per_connection=messages,
         patience=Patience(wait_fixed(1)),
         may_take=lambda site: True,
@@ -70,6 +72,7 @@ def site_with(clock: FakeClock, book: Book, messages: int) -> Site:
 
 def answer(site: Site, over: Connection, row: int, stage: Stage, reply: Reply) -> None:
     taken = letter(row)
+    site._host_of.setdefault(over, site._hosts.of(over.endpoint))
     site._lanes.put([taken])
     site.next_letter(over)
     site.answered(over, taken, stage, reply)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from campaign.records import Letter, Reply, Stage
 from campaign.smtp.commands import CommandError, Notifications, command_line, xtext
 from campaign.smtp.extensions import Extensions, read_extensions
-from campaign.smtp.protocol import ANSWERS, Client, Phase
+from campaign.smtp.protocol import ANSWERS, Client, Phase, Step
 from campaign.smtp.replies import make_reply
 from fakes.postman import letter
 from fakes.sessions import TAKEN, session, written
@@ -60,6 +60,50 @@ def test_the_next_envelope_rides_behind_the_dot() -> None:
     c.envelope(letter(2))
     assert written(c).startswith(b".\r\nMAIL FROM:")
     assert not c.can_take
+
+
+def test_a_session_told_to_wait_for_the_reply_to_the_dot_does_so() -> None:
+    c = begun(client(), letter(1))
+    c.step = Step.TOGETHER
+    c.end_data()
+    assert not c.can_take
+    c.receive(b"250 queued\r\n")
+    assert c.can_take
+    written(c)
+    c.envelope(letter(2))
+    assert written(c).endswith(b"DATA\r\n")
+    assert c.step_used(Stage.MAIL) is Step.TOGETHER
+
+
+def test_a_step_changed_in_the_middle_of_an_envelope_holds_from_the_next_one_on() -> None:
+    c = client()
+    c.envelope(letter(1))
+    c.step = Step.SINGLY
+    written(c)
+    c.receive(TAKEN)
+    assert written(c) == b""
+    assert c.phase is Phase.BODY
+    c.end_data()
+    c.receive(b"250 queued\r\n")
+    c.envelope(letter(2))
+    c.step = Step.BEHIND_DOT
+    written(c)
+    c.receive(b"250 ok\r\n")
+    assert written(c).startswith(b"RCPT")
+
+
+def test_a_ride_is_unanswered_until_the_first_reply_to_it() -> None:
+    c = begun(client(), letter(1))
+    c.end_data()
+    assert not c.is_ride_unanswered
+    c.envelope(letter(2))
+    assert c.is_ride_unanswered
+    c.receive(b"250 queued\r\n")
+    assert c.is_ride_unanswered
+    assert c.step_used(Stage.DOT) is Step.TOGETHER
+    c.receive(b"250 ok\r\n")
+    assert not c.is_ride_unanswered
+    assert c.step_used(Stage.RCPT) is Step.BEHIND_DOT
 
 
 def test_one_read_settles_a_letter_and_opens_the_next_body() -> None:
@@ -252,9 +296,10 @@ def test_what_is_done_without_is_not_said() -> None:
     eight = letter(1, wire=GREETINGS, needs_smtputf8=True)
     c = Client(Notifications(("failure",), "hdrs", "spring"))
     c.extensions = Extensions("server", MODERN)
-    assert c.uses(eight) == {"PIPELINING", "SIZE", "DSN", "8BITMIME"}
-    c.do_without(frozenset({"PIPELINING", "SIZE", "DSN", "8BITMIME"}))
-    assert c.uses(eight) == frozenset()
+    assert c.parameters_used(eight) == {"SIZE", "DSN", "8BITMIME"}
+    c.do_without(frozenset({"SIZE", "DSN", "8BITMIME"}))
+    c.step = Step.SINGLY
+    assert c.parameters_used(eight) == frozenset()
     assert c.envelope(eight) is None
     assert written(c) == b"MAIL FROM:<ada@example.org> SMTPUTF8\r\n"
     c.receive(b"250 ok\r\n")
