@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +33,7 @@ _COMMANDS = {
     "report": "report",
     "audit": "audit",
     "sandbox": "sandbox",
+    "dkim": "dkim",
     "mx": "mx",
     "probe": "probe",
 }
@@ -52,8 +54,24 @@ def program(names: Iterable[str] = tuple(_COMMANDS)) -> typer.Typer:
     app.callback()(campaign)
     for name in names:
         module = import_module(f"campaign.cli.commands.{_COMMANDS[name]}")
-        _register(app, name, module.command, module.EXAMPLES)
+        if hasattr(module, "COMMANDS"):
+            app.add_typer(_group(module), name=name)
+        else:
+            _register(app, name, module.command, module.EXAMPLES)
     return app
+
+
+def _group(module: ModuleType) -> typer.Typer:
+    """Commands that have a second word, each a module of its own."""
+    group = typer.Typer(
+        rich_markup_mode=None,
+        no_args_is_help=True,
+        help=module.HELP,
+        epilog=_examples([each for one in module.COMMANDS.values() for each in one.EXAMPLES]),
+    )
+    for name, one in module.COMMANDS.items():
+        _register(group, name, one.command, one.EXAMPLES)
+    return group
 
 
 def is_compiled() -> bool:
@@ -78,9 +96,12 @@ def campaign(
 def _register(
     app: typer.Typer, name: str, command: Callable[..., int], examples: Sequence[str]
 ) -> None:
+    app.command(name, epilog=_examples(examples))(named(command, name))
+
+
+def _examples(examples: Sequence[str]) -> str:
     # \b keeps the lines as they are
-    epilog = "\b\n" + "\n".join(["Example:", *(f"  {example}" for example in examples)])
-    app.command(name, epilog=epilog)(named(command, name))
+    return "\b\n" + "\n".join(["Example:", *(f"  {example}" for example in examples)])
 
 
 def invoke(arguments: list[str]) -> int:

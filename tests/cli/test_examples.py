@@ -18,7 +18,11 @@ from fakes.recorder import recorder
 
 HELP = {name: command.epilog or "" for name, command in get_command(program()).commands.items()}  # type: ignore[attr-defined]
 EXAMPLES = [line.strip() for text in HELP.values() for line in text.splitlines()[2:]]
-ELSEWHERE = {"mx", "probe"}  # these ask the servers of others; their own tests bring servers
+ELSEWHERE = {
+    "mx",
+    "probe",
+    "dkim",
+}  # these ask the servers of others; see their own tests
 FOREVER = {"campaign sandbox spring --port 2525"}  # ends with Ctrl-C
 
 
