@@ -114,6 +114,12 @@ class JournalError(CampaignError):
     exit_code = EXIT_JOURNAL
 
 
+class SuppressionError(CampaignError):
+    """The suppression store cannot be read or written; nothing is sent without it."""
+
+    exit_code = EXIT_JOURNAL
+
+
 class JournalBusy(CampaignError):
     """Another run holds the journal."""
 

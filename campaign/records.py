@@ -198,6 +198,14 @@ class Verdict:
     counts_for_breaker: bool = False
 
 
+class SoftPolicy(NamedTuple):
+    """When soft bounces suppress: either number is enough; 0 is not counted."""
+
+    in_a_row: int = 5  # without an accepted letter between
+    campaigns: int = 0  # different ones, without an accepted letter between
+    within_s: float = 90 * 86400.0  # older ones are forgotten
+
+
 CHANGE_FIELDS = (
     "row", "state", "at", "attempts", "sendings", "resends", "due", "reason", "class_", "code",
     "enhanced", "reply", "relay",

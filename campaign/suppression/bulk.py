@@ -1,0 +1,55 @@
+"""Millions of entries at once.
+
+In: rows.  Out: how many were new.  Touches: the store's database, and a temporary table on disk.
+
+Rows in the order of their source would be written all over the store's pages, each of them again
+and again.  So they are gathered in a temporary table, sorted by the database, and taken in part by
+part: memory does not grow, and between two parts others can write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from campaign.suppression import statements
+from campaign.suppression.database import Database, Row
+from campaign.suppression.entries import Added
+
+_PART = 20_000  # rows of a transaction: a person who unsubscribes meanwhile waits for one
+
+
+def load_sorted(database: Database, parts: Iterable[list[Row]], now_s: float) -> Added:
+    """Take in rows of `statements.COLUMNS`; each transaction is durable when the next begins."""
+    _drop(database)
+    try:
+        database.change(statements.STAGING)
+        for part in parts:
+            database.fill("staging", part, statements.COUNT)
+        is_postgresql = database.is_postgresql
+        rank = statements.rank_of("reason")
+        database.change(statements.SORTED[is_postgresql].replace("{rank}", rank))
+        if is_postgresql:
+            database.change(statements.SORTED_INDEX)
+        ((all_rows,),) = database.rows("SELECT count(*) FROM staging")
+        ((last,),) = database.rows("SELECT coalesce(max(rowid), 0) FROM sorted")
+        done = Added(known=all_rows - last)  # said twice
+        for start in range(0, last, _PART):
+            done += _take(database, start, min(last, start + _PART), now_s)
+        return done
+    finally:
+        _drop(database)
+
+
+def _take(database: Database, start: int, end: int, now_s: float) -> Added:
+    count = end - start
+    with database.writing():
+        new = database.change(statements.INSERT_PART, (start, end))
+        graver = 0
+        if new < count:
+            graver = database.change(statements.replacing_part(now_s), (start, end))
+    return Added(new, graver, count - new - graver)
+
+
+def _drop(database: Database) -> None:
+    for table in ("sorted", "staging"):
+        database.change(f"DROP TABLE IF EXISTS {table}")
