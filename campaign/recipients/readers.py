@@ -26,7 +26,7 @@ from campaign.config.settings import Recipients
 from campaign.errors import DataError
 from campaign.recipients.chunks import Chunk, Reject, TableRow, clipped
 from campaign.recipients.columns import check_columns, needed_columns, read_head
-from campaign.recipients.encodings import decoded, find_encoding
+from campaign.recipients.encodings import ask_for_encoding, decoded, find_encoding
 from campaign.recipients.framing import FRAME_ROWS, Form, Frame, frames
 from campaign.recipients.parquet import table_rows
 from campaign.recipients.workbooks import sheet_rows
@@ -117,6 +117,8 @@ class _File:
     def _csv_chunks(self) -> Iterator[Chunk]:
         settings, name = self._settings, self._name
         encoding = find_encoding(self._content, settings.encoding, name)
+        if encoding.is_unsure:
+            raise ask_for_encoding(self._content, encoding, name)
         blocks = decoded(self._content, encoding.name, name)
         start = next(blocks, "")
         delimiter = "\t" if self._is_tsv and settings.delimiter == "auto" else settings.delimiter

@@ -29,7 +29,8 @@ def read_suppressed(folder: Path, files: Sequence[str], address: str = "email") 
     """The key of every address in the files; `address` is the column to look for in CSV.
 
     A cell may hold more than the bare address: every address in it counts.  Raises DataError for
-    a missing file, and for a line with text but no address.
+    a missing file, and for a line with text that would keep nobody out: one without an address, or
+    with half of one.
     """
     for name in files:
         yield from _keys(folder / name, name, address)
@@ -47,6 +48,8 @@ def _keys(path: Path, name: str, address: str) -> Iterator[str]:
     with content:
         encoding = find_encoding(content, "auto", name)
         lines = _lines(decoded(content, encoding.name, name))
+        if encoding.is_unsure:
+            lines = _certain(lines, name)
         for number, line in lines:
             text = line.strip()
             if not text or text.startswith("#"):
@@ -75,24 +78,58 @@ def _column_keys(
         yield from _line_keys(cells[at] if at < len(cells) else text, name, number)
 
 
+def _certain(lines: Iterator[tuple[int, str]], name: str) -> Iterator[tuple[int, str]]:
+    """The same lines; in an encoding that is not sure, addresses must be ASCII."""
+    for number, line in lines:
+        for found in _ADDRESS_LIKE.findall(line):
+            if not found.isascii():
+                raise DataError(
+                    f"the encoding cannot be told for sure, so {shown(found)} may be misread",
+                    file=name,
+                    line=number,
+                    remedy="save the file as UTF-8",
+                )
+        yield number, line
+
+
 def _line_keys(text: str, name: str, line: int) -> Iterator[str]:
+    """Every address in a line or cell; at least one that somebody can have."""
     text = re.sub(r"\s#.*", "", text)
-    if text.strip() and not _ADDRESS_LIKE.search(text):
+    if not text.strip():
+        return
+    keys = [*_found_keys(text)]
+    if not keys:
         raise DataError(
-            f"no address in {shown(text)}",
+            f"{_why_nobody(text)}, so it would keep nobody out",
             file=name,
             line=line,
-            remedy="mend or remove the line; a comment starts with #",
+            remedy="write one whole address a line, or remove the line; a comment starts with #",
         )
-    yield from _found_keys(text)
+    yield from keys
+
+
+def _why_nobody(text: str) -> str:
+    """What is wrong with a line that holds no address."""
+    found = _ADDRESS_LIKE.search(text)
+    if not found and "@" in text and text.strip().startswith("@"):
+        return f"{shown(text.strip())} is a domain and not an address"
+    if not found:
+        return f"there is no address in {shown(text)}"
+    if "*" in found[0]:
+        return f"{shown(found[0])} is a pattern and not an address"
+    try:
+        parse_address(text)
+    except AddressError as error:
+        return str(error)
+    return f"{shown(found[0])} is not an address"
 
 
 def _found_keys(text: str) -> Iterator[str]:
+    """The addresses in a text that somebody can have."""
     for found in _ADDRESS_LIKE.findall(text):
-        try:
-            yield parse_address(found).key
-        except AddressError:
-            yield found.lower()  # no recipient can have it, but the list stays whole
+        if "*" not in found:
+            with suppress(AddressError):
+                yield parse_address(found).key
 
 
 def _address_column(header: str, address: str) -> tuple[int, str] | None:

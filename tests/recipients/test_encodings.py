@@ -113,3 +113,63 @@ def test_a_name_that_is_no_encoding_is_refused(name: str) -> None:
 def test_a_file_without_line_ends_is_looked_at_all_the_same() -> None:
     raw = ("Müller " * BLOCK).encode("cp1252")
     assert find_encoding(io.BytesIO(raw), "auto", "f").name == "cp1252"
+
+
+def found_in(names: list[str], encoding: str) -> str:
+    """The encoding of a list of these names; "" where it is refused."""
+    encoded = find_encoding(io.BytesIO(written(names, encoding)), "auto", "f")
+    return "" if encoded.is_unsure else encoded.name
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["王小明", "José"], ["王小明", "François"], ["Zoë", "李娜", "Müller"], ["李娜"], ["王小明"]],
+)
+def test_a_few_rows_in_gb18030_are_gb18030_with_accents_too(read: Read, names: list[str]) -> None:
+    reading = read(written(names, "gb18030"))
+    assert reading.source.encoding == "gb18030"
+    assert [row[1] for row in reading.rows] == names
+
+
+@pytest.mark.parametrize("encoding", LISTS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_few_names_are_read_right_or_refused(encoding: str, count: int) -> None:
+    names = LISTS[encoding]
+    for at in range(len(names)):
+        some = (names + names)[at : at + count]
+        if found := found_in(some, encoding):
+            raw = written(some, encoding)
+            assert raw.decode(found) == raw.decode(encoding), (some, found)
+
+
+def test_what_is_utf_8_by_chance_alone_is_asked_about() -> None:
+    assert "女士".encode("gb18030").decode() == "\u016e\u02bf"
+    assert found_in(["女士"], "gb18030") == ""
+    assert found_in(["女士", "王小明", "李娜"], "gb18030") == "gb18030"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Nguyễn Văn Ánh", "สมชาย", "😀", "Þórr", "आशा", "مرحبا", "גיל", "Ωμέγα", "Ůlo", "\u02bbOkina",
+     "Ђорђе", "A\u0301bc", "Həsən", "Գագիկ", "გიორგი", "™", "№5", "王", "김"],
+)  # fmt: skip
+def test_utf_8_is_sure_in_every_script(name: str) -> None:
+    assert find_encoding(io.BytesIO(written([name], "utf-8")), "auto", "f") == ("utf-8", 1.0)
+
+
+def test_a_list_that_may_be_misread_is_refused_with_its_rows_in_each_reading(read: Read) -> None:
+    with pytest.raises(DataError) as caught:
+        read(written(["女士", "José"][:1], "gb18030"))
+    text = str(caught.value)
+    assert text.startswith("list.csv: the encoding cannot be told for sure")
+    assert "\n  gb18030    user0@example.com,女士,gold\n" in text
+    assert "\n  utf-8      user0@example.com,\u016e\u02bf,gold\n" in text
+    assert "encoding = " in caught.value.remedy
+    assert caught.value.exit_code == 65
+    assert read(None, encoding="gb18030").rows == [("user0@example.com", "女士", "gold")]
+
+
+def test_a_damaged_byte_in_a_gb18030_list_is_named(read: Read) -> None:
+    raw = written(["王小明"] * 50, "gb18030") + b"x@example.com,\xff,gold\r\n"
+    with pytest.raises(DataError, match=r"list\.csv:52: byte .* \(0xFF\) is not gb18030"):
+        read(raw)

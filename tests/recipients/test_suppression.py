@@ -57,13 +57,35 @@ def test_every_address_in_a_cell_counts(tmp_path: Path) -> None:
     ]
 
 
-def test_an_address_nobody_can_have_is_kept_as_it_is(tmp_path: Path) -> None:
-    assert suppressed(tmp_path, "Old@Server\n") == ["old@server"]
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("ada example.com", "there is no address in 'ada example.com'"),
+        ("Old@Server", "no dot in the domain of 'Old@Server'"),
+        ("ada@example,com", "no dot in the domain|not an address|more than one"),
+        ("*@example.com", r"'\*@example\.com' is a pattern and not an address"),
+        ("@example.com", "'@example.com' is a domain and not an address"),
+        ("ada@", "there is no address in 'ada@'"),
+        ("ada@example..com", "ada@example"),
+    ],
+)
+def test_a_line_that_can_match_nobody_is_refused_with_its_place(
+    tmp_path: Path, line: str, reason: str
+) -> None:
+    for text in (f"bob@example.com\n{line}\n", f"why;email\nx;{line}\n"):
+        with pytest.raises(DataError, match=rf"suppressed\.csv:2: .*({reason}).* keep nobody out"):
+            suppressed(tmp_path, text)
 
 
-def test_a_line_without_an_address_is_refused_with_its_place(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"suppressed\.csv:2: no address in 'ada example\.com'"):
-        suppressed(tmp_path, "bob@example.com\nada example.com\n")
+def test_half_an_address_beside_a_whole_one_does_no_harm(tmp_path: Path) -> None:
+    assert suppressed(tmp_path, "ada@example.com <id@localhost>\n") == ["ada@example.com"]
+
+
+def test_where_the_encoding_is_not_sure_only_ascii_addresses_are_read(tmp_path: Path) -> None:
+    text = "ada@example.com # 女士\n".encode("gb18030")
+    assert suppressed(tmp_path, text) == ["ada@example.com"]
+    with pytest.raises(DataError, match=r":1: the encoding cannot be told for sure.*UTF-8"):
+        suppressed(tmp_path, "女士@example.com\n".encode("gb18030"))
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
