@@ -131,6 +131,9 @@ class Message(Section):
     """Template file in Markdown, from which text and HTML are made."""
     calendar: str = ""
     """Template file of an invitation, sent as text/calendar."""
+    templates: Strings = Field(default=(), examples=[["../shared", "footer.html"]])
+    """Folders and files, relative to campaign.toml, that the templates may include and extend,
+    beside the folder they lie in and folders called `templates`."""
     inline: dict[str, str] = Field(default={}, examples=[{"logo": "logo.png"}])
     """Images shown inside the HTML: name = file; the HTML says src="cid:name"."""
     attachments: Strings = Field(default=(), examples=[["terms.pdf", "invoices/{{ invoice }}.pdf"]])

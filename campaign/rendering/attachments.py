@@ -16,9 +16,9 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
-from campaign.errors import RenderError, TemplateError
+from campaign.errors import ConfigError, RenderError, TemplateError
 from campaign.rendering.mime import file_entity
-from campaign.rendering.templating.templates import Row, Template, Workshop, fixed_start
+from campaign.rendering.templating.templates import Row, Template, TemplateCompiler, fixed_start
 from campaign.units import show_size
 
 FILE_MAX = 50_000_000  # bytes; no provider takes more: Gmail receives 50 MB at most
@@ -35,8 +35,22 @@ def fixed_file(folder: Path, path: str, *, content_id: str = "") -> bytes:
 
 
 def personal_root(folder: Path, source: str) -> str:
-    """The folder that a path with cells in it stays beneath."""
-    return os.path.realpath(folder / os.path.dirname(fixed_start(source)))
+    """The folder that a path with cells in it stays beneath.
+
+    Raises ConfigError where that is the campaign's own folder, or one that holds it: cells would
+    reach the list, the journal and everything else.
+    """
+    start = os.path.dirname(fixed_start(source))
+    root, home = os.path.realpath(folder / start), os.path.realpath(folder)
+    # Without an expression that is printed, cells only choose among paths that are written out.
+    is_named_by_cells = "{{" in source or "print" in source
+    if is_named_by_cells and (not start or f"{home}/".startswith(f"{root.rstrip('/')}/")):
+        raise ConfigError(
+            f"message.attachments: '{source}' lets cells reach every file of"
+            f" {'the campaign' if root == home else root}",
+            remedy="begin it with a folder that holds nothing else: 'attachments/{{ file }}'",
+        )
+    return root
 
 
 class OwnFile(NamedTuple):
@@ -53,8 +67,11 @@ class PersonalFiles:
     that renders to nothing at all attaches nothing.
     """
 
-    def __init__(self, workshop: Workshop, folder: Path, source: str) -> None:
-        self._template: Template = workshop.text(source, "message.attachments")
+    def __init__(
+        self, compiler: TemplateCompiler, folder: Path, source: str, private: tuple[str, ...] = ()
+    ) -> None:
+        self._private = private
+        self._template: Template = compiler.text(source, "message.attachments")
         self._start = os.path.dirname(fixed_start(source))
         self._root = personal_root(folder, source)
         self._kept: OrderedDict[tuple[str, int, int], OwnFile] = OrderedDict()
@@ -76,6 +93,11 @@ class PersonalFiles:
         path = os.path.realpath(os.path.join(self._root, name))
         if not path.startswith(self._root.rstrip("/") + "/"):
             raise RenderError(f"attachment {shown!r} leads out of '{self._start or '.'}/'")
+        if path.startswith(self._private):
+            raise RenderError(
+                f"attachment {shown!r} is a file of the campaign itself, or of its journal",
+                remedy="move what is to be sent into a folder of its own",
+            )
         try:
             found = os.stat(path)
         except OSError as error:

@@ -22,7 +22,7 @@ from campaign.rendering.spec import Content
 from campaign.rendering.templating.escaping import Escaping
 from campaign.rendering.templating.locales import Variants
 from campaign.rendering.templating.markup import markdown_page, style_inliner
-from campaign.rendering.templating.templates import Template, Workshop, is_constant
+from campaign.rendering.templating.templates import Template, TemplateCompiler, is_constant
 from campaign.rendering.transfer import TextEncoder
 
 Change = Callable[[str], str]
@@ -37,20 +37,21 @@ class Body:
 
     def __init__(
         self,
-        workshop: Workshop,
+        compiler: TemplateCompiler,
         folder: Path,
         content: Content,
         images: Images,
         *,
         by_locale: bool,
         default_locale: str = "",
+        private: tuple[str, ...] = (),
     ) -> None:
         def file(path: str, escaping: Escaping) -> Variants[Template] | None:
             if not path:
                 return None
             files = written_in(folder, path, default_locale=default_locale, by_locale=by_locale)
-            variants = {tag: workshop.file(at, escaping) for tag, at in files.variants.items()}
-            return Variants(workshop.file(files.default, escaping), variants)
+            variants = {tag: compiler.file(at, escaping) for tag, at in files.variants.items()}
+            return Variants(compiler.file(files.default, escaping), variants)
 
         # Markdown stands in for what is not written: its own text, and the HTML made from it.
         self._text = file(content.text or content.markdown, "none")
@@ -67,7 +68,7 @@ class Body:
             self._changes.append(style_inliner())
         fixed = [fixed_file(folder, path) for path in content.attachments if is_constant(path)]
         self._personal = [
-            PersonalFiles(workshop, folder, path)
+            PersonalFiles(compiler, folder, path, private)
             for path in content.attachments
             if not is_constant(path)
         ]

@@ -23,7 +23,7 @@ from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.structured import custom_field
 from campaign.rendering.templating.kept import Kept
 from campaign.rendering.templating.locales import Variants
-from campaign.rendering.templating.templates import Template, Workshop, is_constant
+from campaign.rendering.templating.templates import Template, TemplateCompiler, is_constant
 
 # Fields that are written here, or by servers, or by nobody (a letter has one recipient).
 _OURS = frozenset(
@@ -38,22 +38,22 @@ _ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"  # RFC 805
 class Head:
     """Raises TemplateError or ConfigError when it is made."""
 
-    def __init__(self, workshop: Workshop, spec: RenderSpec) -> None:
+    def __init__(self, compiler: TemplateCompiler, spec: RenderSpec) -> None:
         message = Content.of(spec.message)
         sender = _sender(message.from_)
         self._spec = spec
         self.domain = sender.address.domain
         self._subject = Variants(
-            workshop.text(message.subject, "message.subject"),
+            compiler.text(message.subject, "message.subject"),
             {
-                tag.lower().replace("_", "-"): workshop.text(text, f"message.subjects.{tag}")
+                tag.lower().replace("_", "-"): compiler.text(text, f"message.subjects.{tag}")
                 for tag, text in message.subjects.items()
             },
         )
         self._subjects = Kept(_subject_field, most=_KEPT_SUBJECTS)
-        self._name = workshop.text(spec.name_template, "recipients.name")
-        self._reply_to = workshop.text(message.reply_to, "message.reply_to")
-        self._custom = _custom(workshop, message.headers, spec.unsubscribe)
+        self._name = compiler.text(spec.name_template, "recipients.name")
+        self._reply_to = compiler.text(message.reply_to, "message.reply_to")
+        self._custom = _custom(compiler, message.headers, spec.unsubscribe)
         self.constant = self._written_once(sender)
 
     def write(self, sheet: Sheet) -> None:
@@ -151,7 +151,7 @@ def _sender(text: str) -> Mailbox:
 
 
 def _custom(
-    workshop: Workshop, texts: Mapping[str, str], unsubscribe: UnsubscribeSpec | None
+    compiler: TemplateCompiler, texts: Mapping[str, str], unsubscribe: UnsubscribeSpec | None
 ) -> list[tuple[str, Template]]:
     found = []
     for name, text in texts.items():
@@ -163,7 +163,7 @@ def _custom(
             headers.field_name(name)
         except RenderError as error:
             raise ConfigError(f"message.headers: {error}") from None
-        found.append((name, workshop.text(text, f"message.headers.{name}")))
+        found.append((name, compiler.text(text, f"message.headers.{name}")))
     return found
 
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from campaign.addresses.marks import LetterMarker
 from campaign.errors import RenderError
-from campaign.languages import written_in
 from campaign.records import Job, Message
 from campaign.rendering.attachments import personal_root
 from campaign.rendering.body import Body
@@ -27,8 +26,8 @@ from campaign.rendering.images import Images
 from campaign.rendering.sheet import Sheet, Step
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.templating.branches import Trace, line_of
-from campaign.rendering.templating.roots import Roots
-from campaign.rendering.templating.templates import Row, Workshop, is_constant
+from campaign.rendering.templating.templates import Row, TemplateCompiler, is_constant
+from campaign.rendering.templating.versions import reach_of, reach_of_spec, template_files
 from campaign.units import show_size
 
 if TYPE_CHECKING:
@@ -56,17 +55,20 @@ class Renderer:
     def __init__(self, spec: RenderSpec, trace: Trace | None = None) -> None:
         folder = Path(spec.folder)
         self._spec = spec
-        self._workshop = Workshop(folder, trace, list_locale=spec.default_locale)
-        self._head = Head(self._workshop, spec)
+        self._compiler = TemplateCompiler(
+            reach_of_spec(spec), trace, list_locale=spec.default_locale
+        )
+        self._head = Head(self._compiler, spec)
         self._marker = LetterMarker(spec.key, spec.campaign, self._head.domain)
         content = Content.of(spec.message)
         self._body = Body(
-            self._workshop,
+            self._compiler,
             folder,
             content,
             Images(folder, content.inline, spec.key, self._head.domain),
             by_locale=bool(spec.locale_column),
             default_locale=spec.default_locale,
+            private=spec.private,
         )
         self._steps: list[Step] = [
             self._read,
@@ -110,7 +112,7 @@ class Renderer:
     def _go_through(self, sheets: Sequence[Sheet]) -> None:
         """All sheets through one step, then through the next."""
         speaks = self._spec.locale_column or self._spec.default_locale
-        speak = self._workshop.speak if speaks else None
+        speak = self._compiler.speak if speaks else None
         for step in self._steps:
             for sheet in sheets:
                 if sheet.problem is not None:
@@ -177,7 +179,7 @@ class Renderer:
 
         A column called `address` stands for itself; of the other names, ours are meant.
         """
-        values = self._workshop.values()
+        values = self._compiler.values()
         values["address"] = job.address
         values.update(columns)
         values["columns"] = columns
@@ -220,14 +222,11 @@ def input_files(
     With a locale column or a default locale these are the templates of all languages.  Files whose
     names are made from cells are not known here.  Raises TemplateError.
     """
-    workshop = Workshop(folder)
-    found: set[Path] = set()
-    for name in filter(None, _templates(message)):
-        files = written_in(
-            folder, name, default_locale=default_locale, by_locale=bool(locale_column)
-        )
-        for path in (files.default, *files.variants.values()):
-            found.update(workshop.files_of(path))
+    compiler = TemplateCompiler(reach_of(folder, message, default_locale))
+    files = template_files(
+        folder, message, default_locale=default_locale, by_locale=bool(locale_column)
+    )
+    found = {path for file in files for path in compiler.files_of(file)}
     found |= {folder / path for path in _fixed_files(message)}
     return sorted(found)
 
@@ -236,18 +235,12 @@ def readable_paths(spec: RenderSpec) -> list[str]:
     """Folders and files that rendering has to read; it needs nothing else of the disk."""
     folder, message = Path(spec.folder), spec.message
     paths = [os.path.realpath(folder / path) for path in _fixed_files(message)]
-    for name in filter(None, _templates(message)):
-        files = written_in(
-            folder, name, default_locale=spec.default_locale, by_locale=bool(spec.locale_column)
-        )
-        roots = Roots(folder, files.default)
-        paths += [os.path.realpath(roots.main), *roots.folders]
+    reach = reach_of_spec(spec)
+    for name in reach.named:
+        roots = reach.of(name)
+        paths += [*roots.files, *roots.folders]
     personal = [path for path in message.attachments if not is_constant(path)]
     return paths + [personal_root(folder, path) for path in personal]
-
-
-def _templates(message: MessageSettings | Content) -> list[str]:
-    return [message.text, message.html, message.markdown, message.calendar]
 
 
 def _fixed_files(message: MessageSettings | Content) -> list[str]:

@@ -42,6 +42,7 @@ class Content:
     calendar: str
     inline: dict[str, str]
     attachments: tuple[str, ...]
+    templates: tuple[str, ...]
     headers: dict[str, str]
     inline_css: bool
 
@@ -67,6 +68,7 @@ class RenderSpec:
     locale_column: str = ""  # names the language of each recipient
     default_locale: str = ""  # the language of the list, and of recipients who name none
     group_column: str = ""  # rows that are equal in it are one message; templates see `rows`
+    private: tuple[str, ...] = ()  # real paths, and what begins with them: no cell attaches these
     is_traced: bool = False  # letters say which branches of the templates they took
 
     def token_of(self, recipient_key: str) -> str:

@@ -61,8 +61,10 @@ def allow_cpu(seconds: int) -> None:
 def read_only(paths: Iterable[str]) -> bool:
     """From now on read these paths and Python's own parts, write no file, open no connection.
 
-    Returns False where the kernel has no Landlock.
+    Returns False where the kernel has no Landlock; new rights are out of reach there too.
     """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     version = landlock_version()
     if not version:
         return False
@@ -76,7 +78,6 @@ def read_only(paths: Iterable[str]) -> bool:
         return False
     for path in {*paths, *_python()}:
         _allow(libc, ruleset, path)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     done = libc.syscall(_RESTRICT_SELF, ruleset, 0)
     os.close(ruleset)
     return bool(done == 0)

@@ -57,7 +57,6 @@ def main() -> None:
         return
     limits, spec = pickle.loads(told)
     limit(limits.memory_bytes)
-    read_only(readable_paths(spec))
     allow_cpu(limits.cpu_s)  # compiling runs the author's code already: constants are folded
     renderer = _start(spec)
     if renderer is None:
@@ -72,6 +71,7 @@ def main() -> None:
 
 def _start(spec: RenderSpec) -> Renderer | None:
     try:
+        read_only(readable_paths(spec))
         renderer = TracingRenderer(spec) if spec.is_traced else Renderer(spec)
     except CampaignError as error:
         _write(framed(Started(error).written()))

@@ -13,6 +13,8 @@ from typing import Any
 from campaign.config.settings import Message as MessageSettings
 from campaign.records import Job, Message
 from campaign.rendering.render import Renderer, RenderSpec, UnsubscribeSpec
+from campaign.rendering.templating.roots import Reach
+from campaign.rendering.templating.templates import TemplateCompiler
 
 ADA = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}
 KEY = b"k" * 32
@@ -47,6 +49,11 @@ def spec(
         locale_column=locale,
         default_locale=default_locale,
     )
+
+
+def compiler_for(folder: Path, *templates: str, **options: Any) -> TemplateCompiler:
+    """Of templates that lie beside each other in `folder`, or reach what `templates` declares."""
+    return TemplateCompiler(Reach(folder, templates or (".",)), **options)
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:

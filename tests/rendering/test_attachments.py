@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -11,8 +12,7 @@ import pytest
 from campaign.errors import ConfigError, RenderError, TemplateError
 from campaign.rendering.attachments import PersonalFiles
 from campaign.rendering.render import Renderer
-from campaign.rendering.templating.templates import Workshop
-from fakes.letters import ADA, all_of, job, parsed, rendered, spec, text_of, write
+from fakes.letters import ADA, all_of, compiler_for, job, parsed, rendered, spec, text_of, write
 
 ROW = {**ADA, "invoice": "0042"}
 
@@ -81,13 +81,30 @@ def test_a_folder_beside_it_with_a_longer_name_is_outside(tmp_path: Path) -> Non
         files(tmp_path, "invoices/{{ invoice }}", row={**ROW, "invoice": "../invoices-old/x"})
 
 
-def test_a_cell_at_the_start_stays_in_the_campaigns_folder(tmp_path: Path) -> None:
-    write(tmp_path, "c/own.pdf", b"own")
-    write(tmp_path, "secret", b"secret")
-    assert files(tmp_path / "c", "{{ invoice }}", row={**ROW, "invoice": "own.pdf"})
-    for cell in ("../secret", str(tmp_path / "secret")):
-        with pytest.raises(RenderError, match=r"leads out of '\./'"):
-            files(tmp_path / "c", "{{ invoice }}", row={**ROW, "invoice": cell})
+@pytest.mark.parametrize(
+    "source",
+    ["{{ invoice }}", "/{{ invoice }}", "./{{ invoice }}", "../{{ invoice }}", "a/../{{ invoice }}",
+     "{% print invoice %}", "x-{{ invoice }}.pdf"],
+)  # fmt: skip
+def test_a_path_made_from_cells_begins_with_a_folder_of_its_own(
+    tmp_path: Path, source: str
+) -> None:
+    write(tmp_path, "0042", b"own")
+    with pytest.raises(ConfigError, match="begin it with a folder"):
+        files(tmp_path, source)
+
+
+@pytest.mark.parametrize("cell", ["list.csv", "state/journal.sqlite-wal", "key.pem", "link"])
+def test_no_cell_reaches_a_file_of_the_campaign_itself(tmp_path: Path, cell: str) -> None:
+    for name in ("list.csv", "state/journal.sqlite-wal", "key.pem", "0042.pdf"):
+        write(tmp_path, f"all/{name}", b"secret")
+    (tmp_path / "all/link").symlink_to(tmp_path / "all/key.pem")
+    private = tuple(str(tmp_path / "all" / name) for name in ("list.csv", "state/", "key.pem"))
+    campaign = spec(tmp_path, tuple(ROW), attachments=["all/{{ invoice }}"])
+    campaign = dataclasses.replace(campaign, private=private)
+    with pytest.raises(RenderError, match="is a file of the campaign itself"):
+        rendered(campaign, {**ROW, "invoice": cell})
+    assert rendered(campaign, {**ROW, "invoice": "0042.pdf"}).wire
 
 
 def test_a_path_written_in_the_config_may_lead_anywhere(tmp_path: Path) -> None:
@@ -117,10 +134,10 @@ def test_a_file_of_50_mb_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_many_recipients_is_encoded_once_and_again_when_it_changes(
     tmp_path: Path,
 ) -> None:
-    path = write(tmp_path, "a.pdf", b"one")
-    workshop = Workshop(tmp_path)
-    source = PersonalFiles(workshop, tmp_path, "{{ name }}")
-    values = workshop.values() | {"name": "a.pdf"}
+    path = write(tmp_path, "own/a.pdf", b"one")
+    compiler = compiler_for(tmp_path)
+    source = PersonalFiles(compiler, tmp_path, "own/{{ name }}")
+    values = compiler.values() | {"name": "a.pdf"}
     (first,), (second,) = source.files(values), source.files(values)
     assert first is second
     path.write_bytes(b"other")

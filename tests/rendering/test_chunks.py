@@ -13,9 +13,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from campaign.errors import RenderError
 from campaign.rendering.templating.escaping import Escaping
-from campaign.rendering.templating.templates import Workshop
 from campaign.rendering.transfer import TextEncoder
-from fakes.letters import write
+from fakes.letters import compiler_for, write
 
 VALUES = {
     "name": "Zoë & 小明",
@@ -83,8 +82,8 @@ def test_a_template_says_what_jinja2_itself_says(
             source = "{% extends 'base.txt' %}{% block middle %}" + source.replace("middle", "m")
             source += "{% endblock %}"
         write(folder, "body.txt", source)
-        workshop = Workshop(folder)
-        chunks = workshop.file("body.txt", escaping).chunks(workshop.values() | VALUES)
+        compiler = compiler_for(folder)
+        chunks = compiler.file("body.txt", escaping).chunks(compiler.values() | VALUES)
         assert "".join(chunks) == said_by_jinja2(folder, escaping)
     whole = TextEncoder(lambda line: None).encoded(["".join(chunks)])
     assert TextEncoder(lambda line: None).encoded(chunks) == whole
@@ -102,10 +101,10 @@ def said_by_jinja2(folder: Path, escaping: Escaping) -> str:
 
 def test_what_is_the_same_for_everybody_is_the_same_chunk_for_everybody(tmp_path: Path) -> None:
     write(tmp_path, "body.txt", "Dear\n{{ name }},\nfirst\nsecond\nthird {{ plan }}\nlast\n")
-    workshop = Workshop(tmp_path)
-    template = workshop.file("body.txt", "none")
-    ada = template.chunks(workshop.values() | {"name": "Ada", "plan": "pro"})
-    bob = template.chunks(workshop.values() | {"name": "Bob", "plan": "pro"})
+    compiler = compiler_for(tmp_path)
+    template = compiler.file("body.txt", "none")
+    ada = template.chunks(compiler.values() | {"name": "Ada", "plan": "pro"})
+    bob = template.chunks(compiler.values() | {"name": "Bob", "plan": "pro"})
     assert ada == ["Dear\n", "Ada,\n", "first\nsecond\n", "third pro\n", "last\n"]
     assert [a is b for a, b in zip(ada, bob, strict=True)] == [True, False, True, False, True]
 
@@ -124,8 +123,8 @@ def test_an_error_is_told_with_the_line_of_its_expression(
     tmp_path: Path, source: str, line: int
 ) -> None:
     write(tmp_path, "body.txt", source)
-    workshop = Workshop(tmp_path)
-    template = workshop.file("body.txt", "none")
+    compiler = compiler_for(tmp_path)
+    template = compiler.file("body.txt", "none")
     with pytest.raises(RenderError) as caught:
-        template.chunks(workshop.values() | {"name": "Ada"})
+        template.chunks(compiler.values() | {"name": "Ada"})
     assert caught.value.line == line

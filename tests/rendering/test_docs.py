@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.rendering.templating.templates import Workshop
+from fakes.letters import compiler_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "templates.md"
 ROWS = re.findall(r"^\| `[a-z(A-Z)]+` \| `(\{\{.*?\}\})` \| (.*?) \| (.*?) \|$",
@@ -19,9 +19,9 @@ def test_the_filters_write_what_the_page_says(
     tmp_path: Path, source: str, german: str, chinese: str
 ) -> None:
     pytest.importorskip("babel")
-    workshop = Workshop(tmp_path)
-    template = workshop.text(source.replace("\\|", "|"), "page")
-    shown = [template.render(workshop.values(tag)).replace("\xa0", " ") for tag in ("de", "zh")]
+    compiler = compiler_for(tmp_path)
+    template = compiler.text(source.replace("\\|", "|"), "page")
+    shown = [template.render(compiler.values(tag)).replace("\xa0", " ") for tag in ("de", "zh")]
     assert shown == [german, chinese]
 
 

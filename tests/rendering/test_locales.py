@@ -11,8 +11,7 @@ from campaign.languages import fallback_chain, variants_of
 from campaign.rendering.render import input_files
 from campaign.rendering.templating.locales import Variants
 from campaign.rendering.templating.proofread import proofread
-from campaign.rendering.templating.templates import Workshop
-from fakes.letters import parsed, rendered, spec, text_of, write
+from fakes.letters import compiler_for, parsed, rendered, spec, text_of, write
 
 COLUMNS = ("email", "locale")
 
@@ -78,8 +77,8 @@ def test_the_templates_of_all_languages_are_input_files(tmp_path: Path) -> None:
 
 def formatted(source: str, locale: str, *, list_locale: str = "", **values: str) -> str:
     pytest.importorskip("babel")
-    workshop = Workshop(Path("."), list_locale=list_locale)
-    text = workshop.text(source, "message.subject").render(workshop.values(locale) | values)
+    compiler = compiler_for(Path("."), list_locale=list_locale)
+    text = compiler.text(source, "message.subject").render(compiler.values(locale) | values)
     return text.replace("\u202f", " ").replace("\xa0", " ")
 
 
@@ -177,10 +176,10 @@ def test_a_macro_speaks_the_language_of_the_row(tmp_path: Path) -> None:
     pytest.importorskip("babel")
     write(tmp_path, "m.txt", "{% macro day(d) %}{{ d|date }}{% endmacro %}")
     write(tmp_path, "body.txt", '{% import "m.txt" as m %}{{ m.day("2026-01-31") }}')
-    workshop = Workshop(tmp_path)
-    template = workshop.file("body.txt", "none")
-    assert template.render(workshop.values("de")) == "31. Januar 2026"
-    assert template.render(workshop.values("fr")) == "31 janvier 2026"
+    compiler = compiler_for(tmp_path)
+    template = compiler.file("body.txt", "none")
+    assert template.render(compiler.values("de")) == "31. Januar 2026"
+    assert template.render(compiler.values("fr")) == "31 janvier 2026"
 
 
 @pytest.mark.parametrize(

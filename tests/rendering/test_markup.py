@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.rendering.templating.markup import escaped_markdown, markdown_page, style_inliner
-from campaign.rendering.templating.templates import Workshop
-from fakes.letters import ADA, parsed, rendered, spec, text_of, write
+from fakes.letters import ADA, compiler_for, parsed, rendered, spec, text_of, write
 
 pytest.importorskip("markdown_it")
 
@@ -61,8 +60,8 @@ def test_any_ascii_cell_in_markdown_is_text_only(cell: str) -> None:
 
 def test_what_a_macro_gives_back_is_not_escaped_twice(tmp_path: Path) -> None:
     write(tmp_path, "body.md", "{% macro m(x) %}**{{ x }}**{% endmacro %}{{ m('a*b') }}")
-    workshop = Workshop(tmp_path)
-    assert workshop.file("body.md", "markdown").render(workshop.values()) == "**a\\*b**"
+    compiler = compiler_for(tmp_path)
+    assert compiler.file("body.md", "markdown").render(compiler.values()) == "**a\\*b**"
 
 
 def test_html_in_markdown_is_shown_not_obeyed() -> None:

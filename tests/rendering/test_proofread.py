@@ -29,7 +29,10 @@ def test_a_campaign_without_faults_has_none(tmp_path: Path) -> None:
 def test_a_misspelt_column_is_named_once_a_file_with_a_suggestion(tmp_path: Path) -> None:
     write(tmp_path, "base.html", "\n{{ frist_name }}{{ frist_name }}{% block b %}{% endblock %}")
     write(tmp_path, "body.html", '{% extends "base.html" %}{% block b %}{{ x }}{% endblock %}')
-    assert faults(tmp_path, html="body.html", subject="Dear {{ last_nam }}") == [
+    found = faults(
+        tmp_path, html="body.html", subject="Dear {{ last_nam }}", templates=["base.html"]
+    )
+    assert found == [
         "message.subject:1: 'last_nam' is not a column (did you mean 'last_name'?)",
         "body.html:1: 'x' is not a column",
         "base.html:2: 'frist_name' is not a column (did you mean 'first_name'?)",

@@ -389,9 +389,9 @@ def test_only_a_local_part_of_another_script_needs_smtputf8(tmp_path: Path) -> N
 def test_input_files_are_everything_that_would_change_a_letter(tmp_path: Path) -> None:
     written = [
         write(tmp_path, "body.html", '{% extends "base.html" %}'),
-        write(tmp_path, "base.html", ""),
+        write(tmp_path, "templates/base.html", ""),
         write(tmp_path, "body.txt", '{% include "part.txt" %}'),
-        write(tmp_path, "part.txt", ""),
+        write(tmp_path, "templates/part.txt", ""),
         write(tmp_path, "logo.png", ""),
         write(tmp_path, "terms.pdf", ""),
     ]

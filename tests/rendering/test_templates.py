@@ -9,8 +9,9 @@ import pytest
 
 from campaign.errors import RenderError, TemplateError
 from campaign.rendering.templating.escaping import Escaping
-from campaign.rendering.templating.templates import Workshop, fixed_start, is_constant
-from fakes.letters import write
+from campaign.rendering.templating.roots import Reach
+from campaign.rendering.templating.templates import TemplateCompiler, fixed_start, is_constant
+from fakes.letters import compiler_for, write
 
 
 @pytest.fixture
@@ -22,13 +23,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def render(folder: Path, path: str, escaping: Escaping = "none", **values: Any) -> str:
-    workshop = Workshop(folder)
-    return workshop.file(path, escaping).render(workshop.values() | values)
+    compiler = compiler_for(folder)
+    return compiler.file(path, escaping).render(compiler.values() | values)
 
 
 def render_text(folder: Path, source: str, **values: Any) -> str:
-    workshop = Workshop(folder)
-    return workshop.text(source, "message.subject").render(workshop.values() | values)
+    compiler = compiler_for(folder)
+    return compiler.text(source, "message.subject").render(compiler.values() | values)
 
 
 @pytest.mark.parametrize(
@@ -69,10 +70,58 @@ def test_a_layout_lies_in_the_nearest_templates_folder(folder: Path, name: str) 
     assert render(folder, "../templates/renewal/body.html") == "<x>"
 
 
-def test_the_campaigns_folder_is_a_root_for_templates_in_it(folder: Path) -> None:
+@pytest.mark.parametrize("declared", ["layouts", "layouts/base.html", "."])
+def test_a_campaign_declares_what_else_its_templates_reach(folder: Path, declared: str) -> None:
     write(folder, "layouts/base.html", "<{% block b %}{% endblock %}>")
     write(folder, "mail/body.html", '{% extends "layouts/base.html" %}')
-    assert render(folder, "mail/body.html") == "<>"
+    compiler = compiler_for(folder, declared)
+    assert compiler.file("mail/body.html", "none").render(compiler.values()) == "<>"
+
+
+def test_a_folder_of_templates_beside_the_campaign_needs_no_declaration(folder: Path) -> None:
+    write(folder, "templates/foot.txt", "foot")
+    write(folder, "body.txt", '{% include "foot.txt" %} {% include "templates/foot.txt" %}')
+    compiler = TemplateCompiler(Reach(folder))
+    assert compiler.file("body.txt", "none").render(compiler.values()) == "foot foot"
+
+
+def test_a_template_may_extend_another_of_the_message(folder: Path) -> None:
+    write(folder, "body.txt", "<{% block b %}{% endblock %}>")
+    write(folder, "body.zh.txt", '{% extends "body.txt" %}')
+    compiler = TemplateCompiler(Reach(folder, (), ("body.txt", "body.zh.txt")))
+    assert compiler.file("body.zh.txt", "none").render(compiler.values()) == "<>"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["secret.txt", "./secret.txt", "campaign.toml", "list.csv", "state/notes.txt", "secret.html"],
+)
+@pytest.mark.parametrize("source", ['{%% include "%s" %%}', "{%% include '%s' ~ '' %%}"])
+def test_what_lies_beside_a_template_of_the_campaigns_folder_is_out_of_reach(
+    folder: Path, name: str, source: str
+) -> None:
+    """As `campaign init` lays a campaign out."""
+    write(folder, name, "secret")
+    write(folder, "body.txt", source % name)
+    compiler = TemplateCompiler(Reach(folder, (), ("body.txt",)))
+    with pytest.raises((TemplateError, RenderError), match="there is no template"):
+        compiler.file("body.txt", "none").render(compiler.values())
+
+
+@pytest.mark.parametrize("name", ["campaign.toml", "list.csv", "key.pem", "password"])
+def test_only_templates_are_within_reach_in_any_folder(folder: Path, name: str) -> None:
+    write(folder, f"mail/{name}", "secret")
+    write(folder, "mail/body.txt", f"{{% include '{name}' %}}")
+    for reach in (Reach(folder), Reach(folder, (".", "mail"))):
+        with pytest.raises(TemplateError, match="there is no template"):
+            TemplateCompiler(reach).file("mail/body.txt", "none")
+
+
+def test_a_folder_that_holds_the_campaign_is_out_of_reach(folder: Path) -> None:
+    write(folder, "../secret.txt", "secret")
+    write(folder, "../body.txt", '{% include "secret.txt" %}')
+    with pytest.raises(TemplateError, match="name its file or folder in `templates`"):
+        TemplateCompiler(Reach(folder)).file("../body.txt", "none")
 
 
 @pytest.mark.parametrize(
@@ -228,18 +277,18 @@ def test_what_a_filter_of_a_block_makes_of_it_must_be_text(folder: Path) -> None
     with pytest.raises(RenderError, match="filter of a block gives int and not text"):
         render_text(folder, "{% filter length %}abc{% endfilter %}")
     write(folder, "body.html", "{% filter length %}abc{% endfilter %}")
-    workshop = Workshop(folder)
+    compiler = compiler_for(folder)
     with pytest.raises(RenderError, match="filter of a block gives int and not text"):
-        workshop.file("body.html", "none").chunks(workshop.values())
+        compiler.file("body.html", "none").chunks(compiler.values())
 
 
 def test_rows_cannot_leave_anything_for_the_next_row(folder: Path) -> None:
-    workshop = Workshop(folder)
-    template = workshop.text("{% set x = cell %}{{ x }}{% set range = 1 %}", "message.subject")
+    compiler = compiler_for(folder)
+    template = compiler.text("{% set x = cell %}{{ x }}{% set range = 1 %}", "message.subject")
     for cell in ("a", "b"):
-        assert template.render(workshop.values() | {"cell": cell}) == cell
-    assert "x" not in workshop.values()
-    assert callable(workshop.values()["range"])
+        assert template.render(compiler.values() | {"cell": cell}) == cell
+    assert "x" not in compiler.values()
+    assert callable(compiler.values()["range"])
 
 
 @pytest.mark.parametrize(
@@ -258,9 +307,9 @@ def test_a_template_says_the_same_of_a_row_however_many_went_before(
     write(folder, "base.txt", "{% block b %}{{ super is defined }}{% endblock %}")
     write(folder, "macros.txt", "{% macro say(what) %}{{ what }}{% endmacro %}")
     write(folder, "body.txt", source)
-    workshop = Workshop(folder)
-    template = workshop.file("body.txt", "none")
-    values = workshop.values() | {"layout": "base.txt"}
+    compiler = compiler_for(folder)
+    template = compiler.file("body.txt", "none")
+    values = compiler.values() | {"layout": "base.txt"}
     assert [template.render(values) for _ in range(5)] == ["False"] * 5
 
 
@@ -269,7 +318,7 @@ def test_the_files_of_a_template_are_all_it_reaches_and_nothing_is_run(folder: P
     macros = write(folder, "macros.html", "{{ 'x'|center(10 ** 12) }}")
     part = write(folder, "part.html", '{% include "part.html" %}')
     body = write(folder, "body.html", '{% extends "base.html" %}{% include ["no", "part.html"] %}')
-    assert sorted(Workshop(folder).files_of("body.html")) == sorted([base, macros, part, body])
+    assert sorted(compiler_for(folder).files_of("body.html")) == sorted([base, macros, part, body])
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from campaign.errors import TemplateError
-from campaign.languages import written_in
 from campaign.rendering.spec import RenderSpec
-from campaign.rendering.templating.roots import Roots
-from campaign.rendering.templating.templates import Word, Workshop
+from campaign.rendering.templating.templates import TemplateCompiler, Word
+from campaign.rendering.templating.versions import reach_of_spec, template_files, versions_of
 
 _CID = re.compile(r"""["'(=]cid:([A-Za-z0-9._+@-]+)""")
 
@@ -26,21 +25,21 @@ def proofread(spec: RenderSpec) -> list[TemplateError]:
     A name that a template sets, or asks `is defined`, is nobody's fault.  Raises TemplateError
     for a template that does not parse.
     """
-    workshop = Workshop(Path(spec.folder))
-    ours = {"address", "columns", *workshop.values()}
+    compiler = TemplateCompiler(reach_of_spec(spec))
+    ours = {"address", "columns", *compiler.values()}
     if spec.unsubscribe and spec.unsubscribe.url:
         ours.add("unsubscribe_url")
     if spec.group_column:
         ours.add("rows")
     everywhere = set.intersection(*map(set, spec.sources)) if spec.sources else set()
     found: dict[tuple[str, str], TemplateError] = {}
-    for word in _words(workshop, spec):
+    for word in _words(compiler, spec):
         if word.name not in ours | everywhere:
             found.setdefault((word.name, word.file), _unknown(word, everywhere, spec))
-    return [*found.values(), *_images_missing(workshop, spec)]
+    return [*found.values(), *_images_missing(compiler, spec)]
 
 
-def _words(workshop: Workshop, spec: RenderSpec) -> Iterator[Word]:
+def _words(compiler: TemplateCompiler, spec: RenderSpec) -> Iterator[Word]:
     message = spec.message
     texts = {
         "message.subject": message.subject,
@@ -50,28 +49,16 @@ def _words(workshop: Workshop, spec: RenderSpec) -> Iterator[Word]:
         **{f"message.headers.{name}": text for name, text in message.headers.items()},
     }
     for name, text in texts.items():
-        yield from workshop.words_in(text, name)
+        yield from compiler.words_in(text, name)
     for text in message.attachments:
-        yield from workshop.words_in(text, "message.attachments")
-    for path in _files(spec):
-        yield from workshop.words_of(path)
-
-
-def _files(spec: RenderSpec) -> Iterator[str]:
-    message = spec.message
-    for path in filter(None, (message.text, message.html, message.markdown, message.calendar)):
-        yield from _versions(path, spec)
-
-
-def _versions(path: str, spec: RenderSpec) -> Iterator[str]:
-    """The files of one template, in all languages."""
-    files = written_in(
+        yield from compiler.words_in(text, "message.attachments")
+    for path in template_files(
         Path(spec.folder),
-        path,
+        message,
         default_locale=spec.default_locale,
         by_locale=bool(spec.locale_column),
-    )
-    yield from dict.fromkeys((files.default, *files.variants.values()))
+    ):
+        yield from compiler.words_of(path)
 
 
 def _unknown(word: Word, columns: set[str], spec: RenderSpec) -> TemplateError:
@@ -84,12 +71,14 @@ def _unknown(word: Word, columns: set[str], spec: RenderSpec) -> TemplateError:
     return TemplateError(what, file=word.file, line=word.line, remedy=remedy)
 
 
-def _images_missing(workshop: Workshop, spec: RenderSpec) -> Iterator[TemplateError]:
+def _images_missing(compiler: TemplateCompiler, spec: RenderSpec) -> Iterator[TemplateError]:
     if not spec.message.html:
         return
-    html = next(_versions(spec.message.html, spec))
-    roots = Roots(Path(spec.folder), html)
-    for path in workshop.files_of(html):
+    html = versions_of(
+        Path(spec.folder), spec.message.html, default_locale=spec.default_locale, by_locale=False
+    )[0]
+    roots = reach_of_spec(spec).of(html)
+    for path in compiler.files_of(html):
         source = roots.read(str(path))
         for found in _CID.finditer(source):
             if found[1] not in spec.message.inline:

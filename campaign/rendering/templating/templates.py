@@ -28,9 +28,17 @@ from campaign.rendering.templating.branches import Trace
 from campaign.rendering.templating.environments import Row, RowContext, Sandbox, TracedSandbox
 from campaign.rendering.templating.escaping import EmptyValueError, Escaping
 from campaign.rendering.templating.formats import FormatError, Formats
-from campaign.rendering.templating.roots import Roots
+from campaign.rendering.templating.roots import Reach, Roots
 
-__all__ = ["Row", "Template", "Word", "Workshop", "fixed_start", "is_constant", "page_environment"]
+__all__ = [
+    "Row",
+    "Template",
+    "TemplateCompiler",
+    "Word",
+    "fixed_start",
+    "is_constant",
+    "page_environment",
+]
 
 # What an expression of a template may raise; anything else is a fault of ours.
 _TEMPLATE_FAULTS = (
@@ -55,7 +63,7 @@ class Template:
         self._context: RowContext | None = None  # of the row before, to be used again
 
     def render(self, values: Row) -> str:
-        """The text for one row; `values` come from `Workshop.values`.
+        """The text for one row; `values` come from `TemplateCompiler.values`.
 
         Raises RenderError with the line of the template.
         """
@@ -110,11 +118,12 @@ class Word(NamedTuple):
     line: int
 
 
-class Workshop:
+class TemplateCompiler:
     """Compiles the templates of one campaign; with a trace they say which branches a row takes."""
 
-    def __init__(self, folder: Path, trace: Trace | None = None, *, list_locale: str = "") -> None:
-        self._folder = folder
+    def __init__(self, reach: Reach, trace: Trace | None = None, *, list_locale: str = "") -> None:
+        self._reach = reach
+        self._folder = reach.folder
         self._trace = trace
         self._formats = Formats(list_locale)
         self._globals = Sandbox(None, "none", self._formats).globals
@@ -147,7 +156,7 @@ class Workshop:
 
         Raises TemplateError.
         """
-        roots = Roots(self._folder, path)
+        roots = self._reach.of(path)
         environment = self._sandbox(roots, escaping)
         for reached in _reached(environment, roots):
             with _template_errors(roots.shown(reached)):
@@ -157,7 +166,7 @@ class Workshop:
 
     def files_of(self, path: str) -> list[Path]:
         """The template and every file it can reach by a fixed name.  Raises TemplateError."""
-        roots = Roots(self._folder, path)
+        roots = self._reach.of(path)
         return [Path(name) for name in _reached(Sandbox(roots, "none", self._formats), roots)]
 
     def words_of(self, path: str) -> Iterator[Word]:
@@ -165,7 +174,7 @@ class Workshop:
 
         Raises TemplateError.
         """
-        roots = Roots(self._folder, path)
+        roots = self._reach.of(path)
         environment = Sandbox(roots, "none", self._formats)
         for reached in _reached(environment, roots):
             yield from _words(environment.parse(roots.read(reached)), roots.shown(reached))
@@ -213,8 +222,8 @@ def _reached(environment: Sandbox, roots: Roots) -> Iterator[str]:
                     f"there is no template {names[0]!r}",
                     file=roots.shown(path),
                     line=node.lineno,
-                    remedy="it must lie in the template's own folder or in the nearest"
-                    " folder above called 'templates'",
+                    remedy="put it into a folder 'templates', or name its file or folder in"
+                    " `templates` of [message]",
                 )
 
 
