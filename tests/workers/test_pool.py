@@ -21,7 +21,6 @@ from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.errors import CampaignError, ConfigError, DriftError, TemplateError
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec, UnsubscribeSpec
-from campaign.workers.confinement import landlock_version
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import WorkerProcess, workers_ahead
 from campaign.workers.worker import Limits
@@ -427,7 +426,6 @@ def test_workers_have_their_three_streams_and_the_shelf_and_nothing_else(tmp_pat
     run(cells(tmp_path), use)
 
 
-@pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
 def test_workers_are_confined_before_they_see_a_template(tmp_path: Path) -> None:
     async def use(pool: RenderPool) -> None:
         assert "NoNewPrivs:\t1" in Path(f"/proc/{pool.pids[0]}/status").read_text()
