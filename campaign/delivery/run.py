@@ -225,7 +225,7 @@ class _Run:
                     watch.cancel()
                     self._release_signals(loop)
             await self._journal.drain()
-            return self._result(reader.counts(), doubtful, finished)
+            return self._result(reader.counts(), doubtful, finished, reader.unmade())
 
     def _set_up(self, reader: Reader, rendering: RenderPool) -> None:
         settings = self._campaign.settings
@@ -417,13 +417,15 @@ class _Run:
         left_s = self._due_s - self._clock.now_s() if self._due_s else 0.0
         return f"next retry in {show_duration(left_s)}" if left_s >= 1 else ""
 
-    def _result(self, counts: dict[State, int], doubtful: list[str], finished: bool) -> RunResult:
+    def _result(
+        self, counts: dict[State, int], doubtful: list[str], finished: bool, unmade: int
+    ) -> RunResult:
         self._observer.update(self._view())
         if self._crash is not None:
             raise self._crash
         if self._error is not None and not isinstance(self._error, Interrupted):
             raise self._error
-        left_over = sum(counts.get(state, 0) for state in _LEFT_OVER)
+        left_over = unmade + sum(counts.get(state, 0) for state in _LEFT_OVER)
         seconds = self._clock.tick_s() - self._started_s
         if not finished:
             code = EXIT_INTERRUPTED
@@ -431,7 +433,13 @@ class _Run:
         else:
             code = EXIT_SOME_FAILED if left_over else EXIT_DONE
             sentence = f"every recipient is settled after {show_duration(seconds)}"
-        return RunResult(code, counts, sum(counts.values()), doubtful, seconds, finished, sentence)
+            if unmade:
+                sentence += (
+                    f"; {unmade:,} {'letter' if unmade == 1 else 'letters'} could not be made"
+                )
+        return RunResult(
+            code, counts, sum(counts.values()), doubtful, seconds, finished, sentence, unmade
+        )
 
 
 def _unfinished(counts: dict[State, int]) -> str:

@@ -63,6 +63,7 @@ class RunResult:
     seconds: float
     finished: bool
     sentence: str
+    unmade: int = 0  # rows of which no letter could be made
 
 
 class Observer(Protocol):

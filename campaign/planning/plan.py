@@ -11,6 +11,7 @@ rendered once: what cannot be rendered is known before anybody has received anyt
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -34,7 +35,8 @@ from campaign.planning.inputs import (
     render_spec,
     sender_of,
 )
-from campaign.planning.summary import PlanSummary, read_summary, refuse_empty
+from campaign.planning.summary import Amendment, PlanSummary, read_summary, refuse_empty
+from campaign.recipients.readers import input_files as list_files
 from campaign.recipients.suppression import read_suppressed, state_of
 from campaign.records import Job, Message, PlanRecord, Source, State, is_begun
 from campaign.rendering.render import RenderSpec
@@ -68,33 +70,26 @@ def make_plan(
     )
     with closing(opened) as journal:
         before = _plan_before(campaign) if journal.is_planned else None
-        planned_before = read_summary(campaign).total if before else 0
-        if before and not amend and _has_begun(url, campaign.folder):
-            refuse_drift(campaign, before)
-            return read_summary(campaign)
         if before and not amend:
+            if _has_begun(url, campaign.folder):
+                refuse_drift(campaign, before)
+                return read_summary(campaign)
             journal.discard_plan()
         if amend and not before:
             raise UsageError("there is no plan to amend", remedy="`campaign plan` makes one")
-        record = _record(campaign, clock, before if amend else None)
-        journal.begin_plan(record)
-        count = worker_count(workers)
-        if before and amend and render:
-            # The templates may have been mended since: what could not be rendered may be now.
-            journal.put_back({State.SKIPPED}, clock.now_s(), reason="render:")
-            _render_all(campaign, journal, record, count, on_progress)
+        making = _Making(
+            campaign, journal, clock, worker_count(workers) if render else 0, on_progress
+        )
         if rows is None:
             rows = clean_rows(campaign.folder, campaign.settings.recipients)
-        _load(campaign, rows, journal, record, on_progress)
-        if render:
-            after = planned_before if amend else 0
-            _render_all(campaign, journal, record, count, on_progress, after)
-        journal.finish_plan()
+        record = _record(campaign, clock, before if amend else None)
+        if before and amend:
+            amendment = making.amend(record, before, rows)
+            return replace(read_summary(campaign), amendment=amendment)
+        making.plan(record, rows)
     summary = read_summary(campaign)
-    if not amend:
-        refuse_empty(summary)
-    added = summary.total - (planned_before if amend else 0)
-    return replace(summary, added=added)
+    refuse_empty(summary)
+    return summary
 
 
 def outdated(campaign: Campaign) -> list[Difference]:
@@ -136,32 +131,109 @@ def _record(campaign: Campaign, clock: Clock, before: PlanRecord | None) -> Plan
     return before._replace(hashes=record.hashes)
 
 
-def _load(
-    campaign: Campaign,
-    rows: Iterable[CleanRows],
-    journal: Journal,
-    record: PlanRecord,
-    on_progress: Progress,
-) -> None:
-    """The list into the journal, if the templates can be filled from it."""
-    settings = campaign.settings.recipients
-    count = 0
-    sources: list[Source] = []
-    for source, index, entries in rows:
-        if index == len(sources):  # a long file comes in many parts
-            sources.append(source)
-            _proofread(render_spec(campaign, record, sources))
-            journal.add_source(source)
-        journal.add_entries(entries)
-        count += len(entries)
-        on_progress("reading", count, None)
-    refuse_other_lists(campaign, record, sources)
-    lists = state_of(campaign.folder, settings.suppress)
-    journal.add_suppressed(
-        read_suppressed(campaign.folder, settings.suppress, settings.address), lists
-    )
-    on_progress("looking for duplicates", count, count)
-    journal.mark_duplicates_and_suppressed(settings.duplicates)
+class _Making:
+    """A plan or an amendment on its way into the journal; without workers nothing is rendered."""
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        journal: Journal,
+        clock: Clock,
+        workers: int,
+        on_progress: Progress,
+    ) -> None:
+        self._campaign = campaign
+        self._journal = journal
+        self._clock = clock
+        self._workers = workers
+        self._on_progress = on_progress
+
+    def plan(self, record: PlanRecord, rows: Iterable[CleanRows]) -> None:
+        """The list, and each of its letters made once."""
+        self._journal.begin_plan(record)
+        self._load(rows, record)
+        self._render(record)
+        self._journal.finish_plan()
+
+    def amend(self, record: PlanRecord, before: PlanRecord, rows: Iterable[CleanRows]) -> Amendment:
+        """What is new, and each letter that may still be sent made once more.
+
+        The templates may have been mended since: what could not be rendered may be now.
+        """
+        changed = changes_since(self._campaign, before)
+        with self._reader() as reader:
+            last, open_before = reader.total(), reader.open_count(0)
+            unmade = {row.row for row in reader.skipped() if row.reason.startswith("render:")}
+        self._journal.begin_plan(record)
+        restored: set[int] = set()
+        if self._workers:
+            now_s = self._clock.now_s()
+            self._journal.put_back({State.SKIPPED}, now_s, reason="render:")
+            restored = unmade - self._render(record)
+        self._load(rows, record)
+        self._render(record, after=last)
+        self._journal.finish_plan()
+        with self._reader() as reader:
+            added, open_now, total = reader.open_count(last), reader.open_count(0), reader.total()
+            skipped = reader.counts()[State.SKIPPED]
+        kept = open_now - added
+        lists = self._lists()
+        letters_change = any(each.name not in lists for each in changed)
+        return Amendment(
+            changed=[str(each) for each in changed],
+            added=added,
+            restored=len(restored),
+            changing=kept if letters_change else 0,
+            dropped=max(0, open_before + len(restored) - kept),
+            settled=total - skipped - open_now,
+        )
+
+    def _lists(self) -> set[str]:
+        """Names of the recipient files, as in the plan's hashes."""
+        folder = self._campaign.folder
+        paths = list_files(folder, self._campaign.settings.recipients)
+        return {os.path.relpath(path, folder) for path in paths}
+
+    def _reader(self) -> closing[Reader]:
+        return closing(Reader.open(self._campaign.settings.journal.url, self._campaign.folder))
+
+    def _load(self, rows: Iterable[CleanRows], record: PlanRecord) -> None:
+        """The list into the journal, if the templates can be filled from it."""
+        campaign, journal = self._campaign, self._journal
+        settings = campaign.settings.recipients
+        count = 0
+        sources: list[Source] = []
+        for source, index, entries in rows:
+            if index == len(sources):  # a long file comes in many parts
+                sources.append(source)
+                _proofread(render_spec(campaign, record, sources))
+                journal.add_source(source)
+            journal.add_entries(entries)
+            count += len(entries)
+            self._on_progress("reading", count, None)
+        refuse_other_lists(campaign, record, sources)
+        lists = state_of(campaign.folder, settings.suppress)
+        journal.add_suppressed(
+            read_suppressed(campaign.folder, settings.suppress, settings.address), lists
+        )
+        self._on_progress("looking for duplicates", count, count)
+        journal.mark_duplicates_and_suppressed(settings.duplicates)
+
+    def _render(self, record: PlanRecord, after: int = 0) -> set[int]:
+        """Render every row beyond `after` that is not settled once; returns which cannot be."""
+        if not self._workers:
+            return set()
+        with self._reader() as reader:
+            total = reader.open_count(after)
+            if not total:
+                return set()
+            spec = render_spec(self._campaign, record, reader.sources())
+            check = _Check(self._journal, total, self._on_progress)
+            has_read = partial(refuse_other_templates, self._campaign, record)
+            jobs = reader.open_jobs(after, _BATCH)
+            asyncio.run(check.all(spec, jobs, self._workers, has_read))
+        self._journal.note_rendered(check.rendered, check.size_bytes)
+        return check.failed
 
 
 def _proofread(spec: RenderSpec) -> None:
@@ -173,26 +245,6 @@ def _proofread(spec: RenderSpec) -> None:
         raise TemplateErrors(faults)
 
 
-def _render_all(
-    campaign: Campaign,
-    journal: Journal,
-    record: PlanRecord,
-    workers: int,
-    on_progress: Progress,
-    after: int = 0,
-) -> None:
-    """Render every planned row beyond `after` once."""
-    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
-        if not reader.claim_planned(after, 1):
-            return
-        spec = render_spec(campaign, record, reader.sources())
-        total = None if after else reader.counts().get(State.PLANNED, 0)
-        check = _Check(journal, total, on_progress)
-        has_read = partial(refuse_other_templates, campaign, record)
-        asyncio.run(check.all(spec, reader.planned_jobs(after, _BATCH), workers, has_read))
-    journal.note_rendered(check.rendered, check.size_bytes)
-
-
 class _Check:
     """Renders batches, a few at a time, and writes down what fails."""
 
@@ -201,6 +253,7 @@ class _Check:
         self._total = total
         self._on_progress = on_progress
         self._done = 0
+        self.failed: set[int] = set()
         self.rendered = 0
         self.size_bytes = 0
 
@@ -237,6 +290,7 @@ class _Check:
         problems = [(message.row, message.problem) for message in messages if message.problem]
         if problems:
             self._journal.skip_rows(problems)
+            self.failed.update(row for row, _ in problems)
         self._journal.keep_snapshots(
             (message.row, message.snapshot) for message in messages if message.snapshot
         )

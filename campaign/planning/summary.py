@@ -5,23 +5,19 @@ In: a planned campaign.  Out: `PlanSummary`, rows to mend.  Touches: the journal
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
 
 from campaign.addresses.typos import likely_typo
 from campaign.config.loader import Campaign
 from campaign.errors import EmptyPlanError
-from campaign.journal.reading.reader import Reader, Skipped
+from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
+from campaign.planning.skips import Cause, Skips, read_skips
 from campaign.pool.pacing import Pacing
-from campaign.recipients.rejects import RejectedRow
-from campaign.records import Source, State
+from campaign.records import Source, State, unsettled_of
 
-_SHOWN_REJECTS = 20
-_NOTHING_TO_MEND = frozenset({"duplicate", "grouped", "suppressed"})
+_SHOWN_CAUSES = 20
 # Messages per second and connection through a relay of ordinary distance (50 ms), for the
 # forecast only; configured rates come first.
 _ORDINARY_RATE = 18.0
@@ -34,17 +30,30 @@ class PlanSummary:
     campaign: str
     plan_id: str
     hashes: dict[str, str]  # of what it was made from
-    total: int
-    planned: int
+    total: int  # rows of the list; one that was mended and added anew counts once
+    planned: int  # recipients, the settled among them
+    left: int  # of those, who is not settled
     skipped: int
     reasons: list[tuple[str, int]]
-    rejects: list[tuple[str, int, str, str]]  # file, line, address, reason; the first 20
+    causes: list[Cause]  # of rows that could be mended, letters that cannot be made first
     domains: list[tuple[str, int]]
-    sources: list[Source]
-    added: int
+    sources: list[Source]  # each file once, as it was read last
     forecast_s: float | None
     size_bytes: int  # mean of a message; 0 where nothing was rendered
     typos: list[tuple[str, int, str]] = field(default_factory=list)  # domain, how many, meant
+    amendment: Amendment | None = None
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """What an amended plan takes in."""
+
+    changed: list[str]  # files and settings, as Difference says them
+    added: int  # recipients who are new
+    restored: int  # who could get no letter before
+    changing: int  # letters not sent yet that are made with what changed
+    dropped: int  # not sent yet, and they get no letter any more
+    settled: int  # stay as they are
 
 
 def read_summary(campaign: Campaign) -> PlanSummary:
@@ -52,54 +61,28 @@ def read_summary(campaign: Campaign) -> PlanSummary:
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         record = reader.plan_record()
         counts = reader.counts()
-        total = sum(counts.values())
+        rows = sum(counts.values())
         skipped = counts.get(State.SKIPPED, 0)
-        planned = total - skipped
+        planned, left = rows - skipped, unsettled_of(counts)
+        skips = read_skips(reader) if skipped else Skips([], [], 0)
         domains = reader.domains(LISTED_DOMAINS)
+        to_go = [(domain, round(count * left / planned)) for domain, count in domains[:1000]]
         return PlanSummary(
             campaign=record.campaign,
             plan_id=record.plan_id,
             hashes=record.hashes,
-            total=total,
+            total=rows - skips.mended,
             planned=planned,
-            skipped=skipped,
-            reasons=list(reader.skips().items()) if skipped else [],
-            rejects=_first_rejects(reader) if skipped else [],
+            left=left,
+            skipped=skipped - skips.mended,
+            reasons=skips.kinds,
+            causes=skips.causes[:_SHOWN_CAUSES],
             domains=domains[:10],
             typos=_typos(domains),
-            sources=reader.sources(),
-            added=total,
-            forecast_s=forecast_s(campaign, planned, domains[:1000]),
+            sources=list({source.name: source for source in reader.sources()}.values()),
+            forecast_s=forecast_s(campaign, left, to_go),
             size_bytes=reader.mean_size_bytes(),
         )
-
-
-def _first_rejects(reader: Reader) -> list[tuple[str, int, str, str]]:
-    return [
-        (skipped.file, skipped.line, skipped.address, skipped.reason)
-        for skipped in islice(_to_look_at(reader), _SHOWN_REJECTS)
-    ]
-
-
-def rejected_rows(reader: Reader) -> Iterator[RejectedRow]:
-    """The skipped rows that can be mended: neither duplicates, nor in another row's message, nor
-    suppressed."""
-    sources = reader.sources()
-    for row in reader.unusable():
-        if row.reason.partition(":")[0] in _NOTHING_TO_MEND:
-            continue
-        source, cells = sources[row.source], json.loads(row.data)
-        members = [[row.source, cells]]
-        if cells and isinstance(cells[-1], list):  # a group: all of its rows
-            members = cells.pop()
-        for at, own in members:
-            source = sources[at]
-            yield RejectedRow(source.name, row.line, source.columns, tuple(own), row.reason)
-
-
-def _to_look_at(reader: Reader) -> Iterator[Skipped]:
-    """Skipped rows, without those that are in somebody's message as they should be."""
-    return (row for row in reader.skipped() if not row.reason.startswith("grouped:"))
 
 
 def _typos(domains: list[tuple[str, int]]) -> list[tuple[str, int, str]]:
@@ -130,11 +113,16 @@ def forecast_s(campaign: Campaign, planned: int, domains: list[tuple[str, int]])
 
 
 def refuse_empty(summary: PlanSummary) -> None:
-    """Raise EmptyPlanError where nobody is left to send to."""
+    """Raise EmptyPlanError, which names the first cause, where nobody is left to send to."""
     if summary.planned:
         return
-    reasons = ", ".join(f"{count} {reason}" for reason, count in summary.reasons[:3])
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in summary.reasons[:3])
+    example = ""
+    if summary.causes:
+        first = summary.causes[0]
+        example = f"; for example {first.file}:{first.line} {first.address}: {first.reason}"
     raise EmptyPlanError(
-        f"no recipient is left to send to: {summary.total} rows, {reasons or 'none usable'}",
+        f"no recipient is left to send to: of {summary.total:,} rows"
+        f" {reasons or 'none can be used'}{example}",
         remedy="mend the list or the templates, then `campaign plan`",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from campaign.cli.commands.plan import as_object, lines
@@ -11,7 +12,8 @@ from campaign.cli.sending import next_steps, summary
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import columns
 from campaign.delivery.run_records import RunResult
-from campaign.planning.summary import PlanSummary
+from campaign.planning.skips import Cause
+from campaign.planning.summary import Amendment, PlanSummary
 from campaign.records import Source, State
 
 PLAN = PlanSummary(
@@ -20,15 +22,15 @@ PLAN = PlanSummary(
     hashes={},
     total=500,
     planned=471,
+    left=471,
     skipped=29,
     reasons=[("duplicate", 12), ("address", 9), ("suppressed", 8)],
-    rejects=[
-        ("recipients.csv", 14, "ada\x1b(at)example.com", "address: there is no @ in it"),
-        ("recipients.csv", 20, "x" * 60, "address: the part before the @ has over 64 characters"),
+    causes=[
+        Cause("address", 8, "a.csv", 14, "ada\x1b(at)example.com", "address: there is no @ in it"),
+        Cause("address", 1, "a.csv", 20, "x" * 60, f"address: {'the part before the @ ' * 9}"),
     ],
     domains=[("gmail.com", 210), ("例え.jp", 61)],
     sources=[Source("recipients.csv", ("email", "name"), "gb18030", 0.98, ",", "00")],
-    added=471,
     forecast_s=9.4,
     size_bytes=5400,
 )
@@ -56,15 +58,32 @@ def test_the_plan_says_who_gets_it_who_does_not_and_how_long_it_takes() -> None:
     assert "210  44.6 %  gmail.com" in shown
     assert "200  42.5 %  all others" in shown
     assert "12  duplicate" in shown
-    assert "recipients.csv:14  ada\\x1b(at)example.com" in shown
+    assert "  8 x  address: there is no @ in it\n" in shown
+    assert "      the first: a.csv:14  ada\\x1b(at)example.com" in shown
     assert "471 messages of 5.4 KB on average, 2.5 MB in all; about 9s on the way" in shown
+
+
+def test_an_amendment_says_what_it_takes_in_and_what_it_leaves_alone() -> None:
+    amendment = Amendment(["body.txt", '[message] subject: "a" → "b"'], 12, 0, 2434, 1, 14508)
+    shown = lines(replace(PLAN, left=71, amendment=amendment), Paint(False))
+    assert shown[1] == "  400 of them are settled already, 71 are left"
+    at = shown.index("Taken in")
+    assert shown[at + 1 : at + 7] == [
+        "  +      12  new to send to",
+        "  ~   2,434  not sent yet, and made with what changed",
+        "  -       1  not sent yet, and skipped now",
+        "  =  14,508  settled already, and left alone",
+        "  changed: body.txt",
+        '  changed: [message] subject: "a" → "b"',
+    ]
+    assert "71 messages of 5.4 KB" in shown[-1]
 
 
 def test_the_json_of_a_plan_has_every_figure() -> None:
     fields = json.loads(json.dumps(as_object(PLAN)))
     assert fields["planned"] == 471
     assert fields["reasons"] == {"duplicate": 12, "address": 9, "suppressed": 8}
-    assert fields["rejects"][0]["line"] == 14
+    assert (fields["causes"][0]["rows"], fields["causes"][0]["line"]) == (8, 14)
     assert fields["domains"]["gmail.com"] == 210
     assert fields["sources"][0]["encoding"] == "gb18030"
 

@@ -66,9 +66,9 @@ def test_a_row_that_does_not_render_is_skipped_with_file_line_and_reason(folder:
     (folder / "list.csv").write_text("email,name\na@example.com,Ada\nb@example.com,\n")
     summary = plan(folder)
     assert summary.planned == 1
-    file, line, address, reason = summary.rejects[0]
-    assert (file, line, address) == ("list.csv", 3, "b@example.com")
-    assert "body.txt:1" in reason
+    (cause,) = summary.causes
+    assert (cause.file, cause.line, cause.address) == ("list.csv", 3, "b@example.com")
+    assert "body.txt:1" in cause.reason
 
 
 def test_planning_again_before_anything_was_sent_begins_anew(folder: Path) -> None:
@@ -86,7 +86,8 @@ def test_an_amendment_adds_who_is_new_and_leaves_the_others(folder: Path) -> Non
     plan(folder)
     (folder / "list.csv").write_text("email,name\nc@example.com,Cy\na@example.com,Ada\n")
     summary = plan(folder, amend=True)
-    assert summary.added == 1
+    assert summary.amendment
+    assert summary.amendment.added == 1
     assert [claim.address for claim in planned(folder)] == ["a@example.com", "c@example.com"]
 
 

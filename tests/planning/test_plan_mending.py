@@ -212,7 +212,7 @@ def test_own_attachments_are_remembered_as_they_were(tmp_path: Path) -> None:
     (tmp_path / "files/two.txt").write_text("2")
     summary = plan(tmp_path)
     assert summary.planned == 2
-    assert summary.rejects[0][3] == (
+    assert summary.causes[0].reason == (
         "render: attachment 'files/three.txt': No such file or directory"
     )
     first, second = claims(tmp_path)
@@ -238,12 +238,14 @@ def test_a_run_does_not_send_an_attachment_that_changed_since_the_plan(tmp_path:
         plan(tmp_path)
         (tmp_path / "files/two.txt").write_text("another's invoice")
         run = [sys.executable, "-m", "campaign.cli.main", "run", "--yes", str(tmp_path)]
-        subprocess.run(run, check=True, capture_output=True)
+        assert subprocess.run(run, capture_output=True, check=False).returncode == 1
         assert [dumped.recipient for dumped in sink.messages()] == ["a@example.com"]
         with closing(Reader.open("sqlite:///state/journal.sqlite", tmp_path)) as reader:
             (skipped,) = reader.skipped()
         assert "an attachment is not what it was when the plan was made" in skipped.reason
-        assert plan(tmp_path, amend=True).added == 0
+        amendment = plan(tmp_path, amend=True).amendment
+        assert amendment
+        assert (amendment.added, amendment.restored) == (0, 1)
         subprocess.run(run, check=True, capture_output=True)
         assert {dumped.recipient for dumped in sink.messages()} == {
             "a@example.com",

@@ -7,10 +7,12 @@ Touches: the journal.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,13 +21,15 @@ import typer
 from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.exports import whole_file
 from campaign.cli.terminal.paint import Paint
-from campaign.cli.terminal.tables import WIDTH, clip, columns, counted, escape, percent, table
+from campaign.cli.terminal.streams import complain
+from campaign.cli.terminal.tables import WIDTH, clip, counted, escape, percent, table
 from campaign.errors import EXIT_DONE, EmptyPlanError, Interrupted
 from campaign.units import show_duration, show_size
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.planning.summary import PlanSummary
+    from campaign.planning.skips import Cause
+    from campaign.planning.summary import Amendment, PlanSummary
     from campaign.workers.list_ahead import CleanRows
 
 EXAMPLES = ("campaign plan spring",)
@@ -74,20 +78,39 @@ def command(
     campaign = load(path)
     try:
         summary = make(campaign, amend=amend, render=not no_render, workers=workers)
-    except EmptyPlanError:  # just then they are wanted
+    except EmptyPlanError as error:  # just then the reasons are wanted
         if rejects:
             _write_rejects(campaign, rejects)
-        raise
+        return _show_empty(campaign, error, as_json)
     if rejects:
         _write_rejects(campaign, rejects)
     if as_json:
         print(json.dumps(as_object(summary), ensure_ascii=False))
         return EXIT_DONE
     print("\n".join(lines(summary, Paint.on(sys.stdout))))
-    if amend:
-        print(f"\n{counted(summary.added, 'new recipient')}")
-    print("\nNext: campaign preview shows the letters, campaign run sends them")
+    print("\n".join(next_steps(summary, path)))
     return EXIT_DONE
+
+
+def next_steps(summary: PlanSummary, path: Path) -> list[str]:
+    """What to do with the plan."""
+    where = f" {shlex.quote(str(path))}" if path != Path() else ""
+    if summary.left < summary.planned:
+        return ["", f"Next: campaign resume{where} sends what is left"]
+    return ["", f"Next: campaign preview{where} shows the letters, campaign run{where} sends them"]
+
+
+def _show_empty(campaign: Campaign, error: EmptyPlanError, as_json: bool) -> int:
+    from campaign.planning.summary import read_summary
+
+    summary = read_summary(campaign)
+    if as_json:
+        failed = {"error": error.what, "exit_code": error.exit_code}
+        print(json.dumps(as_object(summary) | failed, ensure_ascii=False))
+    else:
+        print("\n".join(lines(summary, Paint.on(sys.stdout))))
+    complain(f"\n{error}" if not as_json else str(error))
+    return error.exit_code
 
 
 def make(
@@ -147,7 +170,7 @@ def _and_then(rows: Iterable[CleanRows], call: Callable[[], None]) -> Iterator[C
 
 def _write_rejects(campaign: Campaign, path: Path) -> None:
     from campaign.journal.reading.reader import Reader
-    from campaign.planning.summary import rejected_rows
+    from campaign.planning.skips import rejected_rows
     from campaign.recipients.rejects import write_rejects
 
     with (
@@ -163,12 +186,17 @@ def _write_rejects(campaign: Campaign, path: Path) -> None:
     )
 
 
-def lines(summary: PlanSummary, paint: Paint, *, rejects: bool = True) -> list[str]:
-    """The plan for a terminal, with or without the rows to look at."""
+def lines(summary: PlanSummary, paint: Paint, *, causes: bool = True) -> list[str]:
+    """The plan for a terminal, with or without the causes of what is skipped."""
     shown = [
         f"{paint.bold(summary.campaign)}: {counted(summary.total, 'row')},"
         f" {paint.green(f'{summary.planned:,} to send')}, {summary.skipped:,} skipped"
     ]
+    if summary.left < summary.planned:
+        settled = summary.planned - summary.left
+        shown += [f"  {settled:,} of them are settled already, {summary.left:,} are left"]
+    if summary.amendment:
+        shown += ["", paint.bold("Taken in"), *_amendment(summary.amendment)]
     shown += ["", *_sources(summary)]
     if summary.domains:
         shown += ["", paint.bold("To"), *_domains(summary)]
@@ -179,9 +207,23 @@ def lines(summary: PlanSummary, paint: Paint, *, rejects: bool = True) -> list[s
         )
     if summary.typos:
         shown += ["", paint.bold("Slips of the finger?"), *_typos(summary.typos)]
-    if rejects and summary.rejects:
-        shown += ["", paint.bold("Rows to look at"), *_rejects(summary.rejects)]
+    if causes and summary.causes:
+        shown += ["", paint.bold("To look at"), *_causes(summary.causes)]
     return [*shown, "", _forecast(summary)]
+
+
+def _amendment(amendment: Amendment) -> list[str]:
+    """What an amended plan took in, what it changes, and what it leaves alone."""
+    changes = [
+        ("+", amendment.added, "new to send to"),
+        ("~", amendment.restored, "could not be made before, and can be now"),
+        ("~", amendment.changing, "not sent yet, and made with what changed"),
+        ("-", amendment.dropped, "not sent yet, and skipped now"),
+        ("=", amendment.settled, "settled already, and left alone"),
+    ]
+    shown = table([change for change in changes if change[1]], numbers=[1])
+    shown += [clip(f"  changed: {escape(name)}", WIDTH) for name in amendment.changed]
+    return shown or ["  nothing: all is as it was planned"]
 
 
 def _sources(summary: PlanSummary) -> list[str]:
@@ -220,26 +262,23 @@ def _typos(typos: Iterable[tuple[str, int, str]]) -> list[str]:
     ]
 
 
-def _rejects(rejects: Iterable[tuple[str, int, str, str]]) -> list[str]:
-    """Place and cell in one line, the reason below where both would not fit into 80 columns."""
+def _causes(causes: Iterable[Cause]) -> list[str]:
+    """How many rows each cause has, and the place of the first, with its reason below."""
     shown = []
-    for file, line, address, reason in rejects:
-        place = clip(escape(f"  {file}:{line}  {address or '(empty)'}"), WIDTH)
-        why = escape(reason)
-        if columns(place) + columns(why) + 2 <= WIDTH:
-            shown.append(f"{place}  {why}")
-        else:
-            shown += [
-                place,
-                *textwrap.wrap(why, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT),
-            ]
+    for cause in causes:
+        place = f"{cause.file}:{cause.line}  {cause.address or '(empty)'}"
+        start = f"  {cause.rows:,} x  " if cause.rows > 1 else "  "
+        why = f"{start}{escape(cause.reason)}"
+        shown += textwrap.wrap(why, WIDTH, subsequent_indent=_INDENT)
+        first = "the first: " if cause.rows > 1 else ""
+        shown.append(clip(f"{_INDENT}{first}{escape(place)}", WIDTH))
     return shown
 
 
 def _forecast(summary: PlanSummary) -> str:
-    text = counted(summary.planned, "message")
+    text = counted(summary.left, "message")
     if summary.size_bytes:
-        total = show_size(summary.size_bytes * summary.planned)
+        total = show_size(summary.size_bytes * summary.left)
         text += f" of {show_size(summary.size_bytes)} on average, {total} in all"
     if summary.forecast_s is not None:
         text += f"; about {show_duration(max(1.0, summary.forecast_s))} on the way"
@@ -253,12 +292,10 @@ def as_object(summary: PlanSummary) -> dict[str, Any]:
         "total": summary.total,
         "planned": summary.planned,
         "skipped": summary.skipped,
-        "added": summary.added,
+        "left": summary.left,
         "reasons": dict(summary.reasons),
-        "rejects": [
-            dict(zip(("file", "line", "address", "reason"), reject, strict=True))
-            for reject in summary.rejects
-        ],
+        "causes": [cause._asdict() for cause in summary.causes],
+        "amendment": asdict(summary.amendment) if summary.amendment else None,
         "domains": dict(summary.domains),
         "typos": [
             dict(zip(("domain", "count", "meant"), typo, strict=True)) for typo in summary.typos

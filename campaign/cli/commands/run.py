@@ -95,7 +95,7 @@ def command(
                 # A plan that renders has workers of its own, and goes on for longer than they load.
                 when_read=partial(add_workers, ahead, count) if no_render and not ahead else None,
             )
-        tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), rejects=False)))
+        tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), causes=False)))
         agree(campaign, summary.planned, how, expect=expect, must_ask=not yes and expect is None)
         tell()
         agreed = Agreement(summary.plan_id, summary.hashes, summary.planned)

@@ -136,6 +136,8 @@ class Planning:
             self._skip(
                 f"SELECT d.row AS row, {_SAME_AS} || d.first AS reason FROM ({_DUPLICATES}) d"
             )
+        if self._amends:
+            self._retire_mended()
         if duplicates == "allow" or self._amends:
             self._run(_NOTE_REPEATS, base=self._base)
         self._is_marked = True
@@ -144,9 +146,11 @@ class Planning:
     def skip_rows(self, reasons: Iterable[tuple[int, str]]) -> None:
         """Planned rows that cannot be sent after all, e.g. (7, "render: ...")."""
         now = self._clock.now_s()
-        rows = [{"of": row, "reason": reason, "at": now} for row, reason in reasons]
+        rows = [
+            {"of": row, "state": "skipped", "reason": reason, "at": now} for row, reason in reasons
+        ]
         if rows:
-            self._connection.execute(text(_SKIP_ROW), rows)
+            self._connection.execute(text(_PUT_INTO), rows)
             self._commit()
 
     def keep_snapshots(self, snapshots: Iterable[tuple[int, str]]) -> None:
@@ -228,6 +232,17 @@ class Planning:
             f" WHERE {self._table}.row = g.head"
         )
 
+    def _retire_mended(self) -> None:
+        """Rows that could not be used, and are in the list again as they should be, say so.
+
+        A row is known by its person where it has one, otherwise by its file and line.
+        """
+        found = self._run(_MENDED, base=self._base).all()
+        now = self._clock.now_s()
+        for row, by in found:
+            for state, reason in (("planned", "put back"), ("skipped", f"mended: as row {by}")):
+                self._run(_PUT_INTO, of=row, state=state, reason=reason, at=now)
+
     def _move_arrivals(self) -> None:
         """Rows of an amendment whose key, or whose reject, the plan does not have yet.
 
@@ -301,14 +316,28 @@ class Planning:
             self._connection.connection.cursor().execute(f"PRAGMA synchronous = {level}")
 
 
-_SKIP_ROW = (  # a row that was put back has counts that must stay
+_PUT_INTO = (  # a row that was put back has counts that must stay
     "INSERT INTO history (row, state, at, attempts, sendings, resends, reason)"
-    " SELECT s.row, 'skipped', :at, s.attempts, s.sendings, s.resends, :reason"
+    " SELECT s.row, :state, :at, s.attempts, s.sendings, s.resends, :reason"
     " FROM standings s WHERE s.row = :of"
 )
 _NOT_RENDERED = (
     "EXISTS (SELECT 1 FROM standings s JOIN history h ON h.change = s.change"
     " WHERE s.row = r.row AND s.state = 'skipped' AND h.reason LIKE 'render:%')"
+)
+# Rows up to :base that could not be used, each with the row that takes its place.
+_MENDED = (
+    "SELECT row, min(by) FROM (SELECT r.row AS row, n.row AS by FROM recipients r"
+    " JOIN standings s ON s.row = r.row JOIN history h ON h.change = s.change"
+    " JOIN recipients n ON n.key = r.key AND n.reason = '' AND n.row > :base"
+    " WHERE r.row <= :base AND r.reason = '' AND s.state = 'skipped' AND h.reason LIKE 'render:%'"
+    " UNION ALL SELECT r.row AS row, n.row AS by FROM recipients r"
+    " JOIN standings s ON s.row = r.row JOIN history h ON h.change = s.change"
+    " JOIN sources f ON f.source = r.source"
+    " JOIN recipients n ON n.line = r.line AND n.reason = '' AND n.row > :base"
+    " JOIN sources g ON g.source = n.source AND g.name = f.name"
+    " WHERE r.row <= :base AND r.reason <> '' AND s.state = 'skipped'"
+    " AND h.reason NOT LIKE 'mended:%') found GROUP BY row ORDER BY row"
 )
 _PHOTOGRAPH = (
     "INSERT INTO photographed (row, snapshot) VALUES (:row, :snapshot)"

@@ -28,6 +28,9 @@ _CLAIM = (
     " JOIN recipients r ON r.row = s.row"
 )
 _PLANNED = text(f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b")
+_OPEN = text(
+    f"{_CLAIM} WHERE s.row > :a AND s.state IN ('planned', 'deferred') ORDER BY s.row LIMIT :b"
+)
 _DEFERRED = text(f"{_CLAIM} WHERE s.state = 'deferred' AND s.due <= :a ORDER BY s.due LIMIT :b")
 
 
@@ -37,11 +40,13 @@ class ClaimQueries(NamedTuple):
 
     planned: str
     deferred: str
+    open: str  # both, in the order of rows
 
     @classmethod
     def of(cls, dialect: Dialect) -> Self:
         """Written once: for each page anew it would take as long as to read a third of it."""
-        return cls(str(_PLANNED.compile(dialect=dialect)), str(_DEFERRED.compile(dialect=dialect)))
+        written = (str(each.compile(dialect=dialect)) for each in (_PLANNED, _DEFERRED, _OPEN))
+        return cls(*written)
 
 
 def claims_of(rows: Iterable[tuple[Any, ...]], state: State) -> list[Claim]:

@@ -176,6 +176,24 @@ class Reader(Glance):
             after_row = claims[-1].row
             yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in claims]
 
+    def open_jobs(self, after_row: int, size: int) -> Iterator[list[Job]]:
+        """As `planned_jobs`, with those who are deferred: everybody who may still get a letter."""
+        while found := claims_of(self._claims(self._queries.open, after_row, size), State.PLANNED):
+            after_row = found[-1].row
+            yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in found]
+
+    def open_count(self, after_row: int) -> int:
+        """How many rows beyond one are planned or deferred."""
+        asked = (
+            "SELECT count(*) FROM standings WHERE row > :after AND state IN ('planned', 'deferred')"
+        )
+        return int(self._all(asked, after=after_row)[0][0])
+
+    def unmade(self) -> int:
+        """How many rows are skipped because no letter could be made from them."""
+        asked = "SELECT count(*) FROM letters WHERE state = 'skipped' AND reason LIKE 'render:%'"
+        return int(self._all(asked)[0][0])
+
     def has_suppressed(self) -> bool:
         """Whether anybody at all must not be written to."""
         return bool(self._all("SELECT 1 FROM suppressed LIMIT 1"))
