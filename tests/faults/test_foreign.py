@@ -1,0 +1,51 @@
+"""Servers nobody here wrote, which offer PIPELINING and cannot bear an envelope behind a dot.
+
+`make foreign` sends to 300 recipients, `make test` to 60.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from fakes.foreign import SERVERS, can_run
+from fakes.sending import Mailing, hasty, relay
+
+PEOPLE = int(os.environ.get("FOREIGN_PEOPLE", "60"))
+
+
+def only_if(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not can_run(name), reason=f"{name} of its own needs root, and {name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        pytest.param("dovecot", 1, marks=only_if("dovecot")),
+        pytest.param("chasquid", 0, marks=only_if("chasquid")),
+        pytest.param("courier", 0, marks=only_if("courier")),
+    ],
+)
+def test_a_real_server_that_cannot_bear_it_delivers_every_letter_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, held: int
+) -> None:
+    """Fault 1, 13: an envelope in the same packet as a dot crashes the server, or is thrown away.
+    By: Dovecot's submission service, chasquid, Courier; ten connections, policy hold.
+    Then: every letter arrives once; at Dovecot one is in doubt and held, at the others none; one
+    sentence says that each envelope waits from then on.
+    """
+    monkeypatch.setenv("SMTP_PASSWORD", "any")
+    login = 'username = "ada"\npassword = { env = "SMTP_PASSWORD" }' if name == "dovecot" else ""
+    start, _ = SERVERS[name]
+    with start() as server:
+        way = relay(server.port, connections=10, more=login)
+        patience = hasty(behind_dot=1.0, mail=60.0, rcpt=60.0, data=60.0, dot=60.0)
+        ending = Mailing(tmp_path, way, PEOPLE, in_doubt="hold", patience=patience).send()
+        found = server.delivered_at_last(PEOPLE)
+    assert found == {f"Letter {number}": 1 for number in range(1, PEOPLE + 1)}
+    states = Counter(ending.states.values())
+    assert (states["held"], states["sent"]) == (held, PEOPLE - held)
+    assert len([line for line in ending.heard.lines if "offers PIPELINING but" in line]) == 1
