@@ -120,6 +120,10 @@ class SuppressionError(CampaignError):
     exit_code = EXIT_JOURNAL
 
 
+class NoPlanError(JournalError):
+    """The journal is not there, or holds no plan."""
+
+
 class JournalBusy(CampaignError):
     """Another run holds the journal."""
 

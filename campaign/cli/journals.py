@@ -2,20 +2,19 @@
 
 In: the path of a campaign.  Out: its journal's reader.  Touches: nothing; a run may go on.
 
-Until something was sent for real, `status`, `results` and `audit` show the rehearsal if there is
-one, and say so on stderr.
+A rehearsal never answers in the name of the campaign: it has a journal of its own, which is looked
+at with `--sandbox` only.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaign.cli.rehearsal import has_rehearsed, rehearsal_in, rehearsal_of
-from campaign.errors import CampaignError
+from campaign.errors import CampaignError, NoPlanError
 from campaign.records import is_begun, unsettled_of
 
 if TYPE_CHECKING:
@@ -26,11 +25,14 @@ if TYPE_CHECKING:
 
 
 def campaign_to_look_at(path: Path, sandbox: bool) -> Campaign:
-    """The campaign, or its rehearsal."""
+    """The campaign, or its rehearsal.  Raises NoPlanError where there is only the other."""
     from campaign.config.loader import load
 
     campaign = load(path)
-    return rehearsal_of(campaign) if sandbox or _stands_in(campaign.journal) else campaign
+    if sandbox:
+        return rehearsal_of(campaign)
+    _refuse_where_only_rehearsed(campaign.journal)
+    return campaign
 
 
 def journal_to_look_at(path: Path, sandbox: bool) -> Whereabouts:
@@ -47,7 +49,10 @@ def journal_to_look_at(path: Path, sandbox: bool) -> Whereabouts:
         from campaign.config.loader import load
 
         journal = load(path).journal
-    return rehearsal if sandbox or _stands_in(journal) else journal
+    if sandbox:
+        return rehearsal
+    _refuse_where_only_rehearsed(journal)
+    return journal
 
 
 @contextmanager
@@ -74,8 +79,11 @@ def is_planned(journal: Whereabouts) -> bool:
     place = locate(*journal)
     if place.path is not None and not place.path.exists():
         return False
-    with glance_at(journal) as seen:
-        return seen.is_planned()
+    try:
+        with glance_at(journal) as seen:
+            return seen.is_planned()
+    except NoPlanError:  # an empty file, as a kill in the first moment leaves it
+        return False
 
 
 def ensure_planned(campaign: Campaign) -> None:
@@ -105,12 +113,12 @@ def is_rehearsed_only(journal: Whereabouts) -> bool:
     return has_rehearsed(journal.folder) and not has_begun(journal)
 
 
-def _stands_in(journal: Whereabouts) -> bool:
-    """Is the rehearsal shown in place of the campaign?  If so, says it."""
-    if not is_rehearsed_only(journal):
-        return False
-    print("nothing was sent for real yet; this is the rehearsal", file=sys.stderr)
-    return True
+def _refuse_where_only_rehearsed(journal: Whereabouts) -> None:
+    if has_rehearsed(journal.folder) and not is_planned(journal):
+        raise NoPlanError(
+            "only a rehearsal was made here, and nothing is planned for real",
+            remedy="--sandbox shows the rehearsal, `campaign plan` makes the plan",
+        )
 
 
 def _is_planned_of(config: ConfigFile, journal: Whereabouts) -> bool:

@@ -53,9 +53,9 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     clock = SystemClock()
     with glance_at(journal_to_look_at(path, sandbox)) as journal:
         if watch:
-            _watch(looks(journal, clock, time.sleep), as_json)
+            _watch(looks(journal, clock, time.sleep), as_json, sandbox)
         elif as_json:
-            print(as_line(look(journal, clock)))
+            print(as_line(look(journal, clock), sandbox))
         else:
             print("\n".join(lines(look(journal, clock), 0.0, _paint())))
 
@@ -82,14 +82,14 @@ def looks(journal: Glance, clock: Clock, sleep: Callable[[float], None]) -> Iter
         sleep(_WATCH_EVERY_S)
 
 
-def _watch(overviews: Iterator[Overview], as_json: bool) -> None:
+def _watch(overviews: Iterator[Overview], as_json: bool, sandbox: bool) -> None:
     """Redrawn in place on a terminal, one block or object after the other elsewhere."""
     before: Overview | None = None
     drawn = 0
     try:
         for now in overviews:
             if as_json:
-                print(as_line(now), flush=True)
+                print(as_line(now, sandbox), flush=True)
                 continue
             if drawn and sys.stdout.isatty():
                 print(f"\x1b[{drawn}A\x1b[J", end="")
@@ -124,10 +124,11 @@ def lines(now: Overview, rate_s: float, paint: Paint) -> list[str]:
     return shown
 
 
-def as_line(now: Overview) -> str:
+def as_line(now: Overview, sandbox: bool) -> str:
     """The fields of the contract as one JSON object."""
     fields: dict[str, Any] = {
         "campaign": now.campaign,
+        "sandbox": sandbox,
         "finished": now.is_finished,
         "total": now.total,
         "counts": {state: now.counts.get(State(state), 0) for state in _ORDER},

@@ -115,7 +115,7 @@ def test_the_right_answer_sends(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> No
     assert code == 1  # one bounces
     assert "through the sandbox?" in err
     assert "campaign results --sandbox --state failed" in out
-    assert states(ask)["bounce@sandbox.example"] == "failed"
+    assert states(ask, "--sandbox")["bounce@sandbox.example"] == "failed"
 
 
 @pytest.mark.parametrize(("options", "planned"), [((), 2), (("--no-render",), 3)])
@@ -148,14 +148,33 @@ def test_a_rehearsal_does_not_spend_the_list(ask: Ask) -> None:
         "wang@two.example": "sent",
     }
     assert states(ask, "--sandbox") == rehearsed
-    code, out, err = ask("status", "--json")
-    assert json.loads(out)["counts"]["sent"] == 2
-    assert "rehearsal" in err
+    code, out, _ = ask("status", "--json")
+    assert json.loads(out)["counts"]["sent"] == 0
+    code, out, _ = ask("status", "--json", "--sandbox")
+    assert (json.loads(out)["counts"]["sent"], json.loads(out)["sandbox"]) == (2, True)
     code, _, err = ask("resume")
     assert code == 64
     assert "for real" in err
     assert ask("run", "--sandbox", "--yes")[0] == 1  # a new rehearsal, from nothing
     assert states(ask, "--sandbox") == rehearsed
+
+
+@pytest.mark.parametrize("command", ["status", "results", "audit", "report", "status --json"])
+def test_a_rehearsal_never_answers_in_the_name_of_the_real_run(ask: Ask, command: str) -> None:
+    ask("run", "--sandbox", "--yes")
+    code, out, err = ask(*command.split())
+    assert code == 74
+    assert out == "" or set(json.loads(out)) == {"error", "exit_code", "faults"}
+    assert "only a rehearsal was made here" in err
+    assert "--sandbox shows the rehearsal" in err
+
+
+def test_a_journal_that_a_kill_left_empty_is_planned_into(ask: Ask, here: Path) -> None:
+    (here / "state").mkdir()
+    (here / "state/journal.sqlite").touch()
+    with recorder() as server:
+        (here / "campaign.toml").write_text(CONFIG.replace("port = 9", f"port = {server.port}"))
+        assert ask("run", "--yes")[0] == 0
 
 
 def test_after_a_real_run_the_rehearsal_is_shown_only_when_asked_for(ask: Ask, here: Path) -> None:
@@ -185,18 +204,18 @@ def test_failed_recipients_are_tried_again_by_retry(ask: Ask) -> None:
 
 def test_the_status_of_one_recipient_is_its_history(ask: Ask) -> None:
     ask("run", "--sandbox", "--yes")
-    code, out, _ = ask("status", "--recipient", "Bounce@SANDBOX.example")
+    code, out, _ = ask("status", "--sandbox", "--recipient", "Bounce@SANDBOX.example")
     assert code == 0
     assert "failed now" in out
     assert "550 5.1.1" in out
-    code, _, err = ask("status", "--recipient", "stranger@example.com")
+    code, _, err = ask("status", "--sandbox", "--recipient", "stranger@example.com")
     assert code == 64
     assert "is not in the plan" in err
 
 
 def test_the_status_counts_states_and_watches_to_the_end(ask: Ask) -> None:
     ask("run", "--sandbox", "--yes")
-    code, out, _ = ask("status", "--watch")
+    code, out, _ = ask("status", "--watch", "--sandbox")
     assert code == 0
     assert "small: 5 rows, finished" in out
     assert "sent" in out
@@ -204,7 +223,7 @@ def test_the_status_counts_states_and_watches_to_the_end(ask: Ask) -> None:
 
 def test_results_are_written_whole_and_by_state(ask: Ask, here: Path) -> None:
     ask("run", "--sandbox", "--yes")
-    code, out, _ = ask("results", "--state", "failed")
+    code, out, _ = ask("results", "--sandbox", "--state", "failed")
     assert code == 0
     (row,) = csv.DictReader(io.StringIO(out, newline=""))
     assert (row["address"], row["class"], row["code"]) == (
@@ -212,10 +231,10 @@ def test_results_are_written_whole_and_by_state(ask: Ask, here: Path) -> None:
         "recipient-gone",
         "550",
     )
-    code, out, err = ask("results", "--format", "parquet", "-o", "all.parquet")
+    code, out, err = ask("results", "--sandbox", "--format", "parquet", "-o", "all.parquet")
     assert (code, out) == (0, "")
     assert (here / "all.parquet").stat().st_size > 0
-    code, _, err = ask("results", "-o", "no/such/folder.csv")
+    code, _, err = ask("results", "--sandbox", "-o", "no/such/folder.csv")
     assert code == 64
     assert "cannot write no/such/folder.csv" in err
 
@@ -262,9 +281,9 @@ def test_a_few_letters_show_every_branch_of_the_templates(ask: Ask, here: Path) 
 
 def test_the_audit_of_a_finished_run_finds_nothing(ask: Ask) -> None:
     ask("run", "--sandbox", "--yes")
-    code, out, _ = ask("audit")
+    code, out, _ = ask("audit", "--sandbox")
     assert code == 0
-    code, out, _ = ask("audit", "--json")
+    code, out, _ = ask("audit", "--sandbox", "--json")
     assert json.loads(out)["clean"] is True
 
 

@@ -63,7 +63,7 @@ def test_the_status_of_an_unchanged_campaign_imports_no_heavy_library(
 
 def test_the_status_of_a_rehearsal_imports_no_heavy_library(folder: Path) -> None:
     assert main(["run", "--sandbox", "--yes", str(folder)]) == 0
-    for arguments in (["status"], ["status", "--sandbox"], ["status", "--watch"]):
+    for arguments in (["status", "--sandbox"], ["status", "--sandbox", "--watch"]):
         shown, libraries = imported_by(*arguments, str(folder))
         assert shown.startswith("spring: 1 row, finished")
         assert libraries == "[]"

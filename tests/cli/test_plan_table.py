@@ -108,8 +108,9 @@ def test_the_next_steps_name_the_campaign_as_the_user_did() -> None:
 
 def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:
     standing = Overview("spring", {State.SENT: 2, State.PLANNED: 1}, None, 0.0)
-    assert json.loads(as_line(standing)) == {
+    assert json.loads(as_line(standing, sandbox=True)) == {
         "campaign": "spring",
+        "sandbox": True,
         "finished": False,
         "total": 3,
         "counts": {

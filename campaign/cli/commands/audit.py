@@ -37,7 +37,7 @@ def command(
     campaign = campaign_to_look_at(path, sandbox)
     result = audit(campaign.settings.journal.url, campaign.folder)
     if as_json:
-        print(json.dumps(as_object(campaign.settings.name, result), ensure_ascii=False))
+        print(json.dumps(as_object(campaign.settings.name, result, sandbox), ensure_ascii=False))
     else:
         print("\n".join(lines(campaign.settings.name, result, Paint.on(sys.stdout))))
     return EXIT_DONE if result.is_clean else EXIT_JOURNAL
@@ -80,10 +80,11 @@ def _wrapped(sentence: str, indent: str) -> list[str]:
     )
 
 
-def as_object(name: str, result: Audit) -> dict[str, Any]:
+def as_object(name: str, result: Audit, sandbox: bool) -> dict[str, Any]:
     """The audit as `--json` prints it."""
     return {
         "campaign": name,
+        "sandbox": sandbox,
         "clean": result.is_clean,
         "total": result.total,
         "counts": {state: result.counts.get(state, 0) for state in State},

@@ -26,13 +26,10 @@ def command(
     rehearsal: RehearsalOption = False,
 ) -> int:
     """Write one self-contained page: totals, charts, failures with what to do, skips."""
-    from campaign.cli.rehearsal import rehearsal_of
+    from campaign.cli.journals import campaign_to_look_at
     from campaign.clock import SystemClock
-    from campaign.config.loader import load
 
-    campaign = load(path)
-    if rehearsal:
-        campaign = rehearsal_of(campaign)
+    campaign = campaign_to_look_at(path, rehearsal)
     try:
         from campaign.report.page import report
     except ModuleNotFoundError as error:

@@ -17,7 +17,7 @@ from typing import Any
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sqlite_files import connect_for_reading
-from campaign.errors import JournalError
+from campaign.errors import NoPlanError
 from campaign.journal.states import UNSETTLED
 from campaign.journal.writing.totals import read_totals
 from campaign.records import State
@@ -99,7 +99,5 @@ class _FileGlance(Glance):
             return self._connection.execute(statement, values).fetchall()
 
 
-def no_plan(place: Place) -> JournalError:
-    return JournalError(
-        f"there is no plan in {place.shown}", remedy="make one with `campaign plan`"
-    )
+def no_plan(place: Place) -> NoPlanError:
+    return NoPlanError(f"there is no plan in {place.shown}", remedy="make one with `campaign plan`")
