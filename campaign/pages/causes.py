@@ -95,6 +95,24 @@ _CAUSES = {
         "Ask these people, or the relay's log, before you send again.",
     ),
 }
+# Classes of our own, beside those of replies.
+_OURS = {
+    "paced": Cause(
+        "They wait for your own limits",
+        "A rate, a quota or a number of connections of campaign.toml lets no more through.",
+        "Nothing: their turn comes. Raise rates in [relay] or [limits] if it is too slow.",
+    ),
+    "dns": Cause(
+        "The domain could not be looked up",
+        "No name server answered.",
+        "Nothing: they are tried again by themselves. If it goes on, look at [dns] nameservers.",
+    ),
+    "render": Cause(
+        "The message could not be made",
+        "The template, a cell or an attachment of this row is at fault.",
+        "Mend what the reason names, then `campaign plan --amend` and `campaign resume`.",
+    ),
+}
 _UNKNOWN = Cause(
     "Another reason",
     "The reply fits no class we know.",
@@ -107,4 +125,6 @@ def cause_of(class_: str) -> Cause:
     """The words for a class as the journal has it; "" is a letter no server has judged."""
     if not class_:
         return _UNSENT
+    if class_ in _OURS:
+        return _OURS[class_]
     return _CAUSES.get(ReplyClass(class_), _UNKNOWN) if class_ in list(ReplyClass) else _UNKNOWN

@@ -10,7 +10,7 @@ server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.ht
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _KEEP_ALIVE_S = 15.0
-_END = ""
+_END = "end"
 
 
 class _Ring(NamedTuple):
@@ -34,6 +34,7 @@ class Bell:
         self._ears: set[asyncio.Event] = set()
         self._count = 0
         self._last: dict[str, _Ring] = {}  # of each kind
+        self.last_word: Callable[[], Awaitable[str]] | None = None  # what the end of streams says
 
     @property
     def is_heard(self) -> bool:
@@ -46,9 +47,9 @@ class Bell:
         for ear in self._ears:
             ear.set()
 
-    def silence(self) -> None:
-        """End every stream: the server stops."""
-        self.ring(_END)
+    async def silence(self) -> None:
+        """End every stream: the server stops.  The last event has what nobody can ask for then."""
+        self.ring(_END, await self.last_word() if self.last_word and self.is_heard else "")
 
     def counting(self, app: ASGIApp) -> ASGIApp:
         """The application, each request of which has the number of rings before it was answered
@@ -78,11 +79,11 @@ class Bell:
             while True:
                 ear.clear()
                 for ring in self._since(known):
-                    if ring.kind == _END:
-                        return
                     lines = "".join(f"data: {line}\n" for line in ring.data.split("\n"))
                     yield f"id: {ring.number}\nevent: {ring.kind}\n{lines}\n"
                     known = ring.number
+                    if ring.kind == _END:
+                        return
                 try:
                     await asyncio.wait_for(ear.wait(), _KEEP_ALIVE_S)
                 except TimeoutError:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from typing import TYPE_CHECKING, Any
 
 from campaign.rendering.templating.templates import page_environment
 from campaign.units import show_duration, show_size
+
+if TYPE_CHECKING:  # a page that is kept as a file needs no web server
+    from starlette.requests import Request
+    from starlette.responses import HTMLResponse
 
 _HERE = Path(__file__).parent / "look"
 
@@ -25,13 +26,16 @@ class Look:
     """The templates of one room, over those that all rooms share.
 
     `room` names its style sheet and its script, where it has them; `viewer` adds what shows one
-    letter.
+    letter, `charts` what charts need.
     """
 
-    def __init__(self, folder: Path, *, room: str, viewer: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, room: str, viewer: bool = False, charts: bool = False
+    ) -> None:
         self._environment = page_environment(folder, _HERE)
         self._environment.filters.update(_FILTERS)
-        names = [_HERE / "base", *([_HERE / "viewer"] if viewer else []), folder / room]
+        shared = ["base", *(["viewer"] if viewer else []), *(["charts"] if charts else [])]
+        names = [*(_HERE / name for name in shared), folder / room]
         self._style = "".join(_read(name.with_suffix(".css")) for name in names)
         self._script = "".join(_read(name.with_suffix(".js")) for name in names)
 
@@ -39,6 +43,8 @@ class Look:
         self, request: Request, template: str, status: int = 200, /, **values: Any
     ) -> HTMLResponse:
         """A whole page."""
+        from starlette.responses import HTMLResponse
+
         return HTMLResponse(self.text(request, template, **values), status)
 
     def text(self, request: Request, template: str, /, **values: Any) -> str:
@@ -70,9 +76,13 @@ def moment(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).astimezone().strftime("%d %b %Y, %H:%M:%S")
 
 
-def clock_time(at_s: float) -> str:
-    """ "14:03:27" in the machine's own time zone."""
-    return datetime.fromtimestamp(at_s, UTC).astimezone().strftime("%H:%M:%S") if at_s else ""
+def clock_time(at_s: float, now_s: float = 0.0) -> str:
+    """ "14:03:27" in the machine's own time zone; with its day where that is not the day of now."""
+    if not at_s:
+        return ""
+    then = datetime.fromtimestamp(at_s, UTC).astimezone()
+    is_today = not now_s or then.date() == datetime.fromtimestamp(now_s, UTC).astimezone().date()
+    return then.strftime("%H:%M:%S" if is_today else "%a %d %b, %H:%M")
 
 
 def shown_domain(domain: str) -> str:
@@ -109,7 +119,7 @@ def _percent(count: float, whole: float) -> str:
 _FILTERS: dict[str, Callable[..., str]] = {
     "size": show_size,
     "duration": show_duration,
-    "number": lambda count: f"{count:,}".replace(",", "\u202f"),
+    "number": lambda count: f"{count:,}",
     "share": _share,
     "percent": _percent,
     "domain": shown_domain,

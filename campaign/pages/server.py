@@ -73,7 +73,7 @@ class _Server(uvicorn.Server):
         self._bell = bell
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._bell.silence()
+        await self._bell.silence()
         await super().shutdown(sockets)
 
 

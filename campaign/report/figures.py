@@ -5,7 +5,6 @@ In: a journal.  Out: `Figures`.  Touches: the journal, read-only.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from campaign.records import Source, State
 
 _PROVIDERS = 15
 _SHOWN = 200  # lines of a list of people; the rest is in `campaign results`
+_EXAMPLES = 5  # skipped rows shown for each reason
 _REPLIES = 4  # kinds of reply shown for each class
 _STRETCHES = 120  # points of a curve
 _ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>@]+>?")
@@ -53,6 +53,15 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Skips:
+    """Rows of one reason."""
+
+    reason: str
+    rows: int
+    examples: list[Skipped]
+
+
+@dataclass(frozen=True)
 class Figures:
     """The whole report."""
 
@@ -70,8 +79,7 @@ class Figures:
     waits: list[int]  # by WAITS_S, and beyond
     retries: list[tuple[int, int]]
     in_doubt: list[Answer]
-    skips: dict[str, int]
-    skipped: list[Skipped]
+    skips: list[Skips]
 
     @property
     def total(self) -> int:
@@ -84,6 +92,11 @@ class Figures:
     @property
     def sent(self) -> int:
         return self.counts[State.SENT]
+
+    @property
+    def tried(self) -> int:
+        """Those a server has judged: what became of the others says nothing about the list."""
+        return self.recipients - self.counts[State.PLANNED] - self.counts[State.CANCELLED]
 
     @property
     def per_s(self) -> float:
@@ -103,7 +116,7 @@ def gather(tallies: Tallies, now_s: float) -> Figures:
         planned_s=plan.created_s,
         written_s=now_s,
         counts=tallies.counts(),
-        sources=tallies.sources(),
+        sources=list(dict.fromkeys(tallies.sources())),
         runs=runs,
         first_s=first_s,
         last_s=last_s,
@@ -113,9 +126,23 @@ def gather(tallies: Tallies, now_s: float) -> Figures:
         waits=tallies.waits(started_s, list(WAITS_S)),
         retries=tallies.retries(),
         in_doubt=tallies.once_in_doubt(_SHOWN),
-        skips=dict(tallies.skips()),
-        skipped=list(itertools.islice(tallies.skipped(), _SHOWN)),
+        skips=_skips(tallies),
     )
+
+
+def _skips(tallies: Tallies) -> list[Skips]:
+    """Each reason with its first rows."""
+    examples: dict[str, list[Skipped]] = {}
+    counts = dict(tallies.skips())
+    missing = len(counts)
+    for one in tallies.skipped():
+        of_reason = examples.setdefault(one.reason.partition(":")[0], [])
+        if len(of_reason) < _EXAMPLES:
+            of_reason.append(one)
+            missing -= len(of_reason) == _EXAMPLES
+            if not missing:
+                break
+    return [Skips(reason, rows, examples.get(reason, [])) for reason, rows in counts.items()]
 
 
 def kinds_of_reply(answers: list[Answer]) -> list[tuple[str, int, str]]:

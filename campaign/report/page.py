@@ -7,15 +7,20 @@ It has no script and asks nothing of any network.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.tallies import Tallies
+from campaign.pages.charts import Curve, Point, draw_curve
 from campaign.pages.look import Look
 from campaign.records import State, unsettled_of
-from campaign.report import charts
-from campaign.report.figures import Figures, gather
+from campaign.report.figures import WAITS_S, Figures, Series, gather
+from campaign.units import show_duration
+
+_OFTEN = ((1, "once"), (2, "twice"), (5, "3 to 5 times"), (10, "6 to 10 times"), (math.inf, "more"))
 
 
 def report(campaign: Campaign, clock: Clock) -> str:
@@ -30,7 +35,7 @@ def report(campaign: Campaign, clock: Clock) -> str:
 
 def draw(figures: Figures) -> str:
     """The figures as a page."""
-    look = Look(Path(__file__).parent / "look", room="report")
+    look = Look(Path(__file__).parent / "look", room="report", charts=True)
     counts = figures.counts
     left = unsettled_of(counts)
     return look.plain(
@@ -39,9 +44,9 @@ def draw(figures: Figures) -> str:
         left=left,
         summary=summary(figures, left),
         lost=counts[State.FAILED] + counts[State.EXPIRED] + counts[State.HELD],
-        over_time=charts.over_time(figures.series) if figures.series else "",
-        by_provider=charts.by_provider(figures.providers) if figures.providers else "",
-        waiting=charts.waiting(figures.waits) if any(figures.waits) else "",
+        curve=_curve(figures.series) if figures.series else None,
+        waits=_waits(figures.waits),
+        retries=_retries(figures.retries),
     )
 
 
@@ -58,5 +63,31 @@ def summary(figures: Figures, left: int) -> str:
     return f"Every recipient is settled; {_number(lost)} could not be reached."
 
 
+def _curve(series: Series) -> Curve | None:
+    points = [
+        Point(start, sent / series.bucket_s)
+        for start, sent in zip(series.starts, series.sent, strict=True)
+    ]
+    marked = [start for start, n in zip(series.starts, series.deferred, strict=True) if n]
+    return draw_curve(points, marked)
+
+
+def _waits(waits: Sequence[int]) -> list[tuple[str, int]]:
+    """How many were accepted within each time; times after the last that counts are left out."""
+    bounds = [f"within {show_duration(bound)}" for bound in WAITS_S]
+    named = list(zip([*bounds, "later"], waits, strict=True))
+    last = max((at for at, (_, count) in enumerate(named) if count), default=-1)
+    return named[: last + 1]
+
+
+def _retries(retries: Sequence[tuple[int, int]]) -> list[tuple[str, int]]:
+    """How often people were deferred, in steps that people tell apart."""
+    found: dict[str, int] = {}
+    for times, count in retries:
+        step = next(name for most, name in _OFTEN if times <= most)
+        found[step] = found.get(step, 0) + count
+    return list(found.items())
+
+
 def _number(count: int) -> str:
-    return f"{count:,}".replace(",", "\u202f")
+    return f"{count:,}"

@@ -20,16 +20,19 @@ from starlette.routing import Route
 from campaign.clock import Clock, SystemClock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.tallies import Tallies
+from campaign.pages.charts import draw_curve
 from campaign.pages.events import Bell
 from campaign.pages.look import Look
 from campaign.pages.server import PageServer, until_interrupted
-from campaign.watch.drawing import draw_curve
+from campaign.records import State
 from campaign.watch.sampling import Sample, Sampler
 
 _EVERY_S = 1.0
 _SHARE = 10  # the journal is asked for at most a tenth of the time
-_PARTS = (("sent", "good"), ("failed", "bad"), ("expired", "bad"), ("held", "bad"),
-          ("deferred", "warn"), ("sending", "info"))  # fmt: skip
+_PARTS = (
+    (State.SENT, "good"), (State.FAILED, "bad"), (State.EXPIRED, "bad"), (State.HELD, "bad"),
+    (State.DEFERRED, "warn"), (State.SENDING, "info"), (State.CANCELLED, "soft"),
+)  # fmt: skip
 
 
 class Watch:
@@ -39,12 +42,13 @@ class Watch:
         self._url = url
         self._folder = folder
         self._clock = clock
-        self._look = Look(Path(__file__).parent / "look", room="watch")
+        self._look = Look(Path(__file__).parent / "look", room="watch", charts=True)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="watch")
         self._sampler: Sampler | None = None
         self._tallies: Tallies | None = None
         self._sample: Sample | None = None
         self.bell = Bell()
+        self.bell.last_word = self._last_word
         self.app = Starlette(
             routes=[
                 Route("/", self._page),
@@ -66,8 +70,18 @@ class Watch:
     async def _values(self) -> dict[str, Any]:
         if self._sample is None or not self.bell.is_heard:
             self._sample = await self._ask()
-        sample = self._sample
-        return {"run": sample, "curve": draw_curve(sample.curve), "parts": _PARTS}
+        return self._drawn(self._sample)
+
+    def _drawn(self, sample: Sample) -> dict[str, Any]:
+        return {
+            "run": sample,
+            "curve": draw_curve(sample.curve, sample.deferrals_s),
+            "parts": [(sample.counts[state], colour) for state, colour in _PARTS],
+        }
+
+    async def _last_word(self) -> str:
+        """The board as it stays on pages that are open when the run's process goes."""
+        return self._look.plain("run.html", **self._drawn(await self._ask()))
 
     async def _ask(self) -> Sample:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._look_at)

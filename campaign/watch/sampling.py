@@ -14,19 +14,13 @@ from typing import NamedTuple
 from campaign.clock import Clock
 from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies, Trouble
 from campaign.pages.causes import Cause, cause_of
+from campaign.pages.charts import Point
 from campaign.records import State, settled_of, unsettled_of
 
 _PROVIDERS = 12
 _ANSWERS = 12
 _POINTS = 90  # of the curve
 _RATE_OVER_S = 5.0
-
-
-class Point(NamedTuple):
-    """The curve at one moment."""
-
-    at_s: float
-    per_s: float
 
 
 class Reason(NamedTuple):
@@ -51,6 +45,7 @@ class Sample:
     phase: str  # "running", "waiting", "finished", "stopped", "not begun"
     next_due_s: float | None
     curve: list[Point]
+    deferrals_s: list[float]  # stretches of the curve in which somebody was deferred
     providers: list[Provider]
     reasons: list[Reason]
     answers: list[Answer]
@@ -87,6 +82,7 @@ class Sampler:
         per_s = self._rate(now_s)
         unsettled = unsettled_of(counts)
         next_due_s = tallies.next_due()
+        curve = self._curve(now_s)
         return Sample(
             at_s=now_s,
             campaign=tallies.plan_record().campaign,
@@ -95,7 +91,8 @@ class Sampler:
             left_s=counts[State.PLANNED] / per_s if per_s > 0 and counts[State.PLANNED] else None,
             phase=_phase(runs, counts, unsettled, per_s),
             next_due_s=next_due_s,
-            curve=self._curve(now_s),
+            curve=curve,
+            deferrals_s=self._deferrals(curve),
             providers=tallies.providers(_PROVIDERS),
             reasons=reasons(tallies, tallies.troubles()),
             answers=tallies.latest(_ANSWERS),
@@ -121,6 +118,13 @@ class Sampler:
         return [
             Point(at * bucket_s, sent.get(at * bucket_s, 0) / bucket_s)
             for at in range(start, last + 1)
+        ]
+
+    def _deferrals(self, curve: list[Point]) -> list[float]:
+        if len(curve) < 2:
+            return []
+        return [
+            at_s for at_s, _ in self._tallies.times(State.DEFERRED, curve[1].at_s - curve[0].at_s)
         ]
 
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Route, expect
 
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
+from campaign.journal.reading.tallies import Tallies
 from campaign.journal.store import Journal
 from campaign.records import Change, State
 from campaign.report.page import report
@@ -96,6 +97,12 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     return planned(tmp_path_factory.mktemp("run"))
 
 
+def planned_rows(campaign: Campaign) -> list[int]:
+    tallies = Tallies.open(campaign.settings.journal.url, campaign.folder)
+    with closing(tallies):
+        return [claim.row for claim in tallies.claim_planned(0, 100)]
+
+
 def change(campaign: Campaign, *changes: Change) -> None:
     url = campaign.settings.journal.url
     clock = SystemClock()
@@ -111,17 +118,21 @@ def sent(row: int) -> tuple[Change, Change]:
     )
 
 
+def gone(row: int) -> Change:
+    reply = "<bob@example.com>: User unknown"
+    return Change(
+        row, State.FAILED, SystemClock().now_s(), 1, 0, 0, 0.0, f"recipient-gone: 550 {reply}",
+        "recipient-gone", 550, "5.1.1", reply, "relay:25",
+    )  # fmt: skip
+
+
 def test_the_run_page_moves_while_letters_go(browser: Browser, campaign: Campaign) -> None:
     server = watch.start(campaign)
     visit = Visit(browser, server.url)
     expect(visit.page.locator("[data-sent]")).to_have_text("0")
     change(campaign, *sent(1))
     expect(visit.page.locator("[data-sent]")).to_have_text("1")
-    at = SystemClock().now_s()
-    reply = "<bob@example.com>: User unknown"
-    gone = Change(2, State.FAILED, at, 1, 0, 0, 0.0, f"recipient-gone: 550 {reply}",
-                  "recipient-gone", 550, "5.1.1", reply, "relay:25")  # fmt: skip
-    change(campaign, gone)
+    change(campaign, gone(2))
     expect(visit.page.locator("[data-run]")).to_contain_text("The mailbox does not exist")
     expect(visit.page.locator("[data-run]")).to_contain_text("User unknown")
     assert (visit.errors, visit.foreign) == ([], [])
@@ -130,10 +141,69 @@ def test_the_run_page_moves_while_letters_go(browser: Browser, campaign: Campaig
     server.stop()
 
 
+def test_an_open_page_has_the_last_word_of_a_run_that_ended(
+    browser: Browser, tmp_path: Path
+) -> None:
+    campaign = planned(tmp_path)
+    server = watch.start(campaign)
+    visit = Visit(browser, server.url)
+    expect(visit.page.locator("[data-phase]")).to_have_text("not begun")
+    visit.page.wait_for_function("run.readyState === EventSource.OPEN")
+    everybody = planned_rows(campaign)
+    # What comes in the last second is looked at by nobody any more, but for the last word.
+    change(campaign, *(each for row in everybody for each in sent(row)))
+    server.stop()
+    expect(visit.page.locator("[data-phase]")).to_have_text("finished")
+    expect(visit.page.locator("[data-sent]")).to_have_text(str(len(everybody)))
+    expect(visit.page.locator("[data-lost]")).to_be_hidden()
+    assert visit.errors == []
+    visit.close()
+
+
+def test_a_page_whose_command_was_killed_says_so_and_goes_on_when_it_is_back(
+    browser: Browser, campaign: Campaign
+) -> None:
+    server = watch.start(campaign)
+    visit = Visit(browser, server.url)
+    expect(visit.page.locator("[data-lost]")).to_be_hidden()
+    visit.page.route("**/events*", lambda route: route.abort())
+    visit.page.reload()
+    expect(visit.page.locator("[data-lost]")).to_contain_text("campaign status")
+    visit.page.unroute("**/events*")
+    visit.page.reload()
+    expect(visit.page.locator("[data-lost]")).to_be_hidden()
+    visit.close()
+    server.stop()
+
+
+@pytest.mark.parametrize("page_name", ["run", "report"])
+def test_on_a_phone_nothing_is_cut_and_every_number_has_its_name(
+    browser: Browser, campaign: Campaign, tmp_path: Path, page_name: str
+) -> None:
+    server = watch.start(campaign)
+    file = tmp_path / "report.html"
+    file.write_text(report(campaign, SystemClock()), encoding="utf-8")
+    url = server.url if page_name == "run" else file.as_uri()
+    visit = Visit(browser, url, viewport=PHONE)
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    cut = visit.page.evaluate(
+        "[...document.querySelectorAll('main *')].filter(e => e.checkVisibility() &&"
+        f" e.getBoundingClientRect().right > {PHONE['width']} + 1).map(e => e.className)"
+    )
+    assert cut == []
+    unnamed = "[...document.querySelectorAll('.stack td')].filter(e => !e.dataset.name).length"
+    assert visit.page.evaluate(unnamed) == 0
+    assert visit.faults_of_access() == []
+    visit.close()
+    server.stop()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_report_is_one_file_that_asks_nothing(
-    browser: Browser, campaign: Campaign, tmp_path: Path, scheme: str
+    browser: Browser, tmp_path: Path, scheme: str
 ) -> None:
+    campaign = planned(tmp_path)
+    change(campaign, gone(2))
     file = tmp_path / "report.html"
     file.write_text(report(campaign, SystemClock()), encoding="utf-8")
     visit = Visit(browser, file.as_uri(), color_scheme=scheme)

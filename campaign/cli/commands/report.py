@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from campaign.cli.arguments import HERE, PathArgument, RehearsalOption
-from campaign.errors import EXIT_DONE, ConfigError, UsageError
+from campaign.errors import EXIT_DONE, UsageError
 from campaign.units import show_size
 
 EXAMPLES = ("campaign report spring -o spring.html",)
@@ -28,15 +28,9 @@ def command(
     """Write one self-contained page: totals, charts, failures with what to do, skips."""
     from campaign.cli.journals import campaign_to_look_at
     from campaign.clock import SystemClock
+    from campaign.report.page import report
 
     campaign = campaign_to_look_at(path, rehearsal)
-    try:
-        from campaign.report.page import report
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the report needs {error.name}, which is not there",
-            remedy="pip install 'campaign[report]'",
-        ) from None
     page = report(campaign, SystemClock())
     file = output or Path(f"{campaign.settings.name}-report.html")
     try:

@@ -20,6 +20,13 @@ async function refresh(element, url) {
   return answer.ok;
 }
 // What happens from when this page was made, not from when it begins to listen.
+// A page whose command is gone says so: what it shows is as old as the last word.
 function listen() {
-  return new EventSource(`/events?since=${document.body.dataset.rung}`);
+  const source = new EventSource(`/events?since=${document.body.dataset.rung}`);
+  const lost = document.querySelector("[data-lost]");
+  let hasEnded = false;
+  source.addEventListener("end", () => { hasEnded = true; source.close(); });
+  source.addEventListener("open", () => { lost.hidden = true; });
+  source.addEventListener("error", () => { if (!hasEnded) lost.hidden = false; });
+  return source;
 }

@@ -1,11 +1,20 @@
 const board = document.querySelector("[data-run]");
 let drawing = false;
-listen().addEventListener("figures", async () => {
+function entitle() {
+  document.title = `${board.querySelector(".percent b").textContent} · ${board.querySelector("h1").textContent.trim()}`;
+}
+const run = listen();
+run.addEventListener("figures", async () => {
   if (drawing || document.hidden) return;
   drawing = true;
-  const at = board.querySelector(".scroll-x")?.scrollLeft;
   try { await refresh(board, "/figures"); } finally { drawing = false; }
-  const scrolled = board.querySelector(".scroll-x");
-  if (scrolled && at) scrolled.scrollLeft = at;
-  document.title = `${board.querySelector(".percent b").textContent} · ${board.querySelector("h1").textContent.trim()}`;
+  entitle();
+});
+// The last word of a run whose process goes: it is in the event, for nobody can be asked any more.
+run.addEventListener("end", (event) => {
+  if (event.data) board.innerHTML = event.data;
+  entitle();
+});
+document.addEventListener("visibilitychange", async () => {
+  if (!document.hidden && run.readyState === EventSource.OPEN) { await refresh(board, "/figures"); entitle(); }
 });
