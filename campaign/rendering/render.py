@@ -26,7 +26,7 @@ from campaign.rendering.images import Images
 from campaign.rendering.sheet import Sheet, Step
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.templating.branches import Trace, line_of
-from campaign.rendering.templating.templates import Row, TemplateCompiler, is_constant
+from campaign.rendering.templating.templates import Columns, Row, TemplateCompiler, is_constant
 from campaign.rendering.templating.versions import reach_of, reach_of_spec, template_files
 from campaign.units import show_size
 
@@ -137,7 +137,7 @@ class Renderer:
         job, spec = sheet.job, self._spec
         cells, _ = _read_json(job.data)
         rows = self._rows(job, cells) if spec.group_column else []
-        sheet.columns = columns = dict(zip(spec.sources[job.source], cells, strict=True))
+        sheet.columns = columns = Columns(zip(spec.sources[job.source], cells, strict=True))
         sheet.locale = columns.get(spec.locale_column, "").strip() or spec.default_locale
         sheet.values = self._values(job, columns)
         if spec.group_column:
@@ -166,12 +166,12 @@ class Renderer:
         needs_smtputf8 = not job.address.isascii()
         sheet.draft = Draft(job.row, pieces, size, needs_smtputf8, snapshot=sheet.snapshot)
 
-    def _rows(self, job: Job, cells: list[Any]) -> list[dict[str, str]]:
+    def _rows(self, job: Job, cells: list[Any]) -> list[Columns]:
         """Takes the rows of a group from behind the cells of its first; [] of a single row."""
         if len(cells) == len(self._spec.sources[job.source]):
             return []
         sources = self._spec.sources
-        return [dict(zip(sources[at], row, strict=True)) for at, row in cells.pop()]
+        return [Columns(zip(sources[at], row, strict=True)) for at, row in cells.pop()]
 
     def _values(self, job: Job, columns: dict[str, str]) -> Row:
         """What templates see: the row's columns, `columns`, `address`, `unsubscribe_url`, and in

@@ -97,7 +97,11 @@ def test_a_text_of_the_config_has_branches_too(folder: Path) -> None:
 
 
 def test_a_template_cannot_take_a_branch_by_itself(folder: Path) -> None:
-    write(folder, "templates/spring/body.html", "{{ took is defined }} {{ first_name }}")
+    write(
+        folder,
+        "templates/spring/body.html",
+        "{{ took is defined or 'False' }} {{ first_name }}",
+    )
     assert all(b"False" in found.message.wire for _, found in rendered_both(folder))
 
 

@@ -2,132 +2,45 @@
 
 In: the roots a template may reach, how its kind of text escapes, the filters of the campaign.
 Out: environments.  Touches: template files, for reading, within their roots.
-With `templates` the only module that imports jinja2.
+With `templates`, `values` and `generated` the only module that imports jinja2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from functools import partial
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import jinja2
 import jinja2.nodes
-from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
-from jinja2.utils import missing
 
 from campaign.rendering.templating.branches import Trace, forks_of
 from campaign.rendering.templating.escaping import FINALIZE, Escaping, escaped_by, shown_by
 from campaign.rendering.templating.formats import Formats
+from campaign.rendering.templating.generated import PrintingCode, RowContext
 from campaign.rendering.templating.roots import Roots
+from campaign.rendering.templating.values import (
+    FUNCTIONS,
+    Columns,
+    UnprintableError,
+    compare,
+    guarded_filters,
+    printed,
+    refuse_digits,
+)
 
 _REMEMBERED = 1000  # names of templates; those made from cells must not fill the memory
 _REPEAT_MAX = 1_000_000  # characters or items that `*` may make of a sequence
 
 
-class _Printing(CodeGenerator):
-    """Gives text line by line, and what is the same for everybody in as few chunks as can be.
-
-    Then whoever takes the chunks meets the same ones again with each row.  Each `{{ expression }}`
-    is one call of the environment, where jinja2 writes two.
-    """
-
-    def visit_Output(self, node: jinja2.nodes.Output, frame: Frame) -> None:  # noqa: N802
-        if frame.buffer is not None or frame.require_output_check or frame.eval_ctx.volatile:
-            super().visit_Output(node, frame)
-            return
-        for chunk in _chunks_of(node.nodes):
-            expressions = [part for part in chunk if not isinstance(part, str)]
-            if not expressions:
-                self.writeline(f"yield {''.join(chunk)!r}")  # type: ignore[arg-type]
-                continue
-            # CPython compiles `%` with nothing but `%s` as it does an f-string, which could not
-            # hold every expression: quotes may not stand in it twice.
-            form = "".join(
-                part.replace("%", "%%") if isinstance(part, str) else "%s" for part in chunk
-            )
-            self.writeline(f"yield {form!r} % (", expressions[0])
-            for expression in expressions:
-                self._output_child_pre(expression, frame, None)
-                self.visit(expression, frame)
-                self._output_child_post(expression, frame, None)
-                self.write(", ")
-            self.write(")")
-
-    def write_commons(self) -> None:
-        """What the functions of a template begin with."""
-        super().write_commons()
-        self.writeline("escaped, shown = environment.escaped, environment.shown")
-
-    def _output_child_pre(self, node: jinja2.nodes.Expr, frame: Frame, finalize: Any) -> None:
-        if frame.eval_ctx.volatile:
-            super()._output_child_pre(node, frame, finalize)
-        else:
-            self.write("escaped(" if frame.eval_ctx.autoescape else "shown(")
-
-    def _output_child_post(self, node: jinja2.nodes.Expr, frame: Frame, finalize: Any) -> None:
-        if frame.eval_ctx.volatile:
-            super()._output_child_post(node, frame, finalize)
-        else:
-            self.write(")")
-
-
-def _chunks_of(nodes: Iterable[jinja2.nodes.Expr]) -> Iterator[list[str | jinja2.nodes.Expr]]:
-    """Lines with expressions, each for itself, and the constant lines between them as one.
-
-    A chunk ends with a line, or where expressions of different lines of the source meet: an error
-    is told with its line.
-    """
-    chunk: list[str | jinja2.nodes.Expr] = []
-    line = 0  # of the last expression of the chunk
-    for node in nodes:
-        if not isinstance(node, jinja2.nodes.TemplateData):
-            if line and node.lineno != line:
-                yield chunk
-                chunk = []
-            chunk.append(node)
-            line = node.lineno
-            continue
-        first, end, rest = node.data.partition("\n")
-        chunk.append(first + end)
-        if end:
-            yield chunk
-            line = 0
-            constant, end, last = rest.rpartition("\n")
-            if end:
-                yield [constant + end]
-            chunk = [last]
-    if chunk != [""]:
-        yield chunk
-
-
-class Row(dict[str, Any]):
-    """What the templates of one row see; for an unknown name what jinja2 takes as no value."""
-
-    def __missing__(self, name: str) -> object:
-        return missing
-
-
-class RowContext(Context):
-    """Looks names up in the row itself, its `parent`: a template asks for dozens."""
-
-    @property
-    def resolve_or_missing(self) -> Callable[[str], Any]:
-        """As jinja2's method; code compiled from a template takes it once and calls it."""
-        if self.vars or type(self.parent) is not Row:
-            return partial(Context.resolve_or_missing, self)
-        return self.parent.__getitem__
-
-
 class Sandbox(ImmutableSandboxedEnvironment):
     """Strict, without a way to files outside the loader's roots."""
 
-    code_generator_class = _Printing
+    code_generator_class = PrintingCode
     context_class = RowContext
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"*", "**", "%", "+"})
 
     def __init__(self, roots: Roots | None, escaping: Escaping, formats: Formats) -> None:
         super().__init__(
@@ -143,7 +56,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.shown = shown_by(escaping)
         self._roots = roots
         self._found: dict[tuple[str | jinja2.Template, str | None], jinja2.Template] = {}
-        self.filters.update((name, _unfolded(use)) for name, use in formats.filters.items())
+        self.filters = guarded_filters(self.filters | formats.filters)
+        self.printed = printed
+        self.compare = compare
 
     def get_template(
         self,
@@ -168,6 +83,25 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Names from `./` and `../` belong to the template they stand in."""
         return self._roots.join(template, parent) if self._roots else template
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A column before a method of the same name: `row.items` is a cell."""
+        if type(obj) is Columns and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Of columns only what is a column."""
+        if type(obj) is Columns and argument not in obj:
+            return self.undefined(obj=obj, name=argument)
+        return super().getitem(obj, argument)
+
+    def attribute(self, obj: Any, name: str) -> Any:
+        """As `getattr`, of an attribute that is not called."""
+        value = self.getattr(obj, name)
+        if isinstance(value, FUNCTIONS):
+            raise UnprintableError(f"'{name}' is a function: write {name}() to call it")
+        return value
+
     def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Loops that count call `range`, of which is known what jinja2 asks of every callable."""
         if called is safe_range and not kwargs:  # within a loop, jinja2 adds some of its own
@@ -185,6 +119,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             is_repeat = hasattr(many, "__len__") and isinstance(count, int)
             if is_repeat and len(many) * count > _REPEAT_MAX:
                 raise SecurityError(f"'*' that makes more than {_REPEAT_MAX} characters")
+            refuse_digits(f"'*' repeats the text {left if left is many else right!r}", many, many)
+        if operator == "+":
+            refuse_digits(f"'+' joins the texts {left!r} and {right!r}", left, right)
         return super().call_binop(context, operator, left, right)
 
 
@@ -237,13 +174,3 @@ class _Loader(jinja2.BaseLoader):
         if path is None:
             raise jinja2.TemplateNotFound(template)
         return self._roots.read(path), path, None
-
-
-def _unfolded(use: Callable[..., str]) -> Callable[..., str]:
-    """A filter whose result depends on the row, so that compiling must not use it on constants."""
-
-    @jinja2.pass_context
-    def unfolded(context: object, *args: Any, **options: Any) -> str:
-        return use(*args, **options)
-
-    return unfolded

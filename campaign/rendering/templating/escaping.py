@@ -13,19 +13,9 @@ from markupsafe import Markup, escape
 from campaign.rendering.invitation import escaped_calendar
 from campaign.rendering.templating.kept import Kept
 from campaign.rendering.templating.markup import escaped_markdown
+from campaign.rendering.templating.values import printed
 
 Escaping = Literal["none", "html", "markdown", "calendar"]
-
-
-class EmptyValueError(ValueError):
-    """An expression gave None or NaN, which would be printed as a word (fault 57)."""
-
-
-def _present(value: Any) -> Any:
-    """For text and HTML: the value, unless it is one that nobody wants to read."""
-    if value is None or value != value:
-        raise EmptyValueError(f"an expression gives {value}")
-    return value
 
 
 def _in_markdown(value: Any) -> Any:
@@ -39,13 +29,13 @@ def _in_calendar(value: Any) -> Any:
 def _marked(value: Any, escape: Callable[[str], str]) -> Markup:
     """Escaped by rules of our own, and marked as done for jinja2's HTML escaping, which is on so
     that what macros give back is not escaped twice."""
-    value = _present(value)
+    value = printed(value)
     return value if isinstance(value, Markup) else Markup(escape(str(value)))
 
 
 FINALIZE: dict[Escaping, Callable[[Any], Any]] = {
-    "none": _present,
-    "html": _present,
+    "none": printed,
+    "html": printed,
     "markdown": _in_markdown,
     "calendar": _in_calendar,
 }
@@ -61,9 +51,9 @@ def shown_by(escaping: Escaping) -> Callable[[Any], str]:
         return str(finalize(value))
 
     def shown_at_once(value: Any) -> str:
-        return value if type(value) is str else str(_present(value))
+        return value if type(value) is str else str(printed(value))
 
-    return shown_at_once if finalize is _present else shown
+    return shown_at_once if finalize is printed else shown
 
 
 def escaped_by(escaping: Escaping) -> Callable[[Any], str]:
@@ -79,9 +69,9 @@ def escaped_by(escaping: Escaping) -> Callable[[Any], str]:
         kind = type(value)
         if kind is str:
             return cells.of(value)
-        return str(value) if kind is int else str(escape(_present(value)))
+        return str(value) if kind is int else str(escape(printed(value)))
 
-    return escaped_at_once if finalize is _present else escaped
+    return escaped_at_once if finalize is printed else escaped
 
 
 def _escaped_cell(cell: str) -> str:

@@ -25,12 +25,15 @@ from jinja2.exceptions import SecurityError
 
 from campaign.errors import RenderError, TemplateError
 from campaign.rendering.templating.branches import Trace
-from campaign.rendering.templating.environments import Row, RowContext, Sandbox, TracedSandbox
-from campaign.rendering.templating.escaping import EmptyValueError, Escaping
+from campaign.rendering.templating.environments import Sandbox, TracedSandbox
+from campaign.rendering.templating.escaping import Escaping
 from campaign.rendering.templating.formats import FormatError, Formats
+from campaign.rendering.templating.generated import Row, RowContext
 from campaign.rendering.templating.roots import Reach, Roots
+from campaign.rendering.templating.values import Columns, UnprintableError
 
 __all__ = [
+    "Columns",
     "Row",
     "Template",
     "TemplateCompiler",
@@ -47,7 +50,7 @@ _TEMPLATE_FAULTS = (
 )  # fmt: skip
 _MOST = 100_000_000  # characters, twice as many as the octets of the largest message
 # Those of them whose text says enough without their kind.
-_PLAIN_FAULTS = (jinja2.TemplateError, TemplateError, EmptyValueError, FormatError)
+_PLAIN_FAULTS = (jinja2.TemplateError, TemplateError, UnprintableError, FormatError)
 _UNKNOWN = re.compile(r"'([^']+)' is undefined|has no attribute '([^']+)'")
 _ASKING = frozenset({"defined", "undefined", "default", "d"})  # tests and filters that take a name
 
