@@ -198,6 +198,10 @@ class Verdict:
     counts_for_breaker: bool = False
 
 
+TOKEN_MARK = "{token}"  # stands for the token in [bounces] envelope_from
+TOKEN_LENGTH = 32  # characters of an envelope sender's token
+
+
 class SoftPolicy(NamedTuple):
     """When soft bounces suppress: either number is enough; 0 is not counted."""
 

@@ -34,6 +34,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from campaign.addresses.siv import OVERHEAD, Seal
+from campaign.records import TOKEN_LENGTH
 
 EVERYTHING = "*"  # the list of a campaign that names none: who leaves it leaves all
 LIST_MAX = 32  # characters of a list's name; so it always fits
@@ -167,9 +168,8 @@ def read_verp_token(plans: Mapping[str, bytes], text: str) -> Sender | None:
     return None
 
 
-VERP_LENGTH = 32
 # Five bytes of the plan, four of the row, eleven (88 bits) of proof are 32 characters.
-_VERP = re.compile(rf"(?<![a-z2-7])[a-z2-7]{{{VERP_LENGTH}}}(?![a-z2-7])")
+_VERP = re.compile(rf"(?<![a-z2-7])[a-z2-7]{{{TOKEN_LENGTH}}}(?![a-z2-7])")
 _VERP_TAG = 11
 
 

@@ -29,10 +29,17 @@ HOST = "127.0.0.1"
 
 
 def rehearsal_of(campaign: Campaign) -> Campaign:
-    """The campaign with the rehearsal's journal in place of the real one."""
+    """The campaign with the rehearsal's journal in place of the real one; who is suppressed is
+    asked of the real store."""
     from campaign.config.settings import JournalSettings
+    from campaign.suppression.database import store_url
 
-    settings = campaign.settings.model_copy(update={"journal": JournalSettings(url=JOURNAL_URL)})
+    settings = campaign.settings
+    url = store_url(settings.suppression.url, settings.journal.url)
+    store = settings.suppression.model_copy(update={"url": url})
+    settings = settings.model_copy(
+        update={"journal": JournalSettings(url=JOURNAL_URL), "suppression": store}
+    )
     return dataclasses.replace(campaign, settings=settings)
 
 

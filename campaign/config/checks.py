@@ -18,6 +18,7 @@ from campaign.config.settings import Message, Secret, Settings
 from campaign.config.wording import Fault
 from campaign.errors import ConfigError
 from campaign.languages import written_in
+from campaign.records import TOKEN_LENGTH, TOKEN_MARK
 
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")  # narrower than RFC 5322, 3.6.8, on purpose
 # Fields that are written by campaign itself, or that would make the letter another one.
@@ -38,6 +39,8 @@ def check_values(settings: Settings) -> Iterator[Fault]:
     yield from _check_mailbox(("message", "from"), message.from_)
     yield from _check_mailbox(("message", "reply_to"), message.reply_to)
     yield from _check_address(("message", "sender"), message.sender)
+    if settings.bounces.envelope_from:
+        yield from _check_envelope_from(settings.bounces.envelope_from)
     if settings.unsubscribe:
         yield from _check_address(("unsubscribe", "mailto"), settings.unsubscribe.mailto)
     yield from _check_headers(message, unsubscribes=settings.unsubscribe is not None)
@@ -126,6 +129,17 @@ def _check_address(path: TomlPath, text: str) -> Iterator[Fault]:
             parse_address(text)
         except AddressError as trouble:
             yield Fault(path, f"{path[-1]}: {trouble}", "write an address: ada@example.com")
+
+
+def _check_envelope_from(text: str) -> Iterator[Fault]:
+    path, remedy = ("bounces", "envelope_from"), 'write for example "b+{token}@b.example.com"'
+    if text.count(TOKEN_MARK) != 1 or TOKEN_MARK in text.rpartition("@")[2]:
+        yield Fault(path, f"envelope_from: {TOKEN_MARK} does not stand once before the @", remedy)
+        return
+    try:
+        parse_address(text.replace(TOKEN_MARK, "2" * TOKEN_LENGTH))
+    except AddressError as trouble:
+        yield Fault(path, f"envelope_from: {trouble}", remedy)
 
 
 def _check_headers(message: Message, *, unsubscribes: bool) -> Iterator[Fault]:

@@ -21,6 +21,8 @@ from campaign.config.values import (
     Locale,
     Rates,
     Size,
+    SoftBounces,
+    StoreUrl,
     Strings,
     as_list,
 )
@@ -327,6 +329,32 @@ class JournalSettings(Section):
     """sqlite:/// and a path relative to campaign.toml, or postgresql+psycopg://..."""
 
 
+class Suppression(Section):
+    """Who must not be written to: one store for all campaigns that name the same."""
+
+    url: StoreUrl = Field(default="", examples=["sqlite:///../suppression.sqlite"])
+    """sqlite:/// and a path relative to campaign.toml, or postgresql+psycopg://...; empty:
+    suppression.sqlite beside the journal, or the journal's database in PostgreSQL."""
+    soft: SoftBounces = Field(
+        default="5 in a row within 90d",
+        validate_default=True,
+        examples=["3 campaigns or 5 in a row within 90d"],
+    )
+    """How many letters that a mailbox did not take, being full, refusing or not reached in time,
+    suppress its address, if none was accepted between; "never" counts none. One hard bounce, and
+    one complaint, suppress at once."""
+    keep: Duration | None = Field(default=None, examples=["365d"])
+    """How long a hard bounce or soft bounces suppress; left out: for good."""
+
+
+class Bounces(Section):
+    """How bounces find their way back."""
+
+    envelope_from: str = Field(default="", examples=["b+{token}@b.example.com"])
+    """Envelope sender (MAIL FROM) of its own for each letter, `{token}` being 32 letters and
+    digits that are signed and name the letter; empty: the same for all."""
+
+
 class Dns(Section):
     """Which servers answer questions about domains."""
 
@@ -354,6 +382,8 @@ class Settings(Section):
     dkim: Dkim | None = None
     journal: JournalSettings = JournalSettings()
     dns: Dns = Dns()
+    suppression: Suppression = Suppression()
+    bounces: Bounces = Bounces()
 
     def rules(self) -> Iterator[RuleError]:
         if self.message.subjects and not (self.recipients.locale or self.recipients.default_locale):
@@ -361,6 +391,12 @@ class Settings(Section):
                 "subjects in other languages, and nothing says who reads which",
                 'name the column of the languages: locale = "..." in [recipients]',
                 *("message", "recipients"),
+            )
+        if self.message.sender and self.bounces.envelope_from:
+            yield RuleError(
+                "sender in [message] and envelope_from in [bounces] exclude each other",
+                "keep one",
+                *("bounces", "message"),
             )
         if self.relay and self.direct:
             yield RuleError(

@@ -7,12 +7,15 @@ Each check raises ValueError("what is wrong; what to write instead"), as `campai
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 
 from campaign.languages import fallback_chain
+from campaign.records import SoftPolicy
 from campaign.units import Rate, read_duration, read_rate, read_size
 
 _SECRET_PARAMETERS = {"password", "sslpassword"}  # of libpq
@@ -42,6 +45,29 @@ def as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | dict) else value
 
 
+_SOFT = re.compile(
+    r"(?:(?P<campaigns>\d+) campaigns)?(?: or )?(?:(?P<row>\d+) in a row)?(?: within (?P<span>.+))?"
+)
+
+
+def _soft_policy(value: Any) -> Any:
+    """ "5 in a row within 90d", "3 campaigns or 5 in a row", "never"."""
+    if not isinstance(value, str):
+        return value
+    text = " ".join(value.split())
+    if text == "never":
+        return SoftPolicy(0, 0)
+    found = _SOFT.fullmatch(text)
+    numbers = [int(found[name] or 0) for name in ("row", "campaigns")] if found else [0, 0]
+    if not found or not any(numbers) or text.startswith("or ") or " or within" in text:
+        raise ValueError(
+            f"'{value}' does not say how many soft bounces suppress;"
+            ' write "5 in a row within 90d", "3 campaigns or 5 in a row", or "never"'
+        )
+    within_s = read_duration(found["span"]) if found["span"] else math.inf
+    return SoftPolicy(numbers[0], numbers[1], within_s)
+
+
 def _encoding(value: str) -> str:
     if value != "auto":
         try:
@@ -66,7 +92,21 @@ def _journal_url(value: str) -> str:
         raise ValueError(  # the value is not shown: it may hold a password
             "this names no journal; write sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
         )
-    parts = urlsplit(value)
+    _refuse_password(value)
+    return value
+
+
+def _store_url(value: str) -> str:
+    if value and not value.startswith(("sqlite:///", "postgresql")):
+        raise ValueError(
+            "this names no store; write sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+        )
+    _refuse_password(value)
+    return value
+
+
+def _refuse_password(url: str) -> None:
+    parts = urlsplit(url)
     named = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     if parts.password is not None or named & _SECRET_PARAMETERS:
         raise ValueError(
@@ -77,7 +117,6 @@ def _journal_url(value: str) -> str:
         parts.port  # noqa: B018 - reading it is what raises
     except ValueError:
         raise ValueError("the port is not a number; write USER@HOST:5432/DATABASE") from None
-    return value
 
 
 def _locale(value: str) -> str:
@@ -97,6 +136,7 @@ def _host_name(value: str) -> str:
 
 Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str)]
 RateText = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=str)]
+SoftBounces = Annotated[SoftPolicy, BeforeValidator(_soft_policy, json_schema_input_type=str)]
 Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str | int)]
 Strings = Annotated[
     tuple[str, ...],
@@ -111,3 +151,4 @@ Locale = Annotated[str, AfterValidator(_locale)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
 JournalUrl = Annotated[str, AfterValidator(_journal_url)]
+StoreUrl = Annotated[str, AfterValidator(_store_url)]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Coroutine
 
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.staleness import RunClock
-from campaign.delivery.suppression import SuppressionLists
+from campaign.delivery.suppression import Suppression
 from campaign.journal.reading.reader import Reader
 from campaign.pool.relays import Outlet
 from campaign.records import Claim, Job, Letter, Message, State
@@ -40,10 +40,10 @@ class Feed:
         ledger: JournalLedger,
         outlet: Outlet,
         rendering: RenderPool,
-        suppression: SuppressionLists,
+        suppression: Suppression,
         clock: RunClock,
         *,
-        sender: str,
+        sender_of: Callable[[int], str],
         most: int | None,
         expire_after_s: float,
         spawn: Callable[[Coroutine[None, None, None]], object],
@@ -55,7 +55,7 @@ class Feed:
         self._rendering = rendering
         self._suppression = suppression
         self._clock = clock
-        self._sender = sender
+        self._sender_of = sender_of
         self._left = most  # how many more recipients may be claimed; None = all
         self._expire_after_s = expire_after_s
         self._spawn = spawn
@@ -76,7 +76,7 @@ class Feed:
                 return
             if not await self._suppression.are_known():
                 return
-            batch = self._admit()
+            batch = await self._admit()
             if batch:
                 self._spawn(self._render(batch))
 
@@ -120,20 +120,23 @@ class Feed:
             claims = [claim for claim in planned if claim.row not in held]
         return claims
 
-    def _admit(self) -> list[Claim]:
+    async def _admit(self) -> list[Claim]:
         """The next batch; rows that may not go now are settled or put off on the way."""
         count = min(self._batch, len(self._ahead), self._left or self._batch)
         if self._left is not None:
             self._left -= count
         taken = [self._ahead.popleft() for _ in range(count)]
         self._ledger.claim(taken)
-        suppressed = self._suppression.among([claim.key for claim in taken])
+        suppressed = await self._suppression.among([claim.key for claim in taken])
+        if suppressed is None:  # it cannot be known, and the run stops for it
+            self._ledger.release(claim.row for claim in taken)
+            return []
         now_s, tick_s = self._clock.now_s(), self._clock.tick_s()
         expired_s = now_s - self._expire_after_s - self._clock.asleep_s
         batch = []
         for claim in taken:
-            if claim.key in suppressed:
-                self._ledger.settle_unsent(claim, State.SKIPPED, "suppressed")
+            if why := suppressed.get(claim.key):
+                self._ledger.settle_unsent(claim, State.SKIPPED, why)
             elif claim.first_at and claim.first_at < expired_s:
                 self._ledger.settle_unsent(claim, State.EXPIRED, "no try was left in its time")
             elif wait_s := self._outlet.admit(claim.domain, tick_s, self.window // _LANE_SHARE):
@@ -162,7 +165,7 @@ class Feed:
     def _letter(self, claim: Claim, message: Message) -> Letter:
         return Letter(
             message.row,
-            self._sender,
+            self._sender_of(message.row),
             claim.address,
             message.wire,
             message.size_bytes,

@@ -9,7 +9,7 @@ journal says that it is durable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Literal
 
@@ -30,7 +30,17 @@ from campaign.records import (
     unsettled_of,
 )
 
+Learn = Callable[[Claim, Change, bool], None]  # the bool is `Verdict.suppresses`
+
 _MOST_PROTOCOL_ERRORS = 3  # tries of a letter that a server cannot make sense of
+_ABOUT_MAILBOX = frozenset(
+    {
+        ReplyClass.RECIPIENT_GONE,
+        ReplyClass.RECIPIENT_REFUSES,
+        ReplyClass.RECIPIENT_TRANSIENT,
+        ReplyClass.RECIPIENT_THROTTLE,
+    }
+)
 _SHORT_REST_S = 10.0  # letters wait this long in memory; longer in the journal
 
 
@@ -47,7 +57,11 @@ class JournalLedger:
         counts: dict[State, int],
         keep: Callable[[list[Letter]], None],
         on_want: Callable[[], None],
+        learn: Learn = lambda claim, change, suppresses: None,
+        soft_keys: Collection[str] = frozenset(),
     ) -> None:
+        """`learn` hears what replies say of mailboxes, once the journal has it: those that are
+        gone or take nothing, and of `soft_keys` those that take letters again."""
         self.counts = counts.copy()  # every state is there
         self.open: dict[int, State] = {}  # claimed rows: the state the journal last took
         self._queue = queue
@@ -56,6 +70,8 @@ class JournalLedger:
         self._in_doubt = in_doubt
         self._keep = keep
         self._on_want = on_want
+        self._learn = learn
+        self._soft_keys = soft_keys
         self._on_the_wire: set[int] = set()  # rows whose `sending` is durable
         self._is_broken = False
 
@@ -125,6 +141,8 @@ class JournalLedger:
             enhanced=reply.enhanced,
             reply=reply.text,
             relay=relay,
+            teaches=self._teaches(claim, state, verdict),
+            suppresses=verdict.suppresses,
         )
 
     def lost(self, letter: Letter, relay: str, stage: Stage, dot_written: bool, why: str) -> None:
@@ -258,6 +276,8 @@ class JournalLedger:
         enhanced: str = "",
         reply: str = "",
         relay: str = "",
+        teaches: bool = False,
+        suppresses: bool = False,
     ) -> None:
         before = self.open[claim.row]
         self._on_the_wire.discard(claim.row)
@@ -277,7 +297,22 @@ class JournalLedger:
             relay,
             before,
         )
-        self._queue(change, partial(self._durable, claim.row, before, state))
+        done: Done = partial(self._durable, claim.row, before, state)
+        if teaches:
+            done = partial(self._learned, claim, change, suppresses, done)
+        self._queue(change, done)
+
+    def _teaches(self, claim: Claim, state: State, verdict: Verdict) -> bool:
+        """Whether the end of this letter says something of its mailbox."""
+        if state is State.SENT:
+            return claim.key in self._soft_keys
+        return state in (State.FAILED, State.EXPIRED) and verdict.class_ in _ABOUT_MAILBOX
+
+    def _learned(
+        self, claim: Claim, change: Change, suppresses: bool, done: Callable[[], None]
+    ) -> None:
+        done()
+        self._learn(claim, change, suppresses)
 
     def _durable(self, row: int, before: State, state: State) -> None:
         """Rule 2: counted only now."""

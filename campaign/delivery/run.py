@@ -24,6 +24,7 @@ from campaign.config.loader import Campaign
 from campaign.delivery.evidence import settle_by
 from campaign.delivery.feed import Feed
 from campaign.delivery.ledger import JournalLedger
+from campaign.delivery.mailboxes import Mailboxes
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.run_records import (
     Agreement,
@@ -35,7 +36,7 @@ from campaign.delivery.run_records import (
 )
 from campaign.delivery.speed import Speed
 from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
-from campaign.delivery.suppression import SuppressionLists
+from campaign.delivery.suppression import Suppression
 from campaign.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -49,7 +50,7 @@ from campaign.errors import (
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import ANSWER_S, Journal
 from campaign.planning.inputs import (
-    envelope_sender,
+    envelope_senders,
     refuse_drift,
     refuse_other_templates,
     render_spec,
@@ -189,6 +190,7 @@ class _Run:
         self._ahead = ahead
         self._wanted = asyncio.Event()
         last = journal.last_run()
+        self._is_continued = last is not None
         self._on_trial = last is not None and last.how == REFUSED
         self._tasks = Tasks()
         self._error: CampaignError | None = None
@@ -218,18 +220,26 @@ class _Run:
                 self._set_up(reader, rendering)
                 self._catch_signals(loop)
                 watch = loop.create_task(self._watch())
+                telling = loop.create_task(self._mailboxes.keep_writing())
                 try:
                     finished = await self._until_done(reader)
                     await self._wind_up()
                 finally:
                     watch.cancel()
+                    telling.cancel()
+                    self._suppression.close()
                     self._release_signals(loop)
             await self._journal.drain()
+            await self._mailboxes.finish()
             return self._result(reader.counts(), doubtful, finished, reader.unmade())
 
     def _set_up(self, reader: Reader, rendering: RenderPool) -> None:
         settings = self._campaign.settings
         counts = reader.counts()
+        self._mailboxes = mailboxes = self._mailboxes_of(reader, counts)
+        self._suppression = Suppression(
+            self._campaign, self._journal, reader, mailboxes, self._clock, self._stop_for
+        )
         self._ledger = JournalLedger(
             self._journal.queue,
             RetrySchedule(settings.delivery, random.random),
@@ -238,6 +248,8 @@ class _Run:
             counts=counts,
             keep=lambda letters: self._outlet.put(letters),
             on_want=self._heed,
+            learn=self._mailboxes.learn,
+            soft_keys=self._mailboxes.soft_keys,
         )
         self._outlet = self._way_out(reader)
         self._feed = Feed(
@@ -245,9 +257,9 @@ class _Run:
             self._ledger,
             self._outlet,
             rendering,
-            SuppressionLists(self._campaign, self._journal, reader, self._clock, self._stop_for),
+            self._suppression,
             self._clock,
-            sender=envelope_sender(self._campaign),
+            sender_of=envelope_senders(self._campaign, self._record),
             most=self._options.limit,
             expire_after_s=settings.delivery.expire_after,
             spawn=self._tasks.spawn,
@@ -255,6 +267,20 @@ class _Run:
         self._speed = Speed()
         self._total = sum(counts.values())
         self._outlet.start()
+
+    def _mailboxes_of(self, reader: Reader, counts: Mapping[State, int]) -> Mailboxes:
+        """Told first what a run before this one could not tell the store any more."""
+        mailboxes = Mailboxes(
+            self._campaign,
+            self._clock,
+            is_sandbox=self._options.relay_override is not None,
+            sent_count=lambda: self._ledger.counts[State.SENT],
+            say=self._observer.say,
+            must_stop=self._stop_for,
+        )
+        if self._is_continued:
+            mailboxes.take_in(reader.results(State.FAILED), counts.get(State.SENT, 0))
+        return mailboxes
 
     def _way_out(self, reader: Reader) -> Outlet:
         """Relays, or the mail servers of each domain."""

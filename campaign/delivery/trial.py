@@ -18,7 +18,7 @@ from campaign.config.loader import Campaign
 from campaign.config.settings import Relay
 from campaign.errors import ConfigError, RelayError, RenderError
 from campaign.journal.reading.browsing import Browser
-from campaign.planning.inputs import envelope_sender, render_spec
+from campaign.planning.inputs import envelope_senders, render_spec
 from campaign.planning.sample import standing_of
 from campaign.pool.outlet import endpoint_of
 from campaign.records import Claim, Job, Letter, Message, Reply, Stage
@@ -58,10 +58,12 @@ def send_trial(campaign: Campaign, to: Address, row: int | None, *, exact: bool)
     marked = campaign if exact else _marked(campaign)
     with closing(Browser.open(settings.journal.url, campaign.folder)) as browser:
         standing = standing_of(browser, row)
-        spec = render_spec(marked, browser.plan_record(), browser.sources())
+        record = browser.plan_record()
+        spec = render_spec(marked, record, browser.sources())
     key = f"{to.key} test {secrets.token_hex(8)}"  # two tests are two messages
     job = Job(standing.row, standing.source, to.spec, key, standing.data)
-    return asyncio.run(_send(campaign, settings.relay[0], spec, job, standing.address))
+    sender = envelope_senders(campaign, record)(0)
+    return asyncio.run(_send(campaign, settings.relay[0], spec, job, standing.address, sender))
 
 
 def _marked(campaign: Campaign) -> Campaign:
@@ -72,13 +74,13 @@ def _marked(campaign: Campaign) -> Campaign:
 
 
 async def _send(
-    campaign: Campaign, relay: Relay, spec: RenderSpec, job: Job, meant_for: str
+    campaign: Campaign, relay: Relay, spec: RenderSpec, job: Job, meant_for: str, sender: str
 ) -> Trial:
     async with RenderPool(spec, workers=1) as pool:
         (message,) = await pool.render([job])
     if message.problem:
         raise RenderError(f"row {job.row}: {message.problem}")
-    courier = _OneLetter(_letter(message, job, envelope_sender(campaign)))
+    courier = _OneLetter(_letter(message, job, sender))
     connection = await connect(endpoint_of(relay, campaign.folder), courier, limit=1)
     connection.wake()
     stage, reply = await asyncio.wait_for(courier.told, _WAIT_S)

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from campaign.addresses.syntax import Mailbox, parse_mailbox
-from campaign.addresses.tokens import UnsubscribeTokens
+from campaign.addresses.tokens import UnsubscribeTokens, verp_token
 from campaign.config.loader import Campaign
 from campaign.config.secrets import read_secret
 from campaign.errors import DataError, DriftError
 from campaign.planning.drift import Difference, differences, letter_settings, sentence
 from campaign.planning.private_files import private_files
 from campaign.recipients.readers import input_files as list_files
-from campaign.records import PlanRecord, Source
+from campaign.records import TOKEN_MARK, PlanRecord, Source
 from campaign.rendering.render import RenderSpec, UnsubscribeSpec, input_files
 
 
@@ -27,9 +27,15 @@ def sender_of(campaign: Campaign) -> Mailbox:
     return parse_mailbox(campaign.settings.message.from_)
 
 
-def envelope_sender(campaign: Campaign) -> str:
-    """MAIL FROM of every letter."""
-    return campaign.settings.message.sender or sender_of(campaign).address.spec
+def envelope_senders(campaign: Campaign, record: PlanRecord) -> Callable[[int], str]:
+    """MAIL FROM of the letter of a row; of no row, as a test is, that of row 0."""
+    template = campaign.settings.bounces.envelope_from
+    if template:
+        before, _, after = template.partition(TOKEN_MARK)
+        key, plan_id = record.key, record.plan_id
+        return lambda row: f"{before}{verp_token(key, plan_id, row)}{after}"
+    one = campaign.settings.message.sender or sender_of(campaign).address.spec
+    return lambda row: one
 
 
 def file_sha256(path: Path) -> str:

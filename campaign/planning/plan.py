@@ -36,6 +36,7 @@ from campaign.planning.inputs import (
     sender_of,
 )
 from campaign.planning.summary import Amendment, PlanSummary, read_summary, refuse_empty
+from campaign.planning.suppressed import skip_suppressed
 from campaign.recipients.readers import input_files as list_files
 from campaign.recipients.suppression import read_suppressed, state_of
 from campaign.records import Job, Message, PlanRecord, Source, State, is_begun
@@ -46,6 +47,7 @@ from campaign.workers.pool import RenderPool
 from campaign.workers.start import worker_count
 
 Progress = Callable[[str, int, int | None], None]
+_LOOKED_UP = 1000  # keys in one question to the suppression store
 _BATCH = 100  # rows a render worker gets at once: pickling is cheap, memory small
 
 
@@ -152,6 +154,7 @@ class _Making:
         """The list, and each of its letters made once."""
         self._journal.begin_plan(record)
         self._load(rows, record)
+        self._skip_suppressed()
         self._render(record)
         self._journal.finish_plan()
 
@@ -171,6 +174,7 @@ class _Making:
             self._journal.put_back({State.SKIPPED}, now_s, reason="render:")
             restored = unmade - self._render(record)
         self._load(rows, record)
+        self._skip_suppressed()
         self._render(record, after=last)
         self._journal.finish_plan()
         with self._reader() as reader:
@@ -218,6 +222,12 @@ class _Making:
         )
         self._on_progress("looking for duplicates", count, count)
         journal.mark_duplicates_and_suppressed(settings.duplicates)
+
+    def _skip_suppressed(self) -> None:
+        """Those planned whom the suppression store knows by now."""
+        with self._reader() as reader:
+            jobs = reader.planned_jobs(0, _LOOKED_UP)
+            skip_suppressed(self._campaign, self._clock, self._journal, jobs)
 
     def _render(self, record: PlanRecord, after: int = 0) -> set[int]:
         """Render every row beyond `after` that is not settled once; returns which cannot be."""

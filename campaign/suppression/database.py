@@ -39,6 +39,13 @@ def store_url(url: str, journal_url: str) -> str:
     return f"{path.rpartition('/')[0]}/{FILE_NAME}"
 
 
+def is_there(url: str, folder: Path) -> bool:
+    """Whether there can be anybody in it: a file that was never made suppresses nobody."""
+    if url.startswith("postgresql"):
+        return True
+    return (folder / url.partition("://")[2].removeprefix("/")).exists()
+
+
 class Database(ABC):
     """One connection; calls from several threads wait for each other."""
 
