@@ -10,24 +10,24 @@ import contextlib
 import shlex
 import sys
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from campaign.cli.overview import state_table
-from campaign.cli.serving import start_watch
+from campaign.cli.serving import NO_PAGE, LivePage, live_page
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import tell
 from campaign.cli.terminal.tables import counted, escape
+from campaign.errors import Interrupted
 from campaign.records import State
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.config.settings import Relay
-    from campaign.delivery.run_records import Agreement, RunResult
+    from campaign.delivery.run_records import RunOptions, RunResult
     from campaign.workers.start import WorkerProcess
 
 SandboxOption = Annotated[
@@ -39,9 +39,6 @@ LimitOption = Annotated[
 NoWaitOption = Annotated[
     bool, typer.Option("--no-wait", help="End when only deferred recipients are left.")
 ]
-ServeOption = Annotated[
-    bool, typer.Option("--serve", help="Show the run on a live page in the browser.")
-]
 TranscriptOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Write what each connection says, secrets left out."),
@@ -52,22 +49,18 @@ StaleOption = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class How:
-    """The options of a run."""
-
-    sandbox: bool = False
-    limit: int | None = None
-    no_wait: bool = False
-    resume_stale: bool = False
-    transcript: Path | None = None
-    workers: int = 0
-    serve: bool = False
-    resolve: Path | None = None
-    agreed: Agreement | None = None
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-def send(campaign: Campaign, how: How, path: Path, ahead: deque[WorkerProcess]) -> int:
+def send(
+    campaign: Campaign,
+    options: RunOptions,
+    path: Path,
+    ahead: deque[WorkerProcess],
+    *,
+    sandbox: bool = False,
+    page: LivePage = NO_PAGE,
+) -> int:
     """Send, report, and return the exit code.
 
     `path` is how the user names the campaign, `ahead` the render workers that were started already.
@@ -76,44 +69,43 @@ def send(campaign: Campaign, how: How, path: Path, ahead: deque[WorkerProcess]) 
     from campaign.cli.terminal.progress import RunProgress
     from campaign.clock import SystemClock
     from campaign.delivery.run import run_campaign
-    from campaign.delivery.run_records import RunOptions
 
     clock = SystemClock()
     relay: contextlib.AbstractContextManager[Relay | None] = (
-        sandbox_relay(campaign) if how.sandbox else contextlib.nullcontext()
+        sandbox_relay(campaign) if sandbox else contextlib.nullcontext()
     )
-    with relay as override, _page(campaign, how.serve), RunProgress(sys.stderr, clock) as progress:
-        options = RunOptions(
-            relay_override=override,
-            agreed=how.agreed,
-            limit=how.limit,
-            no_wait=how.no_wait,
-            resume_stale=how.resume_stale,
-            transcript=how.transcript,
-            workers=how.workers,
-            resolve=how.resolve,
-        )
+    with relay as override, live_page(campaign, page), RunProgress(sys.stderr, clock) as progress:
+        options = replace(options, relay_override=override)
         try:
             result = run_campaign(campaign, options, clock=clock, observer=progress, ahead=ahead)
         except BrokenPipeError as error:  # `main` would take it for a reader who has seen enough
             raise RuntimeError("a pipe between the parts of the run broke") from error
     tell("\n".join(summary(result, Paint.on(sys.stdout))))
-    tell("\n".join(next_steps(result, path, how.sandbox)))
+    tell("\n".join(next_steps(result, path, sandbox)))
     return result.exit_code
 
 
-@contextlib.contextmanager
-def _page(campaign: Campaign, wanted: bool) -> Iterator[None]:
-    """The live page beside the run."""
-    if not wanted:
-        yield
-        return
-    server = start_watch(campaign)
-    tell(f"Live page: {server.url}", sys.stderr)
-    try:
-        yield
-    finally:
-        server.stop()
+def can_ask() -> bool:
+    """Is there a terminal where somebody may type the number?"""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def ask(campaign: Campaign, count: int, *, sandbox: bool) -> None:
+    """A typed number is harder to give by habit than a y.  Raises Interrupted."""
+    through = _through(campaign, sandbox)
+    question = f"\nSend {counted(count, 'message')} through {through}? Type {count} to go on: "
+    print(question, end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline().strip().replace(",", "")
+    if answer != str(count):
+        raise Interrupted("nothing was sent", remedy=f"type {count} at the question, or say --yes")
+
+
+def _through(campaign: Campaign, sandbox: bool) -> str:
+    """What the letters go through, for the question."""
+    if sandbox:
+        return "the sandbox"
+    hosts = [relay.host for relay in campaign.settings.relay]
+    return " and ".join(hosts) or "the mail servers of each domain"
 
 
 def summary(result: RunResult, paint: Paint) -> list[str]:

@@ -5,12 +5,16 @@ In: a loaded campaign.  Out: a page that is served.  Touches: what the pages tou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from campaign.cli.terminal.streams import tell
 from campaign.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +25,13 @@ if TYPE_CHECKING:
 
 PortOption = Annotated[
     int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Of the page.")
+]
+RunPortOption = Annotated[
+    int,
+    typer.Option("--port", metavar="PORT", min=0, max=65535, help="Of --serve; 0: a free one."),
+]
+ServeOption = Annotated[
+    bool, typer.Option("--serve", help="Show the run on a live page in the browser.")
 ]
 NoBrowserOption = Annotated[
     bool, typer.Option("--no-browser", help="Only print the page's address.")
@@ -55,12 +66,36 @@ def need_web() -> None:
     del starlette
 
 
-def start_watch(campaign: Campaign, port: int = 0) -> PageServer:
-    """The live page beside a run in this process; the caller prints `.url` and calls `.stop()`."""
+@dataclass(frozen=True)
+class LivePage:
+    """Whether a run is shown on a page, and where."""
+
+    wanted: bool = False
+    port: int = 0  # 0 takes a free one
+    open_browser: bool = False
+
+
+NO_PAGE = LivePage()
+
+
+@contextmanager
+def live_page(campaign: Campaign, page: LivePage) -> Iterator[None]:
+    """The page beside a run in this process; its address is said on stderr."""
+    if not page.wanted:
+        yield
+        return
     need_web()
+    from campaign.pages.server import open_page
     from campaign.watch.app import start
 
-    return start(campaign, port)
+    server = start(campaign, page.port)
+    tell(f"Live page: {server.url}", sys.stderr)
+    try:
+        if page.open_browser and sys.stdout.isatty():
+            open_page(server)
+        yield
+    finally:
+        server.stop()
 
 
 def serve_watch(campaign: Campaign, port: int = WATCH_PORT, *, open_browser: bool) -> None:

@@ -99,19 +99,17 @@ def put_back(
     *,
     code: str,
     reason: str,
+    spared: Collection[str] = (),
 ) -> int:
     """Make recipients `planned` again, with a new retry schedule; returns how many.
 
     Only those whose last answer had `code` ("550" or "4.7.28") and whose reason starts with
-    `reason`, where these are given.  Rows that the list's cleaning rejected stay, and skipped
-    rows of a person whom another row stands for by now.
+    `reason`, where these are given, and none whose class is among `spared`.  Rows that the list's
+    cleaning rejected stay, and skipped rows of a person whom another row stands for by now.
     """
-    chosen = ", ".join(f"'{state}'" for state in states)
     asked = text(
         "SELECT l.row, l.sendings, l.resends, l.state, l.class FROM letters l"
-        " JOIN recipients r ON r.row = l.row"
-        f" WHERE l.row > :after AND l.state IN ({chosen}) AND r.reason = ''"
-        " AND (:code = '' OR l.enhanced = :code OR CAST(l.code AS TEXT) = :code)"
+        f" JOIN recipients r ON r.row = l.row WHERE l.row > :after AND {_chosen(states)}"
         " AND substr(l.reason, 1, length(:reason)) = :reason"
         f" AND (:several = 'allow' OR l.state <> 'skipped' OR NOT EXISTS ({_ELSEWHERE}))"
         " ORDER BY l.row LIMIT :part"
@@ -120,10 +118,30 @@ def put_back(
     values["several"] = recall(connection, "duplicates")
     count = 0
     while page := connection.execute(asked, values).all():
-        write(connection, writer, [_planned(now_s, *line) for line in page])
-        count += len(page)
+        changes = [_planned(now_s, *line) for line in page if line[4] not in spared]
+        write(connection, writer, changes)
+        count += len(changes)
         values["after"] = page[-1][0]
     return count
+
+
+def classes_to_put_back(
+    connection: Connection, states: Collection[State], code: str
+) -> dict[str, int]:
+    """How many `put_back` would take of each class of reply, or of none ("")."""
+    asked = text(
+        "SELECT l.class, count(*) FROM letters l JOIN recipients r ON r.row = l.row"
+        f" WHERE {_chosen(states)} GROUP BY l.class"
+    )
+    return dict(tuple(line) for line in connection.execute(asked, {"code": code}))
+
+
+def _chosen(states: Collection[State]) -> str:
+    names = ", ".join(f"'{state}'" for state in states)
+    return (
+        f"l.state IN ({names}) AND r.reason = ''"
+        " AND (:code = '' OR l.enhanced = :code OR CAST(l.code AS TEXT) = :code)"
+    )
 
 
 _ELSEWHERE = (

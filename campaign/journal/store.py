@@ -193,16 +193,28 @@ class Journal:
         return [doubt for doubt, _ in found]
 
     def put_back(
-        self, states: Collection[State], now_s: float, *, code: str = "", reason: str = ""
+        self,
+        states: Collection[State],
+        now_s: float,
+        *,
+        code: str = "",
+        reason: str = "",
+        spared: Collection[str] = (),
     ) -> int:
         """Make recipients in these states `planned` again; returns how many.  Only before `start`.
 
         `code`: only those whose last answer had it ("550", "4.7.28"); `reason`: only those whose
-        reason starts so.
+        reason starts so; `spared`: none whose reply was of these classes.
         """
         with told(self._place):
             return put_back(
-                self._connection, self._changes, states, now_s, code=code, reason=reason
+                self._connection,
+                self._changes,
+                states,
+                now_s,
+                code=code,
+                reason=reason,
+                spared=spared,
             )
 
     def last_run(self) -> Run | None:

@@ -77,6 +77,11 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def open_page(server: PageServer) -> None:
+    """Show the page in the browser of whoever sits here."""
+    webbrowser.open(server.url)
+
+
 def until_interrupted(server: PageServer, *, what: str, open_browser: bool) -> None:
     """Serve pages until Ctrl-C, from the main thread."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # before the thread starts, which inherits
@@ -85,7 +90,7 @@ def until_interrupted(server: PageServer, *, what: str, open_browser: bool) -> N
         print(f"{what}: {server.url}")
         print("Ctrl-C ends it.", flush=True)
         if open_browser:
-            webbrowser.open(server.url)
+            open_page(server)
         signal.sigwait(_SIGNALS)
         server.stop()
     finally:

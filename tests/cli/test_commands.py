@@ -194,12 +194,43 @@ def test_after_a_real_run_the_rehearsal_is_shown_only_when_asked_for(ask: Ask, h
     assert states(ask, "--sandbox")["bounce@sandbox.example"] == "failed"
 
 
-def test_failed_recipients_are_tried_again_by_retry(ask: Ask) -> None:
+def test_retry_leaves_out_who_does_not_exist_unless_told(ask: Ask) -> None:
     ask("run", "--sandbox", "--yes")
-    code, _, err = ask("retry", "--failed", "--sandbox")
+    code, out, err = ask("retry", "--failed", "--sandbox", "--yes")
+    assert (code, out) == (0, "")
+    assert "0 recipients to put back\n1 do not exist by their server's word" in err
+    code, out, err = ask("retry", "--failed", "--sandbox", "--yes", "--dead")
     assert code == 1  # it bounces again
-    assert "1 recipient put back" in err
-    assert "0 recipients put back" in ask("retry", "--code", "4.7.28", "--sandbox")[2]
+    assert err.startswith("1 recipient to put back\n")
+    assert "0 recipients to put back" in ask("retry", "--code", "4.7.28", "--sandbox")[2]
+
+
+def test_retry_asks_as_run_does_and_puts_nobody_back_without_a_yes(
+    ask: Ask, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "list.csv").write_text("email,name\nfull@one.example,Ada\nbo@one.example,Bo\n")
+    ask("run", "--sandbox", "--yes")
+    assert states(ask, "--sandbox")["full@one.example"] == "failed"
+    retry = ("retry", "--failed", "--sandbox")
+    monkeypatch.setattr(sys, "stdin", Terminal("yes\n"))
+    code, _, err = ask(*retry)
+    assert code == 75
+    assert "Send 1 message through the sandbox? Type 1 to go on" in err
+    monkeypatch.setattr(sys, "stdin", None)
+    code, _, err = ask(*retry)
+    assert code == 64
+    assert "say --yes, or --expect 1" in err
+    code, _, err = ask(*retry, "--expect", "2")
+    assert code == 64
+    assert "2 expected, but 1 are to be sent to" in err
+    assert states(ask, "--sandbox")["full@one.example"] == "failed"
+    assert ask(*retry, "--expect", "1")[0] == 1
+
+
+@pytest.mark.parametrize("code", ["abc", "99", "5.1", "5501", "6.1.1"])
+def test_what_is_no_reply_code_is_refused(ask: Ask, code: str) -> None:
+    assert ask("retry", "--code", code)[0] == 64
+    assert f"'{code}' is not a reply code" in ask("retry", "--code", code)[2]
 
 
 def test_the_status_of_one_recipient_is_its_history(ask: Ask) -> None:

@@ -12,7 +12,6 @@ import typer
 
 from campaign.cli.arguments import HERE, PathArgument
 from campaign.cli.sending import (
-    How,
     LimitOption,
     NoWaitOption,
     SandboxOption,
@@ -20,6 +19,7 @@ from campaign.cli.sending import (
     TranscriptOption,
     send,
 )
+from campaign.cli.serving import LivePage, NoBrowserOption, RunPortOption, ServeOption
 from campaign.errors import UsageError
 
 EXAMPLES = ("campaign resume spring",)
@@ -32,6 +32,9 @@ def command(
     no_wait: NoWaitOption = False,
     transcript: TranscriptOption = None,
     resume_stale: StaleOption = False,
+    serve: ServeOption = False,
+    port: RunPortOption = 0,
+    no_browser: NoBrowserOption = False,
     resolve: Annotated[
         Path | None,
         typer.Option(
@@ -47,6 +50,7 @@ def command(
     from campaign.cli.journals import is_rehearsed_only
     from campaign.cli.rehearsal import rehearsal_of
     from campaign.config.loader import load
+    from campaign.delivery.run_records import RunOptions
     from campaign.workers.start import worker_count, workers_ahead
 
     campaign = load(path, need_secrets=not sandbox)
@@ -55,13 +59,15 @@ def command(
             "only a rehearsal was begun here, and this would send for real",
             remedy="`campaign resume --sandbox` goes on with the rehearsal, `campaign run` sends",
         )
-    how = How(
-        sandbox=sandbox,
+    options = RunOptions(
         limit=limit,
         no_wait=no_wait,
         resume_stale=resume_stale,
         transcript=transcript,
         resolve=resolve,
     )
+    if sandbox:
+        campaign = rehearsal_of(campaign)
+    page = LivePage(serve, port, not no_browser)
     with workers_ahead(worker_count()) as ahead:
-        return send(rehearsal_of(campaign) if sandbox else campaign, how, path, ahead)
+        return send(campaign, options, path, ahead, sandbox=sandbox, page=page)

@@ -1,11 +1,13 @@
 """`campaign retry`: tries again what was given up, then sends as `run` does.
 
-In: which recipients to take up again.  Out: as `run`.  Touches: as `run`.
+In: which recipients to take up again, and a yes of some kind.  Out: as `run`.  Touches: as `run`.
 """
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Collection
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,25 +15,29 @@ import typer
 
 from campaign.cli.arguments import HERE, PathArgument
 from campaign.cli.sending import (
-    How,
     LimitOption,
     NoWaitOption,
     SandboxOption,
     TranscriptOption,
+    YesOption,
+    ask,
+    can_ask,
     send,
 )
+from campaign.cli.serving import LivePage, NoBrowserOption, RunPortOption, ServeOption
 from campaign.cli.terminal.streams import tell
 from campaign.cli.terminal.tables import counted
 from campaign.errors import EXIT_DONE, UsageError
-from campaign.records import State
+from campaign.records import State, unsettled_of
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
 
 EXAMPLES = (
-    "campaign retry spring --failed --sandbox",
-    "campaign retry spring --code 4.7.28",
+    "campaign retry spring --failed --sandbox --yes",
+    "campaign retry spring --code 4.7.28 --expect 12",
 )
+_CODE = re.compile(r"[245]\d\d|[245]\.\d{1,3}\.\d{1,3}")  # RFC 5321, 4.2; RFC 3463, 2
 
 
 def command(
@@ -46,42 +52,104 @@ def command(
             metavar="CODE", help="Those whose last reply had this code: 550, 4.7.28, 5.7.1."
         ),
     ] = None,
+    dead: Annotated[
+        bool, typer.Option("--dead", help="Addresses too that a server said do not exist.")
+    ] = False,
+    yes: YesOption = False,
+    expect: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Do not ask; go on only if N are to be sent to."),
+    ] = None,
     sandbox: SandboxOption = False,
     limit: LimitOption = None,
     no_wait: NoWaitOption = False,
     transcript: TranscriptOption = None,
+    serve: ServeOption = False,
+    port: RunPortOption = 0,
+    no_browser: NoBrowserOption = False,
 ) -> int:
-    """Put failed or held recipients back, then send to them."""
+    """Put failed or held recipients back, then send to them.
+
+    Says how many they are, and asks for that number as `run` does.
+    """
     from campaign.cli.rehearsal import rehearsal_of
     from campaign.config.loader import load
+    from campaign.delivery.run_records import RunOptions
     from campaign.workers.start import worker_count, workers_ahead
 
     if not (failed or held or code):
         raise UsageError("nobody is named", remedy="say --failed, --held or --code CODE")
+    if code is not None and not _CODE.fullmatch(code):
+        raise UsageError(f"'{code}' is not a reply code", remedy="write 550 or 4.7.28")
     campaign = load(path, need_secrets=not sandbox)
     if sandbox:
         campaign = rehearsal_of(campaign)
-    count = put_back(campaign, failed, held, code)
-    tell(f"{counted(count, 'recipient')} put back to planned", sys.stderr)
-    if not count:
+    states = states_of(failed, held)
+    spared = set() if dead else dead_classes()
+    back, left = count_back(campaign, states, code or "", spared)
+    if not back:
         return EXIT_DONE
-    how = How(sandbox=sandbox, limit=limit, no_wait=no_wait, transcript=transcript)
+    total = back + left
+    if expect is not None and expect != total:
+        raise UsageError(
+            f"{expect:,} expected, but {total:,} are to be sent to", remedy=f"say --expect {total}"
+        )
+    if not yes and expect is None:
+        if not can_ask():
+            raise UsageError(
+                "there is no terminal to ask in", remedy=f"say --yes, or --expect {total}"
+            )
+        ask(campaign, min(total, limit or total), sandbox=sandbox)
+    put_back(campaign, states, code or "", spared)
+    options = RunOptions(limit=limit, no_wait=no_wait, transcript=transcript)
+    page = LivePage(serve, port, not no_browser)
     with workers_ahead(worker_count()) as ahead:
-        return send(campaign, how, path, ahead)
+        return send(campaign, options, path, ahead, sandbox=sandbox, page=page)
 
 
-def put_back(campaign: Campaign, failed: bool, held: bool, code: str | None) -> int:
-    """Make them planned again; a code alone means everybody given up with it."""
-    from campaign.clock import SystemClock
-    from campaign.journal.store import Journal
-
+def states_of(failed: bool, held: bool) -> set[State]:
+    """The states that are put back; a code alone means everybody given up with it."""
     states = {State.FAILED, State.EXPIRED} if failed or not held else set()
     if held or not failed:
         states.add(State.HELD)
+    return states
+
+
+def dead_classes() -> frozenset[str]:
+    """Classes of replies after which an address is never to be tried again."""
+    from campaign.smtp.verdicts import VERDICTS
+
+    return frozenset(str(verdict.class_) for verdict in VERDICTS.values() if verdict.suppresses)
+
+
+def count_back(
+    campaign: Campaign, states: Collection[State], code: str, spared: Collection[str]
+) -> tuple[int, int]:
+    """How many are put back, and how many more are not settled anyhow; says so on stderr."""
+    from campaign.journal.reading.reader import Reader
+
+    url = campaign.settings.journal.url
+    with closing(Reader.open(url, campaign.folder)) as reader:
+        classes = reader.classes_to_put_back(states, code)
+        left = unsettled_of(reader.counts())
+    dead = sum(count for class_, count in classes.items() if class_ in spared)
+    back = sum(classes.values()) - dead
+    tell(f"{counted(back, 'recipient')} to put back", sys.stderr)
+    if dead:
+        tell(f"{dead:,} do not exist by their server's word and are left out (--dead)", sys.stderr)
+    if left and back:
+        tell(f"{left:,} more are not settled yet and go with them", sys.stderr)
+    return back, left
+
+
+def put_back(
+    campaign: Campaign, states: Collection[State], code: str, spared: Collection[str]
+) -> None:
+    """Make them planned again."""
+    from campaign.clock import SystemClock
+    from campaign.journal.store import Journal
+
     clock = SystemClock()
     url = campaign.settings.journal.url
-    opened = Journal.open(
-        url, campaign.folder, clock=clock, create=False, campaign=campaign.settings.name
-    )
-    with closing(opened) as journal:
-        return journal.put_back(states, clock.now_s(), code=code or "")
+    with closing(Journal.open(url, campaign.folder, clock=clock, create=False)) as journal:
+        journal.put_back(states, clock.now_s(), code=code, spared=spared)

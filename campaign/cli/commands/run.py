@@ -7,7 +7,6 @@ Touches: the journal, the relay, stdin when it is a terminal.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -16,21 +15,23 @@ import typer
 from campaign.cli.arguments import HERE, PathArgument
 from campaign.cli.commands import plan
 from campaign.cli.sending import (
-    How,
     LimitOption,
     NoWaitOption,
     SandboxOption,
-    ServeOption,
     TranscriptOption,
+    YesOption,
+    ask,
+    can_ask,
     send,
 )
+from campaign.cli.serving import LivePage, NoBrowserOption, RunPortOption, ServeOption
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import tell
-from campaign.cli.terminal.tables import counted
-from campaign.errors import Interrupted, UsageError
+from campaign.errors import UsageError
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
+    from campaign.planning.summary import PlanSummary
 
 EXAMPLES = (
     "campaign run spring --sandbox --yes",
@@ -40,7 +41,7 @@ EXAMPLES = (
 
 def command(
     path: PathArgument = HERE,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: YesOption = False,
     expect: Annotated[
         int | None,
         typer.Option(
@@ -52,6 +53,8 @@ def command(
     no_wait: NoWaitOption = False,
     transcript: TranscriptOption = None,
     serve: ServeOption = False,
+    port: RunPortOption = 0,
+    no_browser: NoBrowserOption = False,
     no_render: plan.NoRenderOption = False,
     workers: plan.WorkersOption = None,
 ) -> int:
@@ -62,23 +65,15 @@ def command(
     from campaign.cli.journals import is_planned
     from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
     from campaign.config.loader import load
-    from campaign.delivery.run_records import Agreement
+    from campaign.delivery.run_records import Agreement, RunOptions
     from campaign.workers.start import add_workers, worker_count, workers_ahead
 
     campaign = load(path, need_secrets=not sandbox)
-    if not (yes or expect is not None or (sys.stdin is not None and sys.stdin.isatty())):
+    if not (yes or expect is not None or can_ask()):
         refuse_without_a_person(campaign, sandbox)
     if sandbox:
         forget_rehearsal(campaign)
         campaign = rehearsal_of(campaign)
-    how = How(
-        sandbox=sandbox,
-        limit=limit,
-        no_wait=no_wait,
-        transcript=transcript,
-        workers=workers or 0,
-        serve=serve,
-    )
     is_ready = is_planned(campaign.journal)
     count = worker_count(workers)
     with workers_ahead(count if is_ready else 0) as ahead:
@@ -96,10 +91,20 @@ def command(
                 when_read=partial(add_workers, ahead, count) if no_render and not ahead else None,
             )
         tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), causes=False)))
-        agree(campaign, summary.planned, how, expect=expect, must_ask=not yes and expect is None)
+        check_expected(summary, expect)
+        count = min(summary.left, limit or summary.left)
+        if count and not yes and expect is None:
+            ask(campaign, count, sandbox=sandbox)
         tell()
-        agreed = Agreement(summary.plan_id, summary.hashes, summary.planned)
-        return send(campaign, replace(how, agreed=agreed), path, ahead)
+        options = RunOptions(
+            agreed=Agreement(summary.plan_id, summary.hashes, summary.planned),
+            limit=limit,
+            no_wait=no_wait,
+            transcript=transcript,
+            workers=workers or 0,
+        )
+        page = LivePage(serve, port, not no_browser)
+        return send(campaign, options, path, ahead, sandbox=sandbox, page=page)
 
 
 def refuse_without_a_person(campaign: Campaign, sandbox: bool) -> NoReturn:
@@ -129,36 +134,10 @@ def is_still_so(campaign: Campaign) -> bool:
     return not changed
 
 
-def agree(
-    campaign: Campaign, planned: int, how: How, *, expect: int | None, must_ask: bool
-) -> None:
-    """Raises UsageError where the plan is not what was expected, Interrupted without a yes."""
-    from campaign.cli.journals import unsettled
-
-    if expect is not None and expect != planned:
+def check_expected(summary: PlanSummary, expect: int | None) -> None:
+    """Raises UsageError where the plan is not what was expected."""
+    if expect is not None and expect != summary.planned:
         raise UsageError(
-            f"{expect:,} expected, but the plan sends {planned:,}",
-            remedy="campaign plan shows what is in it and what is skipped",
+            f"{expect:,} expected, but the plan sends {summary.planned:,}",
+            remedy="`campaign plan` shows what is in it and what is skipped",
         )
-    left = unsettled(campaign.journal)
-    if left < planned:
-        tell(f"\n{planned - left:,} of them are settled already, {left:,} are left")
-    if left and must_ask:
-        ask(min(left, how.limit or left), way_out(campaign, how.sandbox))
-
-
-def way_out(campaign: Campaign, sandbox: bool) -> str:
-    """Through what the letters go, for the question."""
-    if sandbox:
-        return "the sandbox"
-    hosts = [relay.host for relay in campaign.settings.relay]
-    return " and ".join(hosts) or "the mail servers of each domain"
-
-
-def ask(count: int, through: str) -> None:
-    """A typed number is harder to give by habit than a y.  Raises Interrupted."""
-    question = f"\nSend {counted(count, 'message')} through {through}? Type {count} to go on: "
-    print(question, end="", file=sys.stderr, flush=True)
-    answer = sys.stdin.readline().strip().replace(",", "")
-    if answer != str(count):
-        raise Interrupted("nothing was sent", remedy=f"type {count} at the question, or say --yes")

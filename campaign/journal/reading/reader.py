@@ -24,7 +24,7 @@ from campaign.journal.notes import recall, rendered
 from campaign.journal.reading.claims import ClaimQueries, claims_of
 from campaign.journal.reading.glance import Glance, no_plan
 from campaign.journal.reading.results import Step, pages, read_plan, results, steps
-from campaign.journal.recovery import Doubt, doubts
+from campaign.journal.recovery import Doubt, classes_to_put_back, doubts
 from campaign.records import Claim, Job, PlanRecord, Result, Source, State
 
 _SLOT_S = 300
@@ -241,6 +241,11 @@ class Reader(Glance):
         """Everybody whose last copy may or may not have been accepted."""
         with told(self._place):
             return list(doubts(self._connection))
+
+    def classes_to_put_back(self, states: Collection[State], code: str = "") -> dict[str, int]:
+        """How many `Journal.put_back` would take of each class of reply, or of none ("")."""
+        with told(self._place):
+            return classes_to_put_back(self._connection, states, code)
 
     def results(self, state: State | None = None) -> Iterator[Result]:
         """One line per recipient in row order; with `state` only those in it."""
