@@ -27,7 +27,6 @@ RESERVED_HEADERS = frozenset(
      "return-path", "received", "dkim-signature")
 )  # fmt: skip
 _UNSUBSCRIBE_HEADERS = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
-STDIN = "-"
 _BY_LANGUAGE = frozenset({"text", "html", "markdown", "calendar"})
 
 TomlPath = positions.Path
@@ -49,7 +48,13 @@ def check_values(settings: Settings) -> Iterator[Fault]:
 def check_files(settings: Settings, folder: Path) -> Iterator[Fault]:
     """Every file that the settings name, other than per-recipient attachments and secrets."""
     for index, pattern in enumerate(settings.recipients.files):
-        if pattern != STDIN:
+        if pattern == "-":
+            yield Fault(
+                ("recipients", "files", index),
+                "a list on standard input cannot be read twice",
+                "write it into a file, and name that",
+            )
+        else:
             yield from _check_glob(("recipients", "files", index), pattern, folder)
     for path, name in _plain_files(settings):
         if name and not (path[-1] in _BY_LANGUAGE and _is_written(settings, folder, name)):
@@ -183,6 +188,9 @@ def _check_file(path: TomlPath, name: str, folder: Path) -> Iterator[Fault]:
         return
     if file.is_dir():
         yield Fault(path, f"'{name}' is a folder, not a file", "name a file in it")
+        return
+    if file.exists():
+        yield Fault(path, f"'{name}' is not a regular file", "write what it gives into a file")
         return
     there = [found.name for found in file.parent.iterdir()] if file.parent.is_dir() else []
     close = difflib.get_close_matches(file.name, there, 1)

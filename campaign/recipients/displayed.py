@@ -29,6 +29,7 @@ _MONTHS = (
 )  # fmt: skip
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _EXACT = Context(prec=400)  # the largest float has 309 digits
 
 _Tokens = tuple[tuple[str, str], ...]
@@ -47,6 +48,16 @@ def displayed(value: Any, number_format: str) -> str:
     if isinstance(value, datetime.timedelta):
         return _elapsed(value, number_format)
     return _date(value, _SYSTEM_DATES.get(number_format, number_format))
+
+
+def unescaped(text: str) -> str:
+    """`_x000D_` as the character it stands for (ECMA-376 part 1, 22.9.2.19)."""
+    if "_x" not in text:
+        return text
+    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    # Characters beyond the first 65,536 are written as two; a carriage return ends a line.
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return whole.replace("\r\n", "\n")
 
 
 def _number(value: float, number_format: str) -> str:

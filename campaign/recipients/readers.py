@@ -1,6 +1,6 @@
 """Recipient files of any kind, read as chunks of rows.
 
-In: the campaign folder and [recipients].  Out: `Chunk`s.  Touches: the files, stdin for "-".
+In: the campaign folder and [recipients].  Out: `Chunk`s.  Touches: the files.
 
 Every cell arrives as it was typed: "007", "NA", "1.0" and " " are strings.  A chunk holds about
 10,000 rows, so memory does not grow with the list.  The kind of a file is told by its first
@@ -14,7 +14,6 @@ import hashlib
 import io
 import itertools
 import shutil
-import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -28,25 +27,21 @@ from campaign.recipients.chunks import Chunk, Reject, TableRow, clipped
 from campaign.recipients.columns import check_columns, needed_columns, read_head
 from campaign.recipients.encodings import ask_for_encoding, decoded, find_encoding
 from campaign.recipients.framing import FRAME_ROWS, Form, Frame, frames
+from campaign.recipients.kinds import refuse_foreign_bytes, refuse_foreign_text
 from campaign.recipients.parquet import table_rows
 from campaign.recipients.workbooks import sheet_rows
 from campaign.records import Source
 
 __all__ = ["Chunk", "Reject", "input_files", "read_lists"]
 
-_STDIN = Path("-")
-
 
 def input_files(folder: Path, settings: Recipients) -> list[Path]:
-    """The files that `files` names, globs resolved, each once; stdin is `Path("-")`.
+    """The files that `files` names, globs resolved, each once.
 
     Raises DataError where a name or pattern finds no file.
     """
     found: dict[Path, None] = {}
     for pattern in settings.files:
-        if pattern == "-":
-            found[_STDIN] = None
-            continue
         path = folder / pattern
         matches = [path] if path.is_file() else _globbed(folder, pattern)
         if not matches:
@@ -92,19 +87,14 @@ class _File:
 
     def chunks(self) -> Iterator[Chunk]:
         try:
-            start = self._content.read(4)
+            start = self._content.read(16)
             if not start:
                 raise self._empty()
-            if start == b"PK\x03\x04":
+            refuse_foreign_bytes(start, self._name)
+            if start[:4] == b"PK\x03\x04":
                 yield from self._table_chunks(sheet_rows(self._seekable(), self._name), "xlsx")
-            elif start == b"PAR1":
+            elif start[:4] == b"PAR1":
                 yield from self._table_chunks(table_rows(self._seekable(), self._name), "parquet")
-            elif start == b"\xd0\xcf\x11\xe0":
-                raise DataError(
-                    "this is an old Excel workbook (.xls), or one with a password",
-                    file=self._name,
-                    remedy="save it as .xlsx without a password, or as CSV",
-                )
             else:
                 yield from self._csv_chunks()
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -121,6 +111,7 @@ class _File:
             raise ask_for_encoding(self._content, encoding, name)
         blocks = decoded(self._content, encoding.name, name)
         start = next(blocks, "")
+        refuse_foreign_text(start, name)
         delimiter = "\t" if self._is_tsv and settings.delimiter == "auto" else settings.delimiter
         head = read_head(start, delimiter=delimiter, needs=self._needs, file=name)
         source = Source(
@@ -156,10 +147,7 @@ class _File:
                     chunk.rows.append(row.cells)
             yield chunk
 
-    def _opened(self, path: Path) -> io.BufferedReader | io.BufferedRandom:
-        """A seekable file; what stdin brings is kept in a temporary one."""
-        if path == _STDIN:
-            return self._spooled(sys.stdin.buffer)
+    def _opened(self, path: Path) -> io.BufferedReader:
         try:
             return self._stack.enter_context(path.open("rb"))
         except OSError as error:

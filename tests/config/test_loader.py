@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -373,9 +374,17 @@ def test_a_misspelt_file_is_told_with_the_one_that_is_there(folder: Path) -> Non
     assert (line, what, remedy) == (9, "there is no file 'bdoy.txt'", "did you mean body.txt?")
 
 
-def test_a_list_may_come_from_standard_input(folder: Path) -> None:
-    write(folder, GOOD.replace("list.csv", "-"))
-    assert load(folder).settings.recipients.files == ("-",)
+def test_a_list_from_standard_input_is_refused_since_it_is_read_twice(folder: Path) -> None:
+    line, what, remedy = only_fault(folder, GOOD.replace("list.csv", "-"))
+    assert (line, what) == (4, "a list on standard input cannot be read twice")
+    assert remedy == "write it into a file, and name that"
+
+
+def test_a_pipe_is_not_called_missing(folder: Path) -> None:
+    os.mkfifo(folder / "people.csv")
+    line, what, remedy = only_fault(folder, GOOD.replace("list.csv", "people.csv"))
+    assert (line, what) == (4, "'people.csv' is not a regular file")
+    assert remedy == "write what it gives into a file"
 
 
 def test_a_rule_is_not_asked_of_keys_that_are_wrong_anyway(folder: Path) -> None:

@@ -6,7 +6,6 @@ import csv
 import gzip
 import hashlib
 import io
-import sys
 from pathlib import Path
 
 import pytest
@@ -139,15 +138,6 @@ def test_a_missing_file_is_named_with_a_remedy(tmp_path: Path, name: str) -> Non
         input_files(tmp_path, Recipients(files=[name]))
     assert name in caught.value.file
     assert caught.value.exit_code == EXIT_DATA
-
-
-def test_stdin_is_read_for_a_dash(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = "email;name\na@b.com;Zoë\n".encode("cp1252")
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
-    reading = read(files=["-"])
-    assert reading.source.name == "-"
-    assert reading.source.sha256 == hashlib.sha256(raw).hexdigest()
-    assert reading.rows == [("a@b.com", "Zoë")]
 
 
 def test_a_compressed_list_is_unpacked_on_the_way(read: Read) -> None:
