@@ -34,6 +34,7 @@ _COMMANDS = {
     "audit": "audit",
     "sandbox": "sandbox",
     "dkim": "dkim",
+    "suppress": "suppress",
     "mx": "mx",
     "probe": "probe",
 }

@@ -22,7 +22,8 @@ ELSEWHERE = {
     "mx",
     "probe",
     "dkim",
-}  # these ask the servers of others; see their own tests
+    "suppress",
+}  # these ask the servers of others, or read their files; see their own tests
 FOREVER = {"campaign sandbox spring --port 2525"}  # ends with Ctrl-C
 
 
