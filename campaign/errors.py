@@ -96,6 +96,10 @@ class RenderError(CampaignError):
     exit_code = EXIT_DATA
 
 
+class RunawayError(RenderError):
+    """A row took more time or memory than any row may: the template may be at fault."""
+
+
 class RelayError(CampaignError):
     """The relay cannot be reached, or cannot be spoken to."""
 

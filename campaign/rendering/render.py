@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.addresses.marks import LetterMarker
-from campaign.errors import RenderError
+from campaign.errors import RenderError, RunawayError, TemplateError
 from campaign.records import Job, Message
 from campaign.rendering.attachments import personal_root
 from campaign.rendering.body import Body
@@ -42,6 +42,7 @@ __all__ = [
 _read_json = json.JSONDecoder().raw_decode
 _AT_ONCE = 25  # letters that go through the steps together
 _AT_ONCE_BYTES = 300_000
+RUNAWAYS_MAX = 3  # rows in a row that take too much time or memory
 MESSAGE_MAX = 50_000_000  # bytes; no provider takes more: Gmail receives 50 MB at most
 
 
@@ -78,6 +79,8 @@ class Renderer:
             *self._body.steps,
             self._finish,
         ]
+        self._runaways = [0] * len(self._steps)  # in a row, of each step
+        self.progress = 0  # steps that were done, ever; who waits sees by it whether one hangs
         self._at_once = 1  # letters that go through the steps together; more when they are small
 
     @property
@@ -98,7 +101,10 @@ class Renderer:
         return sheet.draft
 
     def drafts(self, jobs: Sequence[Job]) -> Iterator[Draft]:
-        """A draft for each job, in order; of a row that cannot be sent, only its problem."""
+        """A draft for each job, in order; of a row that cannot be sent, only its problem.
+
+        Raises TemplateError when several rows in a row took more than a row may.
+        """
         start = 0
         while start < len(jobs):
             sheets = [Sheet(job) for job in jobs[start : start + self._at_once]]
@@ -113,14 +119,19 @@ class Renderer:
         """All sheets through one step, then through the next."""
         speaks = self._spec.locale_column or self._spec.default_locale
         speak = self._compiler.speak if speaks else None
-        for step in self._steps:
+        for number, step in enumerate(self._steps):
             for sheet in sheets:
+                self.progress += 1
                 if sheet.problem is not None:
                     continue
                 if speak is not None:
                     speak(sheet.locale)
                 try:
                     step(sheet)
+                    self._runaways[number] = 0
+                except RunawayError as runaway:
+                    sheet.problem = runaway
+                    self._count_runaway(number, runaway)
                 except ForbiddenCharacterError as forbidden:
                     sheet.problem = _blamed(forbidden, forbidden.char, sheet.columns)
                 except RenderError as error:
@@ -129,6 +140,17 @@ class Renderer:
                     char = surrogate.object[surrogate.start]
                     half = RenderError(f"U+{ord(char):04X} is half a character")
                     sheet.problem = _blamed(half, char, sheet.columns)
+
+    def _count_runaway(self, step: int, error: RunawayError) -> None:
+        """Raises TemplateError when it is no longer this row's fault."""
+        self._runaways[step] += 1
+        if self._runaways[step] >= RUNAWAYS_MAX:
+            raise TemplateError(
+                f"{error.what}, for {RUNAWAYS_MAX} recipients in a row",
+                file=error.file,
+                line=error.line,
+                remedy="mend what repeats itself there",
+            )
 
     # The steps that belong neither to the head nor to the body.
 

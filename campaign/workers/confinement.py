@@ -27,6 +27,14 @@ _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many the version knows; 5: all since
 _TCP = 0b11  # to bind, to connect; since version 4
 _SCOPES = 0b11  # abstract sockets of others, signals to others; since version 6
+# Letter of `ulimit`, limit, what a worker is comfortable with, the unit of `ulimit`.
+_NEEDED = (
+    ("v", resource.RLIMIT_AS, 600_000_000, 1024),
+    ("t", resource.RLIMIT_CPU, 60, 1),
+    ("f", resource.RLIMIT_FSIZE, 4_000_000, 1024),
+    ("n", resource.RLIMIT_NOFILE, 64, 1),
+    ("u", resource.RLIMIT_NPROC, 64, 1),
+)
 _STREAM_MAX = 1_000_000  # bytes that may be written into any file (stderr is one)
 
 # Where Python and its libraries find their parts.
@@ -43,11 +51,20 @@ def end_with_parent() -> None:
 
 
 def limit(memory_bytes: int) -> None:
-    """So much address space; no core, no large file, no new process (root may still)."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_STREAM_MAX, _STREAM_MAX))
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    """So much address space; no core, no large file, no new process (root may still).
+
+    Where whoever started us allows less, it stays at that.
+    """
+    _limit(resource.RLIMIT_AS, memory_bytes)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, _STREAM_MAX)
+    _limit(resource.RLIMIT_NPROC, 0)
+
+
+def _limit(kind: int, most: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(kind, (least, least))
 
 
 def allow_cpu(seconds: int) -> None:
@@ -55,7 +72,22 @@ def allow_cpu(seconds: int) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used = int(usage.ru_utime + usage.ru_stime) + 1
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, hard))
+    soft = used + seconds
+    if hard != resource.RLIM_INFINITY:
+        soft = min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def limits_remedy() -> str:
+    """What to raise, where whoever started us allows less than a worker needs; else ""."""
+    found = []
+    for name, kind, enough, unit in _NEEDED:
+        hard = resource.getrlimit(kind)[1]
+        if hard != resource.RLIM_INFINITY and hard < enough:
+            found.append(f"`ulimit -{name}` allows {hard // unit}")
+    if not found:
+        return ""
+    return f"{' and '.join(found)}, which may be too little for a render worker: raise it"
 
 
 def read_only(paths: Iterable[str]) -> bool:

@@ -39,8 +39,14 @@ def laid(payload: bytes, shelf: Shelf) -> bytes:
     return LENGTH.pack(_ON_SHELF | len(payload)) if shelf.lay(payload) else framed(payload)
 
 
+_FAULT = b'{"fault":'  # no frame of messages begins so: their number would be 1.6 billion
+
+
 class Started(NamedTuple):
-    """The first word of a worker: what is wrong, or how many shared pieces follow."""
+    """The first word of a worker: what is wrong, or how many shared pieces follow.
+
+    What is wrong may also be its last word, in place of messages.
+    """
 
     fault: CampaignError | None
     shared: int = 0
@@ -53,6 +59,11 @@ class Started(NamedTuple):
         is_config = isinstance(fault, ConfigError)
         said = [is_config, fault.what, fault.file, fault.line, fault.remedy]
         return json.dumps({"fault": said}).encode()
+
+    @staticmethod
+    def is_fault(frame: memoryview) -> bool:
+        """A frame that stands in place of messages."""
+        return bytes(frame[: len(_FAULT)]) == _FAULT
 
     @classmethod
     def read(cls, frame: memoryview) -> Started:

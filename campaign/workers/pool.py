@@ -15,9 +15,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from campaign.errors import CampaignError
+from campaign.errors import CampaignError, TemplateError
 from campaign.records import Job, Message
-from campaign.rendering.render import RenderSpec
+from campaign.rendering.render import RUNAWAYS_MAX, RenderSpec
 from campaign.workers.process import Batch, RenderProcess
 from campaign.workers.start import WorkerProcess
 from campaign.workers.worker import Limits
@@ -56,6 +56,7 @@ class RenderPool:
         self._shared: dict[bytes, bytes] = {}
         self._failure: BaseException | None = None
         self._failed_starts = 0
+        self._dead = 0  # rows in a row that ended a worker twice
 
     async def __aenter__(self) -> Self:
         try:
@@ -106,8 +107,28 @@ class RenderPool:
             alone = await self._attempt([job], is_check)
             if not alone and number:
                 alone = await self._attempt([job], is_check)
-            messages.append(alone[0] if alone else Message(job.row, b"", 0, False, _DIED_TWICE))
+            if alone:
+                self._dead = 0
+                messages.append(alone[0])
+            else:
+                messages.append(Message(job.row, b"", 0, False, _DIED_TWICE))
+                self._count_dead(job)
         return messages
+
+    def _count_dead(self, job: Job) -> None:
+        """Raises TemplateError when it is no longer this row's fault."""
+        self._dead += 1
+        if self._dead >= RUNAWAYS_MAX:
+            self._fail(
+                TemplateError(
+                    f"{RUNAWAYS_MAX} recipients in a row, to row {job.row}, each ended a render"
+                    " worker twice by its memory or time limit",
+                    remedy=f"look at a letter: `campaign preview --row {job.row}`, and at what the"
+                    " templates repeat",
+                )
+            )
+            assert self._failure is not None
+            raise self._failure
 
     async def _attempt(self, jobs: list[Job], is_check: bool) -> list[Message]:
         """Messages of the first rows: of all, unless the worker ended on the way."""
@@ -172,6 +193,7 @@ class RenderPool:
         self._waiting.extendleft(reversed(untouched))
         self._failed_starts = self._failed_starts + 1 if process.failure else 0
         failure = self._failure
+        failure = failure or process.fault
         if process.has_refused or self._failed_starts > _FAILED_STARTS_MAX:
             failure = failure or process.failure
         if not failure:

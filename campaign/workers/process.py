@@ -17,6 +17,7 @@ from collections.abc import Callable
 from campaign.errors import CampaignError
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
+from campaign.workers.confinement import limits_remedy
 from campaign.workers.frames import Inbox, Started, framed, pack_jobs, unpack
 from campaign.workers.pipes import PIPE_BYTES
 from campaign.workers.start import WorkerProcess
@@ -80,6 +81,7 @@ class RenderProcess:
         self.started: asyncio.Future[None] = self._loop.create_future()
         self.has_ended = False
         self.has_refused = False  # fault was found with the templates: any other would find it
+        self.fault: CampaignError | None = None  # what it found, once it had started
         self._loop.add_reader(worker.output, self._on_readable)
         self._send(pickle.dumps((limits, spec), pickle.HIGHEST_PROTOCOL))
         self._rearm()
@@ -127,7 +129,8 @@ class RenderProcess:
         self._reap()
         had_started = self.started.done() and not self.failure
         if not self.started.done():
-            self.started.set_exception(CampaignError(f"a render worker did not start: {why}"))
+            what = f"a render worker did not start: {why}"
+            self.started.set_exception(CampaignError(what, remedy=limits_remedy()))
             self.started.exception()  # whoever waits gets it; if nobody does, nothing is logged
         begun = self._queue.popleft() if self._queue and had_started else None
         self._on_end(self, list(self._queue))
@@ -174,6 +177,10 @@ class RenderProcess:
             return
         if not self._queue:
             raise ValueError("messages that nobody asked for")
+        if Started.is_fault(frame):
+            self.fault = Started.read(frame).fault
+            self.end("")
+            return
         batch = self._queue[0]
         batch.messages += unpack(frame, batch.jobs[len(batch.messages) :], self._shared)
         if len(batch.messages) == len(batch.jobs):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import campaign
 from campaign.errors import CampaignError
+from campaign.workers.confinement import limits_remedy
 from campaign.workers.pipes import widen
 from campaign.workers.shelf import Shelf, shared_memory
 
@@ -35,7 +36,7 @@ class WorkerProcess:
                 self._start(theirs, ours)
             except OSError as error:
                 what = f"a render worker cannot be started: {error.strerror}"
-                raise CampaignError(what) from None
+                raise CampaignError(what, remedy=limits_remedy()) from None
             self._ours = ours.pop_all()
 
     def _start(self, theirs: ExitStack, ours: ExitStack) -> None:

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
+from types import FrameType
 from typing import NamedTuple
 
-from campaign.errors import CampaignError
+from campaign.errors import CampaignError, RunawayError
 from campaign.rendering.render import (
     Renderer,
     RenderSpec,
@@ -34,12 +36,16 @@ from campaign.workers.frames import (
 )
 from campaign.workers.shelf import Shelf
 
+_LOOKS = 3  # at one step, before it is ended
+_START_CPU_S = 30  # to read and compile all templates and encode fixed attachments
+
 
 class Limits(NamedTuple):
     """What a worker may use."""
 
     memory_bytes: int = 1_000_000_000  # address space, with the interpreter (about 100 MB)
-    cpu_s: int = 30  # for one batch
+    row_s: float = 3.0  # CPU time of one step of one row; then the row is given up
+    cpu_s: int = 10  # CPU time of one, after which the worker is killed: C code hears no signal
     wall_s: float = 60.0  # for one batch
     start_s: float = 60.0  # until its templates are compiled
 
@@ -57,16 +63,51 @@ def main() -> None:
         return
     limits, spec = pickle.loads(told)
     limit(limits.memory_bytes)
-    allow_cpu(limits.cpu_s)  # compiling runs the author's code already: constants are folded
+    allow_cpu(_START_CPU_S)
     renderer = _start(spec)
     if renderer is None:
         return
+    allow_cpu(limits.cpu_s)
+    _Watch(renderer, limits)
     for frame in frames:
-        allow_cpu(limits.cpu_s)
         jobs, is_check = unpack_jobs(frame)
-        for answer in packed(renderer.drafts(jobs), is_check):
-            _write(laid(answer, shelf))
+        try:
+            for answer in packed(renderer.drafts(jobs), is_check):
+                _write(laid(answer, shelf))
+        except CampaignError as error:  # the template's fault, and no longer a row's
+            _write(framed(Started(error).written()))
+            return
         shelf.turn()
+
+
+class _Watch:
+    """Looks, whenever the worker has used some CPU time, whether it is still at the same step.
+
+    A step that takes longer than a row may is ended by a RunawayError, which has the line of the
+    template; a worker that does not hear of it, deep in C code, is killed by RLIMIT_CPU.
+    """
+
+    def __init__(self, renderer: Renderer, limits: Limits) -> None:
+        self._renderer = renderer
+        self._limits = limits
+        self._progress = 0
+        self._looked = 0  # times since the last step ended
+        signal.signal(signal.SIGPROF, self._look)
+        tick_s = limits.row_s / _LOOKS
+        signal.setitimer(signal.ITIMER_PROF, tick_s, tick_s)
+
+    def _look(self, _number: int, _frame: FrameType | None) -> None:
+        if self._renderer.progress != self._progress:
+            self._progress = self._renderer.progress
+            self._looked = 0
+            allow_cpu(self._limits.cpu_s)
+            return
+        self._looked += 1
+        if self._looked > _LOOKS:
+            self._looked = 0
+            raise RunawayError(
+                f"it takes more than {self._limits.row_s:g} s of processor time for one recipient"
+            )
 
 
 def _start(spec: RenderSpec) -> Renderer | None:

@@ -208,6 +208,88 @@ def test_the_cpu_limit_ends_a_row_that_hangs(tmp_path: Path) -> None:
     run(cells(tmp_path, HANG), use, limits=Limits(cpu_s=0))
 
 
+def test_a_row_that_takes_too_long_is_told_with_its_line(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        before = pool.pids
+        a, hang, b = subjects(await pool.render(jobs("a", "hang", "b")))
+        assert (a, b) == ("a", "b")
+        what = "it takes more than 0.1 s of processor time for one recipient"
+        assert hang == f"render: message.subject:2: {what}"
+        assert pool.pids == before  # the worker is none the worse for it
+
+    run(cells(tmp_path, "\n" + HANG), use, limits=Limits(row_s=0.1))
+
+
+def test_a_template_that_runs_away_ends_the_plan_after_a_few_rows(tmp_path: Path) -> None:
+    write(tmp_path, "body.txt", "Hello\n" + HANG)
+
+    async def use(pool: RenderPool) -> None:
+        await pool.render(jobs("a", "b", *["hang"] * 100))
+
+    runaway = spec(tmp_path, ("cell",), text="body.txt")
+    with pytest.raises(TemplateError) as caught:
+        run(runaway, use, workers=2, limits=Limits(row_s=0.1))
+    assert str(caught.value) == (
+        "body.txt:2: it takes more than 0.1 s of processor time for one recipient,"
+        " for 3 recipients in a row (mend what repeats itself there)"
+    )
+
+
+def test_rows_that_end_their_workers_end_the_plan_too(tmp_path: Path) -> None:
+    async def use(pool: RenderPool) -> None:
+        await pool.render(jobs("a", *["hang"] * 50))
+
+    with pytest.raises(TemplateError, match="3 recipients in a row, to row 4, each ended a render"):
+        run(cells(tmp_path, HANG), use, limits=Limits(wall_s=0.2))
+
+
+@pytest.mark.parametrize("limits", ["-v 900000", "-t 3000", "-f 3000"])
+def test_a_worker_starts_within_the_limits_of_its_shell(tmp_path: Path, limits: str) -> None:
+    write(tmp_path, "body.txt", "Hello {{ email }}\n")
+    found = _under(limits, tmp_path)
+    assert found.stdout == "ada@example.com\n", found.stderr
+
+
+@pytest.mark.parametrize("limits", ["-v 250000", "-f 100"])
+def test_limits_that_are_too_tight_are_named_with_a_remedy(tmp_path: Path, limits: str) -> None:
+    write(tmp_path, "body.txt", "Hello {{ email }}\n")
+    found = _under(limits, tmp_path)
+    said = found.stdout.strip()
+    assert said == "ada@example.com" or f"`ulimit {limits[:2]}` allows" in said, found.stderr
+
+
+_RENDER_ONE = """
+import asyncio, sys
+from pathlib import Path
+from campaign.errors import CampaignError
+from campaign.workers.pool import RenderPool
+from fakes.letters import job, parsed, spec
+
+async def main():
+    async with RenderPool(spec(Path(sys.argv[1]), text="body.txt"), workers=1) as pool:
+        [message] = await pool.render([job()])
+        print(message.problem or parsed(message)["To"])
+
+try:
+    asyncio.run(main())
+except CampaignError as error:
+    print(error)
+"""
+
+
+def _under(limits: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Render one letter in a process that a shell has limited, its own memory left as it was."""
+    command = f'ulimit -S -H {limits} || exit 3; exec "$@"'
+    run = [sys.executable, "-c", _RENDER_ONE, str(folder)]
+    return subprocess.run(
+        ["bash", "-c", command, "bash", *run],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+    )
+
+
 @pytest.mark.parametrize("source", [BOMB, LOOP_BOMB])
 def test_a_row_that_wants_too_much_memory_costs_itself_only(tmp_path: Path, source: str) -> None:
     async def use(pool: RenderPool) -> None:

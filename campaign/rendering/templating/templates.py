@@ -23,7 +23,7 @@ import jinja2
 import jinja2.nodes
 from jinja2.exceptions import SecurityError
 
-from campaign.errors import RenderError, TemplateError
+from campaign.errors import RenderError, RunawayError, TemplateError
 from campaign.rendering.templating.branches import Trace
 from campaign.rendering.templating.environments import Sandbox, TracedSandbox
 from campaign.rendering.templating.escaping import Escaping
@@ -46,7 +46,7 @@ __all__ = [
 # What an expression of a template may raise; anything else is a fault of ours.
 _TEMPLATE_FAULTS = (
     jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, NameError, TypeError,
-    ValueError, RecursionError, MemoryError, TemplateError,
+    ValueError, RecursionError, MemoryError, TemplateError, RunawayError,
 )  # fmt: skip
 _MOST = 100_000_000  # characters, twice as many as the octets of the largest message
 # Those of them whose text says enough without their kind.
@@ -275,7 +275,7 @@ def _template_errors(file: str) -> Iterator[None]:
 
 
 def _render_error(error: BaseException, values: Mapping[str, Any], folder: Path) -> RenderError:
-    what, remedy = str(error) or type(error).__name__, ""
+    what, remedy, kind = str(error) or type(error).__name__, "", RenderError
     if isinstance(error, jinja2.UndefinedError):
         unknown = _UNKNOWN.search(what)
         names = [*values, *values.get("columns", ())]
@@ -284,7 +284,9 @@ def _render_error(error: BaseException, values: Mapping[str, Any], folder: Path)
     elif isinstance(error, jinja2.TemplateNotFound):
         what = f"there is no template '{error.name}' it may reach"
     elif isinstance(error, MemoryError):
-        what = "the template needs more memory than it may have"
+        what, kind = "the template needs more memory than it may have", RunawayError
+    elif isinstance(error, RunawayError):
+        what, kind = error.what, RunawayError
     elif isinstance(error, RecursionError):
         what = "the template calls itself without end"
     elif isinstance(error, SecurityError):
@@ -293,7 +295,7 @@ def _render_error(error: BaseException, values: Mapping[str, Any], folder: Path)
         what = f"{type(error).__name__}: {what}"
     file, line = _place(error.__traceback__)
     shown = os.path.relpath(file, folder) if os.path.isabs(file) else file
-    return RenderError(what, file=shown, line=line, remedy=remedy)
+    return kind(what, file=shown, line=line, remedy=remedy)
 
 
 def _place(traceback: TracebackType | None) -> tuple[str, int]:
