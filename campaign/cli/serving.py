@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,15 +85,15 @@ def live_page(campaign: Campaign, page: LivePage) -> Iterator[None]:
         yield
         return
     need_web()
-    from campaign.pages.server import open_page
+    from campaign.pages.server import opened
     from campaign.watch.app import start
 
     server = start(campaign, page.port)
     tell(f"Live page: {server.url}", sys.stderr)
     try:
-        if page.open_browser and sys.stdout.isatty():
-            open_page(server)
-        yield
+        is_wanted = page.open_browser and sys.stdout.isatty()
+        with opened(server) if is_wanted else nullcontext():
+            yield
     finally:
         server.stop()
 

@@ -6,18 +6,20 @@ Touches: nothing.
 Pages show personal data on a port that every program of the machine can reach, so they answer
 only: to a Host that is loopback (a foreign name that resolves to 127.0.0.1 is DNS rebinding), to
 requests that our own page or the address bar made (Fetch Metadata, https://www.w3.org/TR/fetch-metadata/),
-and to whoever knows the key that was printed at the start.
+and to whoever knows the key that was printed at the start.  The browser that the command opens gets
+the key in a file that only its user can read (`door`): command lines are read by everybody.
 """
 
 from __future__ import annotations
 
 import hmac
 import secrets
+from html import escape
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -29,9 +31,11 @@ _POLICY = (
     " form-action 'self'; frame-ancestors 'none'"
 )
 # The letter itself: nothing runs, nothing is fetched, not even when it is opened on its own.
+# Of one origin with the page, which reads how tall the letter is; without scripts it can do nothing
+# with that.
 LETTER_POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none';"
-    " form-action 'none'; frame-ancestors 'self'; sandbox"
+    " form-action 'none'; frame-ancestors 'self'; sandbox allow-same-origin"
 )
 LETTER_POLICY_WITHOUT_IMAGES = LETTER_POLICY.replace("img-src data:", "img-src 'none'")
 _HEADERS = {
@@ -79,21 +83,54 @@ class Guard:
         name, _, port = host.rpartition(":")
         if name not in LOOPBACK or not port.isdigit():
             return PlainTextResponse("This page is for this machine only.\n", 403)
-        if headers.get("sec-fetch-site", "none") not in _OURS:
-            return PlainTextResponse("This page does not answer to other sites.\n", 403)
         if scope["method"] not in ("GET", "HEAD"):
             return PlainTextResponse("This page is to look at only.\n", 405)
         cookie = f"campaign-{port}"  # cookies do not know ports
+        given = parse_qs(scope["query_string"].decode("latin-1")).get(_KEY, [""])[0]
+        if hmac.compare_digest(given.encode(), self._key.encode()):
+            # Not a redirect: a browser that comes from the door's file would not bring the cookie
+            # along (SameSite), and a path such as //host must never become a place to go.
+            path = escape("/" + scope["path"].lstrip("/"), quote=True)
+            refresh = f'<meta http-equiv="refresh" content="0;url={path}">'
+            answer = _told("One moment", refresh, "", 200)
+            answer.set_cookie(cookie, self._key, httponly=True, samesite="strict")
+            return answer
+        if headers.get("sec-fetch-site", "none") not in _OURS:
+            return PlainTextResponse("This page does not answer to other sites.\n", 403)
         if hmac.compare_digest(_cookie(headers, cookie).encode(), self._key.encode()):
             return None
-        given = parse_qs(scope["query_string"].decode("latin-1")).get(_KEY, [""])[0]
-        if not hmac.compare_digest(given.encode(), self._key.encode()):
-            return PlainTextResponse(
-                "Open the address that the command printed: it ends with a key.\n", 403
-            )
-        answer = RedirectResponse(scope["path"], 303)
-        answer.set_cookie(cookie, self._key, httponly=True, samesite="strict")
-        return answer
+        return _told(
+            "This page needs its key",
+            "",
+            "Open the address that the command printed: it ends with a key. A command that was"
+            " started anew has a new one, so that tabs of the former one end here.",
+            403,
+        )
+
+
+def door(url: str) -> str:
+    """The text of a page that leads to an address with its key, for a file of the user's own."""
+    refresh = f'<meta http-equiv="refresh" content="0;url={escape(url, quote=True)}">'
+    return _page("One moment", refresh, "Your browser is on its way to the page.")
+
+
+def _told(title: str, head: str, text: str, status: int) -> HTMLResponse:
+    headers = {
+        **_HEADERS,
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    }
+    return HTMLResponse(_page(title, head, text), status, headers)
+
+
+def _page(title: str, head: str, text: str) -> str:
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{head}'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>:root{{color-scheme:light dark}}"
+        "body{font:16px/1.5 Inter,system-ui,sans-serif;max-width:34rem;margin:18vh auto;"
+        "padding:0 1.25rem}h1{font-size:1.4rem;margin:0 0 .5rem}p{margin:0}</style></head>"
+        f"<body><main><h1>{title}</h1><p>{text}</p></main></body></html>\n"
+    )
 
 
 def _cookie(headers: Headers, name: str) -> str:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup, escape
+
 from campaign.rendering.templating.templates import page_environment
 from campaign.units import show_duration, show_size
 
@@ -116,7 +118,17 @@ def _percent(count: float, whole: float) -> str:
     )
 
 
+def coded(text: str) -> Markup:
+    """`campaign plan` in a sentence of ours as <code>."""
+    parts = escape(text).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 and at < len(parts) - 1 else part
+        for at, part in enumerate(parts)
+    )
+
+
 _FILTERS: dict[str, Callable[..., str]] = {
+    "coded": coded,
     "size": show_size,
     "duration": show_duration,
     "number": lambda count: f"{count:,}",

@@ -5,18 +5,22 @@ In: an application.  Out: the address to open.  Touches: one port on 127.0.0.1, 
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import signal
 import socket
+import tempfile
 import threading
 import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from campaign.errors import UsageError
 from campaign.pages.events import Bell
-from campaign.pages.guard import Guard
+from campaign.pages.guard import Guard, door
 
 HOST = "127.0.0.1"  # pages show personal data: never another
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -77,11 +81,6 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def open_page(server: PageServer) -> None:
-    """Show the page in the browser of whoever sits here."""
-    webbrowser.open(server.url)
-
-
 def until_interrupted(server: PageServer, *, what: str, open_browser: bool) -> None:
     """Serve pages until Ctrl-C, from the main thread."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # before the thread starts, which inherits
@@ -89,12 +88,25 @@ def until_interrupted(server: PageServer, *, what: str, open_browser: bool) -> N
         server.start()
         print(f"{what}: {server.url}")
         print("Ctrl-C ends it.", flush=True)
-        if open_browser:
-            open_page(server)
-        signal.sigwait(_SIGNALS)
+        with opened(server) if open_browser else contextlib.nullcontext():
+            signal.sigwait(_SIGNALS)
         server.stop()
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+@contextlib.contextmanager
+def opened(server: PageServer) -> Iterator[None]:
+    """The page in the browser of whoever sits here.
+
+    What a browser is started with is read by every user of the machine, in the list of processes;
+    so it is started with a file that this user alone can read, which leads to the address.
+    """
+    with tempfile.TemporaryDirectory(prefix="campaign-") as folder:  # mode 700
+        file = Path(folder) / "page.html"
+        file.write_text(door(server.url), encoding="utf-8")
+        webbrowser.open(file.as_uri())
+        yield
 
 
 def _listen(port: int) -> socket.socket:

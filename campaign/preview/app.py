@@ -38,6 +38,15 @@ _SIMPLE_NAME = re.compile(rf"""\{{\{{\s*(?:({NAME})|columns\[(?:"([^"]*)"|'([^']
 _TONES = {Gravity.NOTE: "info", Gravity.CAUTION: "warn", Gravity.FAULT: "bad"}
 
 
+# Why rows get no letter, by the first word of their reason.
+_SKIPS = {
+    "render": "The letter cannot be made",
+    "address": "The address cannot be used",
+    "duplicate": "The address stands on the list twice",
+    "suppressed": "On a suppression list",
+}
+
+
 class Line(NamedTuple):
     """A recipient as the list shows it."""
 
@@ -60,11 +69,16 @@ class Query:
     kind: str
     branch: str
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Not everybody is asked for."""
+        return self.wanted != Wanted()
+
     def url(self, **changes: object) -> str:
         """The same list with something else: `row=7`, or another `after`."""
         fields = {
             "q": self.wanted.text, "state": self.wanted.state, "domain": self.wanted.domain,
-            "kind": self.kind, "branch": self.branch, **changes,
+            "kind": self.kind, "branch": self.branch, "reason": self.wanted.reason, **changes,
         }  # fmt: skip
         given = {name: value for name, value in fields.items() if value}
         return "/?" + urlencode({name: str(value) for name, value in given.items()})
@@ -165,6 +179,7 @@ class Preview:
             state=state if state in list(State) else "",
             domain=asked.get("domain", "")[:255],
             rows=self._findings.rows(kind, branch),
+            reason=asked.get("reason", "")[:100],
         )
         view = asked.get("view", "html")
         return Query(
@@ -201,7 +216,7 @@ class Preview:
     async def _sheet(self, row: int, view: str) -> dict[str, Any]:
         standing = await self._desk.standing(row) if row else None
         if standing is None:
-            return {"standing": None}
+            return {"standing": None, "letter": None, "fault": None}
         edition = self._workbench.edition
         made = await self._workbench.letter(standing)
         cells = cells_of(standing.cells, edition.sources[standing.source])
@@ -231,6 +246,7 @@ class Preview:
             "tally": self._tally,
             "findings": self._findings,
             "tones": _TONES,
+            "skip_names": _SKIPS,
         }
 
     # -- life ----------------------------------------------------------------------------------

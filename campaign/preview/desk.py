@@ -78,7 +78,7 @@ class Desk:
 
     def _page(self, browser: Browser, wanted: Wanted, after: int, limit: int) -> Page:
         page = browser.page(wanted, after, limit, clock=self._clock, budget_s=_BUDGET_S)
-        is_plain = not (wanted.state or wanted.domain or wanted.rows is not None)
+        is_plain = wanted == Wanted(wanted.text)
         if not (wanted.text and is_plain and after == 0) or page.is_end:
             return page
         known = {line.row for line in page.lines}

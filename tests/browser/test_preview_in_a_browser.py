@@ -69,8 +69,47 @@ def test_search_finds_a_name_in_any_script(visit: Open) -> None:
     expect(page.locator("[data-list]")).to_contain_text("Nobody found")
 
 
+def test_a_search_that_finds_nobody_is_a_page_as_any_other(visit: Open) -> None:
+    page = visit("/?q=nobody-of-that-name").page
+    expect(page.locator("[data-list]")).to_contain_text("Nobody found")
+    expect(page.locator("[data-letter]")).to_contain_text("No letter to show")
+
+
+def test_a_row_beyond_what_a_database_counts_is_not_found(visit: Open) -> None:
+    opened = visit()
+    answer = opened.page.request.get(f"{opened.origin}/letter/99999999999999999999")
+    assert answer.status == 404
+
+
+def test_the_letter_shown_is_among_those_found(visit: Open) -> None:
+    page = visit().page
+    expect(page.locator("#subject")).to_have_text("Ada, your gold plan renews")
+    page.fill("#q", "小龙")
+    expect(page.locator("#subject")).to_have_text("李小龙, your gold plan renews")
+    page.fill("#q", "nobody-of-that-name")
+    expect(page.locator("[data-letter]")).to_contain_text("No letter to show")
+
+
+def test_a_reason_on_the_overview_leads_to_its_rows(visit: Open) -> None:
+    page = visit("/overview").page
+    page.get_by_role("link", name="The address cannot be used").click()
+    expect(page.locator("[data-list] li")).to_have_count(1)
+    expect(page.locator(".found")).to_contain_text("1 found: skipped, address")
+
+
+def test_the_frame_is_as_tall_as_its_letter(visit: Open) -> None:
+    page = visit().page
+    page.wait_for_function(
+        "(() => { const d = document.querySelector('[data-device]');"
+        " const f = d.querySelector('iframe');"
+        " return f.contentDocument && f.contentDocument.body &&"
+        " Math.abs(d.clientHeight - f.contentDocument.documentElement.scrollHeight) < 4 })()"
+    )
+
+
 def test_the_list_is_narrowed_to_those_who_are_skipped(visit: Open) -> None:
     page = visit().page
+    page.click("[data-narrow] summary")
     page.select_option("#state", "skipped")
     expect(page.locator("[data-list] li")).to_have_count(1)
     expect(page.locator("[data-list] li")).to_contain_text("not an address")
@@ -78,6 +117,7 @@ def test_the_list_is_narrowed_to_those_who_are_skipped(visit: Open) -> None:
 
 def test_the_list_is_narrowed_to_those_who_take_a_branch(visit: Open) -> None:
     page = visit().page
+    page.click("[data-narrow] summary")
     branches = page.locator("#branch option")
     expect(branches).to_have_text(
         [

@@ -45,6 +45,8 @@ class Visit:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.origin = url.partition("/?")[0]
         self.page.goto(url)
+        if "key=" in url:  # that page leads on to the one asked for
+            self.page.wait_for_url(lambda now: "key=" not in now, wait_until="load")
         if path:
             self.page.goto(self.origin + path)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -12,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from campaign.pages.events import Bell
-from campaign.pages.server import PageServer
+from campaign.pages.server import PageServer, until_interrupted
 
 
 async def _hello(request: Request) -> Response:
@@ -42,7 +44,7 @@ def ask(server: PageServer, **headers: str) -> http.client.HTTPResponse:
 def cookie(server: PageServer) -> str:
     key = server.url.partition("key=")[2]
     answer = ask(server, path=f"/?key={key}")
-    assert answer.status == 303
+    assert answer.status == 200
     assert "HttpOnly" in answer.getheader("Set-Cookie", "")
     return answer.getheader("Set-Cookie", "").partition(";")[0]
 
@@ -67,6 +69,36 @@ def test_another_site_cannot_ask_on_the_users_behalf(server: PageServer) -> None
     held = cookie(server)
     assert ask(server, Cookie=held, Sec_Fetch_Site="cross-site").status == 403
     assert ask(server, Cookie=held, Sec_Fetch_Site="same-origin").status == 200
+
+
+def test_an_address_with_the_key_leads_to_our_own_page_and_nowhere_else(
+    server: PageServer,
+) -> None:
+    key = server.url.partition("key=")[2]
+    answer = ask(server, path=f"//evil.example/?key={key}")
+    assert answer.getheader("Location") is None
+    assert answer.status == 200
+
+
+def test_the_browser_is_started_with_a_file_and_not_with_the_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = PageServer(Starlette(routes=[Route("/", _hello)]), Bell())
+    opened: list[str] = []
+
+    def open_(url: str) -> bool:
+        file = Path(url.removeprefix("file://"))
+        opened.append(url)
+        assert server.url in file.read_text(encoding="utf-8")
+        assert file.parent.stat().st_mode & 0o077 == 0
+        signal.raise_signal(signal.SIGINT)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", open_)
+    until_interrupted(server, what="Page", open_browser=True)
+    assert opened
+    assert "key" not in opened[0]
+    assert not Path(opened[0].removeprefix("file://")).exists()
 
 
 def test_pages_are_to_look_at_only(server: PageServer) -> None:

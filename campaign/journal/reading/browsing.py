@@ -18,6 +18,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import REPEAT, REPEATS
 from campaign.records import Job, State
 
+_LAST_ROW = (1 << 63) - 1
 _STRETCH = 20_000  # rows looked through in one statement
 _LISTED = (
     "SELECT r.row, r.source, r.address, r.domain, r.data, l.state, h.reason FROM recipients r"
@@ -32,6 +33,7 @@ class Wanted(NamedTuple):
     state: str = ""
     domain: str = ""
     rows: tuple[int, ...] | None = None  # only these, ascending
+    reason: str = ""  # what the reason begins with: "render", "duplicate"
 
 
 class Listed(NamedTuple):
@@ -91,6 +93,8 @@ class Browser(Reader):
 
     def standing(self, row: int) -> Standing | None:
         """One recipient; None where there is no such row."""
+        if row > _LAST_ROW:  # more than a database counts to
+            return None
         found = self._all(
             "SELECT r.row, r.source, r.line, r.address, r.key, r.domain, r.data, l.state,"
             " coalesce(h.reason, ''), l.attempts, coalesce(a.reply, ''), coalesce(a.code, 0),"
@@ -183,6 +187,9 @@ class Browser(Reader):
         if wanted.domain:
             conditions += " AND r.domain = :domain"
             values["domain"] = wanted.domain
+        if wanted.reason:
+            conditions += " AND h.reason LIKE :reason ESCAPE '!'"
+            values["reason"] = _pattern(wanted.reason)[1:]
         return conditions, dict(values)
 
 

@@ -51,6 +51,19 @@ function fit(device, frame) {
   frame.style.height = isSmaller ? `${device.clientHeight / scale}px` : "";
   frame.style.transformOrigin = "0 0";
   frame.style.transform = isSmaller ? `scale(${scale})` : "";
+  frame.onload = () => grow(device, frame, scale);
+  grow(device, frame, scale);
+}
+// As tall as its letter; on a phone's screen a letter is scrolled.
+function grow(device, frame, scale) {
+  device.style.height = "";
+  if (eyes.width !== "desktop") return;
+  const page = frame.contentDocument;
+  if (!page || !page.body || page.URL === "about:blank") return;
+  frame.style.height = "0";
+  const tall = Math.max(page.documentElement.scrollHeight, page.body.scrollHeight);
+  device.style.height = `${Math.ceil(tall * scale) + 2}px`;
+  frame.style.height = scale < 1 ? `${tall}px` : "";
 }
 addEventListener("resize", () => { if (stage) look(); });
 function choose(name, value) { eyes[name] = value; look(); }
@@ -113,8 +126,11 @@ async function find() {
   list.innerHTML = html;
   list.classList.remove("is-busy");
   list.scrollTop = 0;
-  const count = list.querySelectorAll("[data-go]").length;
-  status.textContent = count ? `${count} found` : "Nothing found";
+  const links = [...list.querySelectorAll("[data-go]")];
+  status.textContent = links.length ? `${links.length} found` : "Nothing found";
+  // A letter that is not among those found does not stay as if it belonged to them.
+  if (!links.length) { stage.innerHTML = '<div class="empty"><h2>No letter to show</h2><p>Nobody on the list matches.</p></div>'; stage.dataset.current = ""; }
+  else if (!links.some((link) => link.dataset.go === stage.dataset.current) && matchMedia("(min-width: 45.01rem)").matches) await go(links[0].dataset.go, { push: false });
   const url = new URL(location.href);
   url.search = fields;
   if (document.body.classList.contains("asks-letter")) url.searchParams.set(stage.dataset.asks, stage.dataset.current);
