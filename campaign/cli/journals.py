@@ -91,7 +91,7 @@ def ensure_planned(campaign: Campaign) -> None:
     if not is_planned(campaign.journal):
         from campaign.cli.commands import plan
 
-        plan.make(campaign)
+        plan.make(campaign, may_be_unsigned=True)
 
 
 def unsettled(journal: Whereabouts) -> int:

@@ -49,7 +49,17 @@ def serve_preview(campaign: Campaign, port: int = PREVIEW_PORT, *, open_browser:
 
 
 def press(campaign: Campaign, record: PlanRecord, sources: Sequence[Source]) -> TracedPool:
-    """What renders the letters of a preview: one worker, as in a run."""
+    """What makes the letters of a preview: one worker, as in a run, and a signer."""
+    from campaign.cli.terminal.streams import complain
+    from campaign.planning.inputs import render_spec
+    from campaign.planning.keys import signing_spec
+    from campaign.workers.traced_pool import TracedPool
+
+    return TracedPool(render_spec(campaign, record, sources), signing_spec(campaign), complain)
+
+
+def unsigned_press(campaign: Campaign, record: PlanRecord, sources: Sequence[Source]) -> TracedPool:
+    """The same for comparing letters, whose signatures always differ."""
     from campaign.planning.inputs import render_spec
     from campaign.workers.traced_pool import TracedPool
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from campaign.addresses.syntax import AddressError, parse_address, parse_mailbox
 from campaign.config import positions
-from campaign.config.secrets import read_secret
+from campaign.config.secrets import look_for_secret, read_secret
 from campaign.config.settings import Message, Secret, Settings
 from campaign.config.wording import Fault
 from campaign.errors import ConfigError
@@ -33,7 +33,7 @@ TomlPath = positions.Path
 
 
 def check_values(settings: Settings) -> Iterator[Fault]:
-    """Addresses and header names."""
+    """Addresses, domains and header names."""
     message = settings.message
     yield from _check_mailbox(("message", "from"), message.from_)
     yield from _check_mailbox(("message", "reply_to"), message.reply_to)
@@ -42,6 +42,8 @@ def check_values(settings: Settings) -> Iterator[Fault]:
         yield from _check_envelope_from(settings.bounces.envelope_from)
     if settings.unsubscribe:
         yield from _check_address(("unsubscribe", "mailto"), settings.unsubscribe.mailto)
+    for index, entry in enumerate(settings.dkim):
+        yield from _check_domain(("dkim", index, "domain"), entry.domain)
     yield from _check_headers(message, unsubscribes=settings.unsubscribe is not None)
 
 
@@ -74,14 +76,22 @@ def _is_written(settings: Settings, folder: Path, name: str) -> bool:
 
 
 def check_secrets(settings: Settings, folder: Path) -> Iterator[Fault]:
-    """Fetch every secret once and forget it."""
+    """Fetch every secret once and forget it; of keys only look whether they are there."""
     for path, secret in _secrets(settings):
-        if secret and not list(secret.rules()):
-            try:
-                read_secret(secret, folder)
-            except ConfigError as trouble:
-                name = next(part for part in reversed(path) if isinstance(part, str))
-                yield Fault(path, f"{name}: {trouble.what}", trouble.remedy)
+        yield from _tried(read_secret, path, secret, folder)
+    for path, secret in _keys(settings):
+        yield from _tried(look_for_secret, path, secret, folder)
+
+
+def _tried(
+    fetch: Callable[[Secret, Path], object], path: TomlPath, secret: Secret | None, folder: Path
+) -> Iterator[Fault]:
+    if secret and not list(secret.rules()):
+        try:
+            fetch(secret, folder)
+        except ConfigError as trouble:
+            name = next(part for part in reversed(path) if isinstance(part, str))
+            yield Fault(path, f"{name}: {trouble.what}", trouble.remedy)
 
 
 def is_template(text: str) -> bool:
@@ -116,8 +126,12 @@ def _secrets(settings: Settings) -> Iterator[tuple[TomlPath, Secret | None]]:
     for index, relay in enumerate(settings.relay):
         yield ("relay", index, "password"), relay.password
         yield ("relay", index, "token"), relay.token
-    if settings.dkim:
-        yield ("dkim", "key"), settings.dkim.key
+
+
+def _keys(settings: Settings) -> Iterator[tuple[TomlPath, Secret]]:
+    """What only signing processes read."""
+    for index, entry in enumerate(settings.dkim):
+        yield ("dkim", index, "key"), entry.key
 
 
 def _check_mailbox(path: TomlPath, text: str) -> Iterator[Fault]:
@@ -145,6 +159,13 @@ def _check_envelope_from(text: str) -> Iterator[Fault]:
         parse_address(text.replace(TOKEN_MARK, "2" * TOKEN_LENGTH))
     except AddressError as trouble:
         yield Fault(path, f"envelope_from: {trouble}", remedy)
+
+
+def _check_domain(path: TomlPath, text: str) -> Iterator[Fault]:
+    try:
+        parse_address(f"postmaster@{text}")
+    except AddressError as trouble:
+        yield Fault(path, f"{path[-1]}: {trouble}", "write a domain: example.com")
 
 
 def _check_headers(message: Message, *, unsubscribes: bool) -> Iterator[Fault]:

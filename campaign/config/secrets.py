@@ -10,14 +10,25 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Protocol
 
-from campaign.config.settings import Secret
 from campaign.errors import ConfigError
 
 COMMAND_TIMEOUT_S = 30.0  # time to unlock a password manager
 
 
-def read_secret(secret: Secret, folder: Path) -> str:
+class SecretPlace(Protocol):
+    """`Secret` of the settings, or the same without pydantic, which signers do without."""
+
+    @property
+    def env(self) -> str | None: ...
+    @property
+    def file(self) -> str | None: ...
+    @property
+    def command(self) -> str | None: ...
+
+
+def read_secret(secret: SecretPlace, folder: Path) -> str:
     """The secret without the line end behind it.
 
     Raises ConfigError, without a place, when it is unset, empty, unreadable, or lies in a file
@@ -26,9 +37,25 @@ def read_secret(secret: Secret, folder: Path) -> str:
     if secret.env is not None:
         return _from_environment(secret.env)
     if secret.file is not None:
-        return _from_file(folder / Path(secret.file).expanduser())
+        return _from_file(secret_file(secret.file, folder))
     assert secret.command is not None
     return _from_command(secret.command, folder)
+
+
+def look_for_secret(secret: SecretPlace, folder: Path) -> None:
+    """Raises ConfigError where `read_secret` surely would; the secret itself is not read.
+
+    For keys that must not come into this process.  What a command prints is not known.
+    """
+    if secret.env is not None and secret.env not in os.environ:
+        _from_environment(secret.env)
+    if secret.file is not None:
+        _refuse_open(secret_file(secret.file, folder))
+
+
+def secret_file(name: str, folder: Path) -> Path:
+    """Where a file named in the config lies."""
+    return folder / Path(name).expanduser()
 
 
 def _from_environment(name: str) -> str:
@@ -41,24 +68,36 @@ def _from_environment(name: str) -> str:
 
 
 def _from_file(file: Path) -> str:
+    _refuse_open(file)
     try:
         text = file.read_text(encoding="utf-8")
-        mode = file.stat().st_mode
     except UnicodeDecodeError:
         raise ConfigError(
             f"the secrets file {file} is not UTF-8 text", remedy="write the secret into it"
         ) from None
     except OSError as trouble:
-        raise ConfigError(
-            f"the secrets file {file} cannot be read: {trouble.strerror}",
-            remedy="write the secret into it, or correct the path",
-        ) from None
+        raise _unreadable(file, trouble) from None
+    return _checked(text, f"the secrets file {file}", "write the secret into it")
+
+
+def _refuse_open(file: Path) -> None:
+    """Raises ConfigError where it is not there, or others may read it."""
+    try:
+        mode = file.stat().st_mode
+    except OSError as trouble:
+        raise _unreadable(file, trouble) from None
     if os.name == "posix" and mode & 0o077:
         raise ConfigError(
             f"the secrets file {file} can be read by others (mode {mode & 0o777:o})",
             remedy=f"chmod 600 {shlex.quote(str(file))}",
         )
-    return _checked(text, f"the secrets file {file}", "write the secret into it")
+
+
+def _unreadable(file: Path, trouble: OSError) -> ConfigError:
+    return ConfigError(
+        f"the secrets file {file} cannot be read: {trouble.strerror}",
+        remedy="write the secret into it, or correct the path",
+    )
 
 
 def _from_command(command: str, folder: Path) -> str:

@@ -20,6 +20,7 @@ from campaign.config.values import (
     JournalUrl,
     Locale,
     Rates,
+    Selector,
     Size,
     SoftBounces,
     StoreUrl,
@@ -312,14 +313,16 @@ class Delivery(Section):
 
 
 class Dkim(Section):
-    """The signature (RFC 6376)."""
+    """A signature (RFC 6376). Several are written [[dkim]]; a letter carries one of each."""
 
     domain: str = Field(min_length=1, examples=["example.com"])
     """Domain that signs (d=)."""
-    selector: str = Field(min_length=1, examples=["s1"])
+    selector: Selector = Field(examples=["s1"])
     """Selector (s=); the public key stands in DNS at SELECTOR._domainkey.DOMAIN."""
     key: Secret = Field(examples=[{"file": "dkim.pem"}])
-    """Private key (PEM), RSA or Ed25519."""
+    """Private key (PEM), RSA or Ed25519. Only processes that sign read it."""
+    valid_for: Duration | None = Field(default=None, examples=["14d"])
+    """How long the signature holds (x=); left out: for ever."""
 
 
 class JournalSettings(Section):
@@ -379,7 +382,10 @@ class Settings(Section):
     direct: Direct | None = None
     limits: dict[str, Limit] = {}
     delivery: Delivery = Delivery()
-    dkim: Dkim | None = None
+    dkim: Annotated[
+        tuple[Dkim, ...],
+        BeforeValidator(as_list, json_schema_input_type=Dkim | list[Dkim]),
+    ] = ()
     journal: JournalSettings = JournalSettings()
     dns: Dns = Dns()
     suppression: Suppression = Suppression()

@@ -134,6 +134,18 @@ def _host_name(value: str) -> str:
     return value
 
 
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")  # RFC 6376, 3.1: sub-domain
+
+
+def read_selector(value: str) -> str:
+    """The name of a DKIM key."""
+    if not _SELECTOR.fullmatch(value) or len(value) > 63:
+        raise ValueError(f"'{value}' is not a selector; write letters, digits, hyphens: \"s1\"")
+    return value.lower()
+
+
+Selector = Annotated[str, AfterValidator(read_selector)]
 Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str)]
 RateText = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=str)]
 SoftBounces = Annotated[SoftPolicy, BeforeValidator(_soft_policy, json_schema_input_type=str)]

@@ -55,6 +55,7 @@ from campaign.planning.inputs import (
     refuse_other_templates,
     render_spec,
 )
+from campaign.planning.keys import signing_spec
 from campaign.pool.outlet import relay_pool
 from campaign.pool.relays import Outlet
 from campaign.pool.tasks import Tasks
@@ -104,8 +105,6 @@ def run_campaign(
             counts = reader.counts()
         refuse_drift(campaign, record)
         _refuse_another_plan(options.agreed, record, counts)
-        if settings.dkim:
-            observer.say("[dkim] is read but not applied yet: letters leave unsigned by us")
         run_clock = clock_for(journal, clock, may_be_stale=options.resume_stale or is_finished)
         if not journal.is_safe_from_power_loss:
             observer.say("the journal's server has fsync = off: a loss of power may undo commits")
@@ -216,6 +215,9 @@ class _Run:
                 workers=workers,
                 ahead=self._ahead,
                 has_read=partial(refuse_other_templates, self._campaign, self._record),
+                signing=signing_spec(self._campaign),
+                may_be_unsigned=self._options.relay_override is not None,  # a rehearsal
+                on_note=self._observer.say,
             ) as rendering:
                 self._set_up(reader, rendering)
                 self._catch_signals(loop)

@@ -19,6 +19,7 @@ from campaign.config.settings import Relay
 from campaign.errors import ConfigError, RelayError, RenderError
 from campaign.journal.reading.browsing import Browser
 from campaign.planning.inputs import envelope_senders, render_spec
+from campaign.planning.keys import signing_spec
 from campaign.planning.sample import standing_of
 from campaign.pool.outlet import endpoint_of
 from campaign.records import Claim, Job, Letter, Message, Reply, Stage
@@ -76,7 +77,7 @@ def _marked(campaign: Campaign) -> Campaign:
 async def _send(
     campaign: Campaign, relay: Relay, spec: RenderSpec, job: Job, meant_for: str, sender: str
 ) -> Trial:
-    async with RenderPool(spec, workers=1) as pool:
+    async with RenderPool(spec, workers=1, signing=signing_spec(campaign)) as pool:
         (message,) = await pool.render([job])
     if message.problem:
         raise RenderError(f"row {job.row}: {message.problem}")

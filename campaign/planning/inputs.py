@@ -16,7 +16,7 @@ from campaign.config.loader import Campaign
 from campaign.config.secrets import read_secret
 from campaign.errors import DataError, DriftError
 from campaign.planning.drift import Difference, differences, letter_settings, sentence
-from campaign.planning.private_files import private_files
+from campaign.planning.private_files import private_files, secret_files
 from campaign.recipients.readers import input_files as list_files
 from campaign.records import TOKEN_MARK, PlanRecord, Source
 from campaign.rendering.render import RenderSpec, UnsubscribeSpec, input_files
@@ -136,6 +136,7 @@ def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source
         default_locale=settings.recipients.default_locale,
         group_column=settings.recipients.group_by,
         private=private_files(campaign),
+        hidden=secret_files(campaign),
     )
 
 

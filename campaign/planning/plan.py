@@ -35,6 +35,7 @@ from campaign.planning.inputs import (
     render_spec,
     sender_of,
 )
+from campaign.planning.keys import keys_at_hand
 from campaign.planning.summary import Amendment, PlanSummary, read_summary, refuse_empty
 from campaign.planning.suppressed import skip_suppressed
 from campaign.recipients.readers import input_files as list_files
@@ -42,6 +43,7 @@ from campaign.recipients.suppression import read_suppressed, state_of
 from campaign.records import Job, Message, PlanRecord, Source, State, is_begun
 from campaign.rendering.render import RenderSpec
 from campaign.rendering.templating.proofread import proofread
+from campaign.signing.spec import SigningSpec
 from campaign.workers.list_ahead import CleanRows, clean_rows
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import worker_count
@@ -59,13 +61,19 @@ def make_plan(
     amend: bool = False,
     render: bool = True,
     workers: int = 0,
+    may_be_unsigned: bool = False,
     on_progress: Progress = lambda what, done, total: None,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> PlanSummary:
     """Plan a campaign, or amend a plan with what is new.
 
+    `on_note` is told what speaks against the keys of signatures.
+
     Raises DataError where the list cannot be used, TemplateError where the templates ask for
-    columns that are not there, UsageError where there is nothing to amend.
+    columns that are not there, UsageError where there is nothing to amend, ConfigError where a key
+    cannot sign, unless letters `may_be_unsigned`: of a rehearsal, or only to be looked at.
     """
+    signing = keys_at_hand(campaign, may_be_unsigned, on_note)
     url = campaign.settings.journal.url
     opened = Journal.open(
         url, campaign.folder, clock=clock, create=True, campaign=campaign.settings.name
@@ -80,7 +88,7 @@ def make_plan(
         if amend and not before:
             raise UsageError("there is no plan to amend", remedy="`campaign plan` makes one")
         making = _Making(
-            campaign, journal, clock, worker_count(workers) if render else 0, on_progress
+            campaign, journal, clock, worker_count(workers) if render else 0, signing, on_progress
         )
         if rows is None:
             rows = clean_rows(campaign.folder, campaign.settings.recipients)
@@ -142,8 +150,10 @@ class _Making:
         journal: Journal,
         clock: Clock,
         workers: int,
+        signing: SigningSpec | None,
         on_progress: Progress,
     ) -> None:
+        self._signing = signing
         self._campaign = campaign
         self._journal = journal
         self._clock = clock
@@ -241,7 +251,8 @@ class _Making:
             check = _Check(self._journal, total, self._on_progress)
             has_read = partial(refuse_other_templates, self._campaign, record)
             jobs = reader.open_jobs(after, _BATCH)
-            asyncio.run(check.all(spec, jobs, self._workers, has_read))
+            pool = RenderPool(spec, workers=self._workers, has_read=has_read, signing=self._signing)
+            asyncio.run(check.all(pool, jobs, self._workers))
         self._journal.note_rendered(check.rendered, check.size_bytes)
         return check.failed
 
@@ -267,14 +278,8 @@ class _Check:
         self.rendered = 0
         self.size_bytes = 0
 
-    async def all(
-        self,
-        spec: RenderSpec,
-        batches: Iterator[list[Job]],
-        workers: int,
-        has_read: Callable[[], None],
-    ) -> None:
-        async with RenderPool(spec, workers=workers, has_read=has_read) as pool:
+    async def all(self, pool: RenderPool, batches: Iterator[list[Job]], workers: int) -> None:
+        async with pool:
             under_way: set[asyncio.Task[list[Message]]] = set()
             try:
                 for batch in batches:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 from campaign.config.loader import Campaign
+from campaign.config.secrets import secret_file
 from campaign.config.settings import Section
 from campaign.recipients.readers import input_files as list_files
 
@@ -30,9 +31,8 @@ def private_files(campaign: Campaign) -> tuple[str, ...]:
         campaign.file,
         *list_files(folder, settings.recipients),
         *(folder / name for name in settings.recipients.suppress),
-        *(folder / name for name in _secret_files(settings)),
     ]
-    found = {os.path.realpath(path) for path in paths}
+    found = {os.path.realpath(path) for path in paths} | {*secret_files(campaign)}
     home = os.path.realpath(folder)
     for url in _database_urls(settings):
         database = os.path.realpath(folder / url.removeprefix("sqlite:///"))
@@ -43,13 +43,19 @@ def private_files(campaign: Campaign) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _secret_files(section: BaseModel) -> Iterator[str]:
+def secret_files(campaign: Campaign) -> tuple[str, ...]:
+    """Files that hold a secret or a key, which no template may read."""
+    names = _named_in(campaign.settings)
+    return tuple(os.path.realpath(secret_file(name, campaign.folder)) for name in names)
+
+
+def _named_in(section: BaseModel) -> Iterator[str]:
     for name, value in section:
         if isinstance(value, str) and value and name in _KEY_FIELDS:
             yield value
         for item in value if isinstance(value, list | tuple) else [value]:
             if isinstance(item, Section):
-                yield from _secret_files(item)
+                yield from _named_in(item)
 
 
 def _database_urls(section: BaseModel) -> Iterator[str]:

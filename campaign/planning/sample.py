@@ -4,14 +4,16 @@ In: a planned campaign, a row or an address.  Out: RFC 5322 bytes, and the branc
 Touches: the journal, for reading; a render worker.
 
 They are rendered from the planned rows with the templates as they are now, so a template can be
-mended and looked at again without a new plan.
+mended and looked at again without a new plan.  They are signed as in a run; where a key cannot be
+had, `on_note` is told so and they are shown without.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import NamedTuple
 
 from campaign.addresses.syntax import AddressError, parse_address
 from campaign.config.loader import Campaign
@@ -19,47 +21,58 @@ from campaign.errors import RenderError, UsageError
 from campaign.journal.reading.browsing import Browser, Standing
 from campaign.journal.reading.reader import Reader
 from campaign.planning.inputs import render_spec
+from campaign.planning.keys import signing_spec
 from campaign.records import Job
 from campaign.rendering.render import RenderSpec
 from campaign.rendering.templating.branches import Sample, Shown, Traced, covering
+from campaign.signing.spec import SigningSpec
 from campaign.workers.traced_pool import TracedPool
 
 _BATCH = 100
 
+Note = Callable[[str], None]
 
-def render_one(campaign: Campaign, row: int | None, address: str | None) -> Shown:
+
+def _let_be(note: str) -> None:
+    """Nobody wants to know."""
+
+
+def render_one(
+    campaign: Campaign, row: int | None, address: str | None, on_note: Note = _let_be
+) -> Shown:
     """The letter of one row, of one address, or of the first who is to get one.
 
     Raises UsageError where the plan has no such recipient, RenderError where it cannot be made.
     """
     with closing(Browser.open(campaign.settings.journal.url, campaign.folder)) as browser:
-        spec = _spec(campaign, browser)
+        press = _Press.of(campaign, browser, on_note)
         job = _job_of(browser, row, address)
-    return next(map(_shown, _traced(spec, iter([[job]]))))
+    return next(map(_shown, press.letters(iter([[job]]))))
 
 
-def render_all(campaign: Campaign) -> Iterator[Shown]:
+def render_all(campaign: Campaign, on_note: Note = _let_be) -> Iterator[Shown]:
     """The letters of everybody who is still to be sent to, in the order of the plan."""
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
-        yield from map(_shown, _traced(_spec(campaign, reader), reader.planned_jobs(0, _BATCH)))
+        press = _Press.of(campaign, reader, on_note)
+        yield from map(_shown, press.letters(reader.planned_jobs(0, _BATCH)))
 
 
-def render_sample(campaign: Campaign, count: int) -> Sample:
+def render_sample(campaign: Campaign, count: int, on_note: Note = _let_be) -> Sample:
     """Up to `count` letters of those still to be sent that show every branch of the templates.
 
     Letters are rendered until nothing is left to find: of a list where nobody takes some branch
     all of them.  Places that are left over go to rows spread over the list.  Raises RenderError.
     """
     with closing(Browser.open(campaign.settings.journal.url, campaign.folder)) as browser:
-        spec = _spec(campaign, browser)
-        first, every = _kinds_of(spec, browser, count)
+        press = _Press.of(campaign, browser, on_note)
+        first, every = _kinds_of(press.unsigned(), browser, count)
         chosen = dict(covering(first, count))
         found = frozenset().union(*first)
         shown = {branch for adds in chosen.values() for branch in adds}
         _fill(chosen, browser, count)
         rows = sorted(chosen)
         jobs = (browser.jobs(rows[at : at + _BATCH]) for at in range(0, len(rows), _BATCH))
-        letters = [_shown(one) for one in _traced(spec, jobs)]
+        letters = [_shown(one) for one in press.letters(jobs)]
     return Sample(
         letters=[one._replace(adds=_added(one, chosen[one.row])) for one in letters],
         shown=len(shown),
@@ -69,13 +82,13 @@ def render_sample(campaign: Campaign, count: int) -> Sample:
 
 
 def _kinds_of(
-    spec: RenderSpec, browser: Browser, count: int
+    press: _Press, browser: Browser, count: int
 ) -> tuple[dict[frozenset[str], int], list[str]]:
     """The first row that takes just these branches, for every set of them; and all branches."""
     first: dict[frozenset[str], int] = {}
     every: dict[str, bool] = {}
     found: set[str] = set()
-    for at, one in enumerate(_traced(spec, browser.planned_jobs(0, _BATCH)), 1):
+    for at, one in enumerate(press.letters(browser.planned_jobs(0, _BATCH)), 1):
         first.setdefault(one.taken, one.message.row)
         every |= one.branches
         found |= one.taken
@@ -135,24 +148,37 @@ def _row_of(reader: Reader, address: str) -> int:
     return row
 
 
-def _spec(campaign: Campaign, reader: Reader) -> RenderSpec:
-    return render_spec(campaign, reader.plan_record(), reader.sources())
+class _Press(NamedTuple):
+    """What letters are made with."""
+
+    spec: RenderSpec
+    signing: SigningSpec | None
+    on_note: Note
+
+    @classmethod
+    def of(cls, campaign: Campaign, reader: Reader, on_note: Note) -> _Press:
+        spec = render_spec(campaign, reader.plan_record(), reader.sources())
+        return cls(spec, signing_spec(campaign), on_note)
+
+    def letters(self, batches: Iterator[list[Job]]) -> Iterator[Traced]:
+        """Raises RenderError."""
+        pool = TracedPool(self.spec, self.signing, self.on_note)
+        with asyncio.Runner() as runner:
+            runner.run(pool.__aenter__())
+            try:
+                for jobs in batches:
+                    for one in runner.run(pool.trace(jobs)):
+                        if one.message.problem:
+                            raise RenderError(f"row {one.message.row}: {one.message.problem}")
+                        yield one
+            finally:
+                runner.run(pool.close())
+
+    def unsigned(self) -> _Press:
+        """For letters that are not shown."""
+        return self._replace(signing=None)
 
 
 def _shown(one: Traced) -> Shown:
     taken = tuple(branch for branch, is_taken in one.branches.items() if is_taken)
     return Shown(one.message.row, one.message.wire, taken)
-
-
-def _traced(spec: RenderSpec, batches: Iterator[list[Job]]) -> Iterator[Traced]:
-    pool = TracedPool(spec)
-    with asyncio.Runner() as runner:
-        runner.run(pool.__aenter__())
-        try:
-            for jobs in batches:
-                for one in runner.run(pool.trace(jobs)):
-                    if one.message.problem:
-                        raise RenderError(f"row {one.message.row}: {one.message.problem}")
-                    yield one
-        finally:
-            runner.run(pool.close())

@@ -69,6 +69,7 @@ class RenderSpec:
     default_locale: str = ""  # the language of the list, and of recipients who name none
     group_column: str = ""  # rows that are equal in it are one message; templates see `rows`
     private: tuple[str, ...] = ()  # real paths, and what begins with them: no cell attaches these
+    hidden: tuple[str, ...] = ()  # files of secrets, which no template may read
     is_traced: bool = False  # letters say which branches of the templates they took
 
     def token_of(self, recipient_key: str) -> str:

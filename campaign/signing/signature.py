@@ -32,30 +32,38 @@ def _cover_of(names: tuple[str, ...]) -> Cover:
 
 
 class Signer:
-    """One [[dkim]] entry; `domain` is written in A-labels (RFC 8616, 4)."""
+    """One [[dkim]] entry; `domain` is written in A-labels (RFC 8616, 4).
 
-    def __init__(self, domain: str, selector: str, key: SigningKey) -> None:
+    Its signatures hold for so long from the time that they were made at; None: for ever.
+    """
+
+    def __init__(
+        self, domain: str, selector: str, key: SigningKey, valid_for_s: float | None = None
+    ) -> None:
         self.key: Final = key
+        self._valid_for_s: Final = valid_for_s
         self._start: Final = (
             f"DKIM-Signature: v=1; a={key.algorithm}; c=relaxed/relaxed;\r\n"
             f" d={domain};\r\n s={selector};\r\n"
         )
-        self._known: dict[tuple[tuple[str, ...], str], _Form] = {}
+        self._known: dict[tuple[str, ...], _Form] = {}
 
-    def field(self, names: tuple[str, ...], times: str, signed: bytes, body_hash: bytes) -> bytes:
-        """The whole field, with CRLF.
-
-        `names` as h= has them, `times` the tags t= and x= or "", `signed` the canonical fields.
-        """
-        form = self._known.get((names, times))
+    def field(self, names: tuple[str, ...], signed: bytes, body_hash: bytes, at_s: float) -> bytes:
+        """The whole field, with CRLF; `names` as h= has them, `signed` the canonical fields."""
+        form = self._known.get(names)
         if form is None:
-            form = _Form(self._start + times, names)
-            if len(self._known) < _KEPT:
-                self._known[names, times] = form
+            form = _Form(self._start + self._times(at_s), names)
+            if self._valid_for_s is None and len(self._known) < _KEPT:
+                self._known[names] = form
         signature = self.key.sign(b"".join((signed, form.hashed, body_hash, b"; b=")))
         text = b2a_base64(signature, newline=False)
         lines = [text[at : at + _B_LINE] for at in range(0, len(text), _B_LINE)]
         return b"".join((form.written, body_hash, b";\r\n b=", b"\r\n  ".join(lines), b"\r\n"))
+
+    def _times(self, at_s: float) -> str:
+        if self._valid_for_s is None:
+            return ""
+        return f" t={int(at_s)}; x={int(at_s + self._valid_for_s)};\r\n"
 
 
 class _Form:
@@ -70,10 +78,10 @@ class _Form:
         self.hashed = b"dkim-signature:" + relaxed_value(value)
 
 
-def signatures(wire: bytes, signers: Sequence[Signer], times: str = "") -> bytes:
+def signatures(wire: bytes, signers: Sequence[Signer], at_s: float = 0.0) -> bytes:
     """The DKIM-Signature fields of a letter, one of each signer, to be put before its bytes.
 
-    `wire` is not dot-stuffed.  `times` is what `times_of` gave.
+    `wire` is not dot-stuffed.  `at_s` is the Unix time.
     """
     end = wire.find(b"\r\n\r\n")
     head, body = (wire[: end + 2], wire[end + 4 :]) if end >= 0 else (wire, b"")
@@ -82,9 +90,4 @@ def signatures(wire: bytes, signers: Sequence[Signer], times: str = "") -> bytes
     signed = b"".join([relaxed_field(names[at], values[at]) for at in cover.indexes])
     digest = hashlib.sha256(relaxed_body(body)).digest()
     body_hash = b2a_base64(digest, newline=False)
-    return b"".join([each.field(cover.names, times, signed, body_hash) for each in signers])
-
-
-def times_of(at_s: float, valid_for_s: float) -> str:
-    """The tags t= and x= of signatures that hold from a Unix time on for so long."""
-    return f" t={int(at_s)}; x={int(at_s + valid_for_s)};\r\n"
+    return b"".join([each.field(cover.names, signed, body_hash, at_s) for each in signers])

@@ -10,15 +10,17 @@ as it can.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import signal
 import stat
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _ASK_VERSION = 1
@@ -48,6 +50,16 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+
+
+def hide_memory() -> None:
+    """Let nobody but root look into this process through /proc or a debugger; leave no core.
+
+    Where a kernel has no Landlock, this keeps others of the same user from its environment and
+    its memory (PR_SET_DUMPABLE in prctl(2)).
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def limit(memory_bytes: int) -> None:
@@ -90,8 +102,11 @@ def limits_remedy() -> str:
     return f"{' and '.join(found)}, which may be too little for a render worker: raise it"
 
 
-def read_only(paths: Iterable[str]) -> bool:
+def read_only(paths: Iterable[str], hidden: Collection[str] = ()) -> bool:
     """From now on read these paths and Python's own parts, write no file, open no connection.
+
+    The files `hidden`, absolute and without symlinks, are not read though they lie there; in a
+    folder with one of them new files are not read either.
 
     Returns False where the kernel has no Landlock; new rights are out of reach there too.
     """
@@ -109,10 +124,26 @@ def read_only(paths: Iterable[str]) -> bool:
     if ruleset < 0:
         return False
     for path in {*paths, *_python()}:
-        _allow(libc, ruleset, path)
+        _allow_but(libc, ruleset, path, hidden)
     done = libc.syscall(_RESTRICT_SELF, ruleset, 0)
     os.close(ruleset)
     return bool(done == 0)
+
+
+def refuse_files(hidden: Collection[str]) -> None:
+    """Let Python open none of these files, absolute and without symlinks.
+
+    The wall of a kernel without Landlock: it holds templates and names of attachments back, not
+    machine code that was brought in.
+    """
+
+    def look(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and isinstance(path := arguments[0], str | bytes):
+            real = os.path.realpath(os.fsdecode(path))
+            if real in hidden:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), real)
+
+    sys.addaudithook(look)
 
 
 def landlock_version() -> int:
@@ -130,13 +161,33 @@ def _python() -> Iterator[str]:
     yield from (path for path in sys.path if path)
 
 
-def _allow(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
+def _allow_but(libc: ctypes.CDLL, ruleset: int, path: str, hidden: Collection[str]) -> None:
+    """Landlock knows no exceptions: where something is hidden, each of its neighbours is allowed.
+
+    A symlink is not followed then; it may lead to what is hidden.
+    """
+    real = os.path.realpath(path)
+    inside = [each for each in hidden if each == real or each.startswith(real.rstrip("/") + "/")]
+    if not inside:
+        _allow(libc, ruleset, path, _READ_FILE | _READ_DIR)
+    elif real not in inside:
+        _allow(libc, ruleset, real, _READ_DIR)
+        try:
+            names = os.listdir(real)
+        except OSError:
+            return
+        for entry in (os.path.join(real, name) for name in names):
+            if not os.path.islink(entry):
+                _allow_but(libc, ruleset, entry, inside)
+
+
+def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return  # what is not there cannot be read
-    is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
-    rights = _READ_FILE | _READ_DIR if is_folder else _READ_FILE
+    if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        rights &= _READ_FILE
     rule = struct.pack("=Qi", rights, descriptor)
     libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)
     os.close(descriptor)

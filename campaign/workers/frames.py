@@ -46,16 +46,18 @@ class Started(NamedTuple):
     """The first word of a worker: what is wrong, or how many shared pieces follow.
 
     What is wrong may also be its last word, in place of messages.
+    A signer has no pieces, but notes for whoever sends.
     """
 
     fault: CampaignError | None
     shared: int = 0
+    notes: Sequence[str] = ()
 
     def written(self) -> bytes:
         """As JSON."""
         fault = self.fault
         if fault is None:
-            return json.dumps({"shared": self.shared}).encode()
+            return json.dumps({"shared": self.shared, "notes": [*self.notes]}).encode()
         is_config = isinstance(fault, ConfigError)
         said = [is_config, fault.what, fault.file, fault.line, fault.remedy]
         return json.dumps({"fault": said}).encode()
@@ -70,8 +72,8 @@ class Started(NamedTuple):
         """The inverse.  Raises ValueError for nonsense."""
         try:
             match json.loads(bytes(frame)):
-                case {"shared": int(count)}:
-                    return cls(None, count)
+                case {"shared": int(count), "notes": [*notes]}:
+                    return cls(None, count, [str(note) for note in notes])
                 case {"fault": [bool(is_config), str(what), str(file), int(line), str(remedy)]}:
                     kind = ConfigError if is_config else TemplateError
                     return cls(kind(what, file=file, line=line, remedy=remedy))

@@ -1,7 +1,7 @@
 """Render workers: batches of jobs in, messages out, whatever a template does to a worker.
 
-In: a `RenderSpec`, lists of `Job`.  Out: lists of `Message` in the same order.
-Touches: its own worker processes.
+In: a `RenderSpec`, perhaps a `SigningSpec`, lists of `Job`.  Out: lists of `Message` in the same
+order, signed if that was asked for.  Touches: its own worker processes, and the signers.
 
 A worker that dies, hangs or talks nonsense is replaced.  What it had finished is kept; the other
 rows of the batch it was at are rendered one by one, and a row that ends a worker twice is given up.
@@ -15,10 +15,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from campaign.errors import CampaignError, TemplateError
+from campaign.errors import CampaignError, ConfigError, TemplateError
 from campaign.records import Job, Message
 from campaign.rendering.render import RUNAWAYS_MAX, RenderSpec
+from campaign.signing.spec import SigningSpec
 from campaign.workers.process import Batch, RenderProcess
+from campaign.workers.signing.signers import Signers, resized
 from campaign.workers.start import WorkerProcess
 from campaign.workers.worker import Limits
 
@@ -32,8 +34,11 @@ class RenderPool:
 
     It takes workers that were started `ahead` before it starts others.  `has_read()` is called when
     a worker has read the templates, and may raise CampaignError where they are others now.
+    `on_note(sentence)` is told what speaks against the keys; with `may_be_unsigned` also that they
+    cannot be had, and letters stay without their signature.
 
-    Entering raises TemplateError or ConfigError when the templates do not compile.
+    Entering raises TemplateError or ConfigError when the templates do not compile, or a key cannot
+    sign.
     """
 
     def __init__(
@@ -44,8 +49,15 @@ class RenderPool:
         limits: Limits | None = None,
         ahead: deque[WorkerProcess] | None = None,
         has_read: Callable[[], None] = lambda: None,
+        signing: SigningSpec | None = None,
+        may_be_unsigned: bool = False,
+        on_note: Callable[[str], None] = lambda note: None,
     ) -> None:
         self._spec = spec
+        self._signers = Signers(signing, count=workers) if signing else None
+        self._may_be_unsigned = may_be_unsigned
+        self._on_note = on_note
+        self._signature_bytes = 0  # of one letter; 0 until one was signed
         self._has_read = has_read
         self._count = workers
         self._limits = limits or Limits()
@@ -60,8 +72,11 @@ class RenderPool:
 
     async def __aenter__(self) -> Self:
         try:
+            if self._signers:
+                self._signers.start()  # hides our memory before a template runs
             for _ in range(self._count):
                 self._start()
+            await self._signers_ready()
             await self._all_started()
         except BaseException:
             await self.close()
@@ -84,21 +99,61 @@ class RenderPool:
     async def render(self, jobs: list[Job]) -> list[Message]:
         """The message of each job, in order; a row that cannot be rendered has a `problem`.
 
-        Raises CampaignError when no worker can be started any more, or the pool was closed.
+        Raises CampaignError when no worker can be started any more, a signer has ended, or the pool
+        was closed.
         """
-        return await self._messages(jobs, is_check=False)
+        return await self._signed(await self._messages(jobs, is_check=False))
 
     async def check(self, jobs: list[Job]) -> list[Message]:
-        """As `render`, but only what is known of each message comes back: its `wire` is empty."""
-        return await self._messages(jobs, is_check=True)
+        """As `render`, but only what is known of each message comes back: its `wire` is empty.
+
+        Nothing is signed, but for one letter: the signatures of all take as many bytes.
+        """
+        messages = await self._messages(jobs, is_check=True)
+        if not self._signers:
+            return messages
+        if not self._signature_bytes:
+            await self._measure(jobs, messages)
+        return [
+            each if each.problem else resized(each, each.wire, self._signature_bytes)
+            for each in messages
+        ]
 
     async def close(self) -> None:
         """End all workers and wait until they are gone; renders under way raise CampaignError."""
+        if self._signers:
+            self._signers.close()
         self._fail(CampaignError("the render workers were stopped"))
         for process in list(self._processes):
             process.end("the pool was closed")
         while not all(process.is_gone for process in self._ended):
             await asyncio.sleep(_GONE_S)
+
+    async def _signed(self, messages: list[Message]) -> list[Message]:
+        return await self._signers.sign(messages) if self._signers else messages
+
+    async def _measure(self, jobs: list[Job], checked: list[Message]) -> None:
+        """What a signature adds, by the first letter that can be rendered."""
+        for job, message in zip(jobs, checked, strict=True):
+            if not message.problem:
+                (signed,) = await self.render([job])
+                self._signature_bytes = max(0, signed.size_bytes - message.size_bytes)
+                return
+
+    async def _signers_ready(self) -> None:
+        if not self._signers:
+            return
+        try:
+            await self._signers.ready()
+        except ConfigError as fault:
+            if not self._may_be_unsigned:
+                raise
+            self._signers.close()
+            self._signers = None
+            self._on_note(f"letters are shown without their signature: {fault}")
+            return
+        for note in self._signers.notes:
+            self._on_note(note)
 
     async def _messages(self, jobs: list[Job], *, is_check: bool) -> list[Message]:
         messages = list(await self._attempt(jobs, is_check)) if jobs else []

@@ -23,7 +23,7 @@ from campaign.workers.confinement import limits_remedy
 from campaign.workers.pipes import widen
 from campaign.workers.shelf import Shelf, shared_memory
 
-_NICE = 15  # sockets and journal go first; so does whoever asks for the status meanwhile
+NICE = 15  # sockets and journal go first; so does whoever asks for the status meanwhile
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
 
 
@@ -70,7 +70,7 @@ class WorkerProcess:
             process_group=0,
         )
         ours.callback(self._process.kill)
-        nice = os.getpriority(os.PRIO_PROCESS, 0) + _NICE
+        nice = os.getpriority(os.PRIO_PROCESS, 0) + NICE
         os.setpriority(os.PRIO_PROCESS, self._process.pid, nice)  # its imports are nice, too
 
     @property
@@ -129,5 +129,10 @@ def worker_count(wanted: int | None = None) -> int:
 def _environment() -> dict[str, str]:
     """What a worker may know of our environment: where to find Python's parts, no secrets."""
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return kept | {"PYTHONPATH": python_path()}
+
+
+def python_path() -> str:
+    """Where a process of ours finds our modules."""
     paths = [str(Path(campaign.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-    return kept | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    return os.pathsep.join(path for path in paths if path)

@@ -7,22 +7,37 @@ Touches: its own worker processes.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
 from campaign.rendering.templating.branches import Traced, traced
+from campaign.signing.spec import SigningSpec
 from campaign.workers.pool import RenderPool
 
 
 class TracedPool(RenderPool):
-    """As `RenderPool`, with one worker."""
+    """As `RenderPool`, with one worker; where a key cannot be had, letters are shown unsigned."""
 
-    def __init__(self, spec: RenderSpec) -> None:
-        super().__init__(dataclasses.replace(spec, is_traced=True), workers=1)
+    def __init__(
+        self,
+        spec: RenderSpec,
+        signing: SigningSpec | None = None,
+        on_note: Callable[[str], None] = lambda note: None,
+    ) -> None:
+        super().__init__(
+            dataclasses.replace(spec, is_traced=True),
+            workers=1,
+            signing=signing,
+            may_be_unsigned=True,
+            on_note=on_note,
+        )
 
     async def trace(self, jobs: list[Job]) -> list[Traced]:
         """The message of each job, in order, with the branches it took."""
-        return [traced(message) for message in await super().render(jobs)]
+        found = [traced(message) for message in await self._messages(jobs, is_check=False)]
+        signed = await self._signed([one.message for one in found])
+        return [one._replace(message=message) for one, message in zip(found, signed, strict=True)]
 
     async def render(self, jobs: list[Job]) -> list[Message]:
         """The messages alone, the bytes of a run."""

@@ -25,7 +25,13 @@ from campaign.rendering.render import (
     TracingRenderer,
     readable_paths,
 )
-from campaign.workers.confinement import allow_cpu, end_with_parent, limit, read_only
+from campaign.workers.confinement import (
+    allow_cpu,
+    end_with_parent,
+    limit,
+    read_only,
+    refuse_files,
+)
 from campaign.workers.frames import (
     Started,
     framed,
@@ -112,7 +118,8 @@ class _Watch:
 
 def _start(spec: RenderSpec) -> Renderer | None:
     try:
-        read_only(readable_paths(spec))
+        if not read_only(readable_paths(spec), spec.hidden) and spec.hidden:
+            refuse_files(spec.hidden)
         renderer = TracingRenderer(spec) if spec.is_traced else Renderer(spec)
     except CampaignError as error:
         _write(framed(Started(error).written()))

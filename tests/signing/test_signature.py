@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaign.signing.relaxed import relaxed_body
-from campaign.signing.signature import Signer, signatures, times_of
+from campaign.signing.signature import Signer, signatures
 from fakes.dkim_keys import ed25519_key, ed25519_signer, rsa_signer
 
 LETTER = b"From: Ada <ada@example.com>\r\nTo: bob@example.org\r\nSubject: Hi\r\n\r\nHello.\r\n"
@@ -45,8 +45,10 @@ def test_a_letter_carries_a_signature_of_each_key() -> None:
 
 
 def test_an_end_stands_in_it_only_where_it_is_asked_for() -> None:
-    said = tags(signatures(LETTER, [ed25519_signer()], times_of(1000.7, 3600.0)))
+    signer = Signer("example.com", "e1", ed25519_key(), 3600.0)
+    said = tags(signatures(LETTER, [signer], 1000.7))
     assert (said["t"], said["x"]) == ("1000", "4600")
+    assert tags(signatures(LETTER, [signer], 2000.0))["t"] == "2000"
 
 
 def test_the_same_letter_has_the_same_signature() -> None:

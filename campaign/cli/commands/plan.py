@@ -119,15 +119,16 @@ def make(
     amend: bool = False,
     render: bool = True,
     workers: int | None = None,
+    may_be_unsigned: bool = False,
     when_read: Callable[[], None] | None = None,
 ) -> PlanSummary:
-    """The plan, with progress on stderr.
+    """The plan, with progress on stderr; letters of a rehearsal `may_be_unsigned`.
 
     `when_read` is called once the lists are read: until then both of two cores are busy.
     Raises Interrupted after Ctrl-C, besides what `make_plan` raises.
     """
     try:
-        return _made(campaign, amend, render, workers, when_read)
+        return _made(campaign, amend, render, workers, may_be_unsigned, when_read)
     except KeyboardInterrupt:
         left = "the plan stays as it was" if amend else "there is no plan yet"
         raise Interrupted(
@@ -141,6 +142,7 @@ def _made(
     amend: bool,
     render: bool,
     workers: int | None,
+    may_be_unsigned: bool,
     when_read: Callable[[], None] | None,
 ) -> PlanSummary:
     from campaign.workers.list_ahead import lists_ahead
@@ -159,7 +161,9 @@ def _made(
                 amend=amend,
                 render=render,
                 workers=workers or 0,
+                may_be_unsigned=may_be_unsigned,
                 on_progress=progress,
+                on_note=progress.say,
             )
 
 

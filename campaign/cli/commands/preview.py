@@ -14,8 +14,15 @@ import typer
 
 from campaign.cli.arguments import HERE, PathArgument
 from campaign.cli.journals import ensure_planned
-from campaign.cli.serving import PREVIEW_PORT, NoBrowserOption, PortOption, press, serve_preview
+from campaign.cli.serving import (
+    PREVIEW_PORT,
+    NoBrowserOption,
+    PortOption,
+    serve_preview,
+    unsigned_press,
+)
 from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.streams import complain
 from campaign.cli.terminal.tables import counted, escape, pad, table
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.units import show_size
@@ -81,21 +88,21 @@ def command(
     if diff is not None:
         from campaign.preview.changes import difference
 
-        print("\n".join(difference(campaign, diff, press)))
+        print("\n".join(difference(campaign, diff, unsigned_press)))
         return EXIT_DONE
     if out is None:
-        shown = render_one(campaign, row, to)
+        shown = render_one(campaign, row, to, complain)
         print("\n".join(lines(take_apart(shown.letter), Paint.on(sys.stdout))))
         return EXIT_DONE
     from campaign.preview.files import write_files
 
-    chosen = render_sample(campaign, sample) if sample else None
+    chosen = render_sample(campaign, sample, complain) if sample else None
     if chosen:
         letters = iter(chosen.letters)
     elif row is None and to is None:
-        letters = render_all(campaign)
+        letters = render_all(campaign, complain)
     else:
-        letters = iter([render_one(campaign, row, to)])
+        letters = iter([render_one(campaign, row, to, complain)])
     count = write_files(out, campaign.settings.name, letters, chosen)
     print(f"{counted(count, 'letter')} in {out}; open {out / 'index.html'} in a browser")
     if chosen:

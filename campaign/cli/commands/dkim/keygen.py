@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,8 +25,6 @@ EXAMPLES = (
     "campaign dkim keygen --domain example.com",
     "campaign dkim keygen --domain example.com --selector ed1 --ed25519",
 )
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)  # RFC 6376, 3.1
 _LEAST_BITS, _USUAL_BITS, _MOST_BITS = 2048, 2048, 4096
 
 
@@ -89,11 +86,13 @@ def default_selector(now_s: float) -> str:
 
 def checked_selector(text: str) -> str:
     """Raises UsageError."""
-    if not _SELECTOR.fullmatch(text) or len(text) > 63:
-        raise UsageError(
-            f"'{text}' is not a selector", remedy="use letters, digits and hyphens, such as s2"
-        )
-    return text.lower()
+    from campaign.config.values import read_selector
+
+    try:
+        return read_selector(text)
+    except ValueError as error:
+        what, _, remedy = str(error).partition("; ")
+        raise UsageError(what, remedy=remedy) from None
 
 
 def write_key(path: Path, pem: str) -> None:

@@ -1,0 +1,1 @@
+"""The processes that sign: keys in them, no templates."""
