@@ -70,6 +70,10 @@ class ConfigError(CampaignError):
     exit_code = EXIT_CONFIG
 
 
+class MissingExtraError(ConfigError):
+    """A library that is not installed with every installation is needed."""
+
+
 class ConfigErrors(CampaignError):
     """campaign.toml is wrong in several places; all of them, in file order."""
 

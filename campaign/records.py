@@ -342,3 +342,11 @@ class Result(NamedTuple):
     relay: str
     sent_at: str  # RFC 3339, "" if never
     updated_at: str
+
+
+class ListRow(NamedTuple):
+    """A recipient as the list has it."""
+
+    file: str
+    line: int  # of the file, 1 is its first
+    cells: dict[str, str]  # by column; of a group those of its first row

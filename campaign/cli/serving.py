@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.cli.terminal.streams import tell
-from campaign.errors import ConfigError
+from campaign.errors import MissingExtraError
+from campaign.extras import pip_line
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
@@ -37,7 +38,6 @@ NoBrowserOption = Annotated[
     bool, typer.Option("--no-browser", help="Only print the page's address.")
 ]
 PREVIEW_PORT, WATCH_PORT, INBOX_PORT = 8025, 8026, 8027
-_WEB = "pip install 'campaign[web]'"
 
 
 def serve_preview(campaign: Campaign, port: int = PREVIEW_PORT, *, open_browser: bool) -> None:
@@ -67,12 +67,14 @@ def unsigned_press(campaign: Campaign, record: PlanRecord, sources: Sequence[Sou
 
 
 def need_web() -> None:
-    """Raises ConfigError where the libraries for pages are not installed."""
+    """Raises MissingExtraError where the libraries for pages are not installed."""
     try:
         import starlette
         import uvicorn  # noqa: F401
     except ModuleNotFoundError as error:
-        raise ConfigError(f"pages need {error.name}, which is not there", remedy=_WEB) from None
+        raise MissingExtraError(
+            f"pages need {error.name}, which is not there", remedy=pip_line("web")
+        ) from None
     del starlette
 
 

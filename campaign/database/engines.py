@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from campaign.database.places import URL_FORMS, Place
 from campaign.database.sqlite_files import connect_for_reading, connect_for_writing
 from campaign.errors import ConfigError
+from campaign.extras import pip_line
 
 if TYPE_CHECKING:
     from campaign.database.postgresql import Session
@@ -90,5 +91,5 @@ def _engine(url: str, **also: Any) -> Engine:
 def _no_driver(error: Exception) -> ConfigError:
     return ConfigError(
         f"the journal's database driver is not installed: {error}",
-        remedy="pip install 'campaign[postgresql]'",
+        remedy=pip_line("postgresql"),
     )

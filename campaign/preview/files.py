@@ -9,6 +9,8 @@ nothing run and nothing be fetched.  The pages themselves have no script.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,7 @@ from campaign.units import show_size
 
 # Everything is forbidden but what the page itself brings: style, and images as data: URLs.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_LETTER = re.compile(r"\d{6,}\.(eml|html)")
 _LOOK = Path(__file__).parent / "look"
 _SHARED = Path(__file__).parents[1] / "pages" / "look"
 
@@ -42,24 +45,36 @@ def write_files(
     """Write every letter and the index; the number of letters.  UsageError where it cannot."""
     pages = _Pages(campaign)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         items = []
         for shown in letters:
             name = f"{shown.row:06d}"
             letter = take_apart(shown.letter)
-            (folder / f"{name}.eml").write_bytes(shown.letter)
-            (folder / f"{name}.html").write_text(
-                pages.letter(name, shown, letter), encoding="utf-8"
-            )
+            _write(folder / f"{name}.eml", shown.letter)
+            _write(folder / f"{name}.html", pages.letter(name, shown, letter).encode())
             to = letter.header("To")
             items.append(_Item(shown.row, name, letter.subject, to, len(shown.taken), shown.adds))
-        (folder / "index.html").write_text(pages.index(items, sample), encoding="utf-8")
+        _write(folder / "index.html", pages.index(items, sample).encode())
+        _remove_others(folder, {item.name for item in items})
     except OSError as error:
         raise UsageError(
             f"cannot write {error.filename or folder}: {error.strerror or error}",
             remedy="name another folder",
         ) from error
     return len(items)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """A new file is for its owner alone: it names people."""
+    with open(file, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
+        opened.write(content)
+
+
+def _remove_others(folder: Path, names: set[str]) -> None:
+    """Letters of an earlier preview, which nobody should take for these."""
+    for file in folder.iterdir():
+        if _LETTER.fullmatch(file.name) and file.stem not in names:
+            file.unlink()
 
 
 class _Pages:

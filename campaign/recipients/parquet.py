@@ -14,7 +14,8 @@ import itertools
 from collections.abc import Iterator
 from typing import IO, Any
 
-from campaign.errors import DataError
+from campaign.errors import DataError, MissingExtraError
+from campaign.extras import pip_line
 from campaign.recipients.chunks import TableRow
 
 _BATCH_ROWS = 10_000
@@ -26,8 +27,8 @@ def table_rows(content: IO[bytes], file: str) -> Iterator[TableRow]:
         import pyarrow  # type: ignore[import-untyped]
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError:
-        raise DataError(
-            "reading Parquet needs pyarrow", file=file, remedy="pip install 'campaign[parquet]'"
+        raise MissingExtraError(
+            "reading Parquet needs pyarrow", file=file, remedy=pip_line("parquet")
         ) from None
     try:
         table = pyarrow.parquet.ParquetFile(content)

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from typing import IO, Any
 from xml.parsers import expat
 
-from campaign.errors import DataError
+from campaign.errors import DataError, MissingExtraError
+from campaign.extras import pip_line
 from campaign.recipients.chunks import TableRow
 from campaign.recipients.displayed import displayed, unescaped
 from campaign.recipients.packages import check_package, damaged, uncalculated
@@ -39,8 +40,8 @@ def sheet_rows(content: IO[bytes], file: str) -> Iterator[TableRow]:
     try:
         from openpyxl import load_workbook  # type: ignore[import-untyped]
     except ImportError:
-        raise DataError(
-            "reading .xlsx needs openpyxl", file=file, remedy="pip install 'campaign[excel]'"
+        raise MissingExtraError(
+            "reading .xlsx needs openpyxl", file=file, remedy=pip_line("excel")
         ) from None
     check_package(content, file)
     try:

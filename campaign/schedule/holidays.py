@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from campaign.errors import ConfigError
+from campaign.extras import pip_line
 
 IsHoliday = Callable[[date], bool]
 
@@ -35,7 +36,7 @@ def _country(name: str) -> IsHoliday:
     except ImportError:
         raise ConfigError(
             f"holidays = '{name}' needs the package `holidays`",
-            remedy="pip install 'campaign[schedule]', or write the dates: [\"2026-12-24\"]",
+            remedy=f'{pip_line("schedule")}, or write the dates: ["2026-12-24"]',
         ) from None
     code, _, part = name.upper().partition("-")
     try:

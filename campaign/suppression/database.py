@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.errors import ConfigError, SuppressionError
+from campaign.extras import pip_line
 
 if TYPE_CHECKING:
     import psycopg
@@ -177,7 +178,7 @@ class _Postgresql(Database):
         except ImportError:
             raise SuppressionError(
                 "a store in PostgreSQL needs psycopg",
-                remedy="pip install 'campaign[postgresql]'",
+                remedy=pip_line("postgresql"),
             ) from None
         self._error: type[psycopg.Error] = psycopg.Error
         plain = url.replace("postgresql+psycopg://", "postgresql://", 1)

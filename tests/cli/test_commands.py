@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -262,12 +263,31 @@ def test_results_are_written_whole_and_by_state(ask: Ask, here: Path) -> None:
         "recipient-gone",
         "550",
     )
-    code, out, err = ask("results", "--sandbox", "--format", "parquet", "-o", "all.parquet")
-    assert (code, out) == (0, "")
-    assert (here / "all.parquet").stat().st_size > 0
+    for name in ("all.parquet", "all.xlsx", "all.jsonl", "all.csv"):
+        code, out, err = ask("results", "--sandbox", "-o", name, "--columns", "name")
+        assert (code, out, err) == (0, "", f"{name}: 5 recipients\n")
+    text = (here / "all.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [(row["line"], row["name"]) for row in rows[::4]] == [("2", "Ada"), ("6", "王小明")]
+    assert (here / "all.xlsx").read_bytes().startswith(b"PK")
+    assert (here / "all.parquet").read_bytes().startswith(b"PAR1")
+    code, _, err = ask("results", "--sandbox", "--columns", "nmae")
+    assert (code, "'nmae' is not a column of the list (it has email, name)" in err) == (64, True)
     code, _, err = ask("results", "--sandbox", "-o", "no/such/folder.csv")
     assert code == 64
     assert "cannot write no/such/folder.csv" in err
+
+
+def test_results_are_a_table_in_a_terminal(here: Path, ask: Ask) -> None:
+    ask("run", "--sandbox", "--yes")
+    ours, theirs = os.openpty()
+    done = subprocess.run([*CAMPAIGN, "results", "--sandbox"], stdout=theirs, check=False)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode().splitlines()
+    os.close(ours)
+    assert done.returncode == 0
+    assert len(shown) == 6
+    assert shown[1].startswith("failed     bounce@sandbox.example")
 
 
 def test_the_letter_of_anybody_can_be_looked_at(ask: Ask, here: Path) -> None:
@@ -284,6 +304,16 @@ def test_the_letter_of_anybody_can_be_looked_at(ask: Ask, here: Path) -> None:
     assert code == 64
     assert ask("preview", "--out", "letters")[0] == 0
     assert len(list((here / "letters").glob("*.eml"))) == 3
+    (here / "letters/notes.html").write_text("ours")
+    assert ask("preview", "--out", "letters", "--row", "2")[0] == 0  # no letter of before is left
+    there = sorted((here / "letters").iterdir())
+    assert [file.name for file in there] == [
+        "000002.eml",
+        "000002.html",
+        "index.html",
+        "notes.html",
+    ]
+    assert stat.S_IMODE((here / "letters/000002.eml").stat().st_mode) == 0o600
 
 
 def test_a_few_letters_show_every_branch_of_the_templates(ask: Ask, here: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.cli.scaffolding import write_campaign
+from campaign.cli.files.scaffolding import write_campaign
 from campaign.config.loader import load
 from campaign.errors import UsageError
 

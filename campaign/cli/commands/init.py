@@ -21,7 +21,7 @@ def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
 ) -> int:
     """Write a small working campaign: settings, a list, templates."""
-    from campaign.cli.scaffolding import write_campaign
+    from campaign.cli.files.scaffolding import write_campaign
 
     for file in write_campaign(folder):
         print(f"  {file}")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaign.cli.arguments import HERE, JsonOption, PathArgument
-from campaign.cli.exports import whole_file
+from campaign.cli.files.writing import whole_file
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain
 from campaign.cli.terminal.tables import WIDTH, clip, counted, escape, percent, table

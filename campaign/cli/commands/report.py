@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from campaign.cli.arguments import HERE, PathArgument, RehearsalOption
-from campaign.errors import EXIT_DONE, UsageError
+from campaign.cli.files.writing import whole_file
+from campaign.errors import EXIT_DONE
 from campaign.units import show_size
 
 EXAMPLES = ("campaign report spring -o spring.html",)
@@ -33,11 +34,7 @@ def command(
     campaign = campaign_to_look_at(path, rehearsal)
     page = report(campaign, SystemClock())
     file = output or Path(f"{campaign.settings.name}-report.html")
-    try:
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {file}: {error.strerror}", remedy="name another file"
-        ) from None
+    with whole_file(file) as written:
+        written.write(page.encode())
     print(f"{file}, {show_size(len(page.encode()))}; open it in a browser, or print it")
     return EXIT_DONE

@@ -1,74 +1,144 @@
-"""`campaign results`: what became of each recipient, as a file.
+"""`campaign results`: what became of each recipient, as a table or a file.
 
-In: the journal.  Out: CSV, JSON lines or Parquet, in a file or on stdout.
+In: the journal.  Out: a table in a terminal; CSV, JSON lines, Parquet or XLSX elsewhere.
 Touches: the file named by `-o`, which appears whole or not at all.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
-from enum import StrEnum
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from campaign.cli.arguments import HERE, PathArgument, RehearsalOption
-from campaign.cli.terminal.tables import counted, escape
+from campaign.cli.files.exports import WRITERS, Export, Format, Listed, format_of
+from campaign.cli.terminal.tables import clip, counted, escape, pad
 from campaign.errors import EXIT_DONE, UsageError
-from campaign.records import Result, State
+from campaign.records import ListRow, Result, State
+
+if TYPE_CHECKING:
+    from campaign.journal.reading.reader import Reader
 
 EXAMPLES = (
     "campaign results spring --state failed",
-    "campaign results spring --format jsonl -o results.jsonl",
+    "campaign results spring -o results.xlsx --columns company",
 )
-
-
-class Format(StrEnum):
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
+_PAGE = 2_000  # rows of the list asked for at once
+_BINARY = {Format.PARQUET, Format.XLSX}
+_STATE, _ADDRESS = 9, 32  # columns of the table
 
 
 def command(
     path: PathArgument = HERE,
     format_: Annotated[
-        Format, typer.Option("--format", help="How it is written; csv is safe to open in Excel.")
-    ] = Format.CSV,
+        Format | None,
+        typer.Option(
+            "--format", help="Left out: as the name of -o says, a table in a terminal, else csv."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout."),
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="A .csv, .jsonl, .parquet or .xlsx file."
+        ),
     ] = None,
     state: Annotated[
         State | None,
         typer.Option(metavar="STATE", help=f"Only recipients in this state: {', '.join(State)}."),
     ] = None,
+    columns: Annotated[
+        str, typer.Option(metavar="NAMES", help="Columns of the list to add: company,phone.")
+    ] = "",
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Mark a .csv as UTF-8, without which Excel misreads it.")
+    ] = False,
     sandbox: RehearsalOption = False,
 ) -> int:
     """Print what became of each recipient.
 
-    One line each: state, reason, attempts, the server's last reply, Message-ID, when.
+    One line each: state, reason, attempts, the server's last reply, Message-ID, when, and where it
+    stands in the list. Times are UTC.
     """
-    from campaign.cli.exports import WRITERS, whole_file
+    from campaign.cli.files.exports import write_csv_for_excel
+    from campaign.cli.files.writing import whole_file
     from campaign.cli.journals import look_up
 
-    if format_ is Format.PARQUET and output is None:
-        raise UsageError(
-            "Parquet is not for the terminal", remedy="name a file: -o results.parquet"
-        )
+    kind = _kind(format_, output)
+    write = write_csv_for_excel if bom and kind is Format.CSV else WRITERS.get(kind)
     with look_up(path, sandbox) as reader:
-        results = reader.results(state)
-        if output is None:
-            if sys.stdout.isatty():
-                results = map(harmless, results)
-            WRITERS[format_](sys.stdout.buffer, results)
-            return EXIT_DONE
-        with whole_file(output) as file:
-            count = WRITERS[format_](file, results)
-    print(f"{output}: {counted(count, 'recipient')}", file=sys.stderr)
+        names = _named(columns, reader)
+        found = listed(reader, state)
+        if output is not None:
+            assert write is not None
+            with whole_file(output) as file:
+                count = write(file, Export(found, names))
+            print(f"{output}: {counted(count, 'recipient')}", file=sys.stderr)
+        elif write is None:
+            for line in table(found, shutil.get_terminal_size().columns - 1):
+                print(line)
+        else:
+            shown = map(harmless, found) if sys.stdout.isatty() else found
+            write(sys.stdout.buffer, Export(shown, names))
     return EXIT_DONE
 
 
-def harmless(result: Result) -> Result:
+def _kind(format_: Format | None, output: Path | None) -> Format:
+    kind = format_ or (format_of(output) if output else None)
+    if kind is None:
+        kind = Format.TABLE if sys.stdout.isatty() else Format.CSV
+    if output is None and kind in _BINARY:
+        raise UsageError(
+            f"{kind} is not for the terminal", remedy=f"name a file: -o results.{kind}"
+        )
+    if output is not None and kind is Format.TABLE:
+        raise UsageError("a table is for the terminal", remedy="write -o results.csv")
+    return kind
+
+
+def _named(columns: str, reader: Reader) -> list[str]:
+    """The columns that are asked for.  Raises UsageError for one that no list has."""
+    asked = [name.strip() for name in columns.split(",") if name.strip()]
+    there = list(dict.fromkeys(name for source in reader.sources() for name in source.columns))
+    for name in asked:
+        if name not in there:
+            raise UsageError(
+                f"'{name}' is not a column of the list", remedy=f"it has {', '.join(there)}"
+            )
+    return asked
+
+
+def listed(reader: Reader, state: State | None) -> Iterator[Listed]:
+    """What became of each recipient, with its row of the list."""
+    results = reader.results(state)
+    while page := list(islice(results, _PAGE)):
+        rows = reader.list_rows([result.row for result in page])
+        yield from (Listed(result, rows[result.row]) for result in page)
+
+
+def table(found: Iterable[Listed], width: int) -> Iterator[str]:
+    """State, address and the last word on each, in lines of at most `width` columns."""
+    count = 0
+    for count, (result, _) in enumerate(found, 1):  # noqa: B007
+        reply = f"{result.code} {result.reply}" if result.code else ""
+        last = result.reason if result.state == State.SKIPPED else reply or result.reason
+        line = f"{pad(result.state, _STATE)}  {_cell(result.address or '(empty)', _ADDRESS)}  "
+        yield clip((line + escape(last)).rstrip(), width)
+    yield f"{counted(count, 'recipient')}; -o FILE writes all that is known of each"
+
+
+def _cell(text: str, width: int) -> str:
+    return pad(clip(escape(text), width), width)
+
+
+def harmless(one: Listed) -> Listed:
     """The same with nothing in it that a terminal would obey."""
-    return Result._make(escape(value) if isinstance(value, str) else value for value in result)
+    result = Result._make(
+        escape(value) if isinstance(value, str) else value for value in one.result
+    )
+    cells = {escape(name): escape(value) for name, value in one.row.cells.items()}
+    return Listed(result, ListRow(escape(one.row.file), one.row.line, cells))

@@ -25,7 +25,7 @@ from campaign.journal.reading.claims import ClaimQueries, claims_of
 from campaign.journal.reading.glance import Glance, no_plan
 from campaign.journal.reading.results import Step, pages, read_plan, results, steps
 from campaign.journal.recovery import Doubt, classes_to_put_back, doubts
-from campaign.records import Claim, Job, PlanRecord, Result, Source, State
+from campaign.records import Claim, Job, ListRow, PlanRecord, Result, Source, State
 
 _SLOT_S = 300
 
@@ -253,6 +253,20 @@ class Reader(Glance):
         with told(self._place):
             yield from results(self._connection, record, state)
 
+    def list_rows(self, rows: Sequence[int]) -> dict[int, ListRow]:
+        """These recipients as the list has them."""
+        sources = self.sources()
+        with told(self._place):
+            found = self._connection.execute(_LIST_ROWS, {"rows": list(rows)}).all()
+        listed = {}
+        for row, source, line, data in found:
+            cells = [cell for cell in json.loads(data) if isinstance(cell, str)]
+            columns = sources[source].columns
+            listed[row] = ListRow(
+                sources[source].name, line, dict(zip(columns, cells, strict=False))
+            )
+        return listed
+
     def row_of(self, key: str) -> int | None:
         """The row of a person, by the normalised key of the address."""
         found = self._all(
@@ -283,6 +297,9 @@ class Reader(Glance):
             yield from pages(self._connection, text(statement))
 
 
+_LIST_ROWS = text("SELECT row, source, line, data FROM recipients WHERE row IN :rows").bindparams(
+    bindparam("rows", expanding=True)
+)
 _SUPPRESSED = text("SELECT key FROM suppressed WHERE key IN :keys").bindparams(
     bindparam("keys", expanding=True)
 )

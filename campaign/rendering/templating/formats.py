@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from campaign.errors import TemplateError
+from campaign.extras import pip_line
 from campaign.figures import CURRENCIES, PLAIN, Amount, Habits, read_amount, read_date
 from campaign.languages import fallback_chain
 
@@ -133,7 +134,7 @@ def _locale(tag: str) -> babel.Locale:
         import babel
     except ImportError:
         raise TemplateError(
-            "money, number, percent and date need Babel", remedy="pip install 'campaign[locale]'"
+            "money, number, percent and date need Babel", remedy=pip_line("locale")
         ) from None
     for candidate in fallback_chain(tag):
         try:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 from campaign.errors import TemplateError
+from campaign.extras import pip_line
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -57,7 +58,7 @@ def markdown_page() -> Callable[[str], str]:
         from markdown_it import MarkdownIt
     except ImportError:
         raise TemplateError(
-            "message.markdown needs markdown-it-py", remedy="pip install 'campaign[markdown]'"
+            "message.markdown needs markdown-it-py", remedy=pip_line("markdown")
         ) from None
     convert = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).render
     return lambda text: _PAGE.format(body=convert(text))
@@ -71,9 +72,7 @@ def style_inliner() -> Callable[[str], str]:
     try:
         import css_inline
     except ImportError:
-        raise TemplateError(
-            "message.inline_css needs css-inline", remedy="pip install 'campaign[css]'"
-        ) from None
+        raise TemplateError("message.inline_css needs css-inline", remedy=pip_line("css")) from None
     inline = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True).inline
     return lambda html: _shown_again(inline(_hidden(html)))
 
