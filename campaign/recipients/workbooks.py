@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 from xml.parsers import expat
 
-from campaign.errors import DataError, MissingExtraError
+from campaign.errors import MissingExtraError
 from campaign.extras import pip_line
 from campaign.recipients.chunks import TableRow
 from campaign.recipients.displayed import displayed, unescaped

@@ -61,7 +61,7 @@ def command(
     Hashes are of addresses in small letters, one a line, of those who are suppressed now: people
     who were erased are not among them.
     """
-    from campaign.cli.exports import whole_file
+    from campaign.cli.files.writing import whole_file
 
     scope = scope_of(list_) if list_ else ""
     with opened(path) as there:
