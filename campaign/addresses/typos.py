@@ -30,6 +30,7 @@ _REAL = frozenset({
     "gmail.ru", "mail.ee", "mail.de", "mail.bg", "mail.be", "mail.ch", "mail.fr", "mail.ua",
     "email.ru", "naver.net", "yandex.ua", "yandex.by", "yandex.kz", "yahoo.co.in", "yahoo.co.jp",
     "yahoo.co.id", "yahoo.co.nz", "yahoo.co.kr", "yahoo.co.za", "web.com", "weg.de",
+    "cloud.com", "never.com", "imail.com", "jmail.com", "zmail.com", "umail.com", "xmail.com",
 })  # fmt: skip
 _TLD_SLIPS = {
     "con": "com", "cmo": "com", "ocm": "com", "comm": "com", "coom": "com", "xom": "com",
@@ -37,8 +38,8 @@ _TLD_SLIPS = {
     "cm": "com", "nte": "net", "ner": "net", "met": "net", "nett": "net",
 }  # fmt: skip
 _SURE_TLD_SLIPS = frozenset({"con", "cmo", "ocm", "comm", "coom", "xom", "vom", "cpm", "nte"})
-# Shorter names have too many real neighbours: qq.com, aol.com, web.de.
-_SHORTEST = 8
+# Shorter names have too many real neighbours: qq.com, aol.com, web.de, live.com (five.com).
+_SHORTEST = 9
 
 
 @lru_cache(maxsize=65536)
@@ -55,7 +56,8 @@ def likely_typo(domain: str) -> str | None:
         if mended in _PROVIDERS or tld in _SURE_TLD_SLIPS:
             return mended
     for provider in _PROVIDERS:
-        if len(provider) >= _SHORTEST and _is_one_slip(domain, provider):
+        is_other_country = len(tld) == 2 and provider.startswith(f"{stem}.")
+        if len(provider) >= _SHORTEST and not is_other_country and _is_one_slip(domain, provider):
             return provider
     return None
 

@@ -9,7 +9,7 @@ import heapq
 from json.encoder import encode_basestring
 from operator import attrgetter
 
-from campaign.addresses.syntax import AddressError, fold, parse_address
+from campaign.addresses.syntax import AddressError, fold, parse_cell
 from campaign.config.settings import Recipients
 from campaign.recipients.chunks import Chunk, Reject, clipped
 from campaign.recipients.rejects import REASON, formula_undone
@@ -31,7 +31,7 @@ def clean(chunk: Chunk, settings: Recipients) -> list[Entry]:
             row = tuple(map(formula_undone, row))
         data = cells_json(row)
         try:
-            local, domain, _ = parse_address(row[at])
+            local, domain, _ = parse_cell(row[at])
         except AddressError as error:
             entries.append(Entry(index, line, clipped(row[at]), "", "", data, f"address: {error}"))
             continue

@@ -100,7 +100,7 @@ def _line_keys(text: str, name: str, line: int) -> Iterator[str]:
     keys = [*_found_keys(text)]
     if not keys:
         raise DataError(
-            f"{_why_nobody(text)}, so it would keep nobody out",
+            f"this line would keep nobody out: {_why_nobody(text)}",
             file=name,
             line=line,
             remedy="write one whole address a line, or remove the line; a comment starts with #",

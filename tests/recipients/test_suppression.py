@@ -62,7 +62,7 @@ def test_every_address_in_a_cell_counts(tmp_path: Path) -> None:
     [
         ("ada example.com", "there is no address in 'ada example.com'"),
         ("Old@Server", "no dot in the domain of 'Old@Server'"),
-        ("ada@example,com", "no dot in the domain|not an address|more than one"),
+        ("ada@example,com", "is ada@example.com meant"),
         ("*@example.com", r"'\*@example\.com' is a pattern and not an address"),
         ("@example.com", "'@example.com' is a domain and not an address"),
         ("ada@", "there is no address in 'ada@'"),
@@ -73,7 +73,7 @@ def test_a_line_that_can_match_nobody_is_refused_with_its_place(
     tmp_path: Path, line: str, reason: str
 ) -> None:
     for text in (f"bob@example.com\n{line}\n", f"why;email\nx;{line}\n"):
-        with pytest.raises(DataError, match=rf"suppressed\.csv:2: .*({reason}).* keep nobody out"):
+        with pytest.raises(DataError, match=rf"suppressed\.csv:2: .* keep nobody out: .*{reason}"):
             suppressed(tmp_path, text)
 
 
