@@ -15,7 +15,7 @@ from campaign.languages import written_in
 from campaign.rendering.attachments import PersonalFiles, fixed_file, snapshot_of
 from campaign.rendering.draft import Piece
 from campaign.rendering.images import Images
-from campaign.rendering.invitation import folded, method_of
+from campaign.rendering.invitation import cells_written, folded, method_of
 from campaign.rendering.mime import Hole, Multipart, Skeleton, delimited, text_entity
 from campaign.rendering.sheet import CALENDAR, HTML, PERSONAL, TEXT, Sheet, Step
 from campaign.rendering.spec import Content
@@ -123,7 +123,7 @@ class Body:
     def _make_calendar(self, sheet: Sheet) -> None:
         assert self._calendar is not None
         chunks = _checked(self._calendar.pick(sheet.locale).chunks(sheet.values), "the calendar")
-        event = "".join(chunks)
+        event = cells_written("".join(chunks))
         kind = f"text/calendar; method={method_of(event)}".encode()
         sheet.parts[CALENDAR] = text_entity(kind, self._calendar_encoder, _lines(folded(event)))
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.errors import RenderError
-from campaign.rendering.invitation import escaped_calendar, folded
+from campaign.rendering.invitation import cells_written, escaped_calendar, folded, marked_cell
 from fakes.letters import ADA, parsed, rendered, spec, text_of, write
 
 EVENT = """BEGIN:VCALENDAR
@@ -45,6 +45,51 @@ def test_an_invitation_without_a_method_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "invite.ics", "BEGIN:VCALENDAR\nEND:VCALENDAR\n")
     with pytest.raises(RenderError, match="METHOD:REQUEST"):
         rendered(spec(tmp_path, calendar="invite.ics"))
+
+
+HEAD = "BEGIN:VCALENDAR\nMETHOD:REQUEST\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "written"),
+    [
+        ("SUMMARY:{{ first_name }}", "a;b,c\\d", "SUMMARY:a\\;b\\,c\\\\d"),
+        ('ATTENDEE;CN="{{ first_name }}":mailto:a@b.example', 'Ann "A", Inc.;x',
+         "ATTENDEE;CN=\"Ann ^'A^', Inc.;x\":mailto:a@b.example"),
+        ("ATTENDEE;CN={{ first_name }}:mailto:a@b.example", "Ann, Inc.",
+         'ATTENDEE;CN="Ann, Inc.":mailto:a@b.example'),
+        ("ATTENDEE;CN={{ first_name }}:mailto:a@b.example", "x;ROLE=CHAIR:mailto:e@v.example",
+         'ATTENDEE;CN="x;ROLE=CHAIR:mailto:e@v.example":mailto:a@b.example'),
+        ("ATTENDEE;CN=Dr {{ first_name }}:mailto:a@b.example", "x:y",
+         "ATTENDEE;CN=Dr x y:mailto:a@b.example"),
+        ("ATTENDEE;CN={{ first_name }}:mailto:a@b.example", "Ann\nLee",
+         "ATTENDEE;CN=Ann^nLee:mailto:a@b.example"),
+        ("ATTENDEE:mailto:{{ first_name }}", "a,b?c@d.example",
+         "ATTENDEE:mailto:a%2Cb%3Fc@d.example"),
+        ("URL:https://x.example/?q={{ first_name }}", "a,b c;d",
+         "URL:https://x.example/?q=a,b%20c;d"),
+        ("DESCRIPTION:Hello\n  {{ first_name }}", "a,b", "DESCRIPTION:Hello a\\,b"),
+        ("LOCATION;ALTREP=\"https://x.example\":{{ first_name }}", "a:b,c",
+         'LOCATION;ALTREP="https://x.example":a:b\\,c'),
+    ],
+)  # fmt: skip
+def test_a_cell_is_escaped_for_the_place_where_it_stands(
+    tmp_path: Path, line: str, cell: str, written: str
+) -> None:
+    write(tmp_path, "invite.ics", f"{HEAD}{line}\nEND:VCALENDAR\n")
+    row = {**ADA, "first_name": cell}
+    text = text_of(parsed(rendered(spec(tmp_path, calendar="invite.ics"), row)), "text/calendar")
+    assert text.replace("\n ", "") == f"{HEAD}{written}\nEND:VCALENDAR\n"
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",))))
+def test_no_cell_leaves_its_place(cell: str) -> None:
+    for before, after in (("SUMMARY:", ""), ('A;CN="', '":mailto:a@b.example'), ("A;CN=", ":x")):
+        text = cells_written(f"{before}{marked_cell(cell)}{after}")
+        assert "\n" not in text
+        assert text.startswith(before)
+        assert text.endswith(after)
+        assert not set(text) & {"\ue000", "\ue001", "\ue002"}
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",))))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from markupsafe import Markup, escape
 
-from campaign.rendering.invitation import escaped_calendar
+from campaign.rendering.invitation import marked_cell
 from campaign.rendering.templating.kept import Kept
 from campaign.rendering.templating.markup import escaped_markdown
 from campaign.rendering.templating.values import printed
@@ -23,7 +23,7 @@ def _in_markdown(value: Any) -> Any:
 
 
 def _in_calendar(value: Any) -> Any:
-    return _marked(value, escaped_calendar)
+    return _marked(value, marked_cell)
 
 
 def _marked(value: Any, escape: Callable[[str], str]) -> Markup:
