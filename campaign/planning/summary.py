@@ -13,6 +13,7 @@ from campaign.config.loader import Campaign
 from campaign.errors import EmptyPlanError
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
+from campaign.planning.bulk import missing_for_bulk
 from campaign.planning.skips import Cause, Skips, read_skips
 from campaign.pool.pacing import Pacing
 from campaign.records import Source, State, unsettled_of
@@ -42,6 +43,7 @@ class PlanSummary:
     size_bytes: int  # mean of a message; 0 where nothing was rendered
     typos: list[tuple[str, int, str]] = field(default_factory=list)  # domain, how many, meant
     amendment: Amendment | None = None
+    missing: list[str] = field(default_factory=list)  # what bulk mail should have
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def read_summary(campaign: Campaign) -> PlanSummary:
             sources=list({source.name: source for source in reader.sources()}.values()),
             forecast_s=forecast_s(campaign, left, to_go),
             size_bytes=reader.mean_size_bytes(),
+            missing=missing_for_bulk(campaign.settings),
         )
 
 

@@ -9,7 +9,7 @@ back before it is let out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from campaign.addresses.syntax import AddressError, Mailbox, parse_mailbox
 from campaign.errors import ConfigError, RenderError
 from campaign.rendering import headers
 from campaign.rendering.body import refuse_leftover
+from campaign.rendering.bulk import bulk_fields
 from campaign.rendering.sheet import Sheet
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.structured import custom_field
@@ -97,15 +98,24 @@ class Head:
             if self._reply_to.is_constant and self._reply_to.source:
                 names.append(b"Reply-To")
                 lines.append(_reply_to_field(self._reply_to.source))
-            for field, template in self._custom:
-                if template.is_constant and template.source.strip():
-                    names.append(field.encode())
-                    lines.append(custom_field(field, template.source))
+            for field, text in self._constant_fields():
+                names.append(field.encode())
+                lines.append(custom_field(field, text))
             block = b"".join(lines)
             headers.verify(block, names)
         except RenderError as error:
             raise ConfigError(f"message: {error}") from None
         return block
+
+    def _constant_fields(self) -> Iterator[tuple[str, str]]:
+        """The author's own, and of bulk mail those that the author did not name."""
+        own = {field.lower() for field, _ in self._custom}
+        for field, text in bulk_fields(self._spec, self.domain):
+            if field.lower() not in own:
+                yield field, text
+        for field, template in self._custom:
+            if template.is_constant and (text := template.source.strip()):
+                yield field, text
 
     def _try_unsubscribe(self) -> None:
         """Raises ConfigError for links that no letter could carry."""

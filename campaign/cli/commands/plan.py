@@ -87,9 +87,21 @@ def command(
     if as_json:
         print(json.dumps(as_object(summary), ensure_ascii=False))
         return EXIT_DONE
-    print("\n".join(lines(summary, Paint.on(sys.stdout))))
+    paint = Paint.on(sys.stdout)
+    print("\n".join([*lines(summary, paint), *_missing(summary, paint)]))
     print("\n".join(next_steps(summary, path)))
     return EXIT_DONE
+
+
+def _missing(summary: PlanSummary, paint: Paint) -> list[str]:
+    """What letters to a list should have, and these have not."""
+    if not summary.missing:
+        return []
+    return [
+        "",
+        paint.bold("Not there yet, for bulk mail"),
+        *(f"  {what}" for what in summary.missing),
+    ]
 
 
 def next_steps(summary: PlanSummary, path: Path) -> list[str]:
@@ -307,4 +319,5 @@ def as_object(summary: PlanSummary) -> dict[str, Any]:
         "sources": [source._asdict() for source in summary.sources],
         "forecast_s": summary.forecast_s,
         "size_bytes": summary.size_bytes,
+        "missing_for_bulk": summary.missing,
     }
