@@ -61,3 +61,30 @@ def test_it_reads_its_folder_and_nothing_else(tmp_path: Path) -> None:
     assert denied[4] == ("denied" if network else "allowed")
     assert denied[5] == ("denied" if signals else "allowed")
     assert denied[6] == "denied"
+
+
+HIDING = """
+import os, sys
+from campaign.workers.confinement import read_only
+folder, *hidden = sys.argv[1:]
+assert read_only([folder], hidden)
+for name in ("a.txt", "key.pem", "sub/key.pem", "sub/b.txt", "other/c.txt", "link.pem"):
+    try:
+        open(os.path.join(folder, name)).read()
+        print(name)
+    except PermissionError:
+        pass
+print(*sorted(os.listdir(folder)))
+"""
+
+
+def test_it_reads_around_what_is_hidden_in_its_folder(tmp_path: Path) -> None:
+    for name in ("a.txt", "key.pem", "sub/key.pem", "sub/b.txt", "other/c.txt"):
+        write(tmp_path, name, "x")
+    (tmp_path / "link.pem").symlink_to("key.pem")
+    hidden = [str(tmp_path / name) for name in ("key.pem", "sub/key.pem")]
+    found = subprocess.run(
+        [sys.executable, "-c", HIDING, str(tmp_path), *hidden], capture_output=True, text=True
+    )
+    assert found.stdout.splitlines()[:3] == ["a.txt", "sub/b.txt", "other/c.txt"], found.stderr
+    assert found.stdout.splitlines()[3] == "a.txt key.pem link.pem other sub"
