@@ -11,8 +11,9 @@ that server stay below.  What it cannot bear it falls from at once, on all conne
 
 A loss proves little about a server that was good until then, since servers are restarted: after
 the first fall from a proven step one connection tries again once a while has passed.  Every other
-fall is kept for later runs, and so are extensions that are done without and the number of letters
-after which the server ends a connection; whatever is older than `GOOD_FOR_S` is tried again.
+fall is kept for later runs, and so are extensions that are done without and the numbers of letters
+and of RSETs that the server takes over a connection; what is older than `GOOD_FOR_S` is tried
+again.
 """
 
 from __future__ import annotations
@@ -31,9 +32,12 @@ GOOD_FOR_S = 30 * 86400.0
 _TRIED_AGAIN_S = 600.0  # after the first fall from a step that was proven
 _MOST_KNOWN = 1000  # servers; beyond, those that nobody is connected to are forgotten
 
-_STEP = "step "  # facts, as the memory keeps them: "step 1", "without SIZE", "letters 5"
+_STEP = (
+    "step "  # facts, as the memory keeps them: "step 1", "without SIZE", "letters 5", "resets 9"
+)
 _WITHOUT = "without "
 _LETTERS = "letters "
+_RESETS = "resets "
 
 _FALLS = {
     Step.BEHIND_DOT: "an envelope in the same write as the end of the letter before it: from now"
@@ -71,6 +75,7 @@ class Host:
         self.name = name
         self.step = Step.SINGLY  # proven: every connection may use it
         self.letters_per_connection = 0  # after so many it ends a connection; 0: not known
+        self._resets = 0  # the next RSET after so many is refused; 0: not known
         self.connections: dict[Connection, None] = {}
         self._most = Step.BEHIND_DOT  # not known to do harm
         self._tries_step: Connection | None = None  # alone uses the step above `step`
@@ -100,6 +105,9 @@ class Host:
                     self.letters_per_connection or int(value), int(value)
                 )
 
+            elif kind == _RESETS.strip() and value.isdecimal():
+                self._resets = int(value)
+
     # -- connections ---------------------------------------------------------------------------
 
     def joined(self, connection: Connection) -> None:
@@ -107,6 +115,8 @@ class Host:
         self.connections[connection] = None
         connection.session.do_without(self._without)
         connection.session.step = self.step
+        if self._resets:
+            connection.reset_at_most(self._resets)
         self._let_one_climb()
 
     def left(self, connection: Connection, why: str, *, is_broken: bool) -> bool:
@@ -233,6 +243,14 @@ class Host:
         if count != self.letters_per_connection:
             self.letters_per_connection = count
             self._remember(f"{_LETTERS}{count}")
+
+    def takes_resets(self, count: int) -> None:
+        """It was seen to refuse the next RSET after so many over one connection."""
+        if count != self._resets:
+            self._resets = count
+            self._remember(f"{_RESETS}{count}")
+            for connection in self.connections:
+                connection.reset_at_most(count)
 
     def _remember(self, what: str) -> None:
         self._memory.learned(self.name, what, self._clock.now_s())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from campaign.clock import Clock
 from campaign.errors import CampaignError, SenderRefused
@@ -27,6 +28,8 @@ from campaign.smtp.verdicts import VERDICTS, judge
 
 ACCEPTED = Verdict(ReplyClass.ACCEPTED, State.SENT)
 _EXCUSED = VERDICTS[ReplyClass.CONNECTION]  # no attempt used up, whatever the reply says
+# Whatever the server dislikes about MAIL, it is not the recipient.
+_SENDER_REFUSED = replace(VERDICTS[ReplyClass.POLICY], drops_connection=True)
 _PACED = (ReplyClass.THROTTLE, ReplyClass.QUOTA)
 _BREAKS_MAKE_A_REST = 3  # connections that broke in a row: the server is left alone for a while
 _LIVELY_S = 0.25  # a relay whose last letter is longer ago does not keep up
@@ -146,12 +149,22 @@ class Site:
             self.allowance.note(ACCEPTED, "")
             self._ledger.settled(letter, self.name, ACCEPTED, reply, wait_s=None)
         else:
-            verdict = judge(stage, reply)
+            verdict = judge(stage, reply, has_carried=connection.letters > 1)
             host = self._host_of[connection]
-            if verdict.class_ is not ReplyClass.PROTOCOL:
+            if verdict.class_ is ReplyClass.PROTOCOL:
+                if host.excuses(connection, letter, stage, reply):
+                    self._excuse(connection, letter, reply, was_permitted)
+                    return
+                if stage is Stage.MAIL:
+                    verdict = _SENDER_REFUSED
+            else:
                 host.answered(connection, stage, accepted=False)
-                self._refuse(connection, letter, stage, reply, verdict)
-            elif host.excuses(connection, letter, stage, reply):
+            if (
+                verdict.class_ is ReplyClass.RECONNECT
+                and not was_permitted
+                and connection.letters > 1
+            ):
+                self._learn_letters(host, connection.letters - 1)
                 self._excuse(connection, letter, reply, was_permitted)
             else:
                 self._refuse(connection, letter, stage, reply, verdict)
@@ -200,7 +213,11 @@ class Site:
         elif host and not is_ours and connection in self._broken:
             self._learn_from_close(connection, host)
         self._parted.discard(connection)
-        if reply is not None:
+        if stage is Stage.RSET and reply is not None:
+            self._broken.discard(connection)
+            if host and connection.session.resets > 1:
+                host.takes_resets(connection.session.resets - 1)
+        elif reply is not None:
             self._slow_down(judge(stage, reply), reply)
         if connection in self._broken:
             self._broken.remove(connection)
@@ -343,12 +360,14 @@ class Site:
                 wait_s = 0.0
             else:  # not even one: that is not a number to be learned
                 self.allowance.governor.throttled(now_s, 0.0)
-        if verdict.class_ in _PACED:
+        if verdict.class_ in _PACED and stage is Stage.MAIL:  # about the site, not the provider
+            self.allowance.governor.throttled(now_s, verdict.pause_s)
+            wait_s = self.allowance.governor.wait_s(now_s)
+        elif verdict.class_ in _PACED:
             lane = self._lanes.lane(letter.claim.domain)
             lane.governor.throttled(now_s, verdict.pause_s)
             if (
                 verdict.class_ is ReplyClass.QUOTA
-                or stage is Stage.MAIL
                 or self._lanes.lonely
                 or len(self._lanes.resting(now_s)) >= _LANES_MAKE_A_SITE
             ):

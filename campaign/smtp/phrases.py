@@ -83,6 +83,7 @@ PHRASES: tuple[Phrase, ...] = (
         daily smtp relay | daily user sending  # Gmail relay
         daily sending quota | daily sending limit  # Aliyun and others
         daily message quota  # SES
+        daily relay quota
         daily limit for message recipients | daily limit for sending  # Exchange Online
         external recipient rate limit  # Exchange Online 5.7.232, 5.7.233
         daily quota | messages quota reached | sending quota exceeded | monthly limit
@@ -108,7 +109,8 @@ PHRASES: tuple[Phrase, ...] = (
         """
         same message-id | rate limited because | not in whitelist  # Gmail
         unauthenticated | ptr record | ptr resource record | reverse dns | reverse hostname
-        cannot find your hostname | does not resolve
+        cannot find your hostname | does not resolve | rdns | mismatches client ip
+        invalid ip for sending | dns error when resolving | has no a, aaaa | dns check failed
         dmarc | dkim | spf check | spf fail | fails spf | sender policy framework | _spf_ | (spf)
         anti-spoofing
         """,
@@ -126,6 +128,11 @@ PHRASES: tuple[Phrase, ...] = (
         blacklist | black list | blocklist | block list | block listed | denylist
         blocked using | banned send | is banned | been banned | bad outbound sender | outbound spam
         is listed on | is listed in | is listed at
+        a problem occurred. + (bl)  # T-Online
+        :blocked)  # Barracuda
+        geoip | blocked for abuse | your ip or email address blocked | host network not allowed
+        unfortunately, messages from  # Outlook
+        not accepting connections  # iCloud
         """,
     ),
     *_each(
@@ -138,6 +145,8 @@ PHRASES: tuple[Phrase, ...] = (
         send as this sender | sendasdenied  # Exchange
         access denied, traffic not accepted | exceeded threshold  # Exchange Online 5.7.708, 705
         not authorized to send | not allowed to send | sender address | sender domain
+        sender account | from: domain is invalid | provide a valid from: | '5.7.
+        5.7.1 + access denied | insecure mail relay | denied by policy | header error
         domain of sender | sender rejected | sender is rejected | sender denied
         sender verify failed | sender invalid | invalid sender
         relay access denied | relaying denied | relay denied | relay not permitted
@@ -203,7 +212,7 @@ PHRASES: tuple[Phrase, ...] = (
         too many smtp sessions | maximum number of connections | max concurrent connections
         number of concurrent connections | connection limit | connections from your
         too many messages | too many invalid recipients | too many unknown | unexpected volume
-        slow down | try again slower | sending too fast | temporarily deferred
+        sender rate | slow down | try again slower | sending too fast | temporarily deferred
         temporarily blocked | temporarily limited | temporarily rejected due to
         """,
     ),

@@ -50,10 +50,10 @@ class Client:
     """One session.  Append nothing to `out`; write it to the server and clear it."""
 
     __slots__ = (
-        "_awaited", "_envelopes", "_extensions", "_is_grouped", "_most_step", "_needs_rset",
-        "_parser", "_rcpt_taken", "_sent_step", "_settled", "_step", "_unwritten", "_without",
-        "broken", "led_astray_by", "letters", "open", "open_step", "out", "phase", "progressed",
-        "sent",
+        "_awaited", "_envelopes", "_extensions", "_has_recipient", "_has_sender", "_is_grouped",
+        "_most_step", "_needs_rset", "_parser", "_sent_step", "_settled", "_step", "_unwritten",
+        "_without", "broken", "led_astray_by", "letters", "open", "open_step", "out", "phase",
+        "progressed", "resets", "sent",
     )  # fmt: skip
 
     def __init__(self, notifications: Notifications | None = None) -> None:
@@ -68,8 +68,10 @@ class Client:
         self._parser = ReplyParser()
         self._awaited: deque[Stage] = deque()
         self._settled: list[Settled] = []
-        self._rcpt_taken = False
+        self._has_sender = False
+        self._has_recipient = False
         self._needs_rset = False
+        self.resets = 0  # RSET said so far
         self._unwritten: list[bytes] = []  # commands of the open letter that wait for their turn
         self._most_step = Step.BEHIND_DOT
         self._step = Step.SINGLY
@@ -134,6 +136,11 @@ class Client:
         return self._awaited[0] if self._awaited else None
 
     @property
+    def needs_reset(self) -> bool:
+        """RSET goes before the next envelope."""
+        return self._needs_rset
+
+    @property
     def is_quiet(self) -> bool:
         """No command awaits its reply, and not a byte came that is not accounted for."""
         return not self._awaited and self._parser.is_empty and not self.broken
@@ -178,10 +185,12 @@ class Client:
         self.open_step = step if is_behind or step is Step.SINGLY else Step.TOGETHER
         self._is_grouped = is_grouped = step is not Step.SINGLY
         self.letters += 1
-        self._rcpt_taken = False
+        self._has_sender = False
+        self._has_recipient = False
         self.phase = Phase.ENVELOPE
         if self._needs_rset:
             self._needs_rset = False
+            self.resets += 1
             awaited.append(Stage.RSET)
             self.out.append(b"RSET\r\n")
             if not is_grouped:
@@ -232,18 +241,19 @@ class Client:
         self._settled.append((None, stage, reply))
 
     def _forgotten(self, stage: Stage, reply: Reply) -> None:
-        """The answer to RSET; without PIPELINING the MAIL behind it has waited for this."""
+        """RSET is done; the MAIL behind it may have waited for that."""
         if not self._is_grouped and self.open is not None:
             self.out.append(self._unwritten.pop(0))
             self._awaited.append(Stage.MAIL)
 
     def _mail_taken(self, stage: Stage, reply: Reply) -> None:
+        self._has_sender = True
         if not self._is_grouped and self.open is not None:
             self.out.append(self._unwritten.pop(0))
             self._awaited.append(Stage.RCPT)
 
     def _recipient_taken(self, stage: Stage, reply: Reply) -> None:
-        self._rcpt_taken = True
+        self._has_recipient = True
         if not self._is_grouped:
             self.out.append(b"DATA\r\n")
             self._awaited.append(Stage.DATA)
@@ -256,13 +266,13 @@ class Client:
             self.phase = Phase.REFUSED
         if stage is Stage.DATA or not self._is_grouped:
             self.phase = Phase.NONE
-            self._needs_rset = True
+            self._needs_rset = self._has_sender
 
     def _go_ahead(self, stage: Stage, reply: Reply) -> None:
         """354: the body; or where the envelope was refused, a lone dot (RFC 2920, 3.1)."""
         if self.phase is Phase.ENVELOPE:
             self.phase = Phase.BODY
-        elif self._rcpt_taken:  # a dot here would send somebody an empty message
+        elif self._has_recipient:  # a dot here would send somebody an empty message
             self._go_astray("DATA accepted after MAIL was refused", reply)
         else:
             self.phase = Phase.NONE
@@ -305,7 +315,7 @@ ANSWERS: dict[Stage, dict[int, Act]] = {
     Stage.STARTTLS: _TOLD,
     Stage.AUTH: _TOLD,
     Stage.QUIT: _TOLD,
-    Stage.RSET: {2: Client._forgotten},
+    Stage.RSET: {2: Client._forgotten, 4: Client._hear, 5: Client._hear},
     Stage.MAIL: {2: Client._mail_taken, 4: Client._refuse, 5: Client._refuse},
     Stage.RCPT: {2: Client._recipient_taken, 4: Client._refuse, 5: Client._refuse},
     Stage.DATA: {3: Client._go_ahead, 4: Client._refuse, 5: Client._refuse},

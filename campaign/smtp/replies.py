@@ -19,6 +19,7 @@ _REMEMBERED = 32  # servers say the same few lines for every letter; a queue id 
 _CODES = {b"%d" % code: code for code in range(200, 600)}
 _SEPARATORS = (b" ", b"-", b"")
 _ENHANCED = re.compile(r"[#(\[<]?([245]\.\d{1,3}\.\d{1,3})(?!\d)", re.ASCII)
+_AT_THE_END = re.compile(r"\(#([245]\.\d{1,3}\.\d{1,3})\)\.?$", re.ASCII)  # as qmail writes it
 
 
 def printable(text: str) -> str:
@@ -31,9 +32,14 @@ def printable(text: str) -> str:
 
 
 def make_reply(code: int, texts: tuple[str, ...]) -> Reply:
-    """A `Reply` with its enhanced status code found (RFC 2034: at the start of a line)."""
+    """A `Reply` with its enhanced status code found (RFC 2034: at the start of a line).
+
+    qmail and its descendants write "(#5.1.1)" at the end.
+    """
     for text in texts:
         found = _ENHANCED.match(text)
+        if found is None and "(#" in text:
+            found = _AT_THE_END.search(text)
         if found:
             return Reply(code, texts, found[1])
     return Reply(code, texts)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, cast
 
-from campaign.records import Reply, Stage
+from campaign.records import Reply, Stage, Verdict
 from campaign.smtp.deadline import FOREVER, Deadline
 from campaign.smtp.endpoint import Courier, Endpoint, Timeouts
 from campaign.smtp.extensions import Extensions
@@ -61,6 +62,7 @@ class Traffic(asyncio.Protocol):
         self.endpoint = endpoint
         self._courier = courier
         self._limit = limit
+        self._most_resets = sys.maxsize
         self._timeouts = timeouts
         self._waits = timeouts.by_stage()
         self._transcript = transcript
@@ -107,6 +109,10 @@ class Traffic(asyncio.Protocol):
     def carry_at_most(self, letters: int) -> None:
         """QUIT after so many, if it was to carry more."""
         self._limit = min(self._limit, letters)
+
+    def reset_at_most(self, times: int) -> None:
+        """QUIT where more RSETs were needed."""
+        self._most_resets = times
 
     @property
     def extensions(self) -> Extensions:
@@ -200,7 +206,7 @@ class Traffic(asyncio.Protocol):
                 self._hear(stage, reply)
                 continue
             self._courier.answered(cast("Connection", self), letter, stage, reply)
-            if reply.code >= 400 and judge(stage, reply).drops_connection:
+            if reply.code >= 400 and self._judge(stage, reply).drops_connection:
                 if reply.code != 421 and self.is_idle:
                     self.finish()
                 else:
@@ -208,14 +214,19 @@ class Traffic(asyncio.Protocol):
         if client.broken:
             self._end(client.awaits or Stage.MAIL, client.broken)
 
+    def _judge(self, stage: Stage, reply: Reply) -> Verdict:
+        return judge(stage, reply, has_carried=self._client.letters > 1)
+
     def _proceed(self) -> None:
         """On to the next step, if a reply was completed that does not end the connection."""
         if self._is_open and not self._ending and self._client.progressed:
             self._advance()
 
     def _hear(self, stage: Stage, reply: Reply) -> None:
-        """A reply that is about no letter: to QUIT, or a farewell."""
-        if reply.code == 421 and not self._finishing:
+        """A reply that is about no letter: to QUIT, a refusal of RSET, or a farewell."""
+        if stage is Stage.RSET:  # RFC 5321, 4.1.1.5 knows none: this connection has carried enough
+            self._end(stage, f"RSET is refused: {reply}", reply)
+        elif reply.code == 421 and not self._finishing:
             self._end(Stage.MAIL, f"the server closes the connection: {reply}", reply)
         else:
             self._end(stage, "finished")
@@ -268,7 +279,7 @@ class Traffic(asyncio.Protocol):
     def _take(self) -> None:
         """The next envelope, if there is one; QUIT if there will be none."""
         client = self._client
-        while not self._finishing and client.letters < self._limit:
+        while not self._finishing and client.letters < self._limit and not self._is_worn:
             if self._ending:
                 return
             letter = self._courier.next_letter(cast("Connection", self))
@@ -281,6 +292,11 @@ class Traffic(asyncio.Protocol):
         self._finishing = True
         if self.is_idle:
             self._quit()
+
+    @property
+    def _is_worn(self) -> bool:
+        """The next envelope would need a RSET that the server is known to refuse."""
+        return self._client.needs_reset and self._client.resets >= self._most_resets
 
     def _pump(self) -> None:
         """As much of a large body as the transport takes."""

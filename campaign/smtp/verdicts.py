@@ -24,8 +24,16 @@ _ABOUT_RECIPIENT = frozenset(
         ReplyClass.RECIPIENT_TRANSIENT,
         ReplyClass.RECIPIENT_THROTTLE,
         ReplyClass.TOO_MANY_RECIPIENTS,
+        ReplyClass.UNKNOWN,
     }
 )
+
+_OF_A_SESSION = ("session", "connection", "messages", "transactions", "mails ", "emails")
+_OF_THE_PACE = (
+    " connections", "closing connection", "rate", "per hour", "per minute", "per second", "per day",
+    "daily", "hourly", "volume", "frequen", "throttl", "reputation", "complaints", "timeout",
+    "timed out", "too fast", "slow", "blocked", "refused",
+)  # fmt: skip
 
 VERDICTS: dict[ReplyClass, Verdict] = {
     ReplyClass.ACCEPTED: Verdict(ReplyClass.ACCEPTED, State.SENT),
@@ -83,6 +91,7 @@ ENHANCED_5: dict[str, ReplyClass] = {  # subject.detail of 5.x.x
     "2.2": ReplyClass.RECIPIENT_REFUSES,  # full
     "2.3": ReplyClass.RECIPIENT_REFUSES,
     "2.4": ReplyClass.RECIPIENT_REFUSES,
+    "3.2": ReplyClass.CONNECTION,  # not accepting messages now
     "3.4": ReplyClass.MESSAGE,  # size
     "4.1": ReplyClass.RECIPIENT_REFUSES,
     "4.4": ReplyClass.RECIPIENT_REFUSES,
@@ -124,8 +133,11 @@ ENHANCED_4: dict[str, ReplyClass] = {  # subject.detail of 4.x.x
 }
 
 
-def judge(stage: Stage, reply: Reply) -> Verdict:
-    """The verdict on a reply at a stage; the cost is some 30 µs, and only refusals pay it."""
+def judge(stage: Stage, reply: Reply, *, has_carried: bool = False) -> Verdict:
+    """The verdict on a reply at a stage; the cost is some 30 µs, and only refusals pay it.
+
+    `has_carried`: other letters went over the same connection before.
+    """
     if reply.code < 300:
         return VERDICTS[ReplyClass.ACCEPTED]
     if reply.code < 400:
@@ -133,6 +145,8 @@ def judge(stage: Stage, reply: Reply) -> Verdict:
     if stage is Stage.AUTH:
         return _judge_login(reply)
     text = _plain(reply)
+    if has_carried and stage is Stage.MAIL and _counts_a_session(reply.code, text):
+        return VERDICTS[ReplyClass.RECONNECT]
     class_, pause_s = _by_text(stage, reply.code, text)
     if class_ is None and stage is Stage.STARTTLS and reply.code != 421:
         class_ = ReplyClass.TLS
@@ -148,6 +162,18 @@ def judge(stage: Stage, reply: Reply) -> Verdict:
     if reply.code == 421 or stage in _OPENING:
         verdict = replace(verdict, drops_connection=True)
     return replace(verdict, pause_s=pause_s) if pause_s else verdict
+
+
+def _counts_a_session(code: int, text: str) -> bool:
+    """Does a reply to MAIL say that this connection has carried enough?
+
+    Every server has its own words for that, so what counts is when it is said, and of what.
+    """
+    return (
+        code < 500
+        and any(word in text for word in _OF_A_SESSION)
+        and not any(word in text for word in _OF_THE_PACE)
+    )
 
 
 def _softened(verdict: Verdict) -> Verdict:
@@ -183,8 +209,14 @@ def _plain(reply: Reply) -> str:
         words += line_words
         if len(words) > _TEXT_LIMIT:
             break
-    plain = " ".join([word for word in words if "@" not in word])
+    plain = " ".join([word if "@" not in word else _behind_address(word) for word in words])
     return f" {plain[:_TEXT_LIMIT]} "
+
+
+def _behind_address(word: str) -> str:
+    """Of "(ada@example.org:blocked)" what the server says of the address: ":blocked)"."""
+    _, colon, said = word.rpartition("@")[2].partition(":")
+    return colon + said if "[" not in word else ""
 
 
 def _by_text(stage: Stage, code: int, text: str) -> tuple[ReplyClass | None, float]:
@@ -258,8 +290,8 @@ def _by_code(stage: Stage, reply: Reply) -> ReplyClass:
         return class_
     if stage in _OPENING:
         return ReplyClass.CONNECTION
-    if code < 500:
-        return ReplyClass.RECIPIENT_TRANSIENT
+    if code < 500:  # a reply to MAIL says nothing of a recipient: the server is out of order
+        return ReplyClass.THROTTLE if stage is Stage.MAIL else ReplyClass.RECIPIENT_TRANSIENT
     if stage is Stage.RCPT:
         return _RCPT_BY_CODE.get(code, ReplyClass.UNKNOWN)
     return ReplyClass.MESSAGE if code == 552 else ReplyClass.POLICY

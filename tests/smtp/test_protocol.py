@@ -128,7 +128,6 @@ def test_no_second_dot_while_one_is_unanswered() -> None:
 @pytest.mark.parametrize(
     ("replies", "stage", "code"),
     [
-        (b"451 no\r\n503 bad\r\n503 bad\r\n", Stage.MAIL, 451),
         (b"250 ok\r\n550 no\r\n554 none\r\n", Stage.RCPT, 550),
         (b"250 ok\r\n250 ok\r\n451 no\r\n", Stage.DATA, 451),
     ],
@@ -147,6 +146,30 @@ def test_the_first_refusal_settles_and_rset_goes_before_the_next_mail(
     assert written(c).startswith(b"RSET\r\nMAIL FROM:")
     c.receive(b"250 reset\r\n" + TAKEN)
     assert c.phase is Phase.BODY
+
+
+def test_after_a_refused_mail_no_rset_is_needed() -> None:
+    c = client()
+    c.envelope(letter(1))
+    c.receive(b"451 no\r\n503 bad\r\n503 bad\r\n")
+    written(c)
+    c.envelope(letter(2))
+    assert written(c).startswith(b"MAIL FROM:")
+    assert c.resets == 0
+
+
+def test_a_refused_rset_is_told_and_leaves_the_letter_behind_it_open() -> None:
+    c = client()
+    c.envelope(letter(1))
+    c.receive(b"250 ok\r\n550 no\r\n554 none\r\n")
+    c.envelope(letter(2))
+    settled = c.receive(b"554 Too many nonmail commands\r\n")
+    assert [(each, stage, reply.code) for each, stage, reply in settled] == [
+        (None, Stage.RSET, 554)
+    ]
+    assert not c.broken
+    assert [(each.row, stage) for each, stage in c.under_way()] == [(2, Stage.MAIL)]
+    assert c.resets == 1
 
 
 def test_a_refusal_is_told_before_the_rest_of_the_replies_has_come() -> None:

@@ -109,3 +109,45 @@ def test_google_asks_for_ten_minutes_and_yahoo_for_hours() -> None:
 def test_any_text_gets_a_verdict(text: str, code: int, stage: Stage) -> None:
     verdict = judge(stage, make_reply(code, tuple(text.split("\n"))))
     assert verdict.state in (State.FAILED, State.DEFERRED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "452 4.4.5 Maximum number of messages per session exceeded.",
+        "452 4.5.3 Too many recipients: Too many messages sent",
+        "421 too many messages in this connection",
+        "421 4.7.0 Max message per connection reached",
+        "451 4.7.1 that was enough for one session",
+    ],
+)
+def test_a_limit_of_the_session_is_known_by_when_it_is_said(text: str) -> None:
+    assert judge(Stage.MAIL, parsed(text), has_carried=True).class_ is ReplyClass.RECONNECT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "421 4.7.0 Try again later, closing connection. (MAIL) - gsmtp",
+        "421 4.4.2 connection timed out",
+        "452 4.3.2 Connection rate limit exceeded",
+        "421 4.7.0 too many connections from your IP",
+        "421 4.7.28 unusual rate of mail, messages are deferred",
+        "451 4.3.0 Temporary system failure",
+        "552 too many messages in this session",
+    ],
+)
+def test_what_is_said_of_the_pace_is_no_limit_of_the_session(text: str) -> None:
+    assert judge(Stage.MAIL, parsed(text), has_carried=True) == judge(Stage.MAIL, parsed(text))
+
+
+def test_no_reply_to_mail_is_the_fault_of_a_recipient() -> None:
+    of_a_recipient = {
+        ReplyClass.RECIPIENT_GONE,
+        ReplyClass.RECIPIENT_REFUSES,
+        ReplyClass.RECIPIENT_TRANSIENT,
+        ReplyClass.RECIPIENT_THROTTLE,
+        ReplyClass.UNKNOWN,
+    }
+    for row in TABLE:
+        assert judge(Stage.MAIL, parsed(row["reply"])).class_ not in of_a_recipient
