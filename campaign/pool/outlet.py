@@ -124,7 +124,7 @@ def endpoint_of(relay: Relay, folder: Path) -> Endpoint:
     certificate = relay.client_certificate
     return Endpoint(
         name=f"{relay.host}:{relay.port}",
-        host=relay.host,
+        host=relay.host.removeprefix("[").removesuffix("]"),  # as an IPv6 address stands in a URL
         port=relay.port,
         security=relay.security,
         hello=relay.hello,

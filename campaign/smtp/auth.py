@@ -31,15 +31,22 @@ def encode(answer: bytes) -> str:
 
 
 def decode(challenge: str) -> bytes:
-    """The challenge of a 334 reply; AuthError if it is not base64."""
+    """The challenge of a 334 reply; AuthError if it is not base64.  Padding may be missing."""
+    text = challenge.strip().rstrip("=")
     try:
-        return base64.b64decode(challenge.strip(), validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError as error:
         raise AuthError("the challenge is not base64") from error
 
 
 class Mechanism(Protocol):
-    """One login on one connection."""
+    """One login on one connection.
+
+    `reads_challenges`: what the server says is part of the computation; else it is a prompt for
+    people and need not even be base64.
+    """
+
+    reads_challenges: bool
 
     def first(self) -> bytes | None:
         """The initial response; None where the server begins."""
@@ -51,6 +58,8 @@ class Mechanism(Protocol):
 
 
 class _Base:
+    reads_challenges = False
+
     def __init__(self, username: str, secret: str, host: str, port: int) -> None:
         self.username = username
         self.secret = secret
@@ -91,6 +100,8 @@ class Login(_Base):
 class CramMd5(_Base):
     """RFC 2195."""
 
+    reads_challenges = True
+
     def answer(self, challenge: bytes) -> bytes:
         digest = hmac.new(self.secret.encode(), challenge, "md5").hexdigest()
         return f"{self.username} {digest}".encode()
@@ -99,6 +110,7 @@ class CramMd5(_Base):
 class ScramSha256(_Base):
     """RFC 5802 and 7677, without channel binding; `nonce` is settable for the RFC's example."""
 
+    reads_challenges = True
     nonce = ""
     _server_signature = b""
     _proven = False
@@ -174,10 +186,10 @@ MECHANISMS: dict[str, Callable[[str, str, str, int], Mechanism]] = {
 }
 
 
-def choose(wanted: str, offered: frozenset[str], *, is_token: bool) -> str:
-    """The mechanism to use; "" if there is none.  `auto` takes the strongest offered."""
+def usable(wanted: str, offered: frozenset[str], *, is_token: bool) -> list[str]:
+    """The mechanisms to try, in this order; `auto` begins with the strongest offered."""
     order = (wanted,) if wanted != "auto" else TOKEN_ORDER if is_token else PASSWORD_ORDER
-    return next((name for name in order if name in offered), "")
+    return [name for name in order if name in offered]
 
 
 def _fields(text: str) -> dict[str, str]:

@@ -266,4 +266,8 @@ class Connection(Traffic):
 
     def _refusal(self) -> ConnectRefused:
         _, why, reply = self._ending or (None, "", None)
+        is_clear = self.endpoint.security in ("starttls", "none")
+        if self._stage is Stage.GREETING and reply is None and is_clear:
+            # A port for TLS waits for us to begin, and may say in TLS that we did not.
+            why += ' (if this port speaks TLS from the first byte, say security = "tls")'
         return ConnectRefused(f"{self.endpoint.host}: {why}", self._stage, reply)

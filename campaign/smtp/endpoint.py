@@ -17,6 +17,7 @@ from campaign.smtp.commands import Notifications
 if TYPE_CHECKING:
     from campaign.smtp.connection import Connection
 
+SUBMISSIONS = 465
 Security = Literal["starttls", "tls", "none", "opportunistic"]
 
 
@@ -48,6 +49,11 @@ class Endpoint:
     notify: tuple[str, ...] = ()  # DSN NOTIFY: never, or success, failure, delay (RFC 3461)
     ret: str = ""  # DSN RET: full or hdrs
     envid: str = ""  # DSN ENVID is this, a dot and the row
+
+    @property
+    def is_for_tls(self) -> bool:
+        """Port 465 (RFC 8314, 3.3) in clear text: its greeting may never come."""
+        return self.port == SUBMISSIONS and self.security != "tls"
 
     @property
     def notifications(self) -> Notifications | None:

@@ -17,6 +17,7 @@ from campaign.smtp.commands import AUTH_OCTETS, CommandError, command_line
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, LoginRefused
 from campaign.smtp.extensions import Extensions, read_extensions
 
+_NO_SUCH_MECHANISM = 504  # RFC 4954, 4: not this one; nothing is said of the password
 _MOST_CHALLENGES = 8  # no mechanism of ours has more than two
 
 
@@ -109,8 +110,8 @@ async def _log_in(talk: Talk, endpoint: Endpoint, extensions: Extensions) -> Non
             remedy='use security = "starttls" or "tls", or say allow_cleartext_login = true',
         )
     offered = extensions.login_mechanisms
-    name = auth.choose(endpoint.auth, offered, is_token=endpoint.secret_is_token)
-    if not name:
+    names = auth.usable(endpoint.auth, offered, is_token=endpoint.secret_is_token)
+    if not names:
         raise LoginRefused(
             f"{endpoint.host} offers no login that we can use"
             f" (it offers: {' '.join(sorted(offered)) or 'none'})",
@@ -120,14 +121,24 @@ async def _log_in(talk: Talk, endpoint: Endpoint, extensions: Extensions) -> Non
     secret = ""
     if endpoint.secret is not None:
         secret = await asyncio.get_running_loop().run_in_executor(None, endpoint.secret)
-    mechanism = auth.MECHANISMS[name](endpoint.username, secret, endpoint.host, endpoint.port)
-    try:
-        reply = await _exchange(talk, name, mechanism)
-        if reply.code == 235:
-            mechanism.check_end()
-            return
-    except (auth.AuthError, CommandError) as error:
-        raise LoginRefused(f"login at {endpoint.host} given up: {error}", None) from error
+    for name in names:
+        mechanism = auth.MECHANISMS[name](endpoint.username, secret, endpoint.host, endpoint.port)
+        try:
+            reply = await _exchange(talk, name, mechanism)
+            if reply.code == 235:
+                mechanism.check_end()
+                return
+        except (auth.AuthError, CommandError) as error:
+            raise LoginRefused(f"login at {endpoint.host} given up: {error}", None) from error
+        if reply.code != _NO_SUCH_MECHANISM:
+            break  # the password was judged, and is not tried twice
+    if reply.code == _NO_SUCH_MECHANISM:
+        others = sorted(offered - set(names)) or sorted(offered)
+        raise LoginRefused(
+            f"{endpoint.host} refuses {' and '.join(names)}, which it offers: {reply}",
+            reply,
+            remedy=f"set auth in [relay] to what it accepts (it offers: {', '.join(others)})",
+        )
     if reply.code >= 500 or reply.code < 400:
         raise LoginRefused(
             f"{endpoint.host} refused the login of {endpoint.username}: {reply}",
@@ -149,11 +160,15 @@ async def _exchange(talk: Talk, name: str, mechanism: auth.Mechanism) -> Reply:
         if reply.code != 334:
             return reply
         try:
-            answer = mechanism.answer(auth.decode(reply.lines[0])) if unsaid is None else unsaid
+            answer = unsaid if unsaid is not None else _answer(mechanism, reply.lines[0])
         except auth.AuthError:
             await talk.ask(Stage.AUTH, b"*\r\n")
             raise
         unsaid = None
         line = auth.encode(answer)
         reply = await talk.ask(Stage.AUTH, command_line(line, AUTH_OCTETS), "***")
-    raise auth.AuthError("the server asks and asks")
+    raise auth.AuthError("the server does not stop asking")
+
+
+def _answer(mechanism: auth.Mechanism, challenge: str) -> bytes:
+    return mechanism.answer(auth.decode(challenge) if mechanism.reads_challenges else b"")

@@ -25,6 +25,7 @@ from campaign.smtp.verdicts import judge
 if TYPE_CHECKING:
     from campaign.smtp.connection import Connection
 
+_TLS_PORT_S = 15.0  # for a greeting in clear text from a port that is known for TLS
 LARGE_BODY = 32 * 1024  # smaller bodies wait for the permission and go in one write with the dot
 CHUNK = 64 * 1024  # a larger body is given to the transport in such pieces
 
@@ -381,6 +382,8 @@ class Traffic(asyncio.Protocol):
     def _patience_s(self, stage: Stage) -> float:
         """How long the reply may take."""
         wait_s = self._waits[stage]
+        if stage is Stage.GREETING and self.endpoint.is_for_tls:
+            return min(wait_s, _TLS_PORT_S)
         if stage in _FIRST_BEHIND_DOT and self._client.is_ride_unanswered:
             return min(wait_s, self._timeouts.behind_dot)
         return wait_s

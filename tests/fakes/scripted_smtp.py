@@ -94,6 +94,8 @@ class Script:
         client_ca: str = "",  # demands a client certificate of this authority
         old_tls: bool = False,  # speaks nothing newer than TLS 1.1
         mechanisms: Sequence[str] = (),
+        unknown: Sequence[str] = (),  # mechanisms it offers and answers with 504
+        prompts: Sequence[bytes] = (b"VXNlcm5hbWU6", b"UGFzc3dvcmQ6"),  # of LOGIN, as written
         users: dict[str, str] | None = None,  # name -> password or token
         receive_buffer: int = 0,  # bytes of SO_RCVBUF; 0: the system's
         max_letters: int = 0,  # MAIL is answered 421 once so many were taken; 0: any number
@@ -107,6 +109,8 @@ class Script:
         self.client_ca = client_ca
         self.old_tls = old_tls
         self.mechanisms = mechanisms
+        self.unknown = unknown
+        self.prompts = prompts
         self.users = users or {}
         self.receive_buffer = receive_buffer
         self.max_letters = max_letters
@@ -462,8 +466,9 @@ class Session:
         self._sock = wrapped
         self.tls_version = wrapped.version()
 
-    def _ask(self, challenge: bytes) -> bytes:
-        self._send(b"334 " + base64.b64encode(challenge) + b"\r\n")
+    def _ask(self, challenge: bytes, *, written: bytes | None = None) -> bytes:
+        raw = base64.b64encode(challenge) if written is None else written
+        self._send(b"334 " + raw + b"\r\n")
         line = self._line()
         self.commands.append("(answer)")
         if line == "*":
@@ -473,6 +478,9 @@ class Session:
 
     def _authenticate(self, line: str) -> None:
         _, mechanism, *initial = line.split(" ")
+        if mechanism.upper() in self.script.unknown:
+            self._send(b"504 5.5.4 mechanism not known\r\n")
+            return
         first = None
         if initial:
             first = b"" if initial[0] == "=" else base64.b64decode(initial[0])
@@ -493,8 +501,9 @@ class Session:
             _, name, secret = (first or self._ask(b"")).split(b"\0")
             return name.decode() if users.get(name.decode()) == secret.decode() else ""
         if mechanism == "LOGIN":
-            name = first or self._ask(b"Username:")
-            secret = self._ask(b"Password:")
+            of_name, of_secret = self.script.prompts
+            name = first or self._ask(b"", written=of_name)
+            secret = self._ask(b"", written=of_secret)
             return name.decode() if users.get(name.decode()) == secret.decode() else ""
         if mechanism == "CRAM-MD5":
             challenge = b"<1896.697170952@scripted.example>"

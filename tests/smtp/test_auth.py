@@ -88,11 +88,18 @@ def test_xoauth2_and_oauthbearer_carry_the_token() -> None:
 
 def test_auto_takes_the_strongest_that_is_offered() -> None:
     offered = frozenset({"login", "plain", "cram-md5", "xoauth2"})
-    assert auth.choose("auto", offered, is_token=False) == "cram-md5"
-    assert auth.choose("auto", offered | {"scram-sha-256"}, is_token=False) == "scram-sha-256"
-    assert auth.choose("auto", offered, is_token=True) == "xoauth2"
-    assert auth.choose("plain", offered, is_token=False) == "plain"
-    assert auth.choose("plain", frozenset({"login"}), is_token=False) == ""
+    assert auth.usable("auto", offered, is_token=False) == ["cram-md5", "plain", "login"]
+    assert auth.usable("auto", offered | {"scram-sha-256"}, is_token=False)[0] == "scram-sha-256"
+    assert auth.usable("auto", offered, is_token=True) == ["xoauth2"]
+    assert auth.usable("plain", offered, is_token=False) == ["plain"]
+    assert auth.usable("plain", frozenset({"login"}), is_token=False) == []
+
+
+@pytest.mark.parametrize(
+    "challenge", ["VXNlcm5hbWU6", "VXNlcm5hbWU", "VXNlcm5hbWU=", " VXNlcm5hbWU "]
+)
+def test_a_challenge_may_lack_its_padding(challenge: str) -> None:
+    assert auth.decode(challenge).startswith(b"Username")
 
 
 def test_saslprep_maps_and_refuses_as_rfc_4013_says() -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from campaign.config.settings import Relay
 from campaign.errors import ConfigError, LoginError, RelayError
+from campaign.pool.outlet import endpoint_of as endpoint_of_relay
 from campaign.records import Stage
-from campaign.smtp.connection import Connection, ConnectRefused, LoginRefused, Timeouts, connect
+from campaign.smtp.connection import Connection, connect
+from campaign.smtp.dial import dial
+from campaign.smtp.endpoint import ConnectRefused, Endpoint, LoginRefused, Timeouts
 from campaign.smtp.greeting import own_name
 from fakes.certificates import Authority
 from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
@@ -400,6 +405,61 @@ def test_5xx_to_auth_is_a_refused_login(attempt: Attempt, code: str) -> None:
     assert isinstance(error, LoginRefused)
 
 
+@pytest.mark.parametrize(
+    "prompts",
+    [
+        (b"", b""),
+        (b"Username:", b"Password:"),
+        (b"VXNlcm5hbWU", b"UGFzc3dvcmQ"),
+        ("Имя пользователя".encode(), b"\xff"),
+    ],
+    ids=["empty", "clear text", "no padding", "other bytes"],
+)
+def test_the_prompts_of_login_are_for_people(
+    journey: Journey, prompts: tuple[bytes, bytes]
+) -> None:
+    script = Script(mechanisms=("LOGIN",), prompts=prompts, users={"ada": "x"})
+    postman, _ = journey(script, 1, endpoint={"username": "ada", "secret": lambda: "x"})
+    assert postman.sent == [1]
+
+
+def test_a_mechanism_met_with_504_gives_way_to_the_next_one_offered(journey: Journey) -> None:
+    script = Script(
+        mechanisms=("SCRAM-SHA-256", "CRAM-MD5", "PLAIN"),
+        unknown=("SCRAM-SHA-256", "CRAM-MD5"),
+        users={"ada": "x"},
+    )
+    postman, server = journey(script, 1, endpoint={"username": "ada", "secret": lambda: "x"})
+    assert postman.sent == [1]
+    tried = [line.split(" ")[1] for line in server.commands if line.startswith("AUTH")]
+    assert tried == ["SCRAM-SHA-256", "CRAM-MD5", "PLAIN"]
+
+
+def test_a_mechanism_met_with_504_and_no_other_points_at_auth(attempt: Attempt) -> None:
+    script = Script(mechanisms=("PLAIN", "XOAUTH2"), unknown=("PLAIN",), users={"ada": "x"})
+    error, _ = attempt(script, username="ada", secret=lambda: "x")
+    assert isinstance(error, LoginRefused)
+    assert "set auth in [relay]" in error.remedy
+    assert "xoauth2" in error.remedy
+
+
+@pytest.mark.parametrize("security", ["none", "starttls"])
+def test_a_port_that_speaks_tls_from_the_first_byte_is_pointed_at(
+    attempt: Attempt, authority: Authority, security: str
+) -> None:
+    script = Script(certificate=authority.issue("127.0.0.1"), implicit_tls=True)
+    hasty = replace(Timeouts(), greeting=0.2)
+    error, _ = attempt(script, security=security, timeouts=hasty)
+    assert isinstance(error, ConnectRefused)
+    assert 'say security = "tls"' in str(error)
+
+
+def test_port_465_is_not_waited_for_long_in_clear_text() -> None:
+    assert Endpoint("relay", "h", 465, "starttls").is_for_tls
+    assert not Endpoint("relay", "h", 465, "tls").is_for_tls
+    assert not Endpoint("relay", "h", 587, "starttls").is_for_tls
+
+
 def test_454_to_auth_is_no_refusal_of_the_login(attempt: Attempt) -> None:
     script = Script(on("AUTH", say("454 4.7.0 later")), mechanisms=("PLAIN",), users={"ada": "x"})
     error, _ = attempt(script, username="ada", secret=lambda: "x")
@@ -467,3 +527,13 @@ def test_a_password_in_clear_text_to_elsewhere_needs_to_be_allowed(
     assert not any("AUTH " in command for command in server.commands)
     opened, _ = attempt(script, username="ada", secret=lambda: "x", allow_cleartext=True)
     assert isinstance(opened, Connection)
+
+
+def test_an_ipv6_address_in_brackets_is_a_host(tmp_path: Path) -> None:
+    relay = Relay(host="[::1]", port=25, security="none")
+    endpoint = endpoint_of_relay(relay, tmp_path)
+    assert (endpoint.name, endpoint.host) == ("[::1]:25", "::1")
+    listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    with listener:
+        there = replace(endpoint, port=listener.getsockname()[1])
+        run(dial(there, 5.0)).close()
