@@ -151,5 +151,5 @@ def test_a_server_that_closes_without_a_word_after_some_letters_is_no_trouble(
     assert copies(server) == dict.fromkeys(ending.states, 1)
     assert attempts(ending) <= {0}
     assert not any("cools down" in wait for wait in ending.heard.waits)
-    last = server.sessions[-4:]
-    assert all(session.commands[-1] == "QUIT" for session in last)
+    mails = [sum(c.startswith("MAIL") for c in session.commands) for session in server.sessions]
+    assert 2 <= sum(count > most for count in mails) <= 2 + 4
