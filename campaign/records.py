@@ -97,13 +97,16 @@ class Job:
     snapshot: what its own attachments were when it was planned; "" is not compared
     repeat: tells it from the first letter to the same person, whose is ""
     token: for its unsubscribe link; made where the secret is, when it goes to a worker
+    date_s: Unix time that its Date says; 0.0: the plan's
     """
 
-    __slots__ = ("address", "data", "key", "repeat", "row", "snapshot", "source", "token")
+    __slots__ = (
+        "address", "data", "date_s", "key", "repeat", "row", "snapshot", "source", "token",
+    )  # fmt: skip
 
     def __init__(
         self, row: int, source: int, address: str, key: str, data: str,
-        snapshot: str = "", repeat: str = "", token: str = "",
+        snapshot: str = "", repeat: str = "", token: str = "", date_s: float = 0.0,
     ) -> None:  # fmt: skip
         self.row: Final = row
         self.source: Final = source
@@ -113,6 +116,7 @@ class Job:
         self.snapshot: Final = snapshot
         self.repeat: Final = repeat
         self.token: Final = token
+        self.date_s: Final = date_s
 
     @property
     def letter_key(self) -> str:
@@ -182,6 +186,7 @@ class ReplyClass(StrEnum):
     LOGIN = "login"
     TLS = "tls"
     IN_DOUBT = "in-doubt"
+    NOT_TAKEN = "not-taken"  # a relay's log settled the doubt: no copy was accepted
     UNKNOWN = "unknown"
 
 
@@ -212,7 +217,7 @@ class SoftPolicy(NamedTuple):
 
 CHANGE_FIELDS = (
     "row", "state", "at", "attempts", "sendings", "resends", "due", "reason", "class_", "code",
-    "enhanced", "reply", "relay",
+    "enhanced", "reply", "relay", "date_s",
 )  # fmt: skip
 
 
@@ -225,6 +230,7 @@ class Change:
     resends: how often a recipient in doubt was sent again
     due: for DEFERRED, not before this Unix time
     before: the state that is left, for the sums; None: whoever writes it has not kept it
+    date_s: of SENDING, the Date of the message whose dot is permitted (Unix time)
 
     SENDING says nothing of a reply: it has no due, reason, class, code, enhanced code or reply.
     """
@@ -234,7 +240,7 @@ class Change:
     def __init__(
         self, row: int, state: State, at: float, attempts: int, sendings: int, resends: int,
         due: float = 0.0, reason: str = "", class_: str = "", code: int = 0, enhanced: str = "",
-        reply: str = "", relay: str = "", before: State | None = None,
+        reply: str = "", relay: str = "", before: State | None = None, date_s: float = 0.0,
     ) -> None:  # fmt: skip
         self.row: Final = row
         self.state: Final = state
@@ -250,6 +256,7 @@ class Change:
         self.reply: Final = reply
         self.relay: Final = relay
         self.before: Final = before
+        self.date_s: Final = date_s
 
 
 class Claim:
@@ -258,17 +265,18 @@ class Claim:
     first_at: Unix time when a server first had to do with it; 0.0 before it
     state: what it was claimed from, PLANNED or DEFERRED
     data, snapshot, repeat: as in Job
+    date_s: the Date that its message had when its dot was first permitted; 0.0 before it
     """
 
     __slots__ = (
-        "address", "attempts", "data", "domain", "first_at", "key", "repeat", "resends", "row",
-        "sendings", "snapshot", "source", "state",
+        "address", "attempts", "data", "date_s", "domain", "first_at", "key", "repeat", "resends",
+        "row", "sendings", "snapshot", "source", "state",
     )  # fmt: skip
 
     def __init__(
         self, row: int, source: int, address: str, key: str, domain: str, data: str,
         attempts: int, sendings: int, resends: int, first_at: float,
-        state: State = State.PLANNED, snapshot: str = "", repeat: str = "",
+        state: State = State.PLANNED, snapshot: str = "", repeat: str = "", date_s: float = 0.0,
     ) -> None:  # fmt: skip
         self.row: Final = row
         self.source: Final = source
@@ -283,6 +291,7 @@ class Claim:
         self.state: Final = state
         self.snapshot: Final = snapshot
         self.repeat: Final = repeat
+        self.date_s: Final = date_s
 
 
 class Letter:
@@ -291,13 +300,16 @@ class Letter:
     sender: MAIL FROM, without angle brackets; "" is the null sender
     recipient: RCPT TO
     wire: as Message.wire
+    date_s: Unix time that its Date says
     """
 
-    __slots__ = ("claim", "needs_smtputf8", "recipient", "row", "sender", "size_bytes", "wire")
+    __slots__ = (
+        "claim", "date_s", "needs_smtputf8", "recipient", "row", "sender", "size_bytes", "wire",
+    )  # fmt: skip
 
     def __init__(
         self, row: int, sender: str, recipient: str, wire: bytes, size_bytes: int,
-        needs_smtputf8: bool, claim: Claim,
+        needs_smtputf8: bool, claim: Claim, date_s: float = 0.0,
     ) -> None:  # fmt: skip
         self.row: Final = row
         self.sender: Final = sender
@@ -306,6 +318,7 @@ class Letter:
         self.size_bytes: Final = size_bytes
         self.needs_smtputf8: Final = needs_smtputf8
         self.claim: Final = claim
+        self.date_s: Final = date_s
 
     @property
     def is_8bit(self) -> bool:
@@ -319,10 +332,26 @@ class PlanRecord(NamedTuple):
     campaign: str
     plan_id: str  # random; two plans never share it
     key: bytes  # HMAC key of Message-IDs and boundaries
-    date_s: float  # Unix time that every message carries as its Date
+    date_s: float  # Unix time that messages carry as their Date until one is to be sent
     hashes: dict[str, str]  # file, relative to the campaign folder -> SHA-256; setting -> JSON
     created_s: float
     message_id_domain: str  # what stands after the @ of every Message-ID: the domain of From
+
+
+class Event(NamedTuple):
+    """Something that came back after a server had accepted a message.
+
+    `digest` is made from what told it: the same told twice is one event.
+    """
+
+    digest: str
+    row: int  # of the plan
+    at: float  # Unix time of what happened, as far as it is known
+    kind: str  # "bounced", "complained", "unsubscribed", "delivered", "delayed", "replied" ...
+    class_: str  # as a verdict on a reply would say; "" where it says nothing
+    evidence: str  # the text that says so
+    source: str  # where it was read: a file, a mailbox, a provider
+    message_id: str  # of the message it is about, in angle brackets; "" where it is not known
 
 
 class Result(NamedTuple):

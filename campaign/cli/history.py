@@ -13,10 +13,11 @@ from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import escape
 from campaign.clock import iso
 from campaign.errors import UsageError
+from campaign.records import CHANGE_FIELDS
 
 if TYPE_CHECKING:
     from campaign.journal.reading.reader import Reader
-    from campaign.journal.reading.results import Step
+    from campaign.records import Change
 
 
 def show_recipient(reader: Reader, address: str, as_json: bool) -> None:
@@ -35,35 +36,34 @@ def show_recipient(reader: Reader, address: str, as_json: bool) -> None:
         )
     history = reader.history(row)
     if as_json:
-        changes = [_as_object(step) for step in history]
+        changes = [_as_object(change) for change in history]
         print(json.dumps({"row": row, "address": address, "history": changes}, ensure_ascii=False))
         return
     paint = Paint.on(sys.stdout)
     print(f"{paint.bold(escape(address))}, row {row:,}: {_summary(history)}")
-    for step in history:
-        print(f"  {iso(step.at)}  {escape(_line(step))}")
+    for change in history:
+        print(f"  {iso(change.at)}  {escape(_line(change))}")
 
 
-def _summary(history: list[Step]) -> str:
+def _summary(history: list[Change]) -> str:
     return f"{history[-1].state} now" if history else "planned, not tried yet"
 
 
-def _line(step: Step) -> str:
-    text = step.state
-    if step.state == "sending":
-        text += f"({step.sendings})"
-    if step.relay:
-        text += f" through {step.relay}"
-    if step.code:
-        text += f": {step.code} {step.reply}"
-    elif step.reason:
-        text += f": {step.reason}"
-    if step.due:
-        text += f" (again not before {iso(step.due)})"
+def _line(change: Change) -> str:
+    text = str(change.state)
+    if change.state == "sending":
+        text += f"({change.sendings})"
+    if change.relay:
+        text += f" through {change.relay}"
+    if change.code:
+        text += f": {change.code} {change.reply}"
+    elif change.reason:
+        text += f": {change.reason}"
+    if change.due:
+        text += f" (again not before {iso(change.due)})"
     return text
 
 
-def _as_object(step: Step) -> dict[str, object]:
-    fields = step._asdict()
-    fields["class"] = fields.pop("class_")
-    return {**fields, "at": iso(step.at), "due": iso(step.due)}
+def _as_object(change: Change) -> dict[str, object]:
+    fields = {name.rstrip("_"): getattr(change, name) for name in CHANGE_FIELDS}
+    return {**fields, "at": iso(change.at), "due": iso(change.due)}

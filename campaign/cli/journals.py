@@ -82,7 +82,7 @@ def is_planned(journal: Whereabouts) -> bool:
     try:
         with glance_at(journal) as seen:
             return seen.is_planned()
-    except NoPlanError:  # an empty file, as a kill in the first moment leaves it
+    except NoPlanError:  # an empty file, a fresh database: what a kill in the first moment leaves
         return False
 
 

@@ -42,8 +42,11 @@ def connect_for_writing(place: Place) -> sqlite3.Connection:
     return connection
 
 
-def connect_for_reading(place: Place) -> sqlite3.Connection:
-    """A connection that cannot write; each statement is a transaction of its own."""
+def connect_for_reading(place: Place, *, mode: str = "ro") -> sqlite3.Connection:
+    """A connection that changes nothing; each statement is a transaction of its own.
+
+    `mode`: "rw" where the file may have to be put in order first, which SQLite does by itself.
+    """
     assert place.path is not None
     if not place.path.exists():
         raise JournalError(
@@ -51,7 +54,7 @@ def connect_for_reading(place: Place) -> sqlite3.Connection:
         )
     quoted = str(place.path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     connection = sqlite3.connect(
-        f"file:{quoted}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        f"file:{quoted}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
     )
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     connection.execute("PRAGMA query_only = ON")

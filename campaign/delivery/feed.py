@@ -146,9 +146,14 @@ class Feed:
         return batch
 
     async def _render(self, claims: list[Claim]) -> None:
+        now_s = float(int(self._clock.now_s()))
         jobs = [
-            Job(c.row, c.source, c.address, c.key, c.data, c.snapshot, c.repeat) for c in claims
-        ]
+            Job(
+                c.row, c.source, c.address, c.key, c.data, c.snapshot, c.repeat,
+                date_s=c.date_s or now_s,
+            )
+            for c in claims
+        ]  # fmt: skip
         messages = await self._rendering.render(jobs)
         letters = []
         self._adapt(max(1, sum(message.size_bytes for message in messages) // len(messages)))
@@ -159,10 +164,10 @@ class Feed:
             elif message.problem:
                 self._ledger.settle_unsent(claim, State.SKIPPED, message.problem)
             else:
-                letters.append(self._letter(claim, message))
+                letters.append(self._letter(claim, message, claim.date_s or now_s))
         self._outlet.put(letters)
 
-    def _letter(self, claim: Claim, message: Message) -> Letter:
+    def _letter(self, claim: Claim, message: Message, date_s: float) -> Letter:
         return Letter(
             message.row,
             self._sender_of(message.row),
@@ -171,4 +176,5 @@ class Feed:
             message.size_bytes,
             message.needs_smtputf8,
             claim,
+            date_s,
         )

@@ -15,7 +15,7 @@ from typing import Literal
 
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.staleness import RunClock
-from campaign.journal.states import MAX_RESENDS
+from campaign.journal.states import in_doubt
 from campaign.journal.writing.commits import Done
 from campaign.records import (
     Change,
@@ -107,6 +107,7 @@ class JournalLedger:
             claim.resends,
             relay=relay,
             before=before,
+            date_s=letter.date_s,
         )
         self.counts[before] -= 1
         self.counts[sending] += 1
@@ -159,7 +160,7 @@ class JournalLedger:
             class_ = ReplyClass.CONNECTION
             resends = claim.resends
         else:
-            state, resends = in_doubt_state(self._in_doubt, claim.resends)
+            state, resends = in_doubt(self._in_doubt, claim.resends)
             reason = f"in doubt: no reply after the final dot ({why})"
             class_ = ReplyClass.IN_DOUBT
         self._write(
@@ -329,10 +330,3 @@ class JournalLedger:
     @property
     def settled_count(self) -> int:
         return settled_of(self.counts)
-
-
-def in_doubt_state(policy: Literal["resend", "hold"], resends: int) -> tuple[State, int]:
-    """The state of a recipient in doubt, and how often it was sent again with that."""
-    if policy == "resend" and resends < MAX_RESENDS:
-        return State.DEFERRED, resends + 1
-    return State.HELD, resends

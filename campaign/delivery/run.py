@@ -326,8 +326,8 @@ class _Run:
                 continue
             if self._feed.is_used_up:
                 return False
-            # The count in memory only says when to ask; the answer is the journal's (rule 5).
-            if not self._ledger.unsettled_count and await asyncio.to_thread(reader.is_finished):
+            # The journal's standings are asked, not what was counted along the way (rule 5).
+            if await asyncio.to_thread(reader.is_finished):
                 return True
             due_s = self._due_s = await asyncio.to_thread(reader.next_due)
             if due_s is None:

@@ -4,7 +4,8 @@ In: the journal's last run, the time, this host.  Out: StaleError, a `RunClock`.
 Touches: nothing.
 
 Going on with an old copy of a journal sends again what the original has sent since.  A copy cannot
-be told from the original, but it shows in two ways: another host, or a long silence.
+be told from the original by what is in it, but it shows in three ways: another host, another file
+(its inode), or a long silence.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def clock_for(journal: Journal, clock: Clock, *, may_be_stale: bool) -> RunClock
     if last is None:
         return RunClock(clock, 0.0)
     if not may_be_stale:
-        refuse_stale(last, clock.now_s(), Runner.this_process(clock.now_s()).host)
+        host = Runner.this_process(clock.now_s()).host
+        refuse_stale(last, clock.now_s(), host, journal.inode)
     return RunClock(clock, last_seen_s(last))
 
 
@@ -73,12 +75,19 @@ def set_back_sentence(clock: RunClock) -> str:
     )
 
 
-def refuse_stale(last: Run, now_s: float, host: str) -> None:
-    """Raises StaleError for a journal that came from another host, or was silent for long."""
+def refuse_stale(last: Run, now_s: float, host: str, inode: str = "") -> None:
+    """Raises StaleError for a journal that came from another host, was silent for long, or is
+    another file than the last run wrote to."""
     if last.host != host:
         raise StaleError(
             f"this journal was last used on {last.host}, this is {host}: it may be a copy, and"
             " the original may have been gone on with",
+            remedy=_REMEDY,
+        )
+    if last.inode and inode and last.inode != inode:
+        raise StaleError(
+            "this journal is a copy of the one that was last used, which may have been gone on with"
+            " since",
             remedy=_REMEDY,
         )
     seen_s = last_seen_s(last)

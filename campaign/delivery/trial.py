@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from campaign.addresses.syntax import Address
+from campaign.clock import Clock, SystemClock
 from campaign.config.loader import Campaign
 from campaign.config.settings import Relay
 from campaign.errors import ConfigError, RelayError, RenderError
@@ -28,6 +29,7 @@ from campaign.smtp.connection import Connection, connect
 from campaign.workers.pool import RenderPool
 
 _MARK = "[test] "
+_CLOCK = SystemClock()
 _WAIT_S = 700.0  # the reply to the dot may take 600 s (RFC 5321, 4.5.3.2.6)
 
 
@@ -46,7 +48,9 @@ class Trial:
         return self.stage is Stage.DOT and 200 <= self.reply.code < 300
 
 
-def send_trial(campaign: Campaign, to: Address, row: int | None, *, exact: bool) -> Trial:
+def send_trial(
+    campaign: Campaign, to: Address, row: int | None, *, exact: bool, clock: Clock = _CLOCK
+) -> Trial:
     """Render the row for the address, and send it through the first relay.
 
     Name, text and attachments are the recipient's; To, Message-ID and the unsubscribe token are
@@ -62,7 +66,8 @@ def send_trial(campaign: Campaign, to: Address, row: int | None, *, exact: bool)
         record = browser.plan_record()
         spec = render_spec(marked, record, browser.sources())
     key = f"{to.key} test {secrets.token_hex(8)}"  # two tests are two messages
-    job = Job(standing.row, standing.source, to.spec, key, standing.data)
+    date_s = float(int(clock.now_s()))
+    job = Job(standing.row, standing.source, to.spec, key, standing.data, date_s=date_s)
     sender = envelope_senders(campaign, record)(0)
     return asyncio.run(_send(campaign, settings.relay[0], spec, job, standing.address, sender))
 

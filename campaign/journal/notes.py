@@ -35,3 +35,11 @@ def rendered(connection: Connection) -> tuple[int, int]:
     """How many messages were made when planning, and their bytes in all."""
     count, size_bytes = (recall(connection, "rendered") or "0 0").split()
     return int(count), int(size_bytes)
+
+
+def last_change(connection: Connection) -> int:
+    """The number of the last change that stays; those of an unfinished amendment may not."""
+    asked = "SELECT max(change) FROM history"
+    if base := recall(connection, "amended_from"):
+        asked = f"SELECT max(change) FROM standings WHERE row <= {int(base)}"
+    return int(connection.execute(text(asked)).scalar() or 0)

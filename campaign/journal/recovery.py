@@ -16,9 +16,9 @@ from campaign.database.transactions import atomic
 from campaign.errors import JournalError
 from campaign.journal.notes import recall
 from campaign.journal.schema import REPEAT, REPEATS
-from campaign.journal.states import IN_DOUBT, MAX_RESENDS, is_legal
+from campaign.journal.states import IN_DOUBT, NOT_TAKEN, in_doubt, is_legal
 from campaign.journal.writing.changes import ChangeWriter
-from campaign.records import Change, State
+from campaign.records import SETTLED, Change, State
 
 _PART = 5_000  # rows put back in one transaction
 
@@ -30,7 +30,7 @@ def write(connection: Connection, writer: ChangeWriter, changes: Iterable[Change
 
 
 class Doubt(NamedTuple):
-    """A recipient whose last copy may or may not have been accepted."""
+    """A recipient of whom nobody knows whether a copy was accepted."""
 
     row: int
     address: str
@@ -39,37 +39,50 @@ class Doubt(NamedTuple):
     attempts: int
     sendings: int
     resends: int
-    since_s: float  # Unix time of the change to that state
+    due: float
+    since_s: float  # Unix time of the latest change
+    reason: str
+    class_: str
 
 
 def doubts(connection: Connection) -> Iterator[Doubt]:
-    """Everybody in doubt, in row order: found in `sending`, or not settled since."""
+    """Everybody in doubt, in row order: found in `sending`, or not settled since, whatever else has
+    happened to them.  Who was sent another copy that was accepted is not among them."""
     found = connection.execute(
         text(
             f"SELECT l.row, r.address, r.key || {REPEAT}, l.state, l.attempts, l.sendings,"
-            f" l.resends, l.updated_at FROM letters l JOIN recipients r ON r.row = l.row {REPEATS}"
-            " WHERE l.state IN ('sending', 'deferred', 'held')"  # alone: decided before the joins
-            f" AND (l.state = 'sending' OR l.class = '{IN_DOUBT}') ORDER BY l.row"
+            " l.resends, l.due, l.updated_at, l.reason, l.class FROM letters l"
+            f" JOIN recipients r ON r.row = l.row {REPEATS}"
+            " WHERE (l.state = 'sending' OR l.doubts > 0) AND l.state <> 'sent' ORDER BY l.row"
         )
     )
     for line in found:
         yield Doubt(*line)._replace(state=State(line[3]))
 
 
-def recovered(doubt: Doubt, policy: str, now_s: float) -> Change:
-    """What becomes of a recipient that an interrupted run left in `sending`.
+def sending_spans(connection: Connection) -> dict[int, tuple[float, float]]:
+    """Of those in doubt: when the first and the last dot was permitted (Unix time), by row."""
+    found = connection.execute(
+        text(
+            "SELECT h.row, min(h.at), max(h.at) FROM history h JOIN standings s ON s.row = h.row"
+            " WHERE h.state = 'sending' AND (s.doubts > 0 OR s.state = 'sending')"
+            " AND s.state <> 'sent' GROUP BY h.row"
+        )
+    )
+    return {int(row): (float(first), float(last)) for row, first, last in found}
 
-    `policy`: "resend" sends it again, but never more than MAX_RESENDS times; "hold" holds it.
-    """
-    again = policy == "resend" and doubt.resends < MAX_RESENDS
+
+def recovered(doubt: Doubt, policy: str, now_s: float) -> Change:
+    """What becomes of a recipient that an interrupted run left in `sending`."""
+    state, resends = in_doubt(policy, doubt.resends)
     return Change(
         row=doubt.row,
-        state=State.DEFERRED if again else State.HELD,
+        state=state,
         at=now_s,
         attempts=doubt.attempts,
         sendings=doubt.sendings,
-        resends=doubt.resends + again,
-        due=now_s if again else 0.0,
+        resends=resends,
+        due=now_s if state is State.DEFERRED else 0.0,
         reason="in doubt: the run ended before the server's answer",
         class_=IN_DOUBT,
     )
@@ -91,6 +104,25 @@ def settled(doubt: Doubt, evidence: str, now_s: float) -> Change:
     )
 
 
+def not_taken(doubt: Doubt, evidence: str, now_s: float) -> Change:
+    """No copy in doubt was accepted, as the relay's log proves: whoever still waits is sent to, and
+    whoever was given up since stays given up."""
+    goes_on = {State.HELD: State.PLANNED, State.SENDING: State.DEFERRED}
+    state = goes_on.get(doubt.state, doubt.state)
+    why = f"not taken: {evidence}"
+    return Change(
+        row=doubt.row,
+        state=state,
+        at=now_s,
+        attempts=doubt.attempts,
+        sendings=doubt.sendings,
+        resends=doubt.resends,
+        due=now_s if doubt.state is State.SENDING else doubt.due,
+        reason=f"{doubt.reason}; {why}" if state in SETTLED else why,
+        class_=NOT_TAKEN,
+    )
+
+
 def put_back(
     connection: Connection,
     writer: ChangeWriter,
@@ -108,7 +140,7 @@ def put_back(
     cleaning rejected stay, and skipped rows of a person whom another row stands for by now.
     """
     asked = text(
-        "SELECT l.row, l.sendings, l.resends, l.state, l.class FROM letters l"
+        "SELECT l.row, l.sendings, l.resends, l.doubts FROM letters l"
         f" JOIN recipients r ON r.row = l.row WHERE l.row > :after AND {_chosen(states)}"
         " AND substr(l.reason, 1, length(:reason)) = :reason"
         f" AND (:several = 'allow' OR l.state <> 'skipped' OR NOT EXISTS ({_ELSEWHERE}))"
@@ -150,12 +182,10 @@ _ELSEWHERE = (
 )
 
 
-def _planned(
-    now_s: float, row: int, sendings: int, resends: int, state: str, class_: str
-) -> Change:
-    """A held recipient in doubt that is sent again is one more copy, by order of a person."""
-    copy = state == State.HELD and class_ == IN_DOUBT
-    return Change(row, State.PLANNED, now_s, 0, sendings, resends + copy, reason="put back")
+def _planned(now_s: float, row: int, sendings: int, resends: int, doubts: int) -> Change:
+    """Who may have a copy and is sent to again by order of a person gets one more, which counts."""
+    more = doubts > resends
+    return Change(row, State.PLANNED, now_s, 0, sendings, resends + more, reason="put back")
 
 
 def take_in(
@@ -166,15 +196,15 @@ def take_in(
     Returns how many were new.  Raises JournalError for one that cannot be.
     """
     missing = []
-    asked = text("SELECT state, sendings, updated_at, class FROM letters WHERE row = :row")
+    asked = text("SELECT state, sendings, updated_at, doubts FROM letters WHERE row = :row")
     for change in kept:
         found = connection.execute(asked, {"row": change.row}).first()
         if found is None:
             raise _impossible(change, "there is no such row", path)
-        state, sendings, at, class_ = found
+        state, sendings, at, doubts = found
         if at >= change.at and sendings >= change.sendings:
             continue
-        legal = is_legal(State(state), change.state, in_doubt=class_ == IN_DOUBT)
+        legal = is_legal(State(state), change.state, in_doubt=doubts > 0)
         if sendings != change.sendings or not legal:
             raise _impossible(change, f"it is {state} after {sendings} sendings", path)
         missing.append(change)

@@ -5,14 +5,17 @@ In: a dialect name.  Out: tables (SQLAlchemy Core) and DDL text.  Touches: nothi
 `recipients` is frozen when planned.  `history` is the journal proper: a log that only grows, one
 line per change, in the order they became durable.  `standings` is its sum, one narrow row per
 recipient, and follows by a trigger: nothing can change a state without a line in the log, nor
-write a line that the table of states does not allow.  The view `letters` is for those who read:
-a recipient's standing with its latest change and the last reply written out.
+write a line that the table of states does not allow.  Doubt is part of that sum: it is counted
+when it comes up, and stays until a log settles it, whatever else happens to the recipient.  The
+view `letters` is for those who read: a recipient's standing with its latest change and the last
+reply written out.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     Double,
     Integer,
@@ -24,10 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-from campaign.journal.states import MAX_RESENDS, legal_sql
+from campaign.journal.states import IN_DOUBT, MAX_RESENDS, NOT_TAKEN, legal_sql
 from campaign.records import State
-
-FORMAT = "3"  # raised when an older program could misread the journal
 
 LISTED_DOMAINS = 20_000  # that a plan keeps count of
 
@@ -125,6 +126,8 @@ standings = Table(
     _integer("resends"),
     _real("due"),
     _real("first_at"),
+    _integer("doubts"),  # copies of which nobody knows whether they were accepted
+    _real("date_s"),  # the Date of the message whose dot was first permitted; 0: none was
 )
 
 history = Table(
@@ -144,6 +147,7 @@ history = Table(
     _text("enhanced"),
     _text("reply"),
     _text("relay"),
+    _real("date_s"),
 )
 
 totals = Table(  # one row: how many stand where, so that nobody has to count them to know
@@ -151,6 +155,7 @@ totals = Table(  # one row: how many stand where, so that nobody has to count th
     metadata,
     _number("id"),
     *(_big(state) for state in State),
+    *(CheckConstraint(f"{state} >= 0", name=f"totals_{state}") for state in State),
 )
 
 domains = Table(  # of the plan, most recipients first; who is skipped does not count
@@ -171,7 +176,24 @@ runs = Table(
     _real("started_s"),
     _real("ended_s"),  # 0: still running, or killed
     _text("how"),
+    _text("inode"),  # of the file: a copy has another
 )
+
+# On a server.  Beside a file they have a file of their own: see `writing.events`.
+events_metadata = MetaData()
+events = Table(
+    "events",
+    events_metadata,
+    Column("digest", Text, primary_key=True),
+    Column("row", BigInteger, nullable=False),
+    _real("at"),
+    _text("kind"),
+    _text("class"),
+    _text("evidence"),
+    _text("source"),
+    _text("message_id"),
+)
+EVENT_INDEX = "CREATE INDEX IF NOT EXISTS events_row ON events (row)"
 
 # As text, which both databases read: for the WHERE of an Index, SQLAlchemy would import them both.
 INDEXES = (
@@ -185,26 +207,39 @@ LETTERS = """CREATE VIEW letters AS SELECT s."row", s.state, s.attempts, s.sendi
     COALESCE(h.at, 0) AS updated_at, COALESCE(h.reason, '') AS reason,
     COALESCE(h.class, '') AS class, COALESCE(a.code, 0) AS code,
     COALESCE(a.enhanced, '') AS enhanced, COALESCE(a.reply, '') AS reply,
-    COALESCE(a.relay, '') AS relay
+    COALESCE(a.relay, '') AS relay, s.doubts, s.date_s
     FROM standings s LEFT JOIN history h ON h.change = s.change
     LEFT JOIN history a ON a.change = s.answer"""
 
-_CLASS_BEFORE = "(SELECT b.class FROM history b WHERE b.change = OLD.change)"
+
+def _is_settling(change: str, state_before: str) -> str:
+    """Whether a change settles a doubt: a log shows the copy, or shows that there is none."""
+    return (
+        f"(({change}.state = 'sent' AND {state_before} <> 'sending')"
+        f" OR {change}.class = '{NOT_TAKEN}')"
+    )
+
+
 _UNFINISHED = "NOT EXISTS (SELECT 1 FROM meta WHERE name = 'finished')"
 _BIRTH = "NEW.state = 'planned' AND NEW.change = 0 AND NEW.sendings = 0 AND NEW.resends = 0"
-_CHANGE = f"""({legal_sql("OLD.state", "NEW.state", _CLASS_BEFORE)})
+_CHANGE = f"""({legal_sql("OLD.state", "NEW.state", "OLD.doubts > 0")})
     AND NEW."row" = OLD."row" AND NEW.change > OLD.change
     AND NEW.sendings = OLD.sendings + CASE WHEN NEW.state = 'sending' THEN 1 ELSE 0 END
     AND (NEW.resends = OLD.resends OR NEW.resends = OLD.resends + 1)
     AND (NEW.state <> 'deferred' OR NEW.resends <= {MAX_RESENDS} OR NEW.resends = OLD.resends)
     AND EXISTS (SELECT 1 FROM history h WHERE h.change = NEW.change AND h."row" = NEW."row"
-    AND h.state = NEW.state AND (h.state <> 'sent' OR (h.code >= 200 AND h.code < 300)))"""
-_SUM_UP = """UPDATE standings SET state = NEW.state, change = NEW.change,
+    AND h.state = NEW.state AND (h.state <> 'sent' OR (h.code >= 200 AND h.code < 300))
+    AND (NEW.doubts >= OLD.doubts OR {_is_settling("h", "OLD.state")}))"""
+_SUM_UP = f"""UPDATE standings SET state = NEW.state, change = NEW.change,
     answer = CASE WHEN NEW.code <> 0 THEN NEW.change ELSE answer END,
     attempts = NEW.attempts, sendings = NEW.sendings, resends = NEW.resends, due = NEW.due,
     first_at = CASE WHEN NEW.state = 'planned' THEN 0
     WHEN first_at = 0 AND (NEW.state = 'sending' OR NEW.relay <> '')
-    THEN NEW.at ELSE first_at END
+    THEN NEW.at ELSE first_at END,
+    doubts = CASE WHEN NEW.class = '{IN_DOUBT}' THEN doubts + 1
+    WHEN {_is_settling("NEW", "state")} THEN 0 ELSE doubts END,
+    date_s = CASE WHEN NEW.state = 'planned' AND doubts = 0 THEN 0
+    WHEN date_s = 0 THEN NEW.date_s ELSE date_s END
     WHERE "row" = NEW."row";"""
 
 
@@ -223,15 +258,21 @@ REFUSED = "the table of states does not allow this change"
 FROZEN = "this part of the journal is never changed"
 NO_ROW = "the plan has no such row"
 
+# What an amendment added may go while it is not finished.
+_AMENDED = (
+    "EXISTS (SELECT 1 FROM meta WHERE name = 'amended_from'"
+    ' AND OLD."row" > CAST(value AS INTEGER))'
+)
+
 # name, event, table, what must be true, otherwise the message
 _GUARDS = (
     ("standings_change", "UPDATE", "standings", _CHANGE, REFUSED),
     ("standings_birth", "INSERT", "standings", _BIRTH, REFUSED),
-    ("standings_death", "DELETE", "standings", "1 = 0", FROZEN),
+    ("standings_death", "DELETE", "standings", _AMENDED, FROZEN),
     ("history_change", "UPDATE", "history", "1 = 0", FROZEN),
-    ("history_death", "DELETE", "history", "1 = 0", FROZEN),
+    ("history_death", "DELETE", "history", _AMENDED, FROZEN),
     ("recipients_change", "UPDATE", "recipients", _UNFINISHED, FROZEN),
-    ("recipients_death", "DELETE", "recipients", "1 = 0", FROZEN),
+    ("recipients_death", "DELETE", "recipients", _AMENDED, FROZEN),
 )
 
 
@@ -246,7 +287,7 @@ def guard_names() -> set[str]:
 
 
 def without_guards(dialect: str) -> list[str]:
-    """DDL that takes the triggers away, to throw away an unfinished amendment."""
+    """DDL that takes the triggers away, for a migration that writes them anew."""
     on = " ON {}" if dialect == "postgresql" else ""
     named = [(name, table) for name, _, table, _, _ in _GUARDS] + [("history_told", "history")]
     return [f"DROP TRIGGER IF EXISTS {name}{on.format(table)}" for name, table in named]
@@ -271,7 +312,8 @@ def _postgresql_guards() -> list[str]:
         made += _function_and_trigger(
             name,
             f"BEFORE {event} ON {table}",
-            f"IF NOT ({condition}) THEN {_raise(message)} END IF; RETURN NEW;",
+            f"IF NOT ({condition}) THEN {_raise(message)} END IF;"
+            f" RETURN {'OLD' if event == 'DELETE' else 'NEW'};",
         )
     told = f"{_SUM_UP} IF NOT FOUND THEN {_raise(NO_ROW)} END IF; RETURN NULL;"
     return made + _function_and_trigger("history_told", "AFTER INSERT ON history", told)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,18 +23,19 @@ from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.errors import JournalError
 from campaign.journal import schema
-from campaign.journal.lock import AdvisoryLock, FileLock, Runner
-from campaign.journal.notes import is_finished
-from campaign.journal.opening import put_in_order, take_hold
+from campaign.journal.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
+from campaign.journal.notes import is_finished, last_change
+from campaign.journal.opening import put_in_order, refuse_older, take_hold
 from campaign.journal.planning.planning import Planning
-from campaign.journal.planning.tables import discard
+from campaign.journal.planning.tables import discard, refuse_begun
 from campaign.journal.reading.results import message_ids, read_plan
-from campaign.journal.recovery import Doubt, doubts, put_back, recovered, settled, write
+from campaign.journal.recovery import Doubt, doubts, not_taken, put_back, recovered, settled, write
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.commits import Done
 from campaign.journal.writing.emergency import EmergencyFile
+from campaign.journal.writing.events import SUFFIX
 from campaign.journal.writing.log_room import make_room
-from campaign.journal.writing.totals import totals_of
+from campaign.journal.writing.totals import count_totals, totals_of
 from campaign.journal.writing.transactions import Transactions
 from campaign.journal.writing.writer import Writer
 from campaign.records import Change, Entry, PlanRecord, Source, State, unsettled_of
@@ -50,15 +52,14 @@ class Run(NamedTuple):
     started_s: float
     ended_s: float  # 0.0: it never said goodbye
     how: str  # "" likewise
+    inode: str  # of the journal's file then; "" where it is not known
     last_change_s: float  # when any recipient last changed
 
 
 class Journal:
     """See the module."""
 
-    def __init__(
-        self, place: Place, connection: Connection, lock: FileLock | AdvisoryLock, clock: Clock
-    ) -> None:
+    def __init__(self, place: Place, connection: Connection, lock: Lock, clock: Clock) -> None:
         self._place = place
         self._connection = connection
         self._lock = lock
@@ -91,6 +92,7 @@ class Journal:
                 )
                 journal.is_safe_from_power_loss = is_safe_from_power_loss(connection)
                 connection.rollback()
+                refuse_older(connection, place, lock.note)
         except BaseException:
             journal.close()
             raise
@@ -106,6 +108,10 @@ class Journal:
     def discard_plan(self) -> None:
         """Forget a plan by which nobody was written to yet.  Raises JournalError otherwise."""
         with told(self._place):
+            refuse_begun(self._connection)
+            if isinstance(self._lock, FileLock):  # of runs that have sent to nobody
+                self._lock.note = None
+                self._lock.sign(Runner.this_process(self._clock.now_s()))
             discard(self._connection)
 
     def begin_plan(self, record: PlanRecord) -> None:
@@ -192,6 +198,17 @@ class Journal:
             self.apply(settled(doubt, evidence, now_s) for doubt, evidence in found)
         return [doubt for doubt, _ in found]
 
+    def settle_as_not_taken(self, evidence: Mapping[int, str], now_s: float) -> list[Doubt]:
+        """Settle recipients in doubt of whom a log proves that no copy was accepted.
+
+        `evidence`: by row.  Whoever is held is planned again; whoever was given up since stays so.
+        Returns those settled.  Only before `start`.
+        """
+        with told(self._place):
+            found = [doubt for doubt in doubts(self._connection) if doubt.row in evidence]
+            self.apply(not_taken(doubt, evidence[doubt.row], now_s) for doubt in found)
+        return found
+
     def put_back(
         self,
         states: Collection[State],
@@ -220,13 +237,21 @@ class Journal:
     def last_run(self) -> Run | None:
         """The run before this one; asked before `start`."""
         found = self._connection.execute(
-            text("SELECT host, boot_id, pid, started_s, ended_s, how FROM runs ORDER BY run DESC")
+            text(
+                "SELECT host, boot_id, pid, started_s, ended_s, how, inode FROM runs"
+                " ORDER BY run DESC"
+            )
         ).first()
         changed = self._connection.execute(
             text("SELECT at FROM history ORDER BY change DESC LIMIT 1")
         ).scalar()
         self._connection.rollback()
         return Run._make([*found, changed or 0.0]) if found else None
+
+    @property
+    def inode(self) -> str:
+        """Of the journal's file; a copy of it has another.  "" of a server's journal."""
+        return str(self._place.path.stat().st_ino) if self._place.path else ""
 
     # ---- a run
 
@@ -237,6 +262,7 @@ class Journal:
         after it nothing more becomes durable here."""
         with told(self._place):
             self._run = self._begin_run()
+            self._sign(is_ended=False)
             plan_id = read_plan(self._connection).plan_id
             counts = totals_of(self._connection)
             self._connection.rollback()
@@ -297,6 +323,12 @@ class Journal:
         if self._run and not failed:
             with told(self._place):
                 self._end_run(how)
+        if failed:  # nothing that is read after a failure is trusted
+            with suppress(OSError):
+                self._lock.sign(self._runner, RunNote(self._run, 0, is_ended=True))
+        elif self._run or self._lock.note:  # closing takes the log in
+            with suppress(OSError, JournalError), told(self._place):
+                self._sign(is_ended=True)
         if isinstance(self._lock, AdvisoryLock):
             self._lock.release()
         self._connection.close()
@@ -310,7 +342,7 @@ class Journal:
         self._connection.engine.dispose()
         if self._place.path is None or not isinstance(self._lock, FileLock):
             raise JournalError("only a journal in a file can be forgotten")
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm", SUFFIX):
             self._place.beside(suffix).unlink(missing_ok=True)
         self._place.emergency.unlink(missing_ok=True)
         self._lock.clear()
@@ -318,14 +350,29 @@ class Journal:
 
     # ---- inside
 
+    @property
+    def _runner(self) -> Runner:
+        return Runner.this_process(self._clock.now_s())
+
+    def _sign(self, *, is_ended: bool) -> None:
+        """How the run stands, or the one before where there is none."""
+        if not isinstance(self._lock, FileLock):
+            return
+        run = self._run or (self._lock.note.run if self._lock.note else 0)
+        last = last_change(self._connection)
+        self._connection.rollback()
+        self._lock.sign(self._runner, RunNote(run, last, is_ended))
+
     def _begin_run(self) -> int:
-        runner = Runner.this_process(self._clock.now_s())
+        runner = self._runner
+        count_totals(self._connection)  # what a run counts on is what is there
         inserted = self._connection.execute(
             schema.runs.insert().values(
                 host=runner.host,
                 boot_id=runner.boot_id,
                 pid=runner.pid,
                 started_s=runner.since_s,
+                inode=self.inode,
             )
         )
         self._connection.commit()

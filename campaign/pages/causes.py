@@ -94,6 +94,11 @@ _CAUSES = {
         "The connection ended after the last byte and before the answer.",
         "Ask these people, or the relay's log, before you send again.",
     ),
+    ReplyClass.NOT_TAKEN: Cause(
+        "The relay's log shows that it was not taken",
+        "Nobody knew whether it had arrived, until `resume --resolve` asked the log.",
+        "Nothing: who still waits is sent to.",
+    ),
 }
 # Classes of our own, beside those of replies.
 _OURS = {

@@ -81,13 +81,12 @@ class Head:
                 lines.append(custom_field(field, text))
         block = b"".join(lines)
         headers.verify(block, names)
-        sheet.head = block
+        sheet.head = _date_field(sheet.job.date_s or self._spec.date_s) + block
 
     def _written_once(self, sender: Mailbox) -> bytes:
-        names = [b"From", b"Date", b"MIME-Version"]
+        names = [b"From", b"MIME-Version"]
         lines = [
             headers.mailbox_field("From", sender.name, sender.address.spec),
-            headers.text_field("Date", headers.date_text(self._spec.date_s)),
             b"MIME-Version: 1.0\r\n",
         ]
         self._try_unsubscribe()
@@ -125,6 +124,14 @@ class Head:
                 _list_unsubscribe(unsubscribe, "a", tried)
             except RenderError as error:
                 raise ConfigError(f"unsubscribe: {error}") from None
+
+
+@lru_cache(maxsize=64)
+def _date_field(date_s: float) -> bytes:
+    """Most of the messages of a moment share it."""
+    block = headers.text_field("Date", headers.date_text(date_s))
+    headers.verify(block, [b"Date"])
+    return block
 
 
 def unsubscribe_url(spec: RenderSpec, token: str) -> str:

@@ -3,7 +3,8 @@
 In: what the campaign says (`RenderSpec`), one recipient (`Job`).  Out: `Message`.
 Touches: template and attachment files, for reading.
 
-The same job gives the same bytes, always: Date, Message-ID and boundary come from the plan.
+The same job gives the same bytes, always: Message-ID and boundary come from the plan, and Date from
+the job, or from the plan where the job has none.
 """
 
 from __future__ import annotations

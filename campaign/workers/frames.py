@@ -154,7 +154,7 @@ def pack_jobs(jobs: Sequence[Job], is_check: bool, token_of: Callable[[str], str
     """
     rows = [
         (job.row, job.source, job.address, job.key, job.data, job.snapshot, job.repeat,
-         token_of(job.key))
+         token_of(job.key), job.date_s)
         for job in jobs
     ]  # fmt: skip
     return pickle.dumps((rows, is_check), pickle.HIGHEST_PROTOCOL)

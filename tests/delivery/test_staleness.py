@@ -22,6 +22,7 @@ def last_run(**also: object) -> Run:
         "started_s": NOW - 900,
         "ended_s": 0.0,
         "how": "",
+        "inode": "7",
         "last_change_s": NOW - 600,
     }
     return Run(**{**known, **also})
@@ -29,6 +30,8 @@ def last_run(**also: object) -> Run:
 
 class _Journal:
     """A journal of which only the last run is asked."""
+
+    inode = "7"
 
     def __init__(self, last: Run | None) -> None:
         self._last = last
@@ -44,6 +47,12 @@ def test_a_journal_used_minutes_ago_on_this_host_is_gone_on_with():
 def test_a_journal_from_another_host_is_refused_and_both_are_named():
     with pytest.raises(StaleError, match=r"last used on there, this is here.*--resume-stale"):
         refuse_stale(last_run(host="there"), NOW, "here")
+
+
+def test_another_file_than_the_last_run_wrote_to_is_refused():
+    with pytest.raises(StaleError, match=r"is a copy.*--resume-stale"):
+        refuse_stale(last_run(), NOW, "here", "8")
+    refuse_stale(last_run(inode=""), NOW, "here", "8")  # a run of a version that kept none
 
 
 @pytest.mark.parametrize("silent_s", [DAY + 601, 8 * DAY, 3650 * DAY])

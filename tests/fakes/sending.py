@@ -26,10 +26,9 @@ from campaign.delivery.run_records import RunOptions, RunResult, RunView
 from campaign.errors import CampaignError
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
-from campaign.journal.reading.results import Step
 from campaign.planning.plan import make_plan
 from campaign.pool.terms import Patience
-from campaign.records import Result
+from campaign.records import Change, Result
 from campaign.smtp.endpoint import Timeouts
 from fakes.at_work import others_at_work
 from fakes.scripted_smtp import ScriptedServer
@@ -119,7 +118,7 @@ class Ending:
     sentence: str
     heard: Heard
     results: dict[str, Result]  # by address
-    steps: dict[str, list[Step]]
+    steps: dict[str, list[Change]]
     result: RunResult | None = None
 
     @property

@@ -36,6 +36,7 @@ STATES = "every recipient of the plan has exactly one state"
 OUTSIDE = "nobody outside the plan, and nobody twice"
 LEGAL = "every change is one the table of states allows, every sent has a 2xx"
 SUM = "the states are the sum of the history"
+DOUBT = "nobody's doubt is forgotten"
 COPIES = "nobody got more copies than were sent again knowingly"
 
 
@@ -84,10 +85,12 @@ def test_a_sound_journal_is_clean_and_adds_up(folder: Path) -> None:
         OUTSIDE,
         LEGAL,
         SUM,
+        DOUBT,
         COPIES,
     ]
     assert result.unknown == [
-        "what became of a message after a server had accepted it: see its bounces"
+        "whether 1 sent to again have two copies: only the relay's log can tell",
+        "what became of a message after a server had accepted it: see its bounces",
     ]
 
 
@@ -139,6 +142,24 @@ def test_a_planted_fault_is_found(
     _plant(folder, statement)
     broken = _broken(folder)
     assert any(found == row and what in text for found, text in broken.get(claim, [])), broken
+
+
+@pytest.mark.parametrize("totals", ["sending = 3", "held = 2, sent = sent - 2", "planned = 0"])
+def test_sums_that_are_not_those_of_the_standings_are_found(folder: Path, totals: str) -> None:
+    _plant(folder, f"UPDATE totals SET {totals}")
+    assert any("were added up" in text for _, text in _broken(folder)[SUM])
+
+
+def test_sums_cannot_be_negative(folder: Path) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="totals_sending"):
+        _plant(folder, "UPDATE totals SET sending = -1")
+
+
+def test_a_doubt_that_was_taken_away_is_found(folder: Path) -> None:
+    _plant(folder, "UPDATE standings SET doubts = 0 WHERE row = 4")
+    assert _broken(folder)[DOUBT] == [
+        (4, "has 1 copies in doubt by its history, and 0 where it stands")
+    ]
 
 
 def test_a_missing_guard_is_found(folder: Path) -> None:

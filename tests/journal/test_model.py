@@ -30,7 +30,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.journal = planned(self.folder, PEOPLE)
         self.reader = Reader.open(URL, self.folder)
-        untouched = (State.PLANNED, 0, 0, False)  # sendings, resends, in doubt
+        untouched = (State.PLANNED, 0, 0, 0)  # sendings, resends, doubts
         self.model = dict.fromkeys(range(1, PEOPLE + 1), untouched)
         self.copies = dict.fromkeys(self.model, 0)
         self.accepted: set[int] = set()
@@ -51,17 +51,21 @@ class JournalMachine(RuleBasedStateMachine):
         model, copies, accepted = dict(self.model), dict(self.copies), set(self.accepted)
         made, all_legal = [], True
         for row, after in changes:
-            before, sendings, resends, doubt = model[row]
-            all_legal = all_legal and is_legal(before, after, in_doubt=doubt)
+            before, sendings, resends, doubts = model[row]
+            all_legal = all_legal and is_legal(before, after, in_doubt=doubts > 0)
             sendings += after is State.SENDING
             copies[row] += after is State.SENDING
             if before is State.SENDING and after in (State.DEFERRED, State.FAILED, State.EXPIRED):
                 copies[row] -= 1  # a complete refusal: no copy
             if after is State.SENT:
                 accepted.add(row)
-            doubt = before is State.SENDING and after is State.HELD
-            model[row] = (after, sendings, resends, doubt)
-            made.append(self._change(row, after, sendings, resends, IN_DOUBT if doubt else ""))
+            in_doubt = before is State.SENDING and after is State.HELD
+            if in_doubt:
+                doubts += 1
+            elif after is State.SENT and before is not State.SENDING:
+                doubts = 0  # a log has settled it
+            model[row] = (after, sendings, resends, doubts)
+            made.append(self._change(row, after, sendings, resends, IN_DOUBT if in_doubt else ""))
         try:
             self.journal.apply(made)
         except JournalError:
@@ -79,10 +83,10 @@ class JournalMachine(RuleBasedStateMachine):
         sending = [row for row, known in self.model.items() if known[0] is State.SENDING]
         assert [doubt.row for doubt in doubts] == sending  # each of them is named
         for row in sending:
-            _, sendings, resends, _ = self.model[row]
+            _, sendings, resends, doubts = self.model[row]
             again = policy == "resend" and resends < MAX_RESENDS
             state = State.DEFERRED if again else State.HELD
-            self.model[row] = (state, sendings, resends + again, True)
+            self.model[row] = (state, sendings, resends + again, doubts + 1)
 
     @rule(states=st.sets(st.sampled_from([State.FAILED, State.HELD, State.EXPIRED]), min_size=1))
     def retry(self, states: set[State]) -> None:
@@ -90,15 +94,18 @@ class JournalMachine(RuleBasedStateMachine):
         chosen = [row for row, known in self.model.items() if known[0] in states]
         assert count == len(chosen)
         for row in chosen:
-            state, sendings, resends, doubt = self.model[row]
-            more = state is State.HELD and doubt
-            self.model[row] = (State.PLANNED, sendings, resends + more, False)
+            _, sendings, resends, doubts = self.model[row]
+            self.model[row] = (State.PLANNED, sendings, resends + (doubts > resends), doubts)
 
     @precondition(lambda self: any(known[3] for known in self.model.values()))
     @rule()
-    def deferred_in_doubt_stays_in_doubt_until_it_is_sent_again(self) -> None:
-        doubtful = {row for row, known in self.model.items() if known[3]}
-        assert {doubt.row for doubt in self.reader.in_doubt()} >= doubtful
+    def who_is_in_doubt_stays_so_whatever_comes_until_a_copy_is_accepted(self) -> None:
+        rows = {
+            row
+            for row, (state, _, _, doubts) in self.model.items()
+            if state is State.SENDING or (doubts and state is not State.SENT)
+        }
+        assert {doubt.row for doubt in self.reader.in_doubt()} == rows
 
     @invariant()
     def the_journal_knows_what_the_model_knows(self) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from campaign.journal import schema
 from campaign.journal.planning.tables import make_tables
-from campaign.journal.states import IN_DOUBT, LEGAL, UNSETTLED, is_legal
+from campaign.journal.states import IN_DOUBT, LEGAL, ONLY_FROM_DOUBT, UNSETTLED, is_legal
 from campaign.records import SETTLED, State
 
 # A legal way to each state, so that every change can be tried from everywhere.
@@ -126,4 +126,5 @@ def test_every_state_is_in_the_table_and_what_was_accepted_stays() -> None:
 def test_settled_states_are_left_only_by_order_of_a_person_or_a_log() -> None:
     for state in SETTLED - {State.HELD}:
         assert LEGAL[state] <= {State.PLANNED}
+    assert {after for before, after in ONLY_FROM_DOUBT if after is not before} == {State.SENT}
     assert set(UNSETTLED) | SETTLED == set(State)

@@ -65,13 +65,22 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
     )
 
 
+def test_the_date_is_the_jobs_or_else_the_plans(everything: Renderer) -> None:
+    plain = job({"cell": "", "body": "x"})
+    dated = Job(plain.row, 0, plain.address, plain.key, plain.data, date_s=1_800_000_000.0)
+    first, second = everything.render(dated), everything.render(dated)
+    assert first.wire == second.wire
+    assert parsed(first)["Date"] == "Fri, 15 Jan 2027 08:00:00 +0000"
+    assert parsed(everything.render(plain))["Date"] != parsed(first)["Date"]
+
+
 @given(cell=header_cells, body=body_cells.filter(str.strip))
 def test_any_row_comes_back_as_it_went_in(everything: Renderer, cell: str, body: str) -> None:
     message = everything.render(job({"cell": cell, "body": body}))
     laws(message)
     mail = parsed(message)
-    expected = ["From", "Date", "MIME-Version", "List-Unsubscribe-Post", "Reply-To", "List-ID",
-                "Feedback-ID", "Auto-Submitted", "X-Fixed",
+    expected = ["From", "MIME-Version", "List-Unsubscribe-Post", "Reply-To", "List-ID",
+                "Feedback-ID", "Auto-Submitted", "X-Fixed", "Date",
                 "To", "Subject", "Message-ID", "List-Unsubscribe", "X-Cell",
                 "Content-Type"]  # fmt: skip
     assert mail.keys() == [name for name in expected if name != "X-Cell" or cell.strip()]

@@ -10,19 +10,20 @@ other tools is found out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from campaign.database.engines import open_for_reading
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
-from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.notes import recall
-from campaign.journal.states import IN_DOUBT, is_legal
+from campaign.journal.reading.glance import glance, no_plan
+from campaign.journal.states import IN_DOUBT, NOT_TAKEN, is_legal
 from campaign.journal.writing.emergency import written
 from campaign.journal.writing.totals import totals_of
 from campaign.records import State
@@ -64,16 +65,15 @@ _Findings = Iterator[Finding]
 def audit(url: str, folder: Path) -> Audit:
     """Check everything.  Raises JournalError where there is no plan, or it cannot be read."""
     place = locate(url, folder)
+    with closing(glance(url, folder)) as seen:  # carries an older journal forward
+        if not seen.is_planned():
+            raise no_plan(place)
     engine = open_for_reading(place)
     if place.dialect == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with told(place), engine.connect() as connection:
         if place.path:
             connection.exec_driver_sql("BEGIN")  # one snapshot for all questions
-        if not inspect(connection).has_table("meta") or recall(connection, "finished") != "yes":
-            raise JournalError(
-                f"there is no plan in {place.shown}", remedy="make one with `campaign plan`"
-            )
         checks = [_check(claim, ask, connection, place) for claim, ask in _CHECKS]
         counts = connection.execute(text("SELECT state, count(*) FROM standings GROUP BY state"))
         by_state = {str(state): int(count) for state, count in counts}
@@ -173,17 +173,28 @@ def _nobody_outside_the_plan(connection: Connection, _place: Place) -> _Findings
         )
 
 
+# Of each change whether its recipient was in doubt before: the number of doubts since the last
+# change that settled them.
+_SETTLES = f"(class = '{NOT_TAKEN}' OR (state = 'sent' AND before <> 'sending'))"
+_STEPS = f"""SELECT *, COALESCE(SUM(CASE WHEN class = '{IN_DOUBT}' THEN 1 ELSE 0 END) OVER
+    (PARTITION BY row, era ORDER BY change ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
+    AS doubts
+    FROM (SELECT *, SUM(settles) OVER (PARTITION BY row ORDER BY change) - settles AS era FROM
+    (SELECT *, CASE WHEN {_SETTLES} THEN 1 ELSE 0 END AS settles FROM
+    (SELECT *, LAG(state, 1, 'planned') OVER (PARTITION BY row ORDER BY change) AS before
+    FROM history) a) b) c"""
+
+
 def _every_change_is_legal(connection: Connection, _place: Place) -> _Findings:
     """All changes by kind: few kinds, however many changes."""
     kinds = connection.execute(
         text(
             "SELECT before, state, doubt, sent, resent, bad, min(row), count(*) FROM (SELECT row,"
-            " state, LAG(state, 1, 'planned') OVER w AS before,"
-            f" CASE WHEN LAG(class) OVER w = '{IN_DOUBT}' THEN 1 ELSE 0 END AS doubt,"
+            " state, before, CASE WHEN doubts > 0 THEN 1 ELSE 0 END AS doubt,"
             " sendings - LAG(sendings, 1, 0) OVER w AS sent,"
             " resends - LAG(resends, 1, 0) OVER w AS resent,"
             " CASE WHEN state = 'sent' AND (code < 200 OR code > 299) THEN 1 ELSE 0 END AS bad"
-            " FROM history WINDOW w AS (PARTITION BY row ORDER BY change)) c"
+            f" FROM ({_STEPS}) t WINDOW w AS (PARTITION BY row ORDER BY change)) c"
             " GROUP BY before, state, doubt, sent, resent, bad ORDER BY 7"
         )
     )
@@ -199,6 +210,19 @@ def _every_change_is_legal(connection: Connection, _place: Place) -> _Findings:
             yield Finding(row, f"was counted wrongly when it became {after}{times}")
         if bad:
             yield Finding(row, f"was sent without a 2xx reply{times}")
+
+
+def _no_doubt_is_forgotten(connection: Connection, _place: Place) -> _Findings:
+    """Those in doubt by their history are those in doubt where they stand."""
+    yield from _rows(
+        connection,
+        "SELECT s.row, COALESCE(d.doubts, 0), s.doubts FROM standings s LEFT JOIN (SELECT row,"
+        f" CASE WHEN settles = 1 THEN 0 WHEN class = '{IN_DOUBT}' THEN doubts + 1 ELSE doubts END"
+        f" AS doubts, ROW_NUMBER() OVER (PARTITION BY row ORDER BY change DESC) AS nth"
+        f" FROM ({_STEPS}) t) d ON d.row = s.row AND d.nth = 1"
+        " WHERE COALESCE(d.doubts, 0) <> s.doubts ORDER BY s.row",
+        "has {} copies in doubt by its history, and {} where it stands",
+    )
 
 
 def _standings_are_the_sum(connection: Connection, place: Place) -> _Findings:
@@ -218,24 +242,28 @@ def _standings_are_the_sum(connection: Connection, place: Place) -> _Findings:
         "stands as {} without a history",
     )
     kept = totals_of(connection)
-    for state, count in connection.execute(
-        text("SELECT state, count(*) FROM standings GROUP BY state")
-    ):
-        if state in set(State) and kept[State(state)] != count:
-            yield Finding(0, f"{count} are {state}, but {kept[State(state)]} were added up")
+    counted = connection.execute(text("SELECT state, count(*) FROM standings GROUP BY state"))
+    found = {str(state): int(count) for state, count in counted}
+    for state, added_up in kept.items():
+        if added_up != found.get(state, 0):
+            yield Finding(0, f"{found.get(state, 0)} are {state}, but {added_up} were added up")
     count, last = connection.execute(text("SELECT count(*), max(change) FROM history")).one()
     if place.path and count != (last or 0):  # PostgreSQL leaves numbers out
         yield Finding(0, f"the history has {count} lines, numbered up to {last}: some are gone")
 
 
 def _no_copy_too_many(connection: Connection, _place: Place) -> _Findings:
-    """A copy may have arrived where a dot was answered by 2xx, or by nothing we know."""
+    """A copy may have arrived where a dot was answered by 2xx, or by nothing we know, unless a log
+    has shown since that it was not taken."""
     yield from _rows(
         connection,
-        "SELECT c.row, c.copies, s.resends FROM (SELECT row, count(*) AS copies FROM (SELECT row,"
-        " state, LEAD(state) OVER w AS next, LEAD(class) OVER w AS class FROM history"
-        " WINDOW w AS (PARTITION BY row ORDER BY change)) n WHERE state = 'sending'"
-        f" AND (next IS NULL OR next = 'sent' OR class = '{IN_DOUBT}') GROUP BY row"
+        "SELECT c.row, c.copies, s.resends FROM (SELECT n.row AS row, count(*) AS copies FROM"
+        " (SELECT row, change, state, LEAD(state) OVER w AS next, LEAD(class) OVER w AS class"
+        " FROM history WINDOW w AS (PARTITION BY row ORDER BY change)) n LEFT JOIN"
+        f" (SELECT row, max(change) AS last FROM history WHERE class = '{NOT_TAKEN}'"
+        " GROUP BY row) t ON t.row = n.row WHERE n.state = 'sending'"
+        " AND n.change > COALESCE(t.last, 0)"
+        f" AND (n.next IS NULL OR n.next = 'sent' OR n.class = '{IN_DOUBT}') GROUP BY n.row"
         " HAVING count(*) > 1) c JOIN standings s ON s.row = c.row"
         " WHERE c.copies > 1 + s.resends ORDER BY c.row",
         "up to {} copies, but only {} were sent again knowingly",
@@ -252,6 +280,7 @@ _CHECKS: tuple[tuple[str, Callable[[Connection, Place], _Findings]], ...] = (
         _every_change_is_legal,
     ),
     ("the states are the sum of the history", _standings_are_the_sum),
+    ("nobody's doubt is forgotten", _no_doubt_is_forgotten),
     ("nobody got more copies than were sent again knowingly", _no_copy_too_many),
 )
 
@@ -263,13 +292,15 @@ def _unknown(connection: Connection, place: Place, counts: dict[str, int]) -> It
             " they are in doubt"
         )
     doubtful = connection.execute(
-        text(
-            "SELECT count(*) FROM letters WHERE state IN ('deferred', 'held')"
-            f" AND class = '{IN_DOUBT}'"
-        )
+        text("SELECT count(*) FROM standings WHERE doubts > 0 AND state NOT IN ('sent', 'sending')")
     ).scalar_one()
     if doubtful:
         yield f"whether {doubtful} in doubt have a copy already: only the relay's log can tell"
+    again = connection.execute(
+        text("SELECT count(*) FROM standings WHERE doubts > 0 AND state = 'sent'")
+    ).scalar_one()
+    if again:
+        yield f"whether {again} sent to again have two copies: only the relay's log can tell"
     if written(place.emergency):
         yield "outcomes kept in the emergency file beside the journal are not in it yet"
     yield "what became of a message after a server had accepted it: see its bounces"

@@ -73,6 +73,7 @@ class Standing(NamedTuple):
     code: int
     due: float
     repeat: str
+    date_s: float
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -81,7 +82,15 @@ class Standing(NamedTuple):
     @property
     def job(self) -> Job:
         """What a render worker takes."""
-        return Job(self.row, self.source, self.address, self.key, self.data, repeat=self.repeat)
+        return Job(
+            self.row,
+            self.source,
+            self.address,
+            self.key,
+            self.data,
+            repeat=self.repeat,
+            date_s=self.date_s,
+        )
 
 
 class Browser(Reader):
@@ -98,7 +107,8 @@ class Browser(Reader):
         found = self._all(
             "SELECT r.row, r.source, r.line, r.address, r.key, r.domain, r.data, l.state,"
             " coalesce(h.reason, ''), l.attempts, coalesce(a.reply, ''), coalesce(a.code, 0),"
-            f" l.due, {REPEAT} FROM recipients r JOIN standings l ON l.row = r.row {REPEATS}"
+            f" l.due, {REPEAT}, l.date_s FROM recipients r JOIN standings l ON l.row = r.row"
+            f" {REPEATS}"
             " LEFT JOIN history h ON h.change = l.change LEFT JOIN history a ON a.change = l.answer"
             " WHERE r.row = :row",
             row=row,
@@ -109,8 +119,9 @@ class Browser(Reader):
         """Those of the rows that have an address to write to, whatever became of them."""
         listed = ", ".join(str(int(row)) for row in rows) or "0"
         found = self._all(
-            f"SELECT r.row, r.source, r.address, r.key, r.data, '', {REPEAT} FROM recipients r"
-            f" {REPEATS} WHERE r.row IN ({listed}) AND r.key <> '' ORDER BY r.row"
+            f"SELECT r.row, r.source, r.address, r.key, r.data, '', {REPEAT}, '', s.date_s"
+            f" FROM recipients r JOIN standings s ON s.row = r.row {REPEATS}"
+            f" WHERE r.row IN ({listed}) AND r.key <> '' ORDER BY r.row"
         )
         return [Job(*row) for row in found]
 

@@ -23,7 +23,7 @@ def _of_few(value: str, table: str) -> str:
 
 _CLAIM = (
     "SELECT r.row, r.source, r.address, r.key, r.domain, r.data, s.attempts, s.sendings,"
-    f" s.resends, s.first_at, {_of_few('n.snapshot', 'snapshots')},"
+    f" s.resends, s.first_at, s.date_s, {_of_few('n.snapshot', 'snapshots')},"
     f" {_of_few(REPEAT, 'repeats')} FROM standings s"
     " JOIN recipients r ON r.row = s.row"
 )
@@ -54,10 +54,10 @@ def claims_of(rows: Iterable[tuple[Any, ...]], state: State) -> list[Claim]:
     return [
         Claim(
             row, source, address, key, domain, data, attempts, sendings, resends, first_at,
-            state, snapshot, repeat,
+            state, snapshot, repeat, date_s,
         )
         for (
             row, source, address, key, domain, data, attempts, sendings, resends, first_at,
-            snapshot, repeat,
+            date_s, snapshot, repeat,
         ) in rows
     ]  # fmt: skip

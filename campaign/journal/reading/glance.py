@@ -18,7 +18,7 @@ from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sqlite_files import connect_for_reading
 from campaign.errors import NoPlanError
-from campaign.journal.states import UNSETTLED
+from campaign.journal.states import FORMAT, UNSETTLED
 from campaign.journal.writing.totals import read_totals
 from campaign.records import State
 
@@ -43,6 +43,11 @@ class Glance(ABC):
         if not found:
             raise no_plan(self._place)
         return str(found[0][0])
+
+    def plan_id(self) -> str:
+        """Of the plan; "" while the first one is being made."""
+        found = self._all("SELECT plan_id FROM plan")
+        return str(found[0][0]) if found else ""
 
     def hashes(self) -> dict[str, str]:
         """Of the files that the plan was made of: name -> SHA-256."""
@@ -87,6 +92,8 @@ class _FileGlance(Glance):
         try:
             if not self._all("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'plan'"):
                 raise no_plan(place)
+            if self._all("SELECT value FROM meta WHERE name = 'format'") != [(FORMAT,)]:
+                bring_forward(place)
         except BaseException:
             self.close()
             raise
@@ -97,6 +104,13 @@ class _FileGlance(Glance):
     def _all(self, statement: str, **values: object) -> Sequence[Any]:
         with told(self._place):
             return self._connection.execute(statement, values).fetchall()
+
+
+def bring_forward(place: Place) -> None:
+    """A journal of an earlier version, before it is read.  Raises JournalError, JournalBusy."""
+    from campaign.journal.migrations import bring_forward_for_a_reader
+
+    bring_forward_for_a_reader(place)
 
 
 def no_plan(place: Place) -> NoPlanError:

@@ -22,10 +22,20 @@ from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.journal.notes import recall, rendered
 from campaign.journal.reading.claims import ClaimQueries, claims_of
-from campaign.journal.reading.glance import Glance, no_plan
-from campaign.journal.reading.results import Step, pages, read_plan, results, steps
+from campaign.journal.reading.glance import Glance, bring_forward, no_plan
+from campaign.journal.reading.results import history, pages, read_plan, results
 from campaign.journal.recovery import Doubt, classes_to_put_back, doubts
-from campaign.records import Claim, Job, ListRow, PlanRecord, Result, Source, State
+from campaign.journal.states import FORMAT
+from campaign.records import (
+    Change,
+    Claim,
+    Job,
+    ListRow,
+    PlanRecord,
+    Result,
+    Source,
+    State,
+)
 
 _SLOT_S = 300
 
@@ -73,10 +83,15 @@ class Reader(Glance):
         with told(place):
             connection = open_for_reading(place).connect()
             connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            if inspect(connection).has_table("plan"):
-                return cls(place, connection)
-        connection.close()
-        raise no_plan(place)
+            is_there = inspect(connection).has_table("plan")
+            is_of_today = is_there and recall(connection, "format") == FORMAT
+        if not is_there or not is_of_today:
+            connection.close()
+            if not is_there:
+                raise no_plan(place)
+            bring_forward(place)
+            return cls.open(url, folder)
+        return cls(place, connection)
 
     def limit_waits(self, patience_s: float) -> None:
         """How long a server may take for each answer from here on."""
@@ -274,10 +289,10 @@ class Reader(Glance):
         )
         return None if found[0][0] is None else int(found[0][0])
 
-    def history(self, row: int) -> list[Step]:
+    def history(self, row: int) -> list[Change]:
         """Every change a recipient has seen, oldest first."""
         with told(self._place):
-            return steps(self._connection, row)
+            return history(self._connection, row)
 
     # ---- inside
 

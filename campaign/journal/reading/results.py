@@ -1,14 +1,14 @@
 """What became of each recipient, and how it came to that.
 
-In: a read-only connection.  Out: `Result`s in row order, the `Step`s of one recipient.
+In: a read-only connection.  Out: `Result`s in row order, the changes of one recipient.
 Touches: the database, read-only.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
 
@@ -16,27 +16,15 @@ from campaign.addresses.marks import LetterMarker
 from campaign.clock import iso
 from campaign.errors import JournalError
 from campaign.journal.schema import REPEAT, REPEATS
-from campaign.records import PlanRecord, Result, State
+from campaign.journal.states import IN_DOUBT
+from campaign.records import CHANGE_FIELDS, Change, PlanRecord, Result, State
 
+MAY_HAVE_A_COPY = "may have a copy: an earlier final dot was not answered"
+MAY_HAVE_ANOTHER = "may have a second copy: an earlier final dot was not answered"
 _PAGE = 2_000  # rows read at once; each page is a transaction of its own
 
 
-class Step(NamedTuple):
-    """One change in the life of a recipient."""
-
-    change: int  # its number in the whole history
-    at: float  # Unix time
-    state: str
-    attempts: int
-    sendings: int
-    resends: int
-    due: float
-    reason: str
-    class_: str
-    code: int
-    enhanced: str
-    reply: str
-    relay: str
+_CHANGE = ", ".join(f'"{name.rstrip("_")}"' for name in CHANGE_FIELDS)
 
 
 def read_plan(connection: Connection) -> PlanRecord:
@@ -64,7 +52,8 @@ def results(connection: Connection, plan: PlanRecord, state: State | None) -> It
     chosen = "" if state is None else f" AND l.state = '{state}'"
     statement = text(
         "SELECT l.row, r.address, r.key, l.state, l.reason, l.class, l.attempts, l.code,"
-        f" l.enhanced, l.reply, l.relay, l.sent_at, l.updated_at, {REPEAT} FROM letters l"
+        f" l.enhanced, l.reply, l.relay, l.sent_at, l.updated_at, l.doubts,"
+        f" {REPEAT} FROM letters l"
         f" JOIN recipients r ON r.row = l.row {REPEATS} WHERE l.row > :after{chosen}"
         " ORDER BY l.row LIMIT :page"
     )
@@ -82,15 +71,15 @@ def pages(connection: Connection, statement: TextClause) -> Iterator[Any]:
 
 
 def _result(found: Any, id_of: Callable[[str], str]) -> Result:
-    row, address, key, state, reason, class_, attempts, *answer, sent_at, updated_at, repeat = found
-    code, enhanced, reply, relay = answer
+    row, address, key, state, reason, class_, attempts, *answer, doubts, repeat = found
+    code, enhanced, reply, relay, sent_at, updated_at = answer
     updated = iso(updated_at)
     return Result(
         row=row,
         address=address,
         key=key,
         state=state,
-        reason=reason,
+        reason=_with_doubt(reason, class_, state, doubts),
         class_=class_,
         attempts=attempts,
         code=code,
@@ -103,13 +92,22 @@ def _result(found: Any, id_of: Callable[[str], str]) -> Result:
     )
 
 
-def steps(connection: Connection, row: int) -> list[Step]:
+def _with_doubt(reason: str, class_: str, state: str, doubts: int) -> str:
+    """Doubt is said, whatever came after it; where nothing did, the reason says it already."""
+    if not doubts or class_ == IN_DOUBT:
+        return reason
+    may = MAY_HAVE_ANOTHER if state == State.SENT else MAY_HAVE_A_COPY
+    return f"{reason}; {may}" if reason else may
+
+
+def history(connection: Connection, row: int) -> list[Change]:
     """Every change of one recipient, oldest first."""
     found = connection.execute(
-        text(
-            "SELECT change, at, state, attempts, sendings, resends, due, reason, class, code,"
-            " enhanced, reply, relay FROM history WHERE row = :row ORDER BY change"
-        ),
-        {"row": row},
+        text(f"SELECT {_CHANGE} FROM history WHERE row = :row ORDER BY change"), {"row": row}
     )
-    return [Step(*line) for line in found]
+    return [_change(line) for line in found]
+
+
+def _change(line: Sequence[Any]) -> Change:
+    fields = dict(zip(CHANGE_FIELDS, line, strict=True))
+    return Change(**{**fields, "state": State(fields["state"])})

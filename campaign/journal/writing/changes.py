@@ -29,8 +29,8 @@ SIZES = (*range(1, 16), *range(16, 129, 16))
 LARGEST = SIZES[-1]
 
 _FIELDS = tuple(field.rstrip("_") for field in CHANGE_FIELDS)
-_OF_SENDING = ("row", "at", "attempts", "sendings", "resends", "relay")
-_OF_SENT = (*_OF_SENDING[:-1], "class", "code", "enhanced", "reply", "relay")
+_OF_SENDING = ("row", "at", "attempts", "sendings", "resends", "relay", "date_s")
+_OF_SENT = (*_OF_SENDING[:-2], "class", "code", "enhanced", "reply", "relay")
 # sqlite3 is slow with anything that is not exactly int, float or str.
 _PLAIN = {state: str(state) for state in State}
 
@@ -91,7 +91,7 @@ def _values(changes: Sequence[Change]) -> tuple[list[object], list[object], list
     others: list[object] = []
     for c in changes:
         if c.state is State.SENDING:
-            sendings += (c.row, c.at, c.attempts, c.sendings, c.resends, c.relay)
+            sendings += (c.row, c.at, c.attempts, c.sendings, c.resends, c.relay, c.date_s)
         elif c.state is State.SENT and not c.reason:
             sent += (
                 c.row, c.at, c.attempts, c.sendings, c.resends, str(c.class_), c.code,
@@ -100,7 +100,7 @@ def _values(changes: Sequence[Change]) -> tuple[list[object], list[object], list
         else:
             others += (
                 c.row, _PLAIN[c.state], c.at, c.attempts, c.sendings, c.resends, c.due, c.reason,
-                str(c.class_), c.code, c.enhanced, c.reply, c.relay,
+                str(c.class_), c.code, c.enhanced, c.reply, c.relay, c.date_s,
             )  # fmt: skip
     return sendings, sent, others
 

@@ -82,16 +82,33 @@ def written(path: Path) -> bytes:
 def read_kept(path: Path, plan_id: str) -> list[Change]:
     """What an earlier run kept, in order; a last line cut short by a crash is left out.
 
-    Raises JournalError when the file belongs to another plan.
+    Raises JournalError when the file belongs to another plan, or holds anything else.
     """
     changes = []
-    for line in written(path).split(b"\n")[:-1]:
-        fields = json.loads(line)
-        if fields.pop("plan_id") != plan_id:
+    for number, line in enumerate(written(path).split(b"\n")[:-1], 1):
+        try:
+            fields = json.loads(line)
+            belongs_to = fields.pop("plan_id")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise _not_kept(path, number) from None
+        if belongs_to != plan_id:
             raise JournalError(
                 "these outcomes belong to another plan than the journal's",
                 file=str(path),
                 remedy="put the journal they belong to back, or move the file away",
             )
-        changes.append(Change(**{**fields, "state": State(fields["state"])}))
+        try:
+            change = Change(**{**fields, "state": State(fields["state"])})
+        except (ValueError, TypeError, KeyError):
+            raise _not_kept(path, number) from None
+        changes.append(change)
     return changes
+
+
+def _not_kept(path: Path, line: int) -> JournalError:
+    return JournalError(
+        "this is not an outcome that a run has kept",
+        file=str(path),
+        line=line,
+        remedy="restore the file, or move it away: whose outcome is in it is then in doubt",
+    )

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 _STATES = tuple(State)
 _PLACE = {state: place for place, state in enumerate(_STATES)}
-_BITS = 7  # for each of nine states in the 63 bits of one sum: a count below 128
-_MOST = (1 << _BITS) - 1
+_MOST = 500  # rows asked for in one statement
 _EACH = ", ".join(_STATES)
 # Of a new plan nearly all are planned, and a row that is need not be held against each state.
 _COUNT = {state: f"count(*) FILTER (WHERE state = '{state}')" for state in _STATES}
@@ -36,10 +35,7 @@ class Totals:
 
     def __init__(self, dialect: Dialect) -> None:
         self._sign = "%s" if dialect.paramstyle == "format" else "?"
-        weights = " ".join(
-            f"WHEN '{state}' THEN {1 << (_BITS * place)}" for state, place in _PLACE.items()
-        )
-        self._asked = f"SELECT sum(CASE state {weights} END) FROM standings WHERE row IN "
+        self._asked = "SELECT state, count(*) FROM standings WHERE row IN "
         moves = ", ".join(f"{state} = {state} + {self._sign}" for state in _STATES)
         self._moved = f"UPDATE totals SET {moves}"
 
@@ -52,12 +48,10 @@ class Totals:
         asked = [change.row for change in changes if change.before is None]
         for start in range(0, len(asked), _MOST):
             rows = asked[start : start + _MOST]
-            cursor.execute(f"{self._asked}({', '.join([self._sign] * len(rows))})", rows)
-            (packed,) = cursor.fetchone() or (0,)
-            rest = int(packed or 0)
-            for place in range(len(_STATES)):
-                moves[place] -= rest & _MOST
-                rest >>= _BITS
+            signs = ", ".join([self._sign] * len(rows))
+            cursor.execute(f"{self._asked}({signs}) GROUP BY state", rows)
+            for state, left in cursor.fetchall():
+                moves[_PLACE[State(state)]] -= left
 
     def enter(self, cursor: DBAPICursor, moves: list[int]) -> None:
         """Write down all moves of a commit."""
