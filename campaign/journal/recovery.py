@@ -140,7 +140,7 @@ def put_back(
     cleaning rejected stay, and skipped rows of a person whom another row stands for by now.
     """
     asked = text(
-        "SELECT l.row, l.sendings, l.resends, l.doubts FROM letters l"
+        "SELECT l.row, l.sendings, l.resends, l.doubts, l.class FROM letters l"
         f" JOIN recipients r ON r.row = l.row WHERE l.row > :after AND {_chosen(states)}"
         " AND substr(l.reason, 1, length(:reason)) = :reason"
         f" AND (:several = 'allow' OR l.state <> 'skipped' OR NOT EXISTS ({_ELSEWHERE}))"
@@ -150,7 +150,7 @@ def put_back(
     values["several"] = recall(connection, "duplicates")
     count = 0
     while page := connection.execute(asked, values).all():
-        changes = [_planned(now_s, *line) for line in page if line[4] not in spared]
+        changes = [_planned(now_s, *line[:4]) for line in page if line[4] not in spared]
         write(connection, writer, changes)
         count += len(changes)
         values["after"] = page[-1][0]

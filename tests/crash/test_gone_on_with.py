@@ -54,10 +54,12 @@ def test_a_changed_input_is_named_and_nothing_is_sent(tmp_path, name):
         folder = _begun(tmp_path, server)
         before = server.received.total()
         path = folder / name
-        path.write_text(path.read_text() + "\n")
+        text = path.read_text()
+        changed = text.replace("Letter", "A letter")  # in campaign.toml, of the subject
+        path.write_text(changed if changed != text else text + "\n")
         refused = run(folder, "resume")
         assert refused.returncode == 78, refused.stderr
-        assert name in refused.stderr
+        assert (name if changed == text else "[message] subject") in refused.stderr
         assert "--amend" in refused.stderr
         assert server.received.total() == before
 
