@@ -17,10 +17,10 @@ COMPILED = """
 clock
 records
 addresses: marks syntax tokens
-delivery: feed ledger staleness
+delivery: backlog feed ledger staleness
 journal/reading: claims
 journal/writing: changes totals transactions writer
-pool: allowance governor lanes pacing relays site
+pool: allowance destination governor lanes pacing relays site
 recipients: cleaning framing
 rendering: body draft head headers images mime render sheet structured transfer
 rendering/templating: escaping kept templates

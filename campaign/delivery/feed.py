@@ -4,19 +4,24 @@ In: the journal's claimable rows.  Out: letters in the outlet.
 Touches: a journal reader, render workers, the suppression lists.
 
 What is in memory is bounded by bytes, whatever the list's length: a slow server fills the window
-and the feed waits.
+and the feed waits.  Each row is read once, in order; one whose lane has no room is left behind in
+the journal as it is (`backlog`), and read again when its turn has come.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Coroutine
+from functools import partial
+from itertools import islice
+from operator import attrgetter
 
+from campaign.delivery.backlog import Backlog, Queue
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.staleness import RunClock
 from campaign.delivery.suppression import Suppression
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
 from campaign.pool.relays import Outlet
 from campaign.records import Claim, Job, Letter, Message, State
 from campaign.workers.pool import RenderPool
@@ -27,6 +32,9 @@ _BATCH = 100
 _BATCH_BYTES = 1_000_000
 _FIRST_GUESS_BYTES = 100_000  # of a message, until the first ones are rendered
 _READ = 1000  # rows a query brings
+_SEARCHED = 10_000  # rows looked through at once for those of one lane
+_SHOWN = 20  # lanes that are looked at for the progress line
+_LEAST_LOOK_S = 0.02  # between two questions to the outlet about a lane
 _DRY_S = 0.05  # after a query that brought nothing; outcomes alone must not cause queries
 _LANE_SHARE = 4  # one provider may fill a quarter of the window, the rest is for others
 
@@ -60,34 +68,44 @@ class Feed:
         self._expire_after_s = expire_after_s
         self._spawn = spawn
         self._ahead: deque[Claim] = deque()  # read, not yet claimed
+        self._returning = ""  # the lane whose rows these are, where they were left behind before
+        # That lane answered with nothing but throttles for longer than anybody is tried.
+        self._is_given_up = False
+        self._backlog = Backlog()
         self._dry_until_s = 0.0
         self._after = 0  # planned rows up to here were read in this run
+        self._due_after: Due = FIRST_DUE  # deferred ones up to here
         self.is_stopping = False
 
     async def fill(self) -> None:
         """Claim and start to render as much as fits now."""
-        while not self.is_stopping and self._left != 0:
-            if not self.has_room:
+        while not self.is_stopping and self._left != 0 and self.has_room:
+            if self._outlet.rest_s(self._clock.tick_s()):
                 return
-            if not self._ahead and self._clock.tick_s() >= self._dry_until_s:
-                self._ahead.extend(await self._read())
             if not self._ahead:
-                self._dry_until_s = self._clock.tick_s() + _DRY_S
-                return
-            if not await self._suppression.are_known():
+                await self._read_on()
+            if not self._ahead or not await self._suppression.are_known():
                 return
             batch = await self._admit()
             if batch:
                 self._spawn(self._render(batch))
+            else:
+                await asyncio.sleep(0)  # a long stretch of rows was left behind: connections first
 
     def _adapt(self, size_bytes: int) -> None:
         """The window and the batches for messages of this size."""
         self.window = max(64, min(_MOST_LETTERS, _MOST_BYTES // size_bytes))
         self._batch = max(1, min(_BATCH, _BATCH_BYTES // size_bytes, self.window // 4))
+        self._share = self.window // _LANE_SHARE
 
     def rewind(self) -> None:
-        """Read the planned rows from the start again: the journal says that some are left."""
+        """Read everything from the start again: the journal says that some are left."""
         self._after = 0
+        self._due_after = FIRST_DUE
+
+    def look_back(self, due_s: float) -> None:
+        """Somebody became due who was not to be seen when others due then were read."""
+        self._due_after = min(self._due_after, (due_s, 0))
 
     @property
     def has_room(self) -> bool:
@@ -99,51 +117,185 @@ class Feed:
         """The number of recipients asked for was claimed."""
         return self._left == 0
 
-    async def _read(self) -> list[Claim]:
-        """The next page, read in the loop where the journal answers at once: a thread would win
-        the interpreter for every single row, which takes longer than to read it."""
-        if self._reader.answers_at_once:
-            return self._page(self._ledger.open)
-        return await asyncio.to_thread(self._page, set(self._ledger.open))
+    @property
+    def behind(self) -> list[str]:
+        """A domain of each lane that has rows left behind; of the first lanes, if they are many."""
+        return [queue.domain for queue in islice(self._backlog, _SHOWN)]
 
-    def _page(self, held: Collection[int]) -> list[Claim]:
-        """Due rows first, then planned ones.
+    @property
+    def wait_s(self) -> float | None:
+        """Seconds until rows that wait for a limit, a quota or a rest may go; None: none does."""
+        tick_s = self._clock.tick_s()
+        rest_s, look_s = self._outlet.rest_s(tick_s), self._backlog.next_look_s
+        if look_s is None:
+            return rest_s or None
+        return max(rest_s, look_s - tick_s, 0.0)
 
-        `held` are the rows that were open before the journal is asked: who is settled meanwhile
-        may still be due in its answer, and must not be claimed again.
-        """
-        claims = self._reader.claim_deferred(self._clock.now_s(), _READ, held)
-        if not claims:
-            planned = self._reader.claim_planned(self._after, _READ)
-            if planned:
-                self._after = planned[-1].row
-            claims = [claim for claim in planned if claim.row not in held]
+    def take_back(self, letters: list[Letter]) -> None:
+        """Letters that would have to wait too long in memory: their rows wait in the journal."""
+        if self._left is not None:
+            self._left += len(letters)
+        self._ledger.release([letter.row for letter in letters])
+        lanes: dict[str, list[Claim]] = defaultdict(list)
+        for letter in letters:
+            lanes[self._outlet.lane_of(letter.claim.domain)].append(letter.claim)
+        for lane, claims in lanes.items():
+            claims.sort(key=attrgetter("row"))
+            self._backlog.put_back(lane, claims, self._look_at_s(claims[0].domain))
+
+    # -- reading -------------------------------------------------------------------------------
+
+    async def _read_on(self) -> None:
+        """The next rows: of lanes that have room again, then due ones, then planned ones."""
+        self._returning = ""
+        if await self._return():
+            return
+        tick_s = self._clock.tick_s()
+        if tick_s < self._dry_until_s:
+            return
+        if self._backlog.takes_due:
+            self._ahead.extend(await self._due())
+        if not self._ahead:
+            self._ahead.extend(await self._planned())
+        if not self._ahead:
+            self._dry_until_s = tick_s + _DRY_S
+
+    async def _return(self) -> bool:
+        """Rows that were left behind, of the first lane that has room for them by now."""
+        tick_s = self._clock.tick_s()
+        while (queue := self._backlog.to_look_at(tick_s)) is not None:
+            room = self._outlet.room(queue.domain, tick_s, self._share)
+            self._is_given_up = self._outlet.refused_s(queue.domain, tick_s) > self._expire_after_s
+            if not room and not self._is_given_up:
+                self._backlog.look_again(queue, self._look_at_s(queue.domain))
+                continue
+            if queue.more_from and not queue.due and not queue.planned:
+                await self._search(queue)
+                continue  # letters may have come back meanwhile
+            rows, are_due = self._backlog.take(queue, min(room or self._batch, self._batch))
+            state = State.DEFERRED if are_due else State.PLANNED
+            claims = await self._ask(partial(self._reader.claim_rows, rows, state))
+            if claims:
+                self._ahead.extend(claims)
+                self._returning = queue.lane
+                return True
+        return False
+
+    async def _due(self) -> list[Claim]:
+        before = self._due_after
+        ends: list[Due] = []
+
+        def ask() -> list[Claim]:
+            claims, last = self._reader.claim_due(self._clock.now_s(), _READ, before)
+            ends.append(last)
+            return claims
+
+        claims = await self._ask(ask)
+        if self._due_after == before:  # nobody looked back meanwhile
+            self._due_after = ends[0]
         return claims
 
+    async def _planned(self) -> list[Claim]:
+        claims = await self._ask(partial(self._reader.claim_planned, self._after, _READ))
+        if claims:
+            self._after = claims[-1].row
+        return claims
+
+    async def _ask(self, ask: Callable[[], list[Claim]]) -> list[Claim]:
+        """What the journal answers, without rows that were open before it was asked: who is settled
+        meanwhile may still be due in its answer, and must not be claimed again.
+
+        It is read in the loop where the journal answers at once: a thread would win the interpreter
+        for every single row, which takes longer than to read it.
+        """
+        if self._reader.answers_at_once:
+            held: Collection[int] = self._ledger.open
+            claims = ask()
+        else:
+            held = set(self._ledger.open)
+            claims = await asyncio.to_thread(ask)
+        return [claim for claim in claims if claim.row not in held]
+
+    async def _search(self, queue: Queue) -> None:
+        """Planned rows of a lane again that has more than are kept as numbers."""
+        rows: list[int] = []
+        after, most = queue.more_from - 1, max(self._batch, self._backlog.planned_room)
+        while after < self._after and len(rows) < most:
+            ask = partial(self._reader.planned_domains, after, self._after, _SEARCHED)
+            found = ask() if self._reader.answers_at_once else await asyncio.to_thread(ask)
+            after = found[-1][0] if len(found) == _SEARCHED else self._after
+            for row, domain in found:
+                if self._outlet.lane_of(domain) == queue.lane:
+                    rows.append(row)
+                    if len(rows) == most:
+                        after = row
+                        break
+            await asyncio.sleep(0)
+        self._backlog.refill(queue, rows, after + 1 if after < self._after else 0)
+
+    # -- admitting -----------------------------------------------------------------------------
+
     async def _admit(self) -> list[Claim]:
-        """The next batch; rows that may not go now are settled or put off on the way."""
+        """The next batch; rows that may not go now are settled or left behind on the way."""
         count = min(self._batch, len(self._ahead), self._left or self._batch)
-        if self._left is not None:
-            self._left -= count
-        taken = [self._ahead.popleft() for _ in range(count)]
+        taken = self._without_those_behind([self._ahead.popleft() for _ in range(count)])
         self._ledger.claim(taken)
-        suppressed = await self._suppression.among([claim.key for claim in taken])
+        suppressed = await self._suppression.among([claim.key for claim in taken]) if taken else {}
         if suppressed is None:  # it cannot be known, and the run stops for it
             self._ledger.release(claim.row for claim in taken)
             return []
         now_s, tick_s = self._clock.now_s(), self._clock.tick_s()
         expired_s = now_s - self._expire_after_s - self._clock.asleep_s
-        batch = []
+        batch, refused = [], []
         for claim in taken:
             if why := suppressed.get(claim.key):
                 self._ledger.settle_unsent(claim, State.SKIPPED, why)
             elif claim.first_at and claim.first_at < expired_s:
                 self._ledger.settle_unsent(claim, State.EXPIRED, "no try was left in its time")
-            elif wait_s := self._outlet.admit(claim.domain, tick_s, self.window // _LANE_SHARE):
-                self._ledger.put_off(claim, wait_s, "paced", f"{claim.domain} has no room yet")
-            else:
+            elif self._returning and self._is_given_up:
+                self._ledger.settle_unsent(claim, State.EXPIRED, "its servers put off everything")
+            elif self._outlet.room(claim.domain, tick_s, self._share):
+                self._outlet.expect(claim.domain)
                 batch.append(claim)
+            else:
+                refused.append(claim)
+        if self._left is not None:
+            self._left -= len(taken) - len(refused)
+        self._leave(refused)
         return batch
+
+    def _without_those_behind(self, claims: list[Claim]) -> list[Claim]:
+        """Rows whose lane has others left behind stand behind those."""
+        if not self._backlog:
+            return claims
+        taken = []
+        for claim in claims:
+            lane = self._outlet.lane_of(claim.domain)
+            if lane in self._backlog and lane != self._returning:
+                self._backlog.leave(lane, claim, 0.0)
+            else:
+                taken.append(claim)
+        return taken
+
+    def _leave(self, refused: list[Claim]) -> None:
+        """Claimed rows for which there is no room after all."""
+        self._ledger.release([claim.row for claim in refused])
+        returned = []
+        for claim in refused:
+            lane = self._outlet.lane_of(claim.domain)
+            if lane == self._returning:
+                returned.append(claim)
+            else:
+                self._backlog.leave(lane, claim, self._look_at_s(claim.domain))
+        if returned:
+            at_s = self._look_at_s(returned[0].domain)
+            self._backlog.put_back(self._returning, returned, at_s)
+
+    def _look_at_s(self, domain: str) -> float:
+        tick_s = self._clock.tick_s()
+        return tick_s + max(_LEAST_LOOK_S, self._outlet.look_s(domain, tick_s))
+
+    # -- rendering -----------------------------------------------------------------------------
 
     async def _render(self, claims: list[Claim]) -> None:
         now_s = float(int(self._clock.now_s()))

@@ -41,7 +41,6 @@ _ABOUT_MAILBOX = frozenset(
         ReplyClass.RECIPIENT_THROTTLE,
     }
 )
-_SHORT_REST_S = 10.0  # letters wait this long in memory; longer in the journal
 
 
 class JournalLedger:
@@ -55,12 +54,15 @@ class JournalLedger:
         *,
         in_doubt: Literal["resend", "hold"],
         counts: dict[State, int],
-        keep: Callable[[list[Letter]], None],
-        on_want: Callable[[], None],
+        on_outcome: Callable[[], None],
+        on_due: Callable[[float], None],
         learn: Learn = lambda claim, change, suppresses: None,
         soft_keys: Collection[str] = frozenset(),
     ) -> None:
-        """`learn` hears what replies say of mailboxes, once the journal has it: those that are
+        """`on_outcome` hears that a recipient is not open any more, `on_due` of one who may be
+        tried again at once, with the Unix time since when.
+
+        `learn` hears what replies say of mailboxes, once the journal has it: those that are
         gone or take nothing, and of `soft_keys` those that take letters again."""
         self.counts = counts.copy()  # every state is there
         self.open: dict[int, State] = {}  # claimed rows: the state the journal last took
@@ -68,8 +70,8 @@ class JournalLedger:
         self._schedule = schedule
         self._clock = clock
         self._in_doubt = in_doubt
-        self._keep = keep
-        self._on_want = on_want
+        self._on_outcome = on_outcome
+        self._on_due = on_due
         self._learn = learn
         self._soft_keys = soft_keys
         self._on_the_wire: set[int] = set()  # rows whose `sending` is durable
@@ -175,17 +177,6 @@ class JournalLedger:
             relay=relay,
         )
 
-    def parked(self, letters: list[Letter], wait_s: float, why: str, relay: str = "") -> None:
-        """Their provider rests: a short rest is waited out in memory, a long one in the journal."""
-        if wait_s <= _SHORT_REST_S:
-            self._keep(letters)
-            return
-        for letter in letters:
-            self.put_off(letter.claim, wait_s, ReplyClass.THROTTLE, why, relay)
-
-    def want_letters(self) -> None:
-        self._on_want()
-
     def unreached(self, letter: Letter, relay: str, why: str, reply: Reply | None) -> None:
         """No server of its domain could be spoken to: a try is used up, nobody is failed."""
         claim, now_s = letter.claim, self._clock.now_s()
@@ -225,20 +216,6 @@ class JournalLedger:
         )
 
     # -- what the feed reports -----------------------------------------------------------------
-
-    def put_off(self, claim: Claim, wait_s: float, class_: str, why: str, relay: str = "") -> None:
-        """Not tried, no attempt used: deferred until `wait_s` from now."""
-        now_s = self._clock.now_s()
-        self._write(
-            claim,
-            State.DEFERRED,
-            now_s,
-            claim.attempts,
-            due=now_s + wait_s,
-            reason=why,
-            class_=class_,
-            relay=relay,
-        )
 
     def settle_unsent(self, claim: Claim, state: State, why: str) -> None:
         """Suppressed, expired or unrenderable: decided without the wire."""
@@ -298,7 +275,7 @@ class JournalLedger:
             relay,
             before,
         )
-        done: Done = partial(self._durable, claim.row, before, state)
+        done: Done = partial(self._durable, claim.row, before, state, due)
         if teaches:
             done = partial(self._learned, claim, change, suppresses, done)
         self._queue(change, done)
@@ -315,13 +292,15 @@ class JournalLedger:
         done()
         self._learn(claim, change, suppresses)
 
-    def _durable(self, row: int, before: State, state: State) -> None:
+    def _durable(self, row: int, before: State, state: State, due_s: float) -> None:
         """Rule 2: counted only now."""
         self._on_the_wire.discard(row)  # its permission may have come after its loss
         self.counts[before] -= 1
         self.counts[state] += 1
         del self.open[row]
-        self._on_want()
+        if due_s and due_s <= self._clock.now_s():
+            self._on_due(due_s)
+        self._on_outcome()
 
     @property
     def unsettled_count(self) -> int:

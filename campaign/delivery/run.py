@@ -59,7 +59,7 @@ from campaign.planning.keys import signing_spec
 from campaign.pool.outlet import relay_pool
 from campaign.pool.relays import Outlet
 from campaign.pool.tasks import Tasks
-from campaign.records import PlanRecord, State
+from campaign.records import Letter, PlanRecord, State
 from campaign.units import show_duration
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import WorkerProcess, worker_count
@@ -68,6 +68,7 @@ _VIEW_EVERY_S = 0.2
 # How long the event loop may keep the interpreter to itself while the journal thread wants it:
 # 5 ms, as Python has it, is longer than a commit, and all connections wait for commits.
 _TURN_S = 0.001
+_SHORT_WAIT_S = 30.0  # `--no-wait` waits so long for a limit or a rest
 _LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
 _GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
 REFUSED = "refused"  # how a run ended whose sender was refused: the next one starts with a canary
@@ -197,7 +198,8 @@ class _Run:
         self._signals = 0
         self._reader: Reader | None = None
         self._started_s = clock.tick_s()
-        self._due_s: float | None = None  # of the first deferred recipient, when last asked
+        self._settled_when_idle = 0  # how many were, when there was last nothing to do
+        self._retry_s: float | None = None  # when the first deferred recipient is due
 
     async def send(self, doubtful: list[str]) -> RunResult:
         """The whole run."""
@@ -248,8 +250,8 @@ class _Run:
             self._clock,
             in_doubt=settings.delivery.in_doubt,
             counts=counts,
-            keep=lambda letters: self._outlet.put(letters),
-            on_want=self._heed,
+            on_outcome=self._heed,
+            on_due=lambda due_s: self._feed.look_back(due_s),
             learn=self._mailboxes.learn,
             soft_keys=self._mailboxes.soft_keys,
         )
@@ -268,6 +270,7 @@ class _Run:
         )
         self._speed = Speed()
         self._total = sum(counts.values())
+        self._settled_when_idle = self._ledger.settled_count
         self._outlet.start()
 
     def _mailboxes_of(self, reader: Reader, counts: Mapping[State, int]) -> Mailboxes:
@@ -296,6 +299,8 @@ class _Run:
                 settings.direct,
                 self._ledger,
                 self._clock,
+                give_back=self._take_back,
+                on_low=self._heed,
                 must_stop=self._stop_for,
                 say=self._observer.say,
                 transcript=options.transcript,
@@ -309,6 +314,8 @@ class _Run:
             self._ledger,
             reader,
             self._clock,
+            give_back=self._take_back,
+            on_low=self._heed,
             must_stop=self._stop_for,
             say=self._observer.say,
             transcript=options.transcript,
@@ -321,23 +328,40 @@ class _Run:
         while not self._is_stopping:
             self._wanted.clear()
             await self._feed.fill()
+            turn_s = self._feed.wait_s  # until rows that wait for a limit or a rest may go
             if self._ledger.open:
-                await self._want(_LOOK_AGAIN_S)
+                await self._want(_LOOK_AGAIN_S if turn_s is None else min(_LOOK_AGAIN_S, turn_s))
                 continue
             if self._feed.is_used_up:
                 return False
             # The journal's standings are asked, not what was counted along the way (rule 5).
             if await asyncio.to_thread(reader.is_finished):
                 return True
-            due_s = self._due_s = await asyncio.to_thread(reader.next_due)
-            if due_s is None:
+            due_s = await asyncio.to_thread(reader.next_due, self._clock.now_s())
+            self._retry_s = due_s
+            waits = [] if due_s is None else [due_s - self._clock.now_s()]
+            if turn_s is not None:
+                waits.append(turn_s)
+            if not waits:  # yet somebody is left: nobody may be overlooked
                 self._feed.rewind()
                 await self._want(0.05)
-            elif self._options.no_wait:
+            elif self._options.no_wait and not self._is_worth_waiting(turn_s):
                 return False
             else:
-                await self._want(min(60.0, max(0.05, due_s - self._clock.now_s())))
+                await self._want(min(60.0, max(0.02, min(waits))))
         return False
+
+    def _is_worth_waiting(self, turn_s: float | None) -> bool:
+        """With `--no-wait`: for a limit that lets the next one go soon, but not twice in a row for
+        servers that do not come back."""
+        settled = self._ledger.settled_count
+        waited_in_vain = settled == self._settled_when_idle
+        self._settled_when_idle = settled
+        return turn_s is not None and turn_s <= _SHORT_WAIT_S and not waited_in_vain
+
+    def _take_back(self, letters: list[Letter]) -> None:
+        self._feed.take_back(letters)
+        self._wanted.set()
 
     def _heed(self) -> None:
         """An outcome, or a connection without letters: a reason to look only where there is room
@@ -435,14 +459,14 @@ class _Run:
             total=self._total,
             rate_s=rate_s,
             left_s=left / rate_s if left > 0 and rate_s > 0 else None,
-            waiting_for=self._outlet.waiting_for() or self._retry_in(),
+            waiting_for=self._outlet.waiting_for(self._feed.behind) or self._retry_in(),
             connections=self._outlet.connections,
             stopping=self._is_stopping,
         )
 
     def _retry_in(self) -> str:
         """What a run waits for that has tried everybody."""
-        left_s = self._due_s - self._clock.now_s() if self._due_s else 0.0
+        left_s = self._retry_s - self._clock.now_s() if self._retry_s else 0.0
         return f"next retry in {show_duration(left_s)}" if left_s >= 1 else ""
 
     def _result(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from campaign.pool.governor import Breaker, Governor
 from campaign.pool.pacing import Pacing
+from campaign.pool.waits import turn
 from campaign.records import Verdict
 from campaign.units import Rate, show_duration
 
@@ -72,10 +73,12 @@ class Allowance:
         """Would there be too many once those being opened are open?"""
         return self.connections > self.governor.connections
 
-    def waiting_for(self, now_s: float) -> str:
-        """One phrase for the progress line; "" when nothing holds it up."""
-        rest_s = self.governor.wait_s(now_s)
+    def waiting_for(self, tick_s: float, now_s: float, kind: str) -> str:
+        """One phrase for the progress line; "" when nothing holds it up.
+
+        `kind` of party: "relay" or "limits".
+        """
+        rest_s = self.governor.wait_s(tick_s)
         if rest_s > 0:
             return f"{self.name} cools down {show_duration(rest_s)}"
-        pace_s = self.pacing.wait_s(now_s)
-        return f"{self.name} rate: next in {show_duration(pace_s)}" if pace_s > 2 else ""
+        return turn(kind, self.name, self.pacing, tick_s, now_s)

@@ -10,6 +10,7 @@ campaign goes on; only a DNS that answers nobody holds up everything.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
@@ -22,6 +23,7 @@ from campaign.config.settings import Direct
 from campaign.config.settings import Limit as LimitSettings
 from campaign.errors import CampaignError, SenderRefused
 from campaign.pool.allowance import Allowance
+from campaign.pool.destination import Destination
 from campaign.pool.direct import Dialer, make_router
 from campaign.pool.governor import Breaker
 from campaign.pool.hosts import Hosts
@@ -40,7 +42,6 @@ from campaign.smtp.transcript import Transcript
 from campaign.units import show_duration
 
 _HOUSEKEEPING_S = 1.0
-_LONG_REST_S = 30.0  # a destination that rests longer has its letters wait in the journal
 _DNS_REST_S = 15.0
 _REFUSED_REST_S = 3600.0  # a domain that refuses the sender is left alone this long
 _UNREACHED_REST_S = 60.0  # a domain nobody could connect to
@@ -49,12 +50,13 @@ _REFUSING_DESTINATIONS = 3  # so many that refuse the sender: it is not them
 _NEVER = 1 << 30  # refusals in a row say nothing over many destinations, only their share does
 
 
-class Destination:
+class MailServers(Destination):
     """A site with its lanes and the way to it."""
 
     def __init__(self, site: Site, lanes: Lanes, dialer: Dialer) -> None:
+        super().__init__(site.name, lanes, "limits")
+        self.sites = (site,)
         self.site = site
-        self.lanes = lanes
         self.dialer = dialer
 
 
@@ -72,6 +74,8 @@ class DirectOutlet:
         hosts: Hosts,
         patience: Patience,
         make_dialer: Callable[[Route], Dialer],
+        give_back: Callable[[list[Letter]], None],
+        on_low: Callable[[], None],
         must_stop: Callable[[CampaignError], None],
         say: Callable[[str], None],
         on_trial: bool,
@@ -84,13 +88,15 @@ class DirectOutlet:
         self._hosts = hosts
         self._patience = patience
         self._make_dialer = make_dialer
+        self._give_back = give_back
+        self._on_low = on_low
         self._must_stop = must_stop
         self._say = say
         self._on_trial = on_trial
         self._breaker = Breaker(in_a_row=_NEVER)  # of all destinations together
         self._refusing: set[str] = set()  # destinations that refuse the sender
-        self._destinations: dict[str, Destination] = {}  # by name of site
-        self._by_domain: dict[str, Destination] = {}
+        self._destinations: dict[str, MailServers] = {}  # by name of site
+        self._by_domain: dict[str, MailServers] = {}
         self._allowances: dict[str, Allowance] = {}  # by provider
         self._finding: dict[str, list[Letter]] = {}  # domains whose route is being looked up
         self._tasks = Tasks()
@@ -102,18 +108,33 @@ class DirectOutlet:
 
     # -- what the feed asks --------------------------------------------------------------------
 
-    def admit(self, domain: str, now_s: float, share: int) -> float:
-        if now_s < self._dns_rests_until_s:
-            return self._dns_rests_until_s - now_s
+    def rest_s(self, now_s: float) -> float:
+        return max(0.0, self._dns_rests_until_s - now_s)
+
+    def lane_of(self, domain: str) -> str:
         destination = self._by_domain.get(domain)
-        if destination is None:
-            return 0.0
-        rest_s = destination.site.allowance.governor.wait_s(now_s)
-        return rest_s or destination.lanes.admit(domain, now_s, share)
+        return destination.name if destination else domain
+
+    def room(self, domain: str, now_s: float, share: int) -> int:
+        destination = self._by_domain.get(domain)
+        return destination.room(domain, now_s, share) if destination else sys.maxsize
+
+    def look_s(self, domain: str, now_s: float) -> float:
+        destination = self._by_domain.get(domain)
+        return destination.look_s(domain, now_s) if destination else 0.0
+
+    def refused_s(self, domain: str, now_s: float) -> float:
+        destination = self._by_domain.get(domain)
+        return destination.refused_s(domain, now_s) if destination else 0.0
+
+    def expect(self, domain: str) -> None:
+        destination = self._by_domain.get(domain)
+        if destination:
+            destination.lanes.expect(destination.lanes.lane(domain))
 
     def arrived(self, domain: str) -> None:
         destination = self._by_domain.get(domain)
-        if destination is not None and destination.lanes.lane(domain).coming:
+        if destination:
             destination.lanes.arrived(domain)
 
     def put(self, letters: Sequence[Letter]) -> None:
@@ -138,15 +159,17 @@ class DirectOutlet:
     def connections(self) -> int:
         return sum(len(each.site.connections) for each in self._destinations.values())
 
-    def waiting_for(self) -> str:
-        now_s = self._clock.tick_s()
-        if now_s < self._dns_rests_until_s:
-            return f"DNS does not answer; again in {show_duration(self._dns_rests_until_s - now_s)}"
-        phrases = [
-            phrase
-            for each in self._destinations.values()
-            if each.lanes.ready and (phrase := each.site.waiting_for(now_s))
-        ]
+    def waiting_for(self, behind: Sequence[str]) -> str:
+        tick_s, now_s = self._clock.tick_s(), self._clock.now_s()
+        if rest_s := self.rest_s(tick_s):
+            return f"DNS does not answer; again in {show_duration(rest_s)}"
+        waiting = [each for each in self._destinations.values() if each.lanes.ready]
+        waiting += [self._by_domain[domain] for domain in behind if domain in self._by_domain]
+        phrases: list[str] = []
+        for each in dict.fromkeys(waiting):
+            phrases += each.waiting_for((), tick_s, now_s)
+            if len(phrases) > 1:
+                break
         return ", ".join(phrases[:2])
 
     # -- routes --------------------------------------------------------------------------------
@@ -172,13 +195,13 @@ class DirectOutlet:
         if found.is_resolver_down and now_s >= self._dns_rests_until_s:
             self._dns_rests_until_s = now_s + _DNS_REST_S
             self._say(f"DNS does not answer, nobody is failed for it: {found.text}")
+        if found.is_resolver_down:
+            self._give_back(letters)
+            return
         for letter in letters:
-            if found.is_resolver_down:
-                self._ledger.put_off(letter.claim, _DNS_REST_S, "dns", found.text)
-            else:
-                self._ledger.undeliverable(letter, found.reply, permanent=found.is_permanent)
+            self._ledger.undeliverable(letter, found.reply, permanent=found.is_permanent)
 
-    def _new(self, route: Route) -> Destination:
+    def _new(self, route: Route) -> MailServers:
         allowance = self._allowances.get(route.provider)
         most = min(self._direct.connections, route.connections or self._direct.connections)
         limit = self._limits.get(route.provider) or self._limits.get(lane_of(route.domain))
@@ -189,7 +212,7 @@ class DirectOutlet:
             if self._on_trial:
                 allowance.try_out()
             self._allowances[route.provider] = allowance
-        lanes = Lanes(limit_of({}, most))
+        lanes = Lanes(limit_of({}, most), give_back=self._give_back, on_low=self._on_low)
         lanes.places = most
         dialer = self._make_dialer(route)
         site = Site(
@@ -208,7 +231,7 @@ class DirectOutlet:
             on_failure=self._failed,
             say=self._say,
         )
-        return Destination(site, lanes, dialer)
+        return MailServers(site, lanes, dialer)
 
     async def _dial(self, dialer: Dialer, site: Site, limit: int) -> Connection:
         """By the route as it is now: mail servers move, and promise TLS or no longer do."""
@@ -219,7 +242,7 @@ class DirectOutlet:
             self._find_anew(self._destinations[site.name])
         return await dialer.dial(site, limit)
 
-    def _find_anew(self, destination: Destination) -> None:
+    def _find_anew(self, destination: MailServers) -> None:
         """Its letters may have to go another way; those under way stay."""
         self._drop_domains(destination)
         self.put(destination.lanes.withdraw_all())
@@ -232,13 +255,14 @@ class DirectOutlet:
         now_s = self._clock.tick_s()
         refused = isinstance(error, SenderRefused)
         rest_s = _REFUSED_REST_S if refused else _UNREACHED_REST_S
-        for letter in destination.lanes.withdraw_all():
-            if refused:
-                self._ledger.put_off(letter.claim, rest_s, "policy", str(error.what))
-            else:
-                reply = error.reply if isinstance(error, ConnectRefused) else None
-                self._ledger.unreached(letter, site.name, error.what, reply)
         site.allowance.governor.throttled(now_s, rest_s)
+        letters = destination.lanes.withdraw_all()
+        if refused:
+            self._give_back(letters)
+        else:
+            reply = error.reply if isinstance(error, ConnectRefused) else None
+            for letter in letters:
+                self._ledger.unreached(letter, site.name, error.what, reply)
         site.failure = None  # it may be tried again after the rest
         if not refused:
             return
@@ -270,18 +294,16 @@ class DirectOutlet:
             for each in list(self._destinations.values()):
                 each.site.recover(now_s)
                 each.lanes.places = each.site.places
-                rest_s = each.site.allowance.wait_s(now_s)
-                if rest_s > _LONG_REST_S and each.lanes.ready:
-                    letters = each.lanes.withdraw_all()
-                    self._ledger.parked(letters, rest_s, each.site.waiting_for(now_s))
-                if each.site.is_closed and not each.lanes.ready and each.lanes.is_plain:
+                if letters := each.long_waiting(now_s):
+                    self._give_back(letters)
+                if each.site.is_closed and each.lanes.is_plain and not each.rest_s(now_s):
                     self._forget(each)
 
-    def _forget(self, destination: Destination) -> None:
+    def _forget(self, destination: MailServers) -> None:
         del self._destinations[destination.site.name]
         self._drop_domains(destination)
 
-    def _drop_domains(self, destination: Destination) -> None:
+    def _drop_domains(self, destination: MailServers) -> None:
         for domain in [d for d, each in self._by_domain.items() if each is destination]:
             del self._by_domain[domain]
 
@@ -292,6 +314,8 @@ def direct_outlet(
     ledger: Ledger,
     clock: Clock,
     *,
+    give_back: Callable[[list[Letter]], None],
+    on_low: Callable[[], None],
     must_stop: Callable[[CampaignError], None],
     say: Callable[[str], None],
     transcript: Path | None,
@@ -320,6 +344,8 @@ def direct_outlet(
         hosts=Hosts(host_memory(campaign, say), clock, say),
         patience=patient,
         make_dialer=make_dialer,
+        give_back=give_back,
+        on_low=on_low,
         must_stop=must_stop,
         say=say,
         on_trial=on_trial,

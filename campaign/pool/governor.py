@@ -51,6 +51,7 @@ class Governor:
         "_accepted",
         "_ceiling",
         "_last_throttle_s",
+        "_refused_since_s",
         "_rest_s",
         "connections",
         "rests_until_s",
@@ -63,6 +64,7 @@ class Governor:
         self._rest_s = _FIRST_REST_S
         self._accepted = 0
         self._last_throttle_s = float("-inf")
+        self._refused_since_s: float | None = None  # of the first throttle with nothing taken since
 
     @property
     def limit(self) -> int:
@@ -76,8 +78,13 @@ class Governor:
         """The last throttle is so long ago that the next rest would be the first again."""
         return now_s - self._last_throttle_s > _CALM_S
 
+    def refused_s(self, now_s: float) -> float:
+        """For how long now there were only throttles and nothing was accepted."""
+        return 0.0 if self._refused_since_s is None else now_s - self._refused_since_s
+
     def accepted(self) -> None:
         """One message was taken."""
+        self._refused_since_s = None
         if self.connections >= self._ceiling.most:
             return
         self._accepted += 1
@@ -105,6 +112,8 @@ class Governor:
         """
         if now_s < self.rests_until_s:
             return
+        if self._refused_since_s is None:
+            self._refused_since_s = now_s
         if now_s - self._last_throttle_s > _CALM_S:
             self._rest_s = _FIRST_REST_S
         rest_s = max(pause_s, self._rest_s)

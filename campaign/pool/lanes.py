@@ -24,18 +24,27 @@ from itertools import count
 
 from campaign.pool.governor import Governor
 from campaign.pool.pacing import Pacing
+from campaign.pool.waits import turn
 from campaign.records import Letter
 from campaign.units import Rate, show_duration
 
-_AHEAD_S = 30.0  # rests and rates up to here are waited out in memory
+_SOON_S = 1.0  # letters for a lane that may go on so soon are rendered meanwhile
+_AHEAD_S = 2.0  # a lane with a rate has letters in memory for so long
+KEPT_S = 10.0  # rendered letters wait for so long in memory; for longer they go back to the journal
+_LEAST_LOOK_S = 0.05
+_LONGEST_LOOK_S = 60.0
 Limit = tuple[Sequence[Rate], int]  # rates and connections of one provider
+
+
+def _lose(letters: list[Letter]) -> None:
+    raise AssertionError(f"nobody takes back {len(letters)} letters")
 
 
 class Lane:
     """The letters for one provider."""
 
     __slots__ = (
-        "_booked_s",
+        "_limit_name",
         "coming",
         "governor",
         "holders",
@@ -45,33 +54,53 @@ class Lane:
         "ready",
     )
 
-    def __init__(self, name: str, rates: Sequence[Rate], connections: int) -> None:
+    def __init__(
+        self, name: str, rates: Sequence[Rate], connections: int, limit_name: str = ""
+    ) -> None:
+        """`limit_name`: what the config calls its limit, where that is not its name."""
         self.name = name
+        self._limit_name = limit_name or name
         self.ready: deque[Letter] = deque()
         self.holders: dict[Hashable, int] = {}  # connection -> letters of ours it carries
         self.pacing = Pacing(rates)
         self.governor = Governor(connections)
         self.coming = 0  # letters being rendered for it
         self.is_queued = False  # stands in the round robin or in the heap
-        self._booked_s = 0.0  # until when its rate is spoken for by letters sent back to wait
 
     def wait_s(self, now_s: float) -> float:
         rest_s = self.governor.wait_s(now_s)
         return max(rest_s, self.pacing.wait_s(now_s)) if self.pacing.windows else rest_s
 
-    def admission_wait_s(self, now_s: float, share: int) -> float:
-        """How long one more letter should stay in the journal; 0.0 = let it come.
+    def room(self, now_s: float, share: int) -> int:
+        """How many more letters may come into memory.
 
-        A lane with a rate takes what it can send in half a minute, and never more than its share
-        of the memory; the letters it sends back get a place each in its rate's own time.
+        A lane with a rate takes what it can send in two seconds; one with a rate, or whose places
+        are all taken, never more than its share of the memory.  All others take what comes.
         """
-        rest_s = self.wait_s(now_s)
+        if self.wait_s(now_s) > _SOON_S:
+            return 0
         interval_s = self.pacing.interval_s
-        held = len(self.ready) + self.coming
-        if rest_s <= _AHEAD_S and (not interval_s or held < min(share, _AHEAD_S / interval_s + 1)):
-            return 0.0
-        self._booked_s = max(self._booked_s, now_s + rest_s + held * interval_s) + interval_s
-        return max(1.0, self._booked_s - now_s)
+        if interval_s:
+            most = min(share, int(_AHEAD_S / interval_s) + 1, self.pacing.left(now_s))
+        elif self.is_full:
+            most = share
+        else:
+            return sys.maxsize
+        return max(0, most - len(self.ready) - self.coming)
+
+    def look_s(self, now_s: float) -> float:
+        """Where there is no room: seconds until it is worth while to ask again.
+
+        Half of what a lane holds must be gone first, so that few are asked for many at a time.
+        """
+        wait_s = self.wait_s(now_s) - _SOON_S
+        if wait_s <= 0:
+            wait_s = min(_SOON_S, (len(self.ready) + self.coming) * self.pacing.interval_s / 2)
+        return min(_LONGEST_LOOK_S, max(_LEAST_LOOK_S, wait_s))
+
+    def turn(self, tick_s: float, now_s: float) -> str:
+        """What its limit is called while letters wait for it; "" where they do not."""
+        return turn("limits", self._limit_name, self.pacing, tick_s, now_s)
 
     @property
     def is_full(self) -> bool:
@@ -93,9 +122,22 @@ class Lanes:
     """All lanes that share a set of connections."""
 
     def __init__(
-        self, limit_of: Callable[[str], Limit], name_of: Callable[[str], str] = str
+        self,
+        limit_of: Callable[[str], Limit],
+        name_of: Callable[[str], str] = str,
+        *,
+        limit_name: Callable[[str], str] = str,
+        give_back: Callable[[list[Letter]], None] = _lose,
+        on_low: Callable[[], None] = lambda: None,
     ) -> None:
-        """`name_of` a domain is the lane of its letters: many domains may be one provider's."""
+        """`name_of` a domain is the lane of its letters: many domains may be one provider's.
+
+        `give_back` takes letters that would have to wait too long in memory; `on_low` hears that
+        few are left.
+        """
+        self._limit_name = limit_name
+        self._give_back = give_back
+        self.on_low = on_low
         self._limit_of = limit_of
         self._name_of = name_of
         self._lanes: dict[str, Lane] = {}
@@ -104,6 +146,7 @@ class Lanes:
         self._waiting: list[tuple[float, int, Lane]] = []
         self._order = count()  # breaks ties in the heap
         self.ready = 0  # letters in all lanes
+        self._coming = 0
         self._places = 0
         self._share = sys.maxsize  # places of one lane while others have letters ready
         self._crowded: Lane | None = None  # has just its share: its connections keep to it
@@ -127,7 +170,7 @@ class Lanes:
             name = self._name_of(domain)
             lane = self._lanes.get(name)
             if lane is None:
-                lane = self._lanes[name] = Lane(name, *self._limit_of(name))
+                lane = self._lanes[name] = Lane(name, *self._limit_of(name), self._limit_name(name))
             self._by_domain[domain] = lane
         return lane
 
@@ -214,20 +257,31 @@ class Lanes:
         self.ready -= len(letters)
         return letters
 
+    def rest(self, lane: Lane, wait_s: float) -> None:
+        """A lane cannot go on for so long: a short rest is waited out in memory."""
+        if wait_s > KEPT_S and lane.ready:
+            self._give_back(self.withdraw(lane))
+
     def withdraw_all(self) -> list[Letter]:
         """Every ready letter; the campaign stops."""
         return [letter for lane in self._lanes.values() for letter in self.withdraw(lane)]
 
-    def admit(self, domain: str, now_s: float, share: int) -> float:
-        """May one more letter for this domain be rendered?  0.0 = yes, else seconds to wait."""
-        lane = self.lane(domain)
-        wait_s = lane.admission_wait_s(now_s, share)
-        lane.coming += not wait_s
-        return wait_s
+    @property
+    def held(self) -> int:
+        """Letters that are ready, or being rendered."""
+        return self.ready + self._coming
+
+    def expect(self, lane: Lane) -> None:
+        """One more letter of a lane is being rendered."""
+        lane.coming += 1
+        self._coming += 1
 
     def arrived(self, domain: str) -> None:
-        """An admitted letter is rendered, or will not come after all."""
-        self.lane(domain).coming -= 1
+        """A letter that was expected is rendered, or will not come after all."""
+        lane = self.lane(domain)
+        if lane.coming:  # or the lane was made after it was admitted
+            lane.coming -= 1
+            self._coming -= 1
 
     @property
     def lonely(self) -> bool:

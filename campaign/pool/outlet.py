@@ -24,6 +24,7 @@ from campaign.pool.pacing import Pacing
 from campaign.pool.relays import Pool
 from campaign.pool.site import Dial, Site
 from campaign.pool.terms import Ledger, Patience, connect_wait
+from campaign.records import Letter
 from campaign.routing.sites import provider_named, provider_of_domain
 from campaign.smtp.connection import Connection, connect
 from campaign.smtp.endpoint import Endpoint, Timeouts
@@ -37,6 +38,8 @@ def relay_pool(
     reader: Reader,
     clock: Clock,
     *,
+    give_back: Callable[[list[Letter]], None],
+    on_low: Callable[[], None],
     must_stop: Callable[[CampaignError], None],
     say: Callable[[str], None],
     transcript: Path | None,
@@ -55,10 +58,17 @@ def relay_pool(
         )
     patience = patience or Patience(connect_wait())
     limits = limit_by_lane(campaign.settings.limits)
-    lanes = Lanes(limit_of(limits, sum(relay.connections for relay in relays)), lane_of)
+    named = {lane_of(domain): domain for domain in campaign.settings.limits}
+    lanes = Lanes(
+        limit_of(limits, sum(relay.connections for relay in relays)),
+        lane_of,
+        limit_name=lambda lane: named.get(lane, lane),
+        give_back=give_back,
+        on_low=on_low,
+    )
     for name in limits:
         seed(lanes.lane(name).pacing, reader, clock, domains=domains_of(name))
-    pool = Pool(lanes, ledger, clock, must_stop=must_stop, say=say)
+    pool = Pool(lanes, clock, give_back=give_back, must_stop=must_stop, say=say)
     hosts = Hosts(host_memory(campaign, say), clock, say)
     weights = {}
     for relay in relays:

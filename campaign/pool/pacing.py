@@ -10,6 +10,7 @@ and only sees to it that no window of its length ever holds more than its count:
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
@@ -54,9 +55,10 @@ class Pace:
 class Quota:
     """At most `count` in any window of `per_s`; kept over restarts by `seed`."""
 
-    __slots__ = ("_count", "_per_s", "_slot_s", "_slots", "_used")
+    __slots__ = ("_count", "_per_s", "_slot_s", "_slots", "_used", "rate")
 
     def __init__(self, rate: Rate) -> None:
+        self.rate = rate
         self._count = rate.count
         self._per_s = rate.per_s
         self._slot_s = rate.per_s / _SLOTS
@@ -66,6 +68,11 @@ class Quota:
     @property
     def per_s(self) -> float:
         return self._per_s
+
+    def left(self, now_s: float) -> int:
+        """How many more may go at once."""
+        self._forget(now_s)
+        return max(0, self._count - self._used)
 
     def seed(self, at_s: float, used: int) -> None:
         """What an earlier run used at `at_s`; call in order of time."""
@@ -99,7 +106,7 @@ class Quota:
 class Pacing:
     """Several windows together; all must agree."""
 
-    __slots__ = ("interval_s", "quotas", "windows")
+    __slots__ = ("interval_s", "quotas", "slowest", "windows")
 
     def __init__(self, rates: Sequence[Rate]) -> None:
         shortest_s = min((rate.per_s for rate in rates), default=0.0)
@@ -112,6 +119,12 @@ class Pacing:
         self.windows: tuple[Window, ...] = (*paces, *self.quotas)
         # Seconds between two messages while no quota is used up; 0.0 without a pace.
         self.interval_s = max((pace.interval_s for pace in paces), default=0.0)
+        # The rate that sets this pace.
+        self.slowest = max(
+            (rate for rate in rates if rate.interval_s == self.interval_s),
+            key=lambda rate: -rate.per_s,
+            default=None,
+        )
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until the next message may go; 0.0 = now."""
@@ -119,6 +132,10 @@ class Pacing:
         for window in self.windows:
             wait_s = max(wait_s, window.wait_s(now_s))
         return wait_s
+
+    def left(self, now_s: float) -> int:
+        """How many more may go before a quota is used up."""
+        return min((quota.left(now_s) for quota in self.quotas), default=sys.maxsize)
 
     def take(self, now_s: float) -> None:
         """One message goes."""

@@ -16,15 +16,14 @@ from typing import Protocol
 
 from campaign.clock import Clock
 from campaign.errors import CampaignError, LoginError
+from campaign.pool.destination import Destination
 from campaign.pool.lanes import Lanes
 from campaign.pool.site import Site
-from campaign.pool.terms import Ledger
 from campaign.records import Letter
 from campaign.smtp.endpoint import ConnectRefused
 from campaign.units import show_duration
 
 _HOUSEKEEPING_S = 1.0
-_LONG_REST_S = 30.0  # every relay rests longer: its letters wait in the journal, not in memory
 _FIRST_ABSENCE_S = 60.0  # before a relay that was out of reach is tried again; doubled each time
 _LONGEST_ABSENCE_S = 900.0
 _YIELD_S = 0.05  # a relay that had more than its share asks again
@@ -38,11 +37,26 @@ class Outlet(Protocol):
     def connections(self) -> int:
         """How many are open."""
 
-    def admit(self, domain: str, now_s: float, share: int) -> float:
-        """May one more letter for this domain be rendered?  0.0 = yes, else seconds to wait."""
+    def rest_s(self, now_s: float) -> float:
+        """Seconds until anything at all may go; 0.0 = now."""
+
+    def lane_of(self, domain: str) -> str:
+        """A name for what letters for a domain share at present."""
+
+    def room(self, domain: str, now_s: float, share: int) -> int:
+        """How many more letters for a domain may be rendered, of its `share` of the memory."""
+
+    def look_s(self, domain: str, now_s: float) -> float:
+        """Where there is no room: seconds until it is worth while to ask again."""
+
+    def refused_s(self, domain: str, now_s: float) -> float:
+        """For how long its servers have answered with nothing but throttles; 0.0: they do not."""
+
+    def expect(self, domain: str) -> None:
+        """A letter is being rendered, which there was room for."""
 
     def arrived(self, domain: str) -> None:
-        """An admitted letter is rendered, or will not come after all."""
+        """It is rendered, or will not come after all."""
 
     def put(self, letters: Sequence[Letter]) -> None:
         """Letters ready to go."""
@@ -50,8 +64,11 @@ class Outlet(Protocol):
     def start(self) -> None:
         """Begin to keep house."""
 
-    def waiting_for(self) -> str:
-        """What holds the run up, for the progress line; "" when nothing does."""
+    def waiting_for(self, behind: Sequence[str]) -> str:
+        """What holds the run up, for the progress line; "" when nothing does.
+
+        `behind`: domains whose rows wait in the journal for room.
+        """
 
     async def drain(self, grace_s: float) -> bool:
         """Take no new letters, wait for replies on the way.  False if the grace ran out."""
@@ -85,28 +102,28 @@ class Pool:
     def __init__(
         self,
         lanes: Lanes,
-        ledger: Ledger,
         clock: Clock,
         *,
+        give_back: Callable[[list[Letter]], None],
         must_stop: Callable[[CampaignError], None],
         say: Callable[[str], None],
     ) -> None:
         self.lanes = lanes
         self.sites: tuple[Site, ...] = ()
+        self._destination = Destination("", lanes, "relay")
         self._weights: Mapping[Site, int] = {}
-        self._ledger = ledger
+        self._give_back = give_back
         self._clock = clock
         self._must_stop = must_stop
         self._say = say
         self._housekeeping: asyncio.Task[None] | None = None
         self._absences: dict[Site, Absence] = {}
-        self._asked_s = self._rest = 0.0
         self._yielding: set[Site] = set()  # relays that had more than their share
 
     def take_on(self, weights: Mapping[Site, int]) -> None:
         """The relays, each with its weight; once, before `start`."""
         self._weights = weights
-        self.sites = tuple(weights)
+        self.sites = self._destination.sites = tuple(weights)
         self._count_places()
 
     def start(self) -> None:
@@ -114,27 +131,37 @@ class Pool:
 
     # -- what the feed asks --------------------------------------------------------------------
 
-    def admit(self, domain: str, now_s: float, share: int) -> float:
-        if now_s != self._asked_s:  # a batch is asked for at one moment
-            self._asked_s, self._rest = now_s, self._rest_s(now_s)
-        return self._rest if self._rest > _LONG_REST_S else self.lanes.admit(domain, now_s, share)
+    def rest_s(self, now_s: float) -> float:
+        return self._destination.rest_s(now_s)
+
+    def lane_of(self, domain: str) -> str:
+        return self.lanes.lane(domain).name
+
+    def room(self, domain: str, now_s: float, share: int) -> int:
+        return self._destination.room(domain, now_s, share)
+
+    def look_s(self, domain: str, now_s: float) -> float:
+        return self._destination.look_s(domain, now_s)
+
+    def refused_s(self, domain: str, now_s: float) -> float:
+        return self._destination.refused_s(domain, now_s)
+
+    def expect(self, domain: str) -> None:
+        self.lanes.expect(self.lanes.lane(domain))
 
     def arrived(self, domain: str) -> None:
         self.lanes.arrived(domain)
 
     def put(self, letters: Iterable[Letter]) -> None:
-        self.lanes.put(letters)
-        for site in self.sites:
-            site.wake()
+        self._destination.put(letters)
 
     @property
     def connections(self) -> int:
         return sum(len(site.connections) for site in self.sites)
 
-    def waiting_for(self) -> str:
-        now_s = self._clock.tick_s()
-        phrases = [phrase for site in self.sites if (phrase := site.waiting_for(now_s))]
-        return ", ".join((phrases + self.lanes.resting(now_s))[:2])
+    def waiting_for(self, behind: Sequence[str]) -> str:
+        tick_s, now_s = self._clock.tick_s(), self._clock.now_s()
+        return ", ".join(self._destination.waiting_for(behind, tick_s, now_s)[:2])
 
     # -- what sites ask ------------------------------------------------------------------------
 
@@ -217,23 +244,14 @@ class Pool:
             for site in self.sites:
                 site.recover(now_s)
             self._count_places()
-            rest_s = self._rest_s(now_s)
-            if rest_s > _LONG_REST_S:
-                self._ledger.parked(self.lanes.withdraw_all(), rest_s, self.waiting_for())
-            for lane, wait_s in self.lanes.long_waits(now_s, _LONG_REST_S):
-                why = f"{lane.name} waits for its rate"
-                self._ledger.parked(self.lanes.withdraw(lane), wait_s, why)
+            if letters := self._destination.long_waiting(now_s):
+                self._give_back(letters)
             if self.lanes.ready:  # what one relay gave back, another may take
                 for site in self.sites:
                     site.wake()
 
     def _count_places(self) -> None:
         self.lanes.places = sum(site.places for site in self.sites)
-
-    def _rest_s(self, now_s: float) -> float:
-        """Seconds until a first relay may take letters again."""
-        waits = [site.allowance.wait_s(now_s) for site in self.sites if site.failure is None]
-        return min(waits, default=0.0)
 
 
 async def all_closed(sites: Iterable[Site], grace_s: float) -> bool:

@@ -113,7 +113,7 @@ class Site:
         elif self._is_open and self._may_go(now_s) and self._may_take(self):
             letter = self._lanes.take(now_s, connection, connection.session.sent)
         if self._lanes.ready < _LOW_WATER:
-            self._ledger.want_letters()
+            self._lanes.on_low()
         if letter is None:
             self._idle[connection] = None
             self._arm(now_s)
@@ -302,11 +302,11 @@ class Site:
     def is_closed(self) -> bool:
         return not self.connections and self._openings.is_over
 
-    def waiting_for(self, now_s: float) -> str:
+    def waiting_for(self, tick_s: float, now_s: float, kind: str) -> str:
         """One phrase for the progress line; "" when nothing holds the site up."""
         if self._openings.trouble and not self.connections:
             return self._openings.trouble
-        return self.allowance.waiting_for(now_s)
+        return self.allowance.waiting_for(tick_s, now_s, kind)
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -373,12 +373,7 @@ class Site:
             ):
                 self.allowance.governor.throttled(now_s, verdict.pause_s)
             wait_s = max(lane.governor.wait_s(now_s), self.allowance.governor.wait_s(now_s))
-            self._ledger.parked(
-                self._lanes.withdraw(lane),
-                wait_s,
-                f"{lane.name} cools down: {reply}",
-                self.name if verdict.class_ is ReplyClass.THROTTLE else "",
-            )
+            self._lanes.rest(lane, wait_s)
         if verdict.drops_connection:
             connection.finish()
         return wait_s

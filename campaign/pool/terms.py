@@ -13,7 +13,7 @@ from tenacity import wait_random_exponential
 from tenacity.wait import wait_base
 
 from campaign.errors import SenderRefused
-from campaign.records import Claim, Letter, Reply, Stage, Verdict
+from campaign.records import Letter, Reply, Stage, Verdict
 from campaign.smtp.endpoint import Timeouts
 
 _TOO_MANY_CONNECTIONS = (
@@ -54,23 +54,11 @@ class Ledger(Protocol):
     def lost(self, letter: Letter, relay: str, stage: Stage, dot_written: bool, why: str) -> None:
         """The connection ended with this letter open."""
 
-    def parked(self, letters: list[Letter], wait_s: float, why: str, relay: str = "") -> None:
-        """Letters of a provider that rests; they were not tried.
-
-        `relay` where a throttle made it rest: the time until they expire begins.
-        """
-
-    def put_off(self, claim: Claim, wait_s: float, class_: str, why: str, relay: str = "") -> None:
-        """A recipient waits without having been tried."""
-
     def undeliverable(self, letter: Letter, reply: Reply, *, permanent: bool) -> None:
         """No server takes mail for its domain, or none could be found."""
 
     def unreached(self, letter: Letter, relay: str, why: str, reply: Reply | None) -> None:
         """Its server could not be spoken to."""
-
-    def want_letters(self) -> None:
-        """The lanes run low."""
 
 
 def connect_wait() -> wait_base:

@@ -38,8 +38,8 @@ def ledger_over(queue: Queue) -> JournalLedger:
         RunClock(SystemClock(), 0.0),
         in_doubt="hold",
         counts=dict.fromkeys(State, 0),
-        keep=lambda letters: None,
-        on_want=lambda: None,
+        on_outcome=lambda: None,
+        on_due=lambda due_s: None,
     )
 
 

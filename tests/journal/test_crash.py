@@ -33,7 +33,7 @@ async def main(folder):
     for doubt in journal.recover_in_doubt("resend", 1.0):
         print("doubt", doubt.row)
     reader = Reader.open(URL, folder)
-    claims = reader.claim_deferred(2.0, 10_000) + reader.claim_planned(0, 10_000)
+    claims = reader.claim_due(2.0, 10_000)[0] + reader.claim_planned(0, 10_000)
     journal.start(asyncio.get_running_loop(), lambda error: print("failed", error))
     over = asyncio.Event()
     def next_letter():
@@ -100,5 +100,5 @@ def test_after_kill_9_all_that_was_told_is_there_and_doubt_is_bounded_by_connect
     journal.recover_in_doubt("resend", 1.0)
     journal.close()
     with closing(Reader.open(URL, tmp_path)) as reader:
-        left = len(reader.claim_planned(0, PEOPLE)) + len(reader.claim_deferred(2.0, PEOPLE))
+        left = len(reader.claim_planned(0, PEOPLE)) + len(reader.claim_due(2.0, PEOPLE)[0])
         assert left + reader.counts()[State.SENT] + reader.counts()[State.HELD] == PEOPLE

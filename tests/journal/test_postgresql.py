@@ -105,7 +105,7 @@ def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str, tmp_p
         }
         assert reader.skips() == {"address": 1, "suppressed": 1, "duplicate": 1}
         assert [claim.row for claim in reader.claim_planned(0, 10)] == [8]
-        assert [claim.row for claim in reader.claim_deferred(100.0, 10)] == [4, 2]
+        assert [claim.row for claim in reader.claim_due(100.0, 10)[0]] == [4, 2]
         assert reader.next_due() == 10.0
         assert reader.domains(3) == [("example.com", 5)]
         assert reader.row_of("new@example.com") == 8

@@ -51,11 +51,11 @@ def test_a_recipient_sent_again_is_due_at_once_and_keeps_its_counts(tmp_path: Pa
     journal.recover_in_doubt("resend", 100.0)
     journal.close()
     with closing(Reader.open(URL, tmp_path)) as reader:
-        assert reader.claim_deferred(99.0, 10) == []
-        [claim] = reader.claim_deferred(100.0, 10)
+        assert reader.claim_due(99.0, 10)[0] == []
+        [claim], last = reader.claim_due(100.0, 10)
         assert (claim.attempts, claim.sendings, claim.resends, claim.first_at) == (1, 2, 1, 1.0)
         assert claim.state is State.DEFERRED
-        assert reader.claim_deferred(100.0, 10, in_flight={1}) == []
+        assert reader.claim_due(100.0, 10, last) == ([], last)
         assert reader.next_due() == 100.0
 
 

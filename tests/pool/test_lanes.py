@@ -1,7 +1,5 @@
 """Which letter goes next."""
 
-from itertools import pairwise
-
 from campaign.pool.lanes import Lanes
 from campaign.records import Claim, Letter
 from campaign.units import Rate
@@ -139,16 +137,45 @@ def test_one_place_is_shared_in_turns():
 def test_a_resting_provider_gets_no_more_letters_into_memory():
     lanes = lanes_with()
     lanes.lane("a.test").governor.throttled(0.0, 600.0)
-    assert lanes.admit("a.test", 0.0, 1000) >= 600
-    assert lanes.admit("b.test", 0.0, 1000) == 0.0
+    assert lanes.lane("a.test").room(0.0, 1000) == 0
+    assert lanes.lane("a.test").look_s(0.0) == 60.0
+    assert lanes.lane("a.test").look_s(590.0) == 9.0
+    assert lanes.lane("b.test").room(0.0, 1000) > 1000
 
 
-def test_letters_a_rate_has_no_room_for_get_each_a_time_of_their_own():
-    lanes = lanes_with(a=((Rate(1, 1.0),), 100))
-    waits = [lanes.admit("a.test", 0.0, 1000) for _ in range(40)]
-    put_off = [wait_s for wait_s in waits if wait_s]
-    assert len(put_off) == 9
-    assert [round(b - a, 6) for a, b in pairwise(put_off)] == [1.0] * 8
+def test_a_provider_with_a_rate_has_what_it_can_send_in_two_seconds_in_memory():
+    lanes = lanes_with(a=((Rate(100, 1.0),), 100))
+    lane = lanes.lane("a.test")
+    assert lane.room(0.0, 1000) == 201
+    for _ in range(201):
+        lanes.expect(lane)
+    assert lane.room(0.0, 1000) == 0
+    assert 0.9 < lane.look_s(0.0) <= 1.0
+    assert lanes.lane("a.test").room(0.0, 50) == 0
+
+
+def test_a_provider_whose_quota_is_nearly_used_up_has_no_more_than_that_in_memory():
+    lanes = lanes_with(a=((Rate(100, 1.0), Rate(4, 86400.0)), 100))
+    lanes.put([letter(1, "a.test")])
+    assert lanes.lane("a.test").room(0.0, 1000) == 3
+
+
+def test_a_provider_whose_places_are_all_taken_keeps_to_its_share_of_the_memory():
+    lanes = lanes_with(a=((), 1))
+    lanes.put([letter(n, "a.test") for n in range(5)])
+    assert lanes.lane("a.test").room(0.0, 50) > 50
+    lanes.take(0.0, "first")
+    assert lanes.lane("a.test").room(0.0, 50) == 46
+
+
+def test_a_long_rest_gives_the_letters_back_and_a_short_one_does_not():
+    given = []
+    lanes = Lanes(lambda name: ((), 10), give_back=given.extend)
+    lanes.put([letter(1, "a.test")])
+    lanes.rest(lanes.lane("a.test"), 10.0)
+    assert (lanes.ready, given) == (1, [])
+    lanes.rest(lanes.lane("a.test"), 11.0)
+    assert (lanes.ready, [each.row for each in given]) == (0, [1])
 
 
 def test_lanes_that_hold_nothing_are_forgotten():

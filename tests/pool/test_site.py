@@ -34,9 +34,6 @@ class Book:
     ) -> None:
         self.settlings.append((letter.row, verdict, wait_s))
 
-    def want_letters(self) -> None:
-        pass
-
 
 def wire(letters: int) -> Connection:
     """A connection that leads nowhere and has begun so many envelopes."""

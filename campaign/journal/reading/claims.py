@@ -1,6 +1,6 @@
 """Recipients that may be sent now.
 
-In: rows of the two queries below.  Out: `Claim`s.  Touches: nothing.
+In: rows of the queries below.  Out: `Claim`s.  Touches: nothing.
 """
 
 from __future__ import annotations
@@ -21,32 +21,59 @@ def _of_few(value: str, table: str) -> str:
     return f"CASE WHEN EXISTS (SELECT 1 FROM {table}) THEN {found} ELSE '' END"
 
 
-_CLAIM = (
-    "SELECT r.row, r.source, r.address, r.key, r.domain, r.data, s.attempts, s.sendings,"
+_ALL = (
+    "r.row, r.source, r.address, r.key, r.domain, r.data, s.attempts, s.sendings,"
     f" s.resends, s.first_at, s.date_s, {_of_few('n.snapshot', 'snapshots')},"
-    f" {_of_few(REPEAT, 'repeats')} FROM standings s"
-    " JOIN recipients r ON r.row = s.row"
+    f" {_of_few(REPEAT, 'repeats')}"
 )
+_FROM = "FROM standings s JOIN recipients r ON r.row = s.row"
+_CLAIM = f"SELECT {_ALL} {_FROM}"
 _PLANNED = text(f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b")
 _OPEN = text(
     f"{_CLAIM} WHERE s.row > :a AND s.state IN ('planned', 'deferred') ORDER BY s.row LIMIT :b"
 )
-_DEFERRED = text(f"{_CLAIM} WHERE s.state = 'deferred' AND s.due <= :a ORDER BY s.due LIMIT :b")
+# Not as a pair (due, row) > (x, y): the index is on `due` alone, and the rows are its own order.
+_DEFERRED = text(
+    f"SELECT {_ALL}, s.due {_FROM} WHERE s.state = 'deferred' AND s.due >= :a"
+    " AND s.due <= :b AND (s.due > :c OR s.row > :d) ORDER BY s.due, s.row LIMIT :e"
+)
+
+
+_DOMAINS = text(
+    f"SELECT r.row, r.domain {_FROM} WHERE s.row > :a AND s.row <= :b AND s.state = 'planned'"
+    " ORDER BY s.row LIMIT :c"
+)
 
 
 class ClaimQueries(NamedTuple):
-    """For the driver's own cursor, with the row behind which claims begin, or the Unix time before
-    which they are due; and how many at most."""
+    """For the driver's own cursor.
+
+    planned: the row behind which claims begin, how many at most
+    deferred: the due time to begin with, the time before which they are due, the due time and the
+        row behind which they begin, how many at most
+    open: as `planned`, of both
+    domains: row and domain of planned rows: behind which row, up to which, how many at most
+    """
 
     planned: str
     deferred: str
-    open: str  # both, in the order of rows
+    open: str
+    domains: str
 
     @classmethod
     def of(cls, dialect: Dialect) -> Self:
         """Written once: for each page anew it would take as long as to read a third of it."""
-        written = (str(each.compile(dialect=dialect)) for each in (_PLANNED, _DEFERRED, _OPEN))
-        return cls(*written)
+        queries = (_PLANNED, _DEFERRED, _OPEN, _DOMAINS)
+        return cls(*(str(each.compile(dialect=dialect)) for each in queries))
+
+
+def query_of(rows: Iterable[int], state: State) -> str:
+    """Claims of these rows, as far as they are in a state; deferred ones also if they are not due.
+
+    Written out: the rows are numbers of ours, and both drivers limit how many can be bound.
+    """
+    numbers = ", ".join([str(int(row)) for row in rows])
+    return f"{_CLAIM} WHERE s.row IN ({numbers}) AND s.state = '{state}' ORDER BY s.row"
 
 
 def claims_of(rows: Iterable[tuple[Any, ...]], state: State) -> list[Claim]:

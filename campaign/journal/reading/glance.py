@@ -62,9 +62,13 @@ class Glance(ABC):
         """How many recipients stand where; every state is there, if with 0."""
         return read_totals(self._all)
 
-    def next_due(self) -> float | None:
-        """Unix time when the first deferred recipient is due; None without any."""
-        found = self._all("SELECT min(due) FROM standings WHERE state = 'deferred'")[0][0]
+    def next_due(self, after_s: float = -1.0) -> float | None:
+        """Unix time when the first deferred recipient is due, of those that are due after a time;
+        None without any."""
+        found = self._all(
+            "SELECT min(due) FROM standings WHERE state = 'deferred' AND due > :after",
+            after=after_s,
+        )[0][0]
         return None if found is None else float(found)
 
     def is_finished(self) -> bool:

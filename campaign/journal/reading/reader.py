@@ -21,7 +21,7 @@ from campaign.database.engines import hurry, limit_waits, open_for_reading
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.journal.notes import recall, rendered
-from campaign.journal.reading.claims import ClaimQueries, claims_of
+from campaign.journal.reading.claims import ClaimQueries, claims_of, query_of
 from campaign.journal.reading.glance import Glance, bring_forward, no_plan
 from campaign.journal.reading.results import history, pages, read_plan, results
 from campaign.journal.recovery import Doubt, classes_to_put_back, doubts
@@ -38,6 +38,8 @@ from campaign.records import (
 )
 
 _SLOT_S = 300
+Due = tuple[float, int]  # a place among the deferred: when due, and the row
+FIRST_DUE: Due = (0.0, 0)
 
 
 class Skipped(NamedTuple):
@@ -173,14 +175,25 @@ class Reader(Glance):
         the last row it got, and never asks for those before it again."""
         return claims_of(self._claims(self._queries.planned, after_row, limit), State.PLANNED)
 
-    def claim_deferred(
-        self, due_before_s: float, limit: int, in_flight: Collection[int] = ()
-    ) -> list[Claim]:
-        """Deferred recipients that are due, longest waiting first, leaving out rows `in_flight`
-        (claimed before, and still deferred as far as the journal knows)."""
-        found = self._claims(self._queries.deferred, due_before_s, limit + len(in_flight))
-        free = [row for row in found if row[0] not in in_flight]
-        return claims_of(free[:limit], State.DEFERRED)
+    def claim_due(
+        self, until_s: float, limit: int, after: Due = FIRST_DUE
+    ) -> tuple[list[Claim], Due]:
+        """Deferred recipients that are due by a Unix time, longest waiting first, and the place
+        behind the last of them, from which the caller goes on."""
+        found = self._claims(self._queries.deferred, after[0], until_s, *after, limit)
+        last = (float(found[-1][-1]), int(found[-1][0])) if found else after
+        return claims_of([row[:-1] for row in found], State.DEFERRED), last
+
+    def claim_rows(self, rows: Sequence[int], state: State) -> list[Claim]:
+        """Those of these rows that are in a state now, in order."""
+        return claims_of(self._claims(query_of(rows, state)), state) if rows else []
+
+    def planned_domains(self, after_row: int, until_row: int, limit: int) -> list[tuple[int, str]]:
+        """Row and domain of planned recipients behind one row and up to another, in order."""
+        return [
+            (int(row), str(domain))
+            for row, domain in self._claims(self._queries.domains, after_row, until_row, limit)
+        ]
 
     def planned_jobs(self, after_row: int, size: int) -> Iterator[list[Job]]:
         """Planned recipients beyond a row for the render workers, `size` at once.

@@ -1,0 +1,101 @@
+"""Where letters go together: sites that draw from the same lanes.
+
+In: letters, the time.  Out: how many more may come, what they wait for.  Touches: its sites.
+
+All relays of a run are one destination; sent directly, each set of mail servers is one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from campaign.pool.lanes import KEPT_S, Lanes
+from campaign.pool.site import Site
+from campaign.records import Letter
+
+_SOON_S = 1.0  # letters for sites that may go on so soon are rendered meanwhile
+_AHEAD_S = 10.0  # sites with rates have letters in memory for so long
+
+
+class Destination:
+    """Lanes and the sites that empty them."""
+
+    def __init__(self, name: str, lanes: Lanes, kind: str) -> None:
+        """`kind` of its sites, for those who read of a wait: "relay" or "limits"."""
+        self.name = name
+        self.lanes = lanes
+        self.sites: tuple[Site, ...] = ()
+        self._kind = kind
+        self._asked_s = -1.0  # when it was last asked for room, and
+        self._most = 0  # how many letters it may hold then
+
+    def put(self, letters: Iterable[Letter]) -> None:
+        self.lanes.put(letters)
+        self.wake()
+
+    def wake(self) -> None:
+        for site in self.sites:
+            site.wake()
+
+    # -- what may come -------------------------------------------------------------------------
+
+    def rest_s(self, now_s: float) -> float:
+        """Seconds until a first site may take letters again; 0.0 = now."""
+        waits = [site.allowance.wait_s(now_s) for site in self.sites if site.failure is None]
+        rest_s = min(waits, default=0.0)
+        return rest_s if rest_s > _SOON_S else 0.0
+
+    def room(self, domain: str, now_s: float, share: int) -> int:
+        """How many more letters for a domain may come into memory, at most its share of it."""
+        if now_s != self._asked_s:  # a batch is asked for at one moment
+            self._asked_s, self._most = now_s, self._most_held(now_s)
+        lane = self.lanes.lane(domain)
+        if self._most == sys.maxsize:
+            return lane.room(now_s, share)
+        return max(0, min(self._most - self.lanes.held, lane.room(now_s, share)))
+
+    def look_s(self, domain: str, now_s: float) -> float:
+        """Where there is no room: seconds until it is worth while to ask again."""
+        rest_s = self.rest_s(now_s)
+        return max(rest_s - _SOON_S, self.lanes.lane(domain).look_s(now_s))
+
+    def _most_held(self, now_s: float) -> int:
+        if self.rest_s(now_s):
+            return 0
+        most = 0
+        for site in self.sites:
+            pacing = site.allowance.pacing
+            if not pacing.windows:
+                return sys.maxsize
+            ahead = int(_AHEAD_S / pacing.interval_s) + 1 if pacing.interval_s else sys.maxsize
+            most += min(ahead, pacing.left(now_s))
+        return most if self.sites else sys.maxsize
+
+    # -- what is kept --------------------------------------------------------------------------
+
+    def long_waiting(self, now_s: float) -> list[Letter]:
+        """Letters that would have to wait in memory for long, taken out."""
+        if self.rest_s(now_s) > KEPT_S:
+            return self.lanes.withdraw_all()
+        letters: list[Letter] = []
+        for lane, _ in self.lanes.long_waits(now_s, KEPT_S):
+            letters += self.lanes.withdraw(lane)
+        return letters
+
+    # -- what is told --------------------------------------------------------------------------
+
+    def refused_s(self, domain: str, now_s: float) -> float:
+        """For how long now nothing was accepted since the first throttle, by the lane of a domain
+        or by all sites."""
+        lane_s = self.lanes.lane(domain).governor.refused_s(now_s)
+        sites_s = [site.allowance.governor.refused_s(now_s) for site in self.sites]
+        return max(lane_s, min(sites_s, default=0.0))
+
+    def waiting_for(self, domains: Sequence[str], tick_s: float, now_s: float) -> list[str]:
+        """What holds it up, and the lanes of these domains; the most general first."""
+        said = [site.waiting_for(tick_s, now_s, self._kind) for site in self.sites]
+        lanes = {self.lanes.lane(domain).name: self.lanes.lane(domain) for domain in domains}
+        rest = self.lanes.resting(tick_s)
+        turns = [lane.turn(tick_s, now_s) for lane in lanes.values()]
+        return [phrase for phrase in dict.fromkeys([*said, *rest, *turns]) if phrase]

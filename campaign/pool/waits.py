@@ -1,0 +1,43 @@
+"""What a wait is called, in words and with the time it ends.
+
+In: limits, rests, the time.  Out: phrases for the progress line, `status` and the pages.
+Touches: nothing; the local time zone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from campaign.pool.pacing import Pacing
+from campaign.units import show_duration
+
+_SHORT_S = 300.0  # a wait up to here is told as a duration, a longer one by the clock
+
+
+def turn(what: str, name: str, pacing: Pacing, tick_s: float, now_s: float) -> str:
+    """ "waits its turn: limits qq.com 100/s", or until when a quota is used up.
+
+    `what` sets the limit: "limits" or "relay"; "" where it lets the next one go.
+    """
+    for quota in pacing.quotas:
+        wait_s = quota.wait_s(tick_s)
+        if wait_s > 0:
+            return f"waits its turn: {what} {name} {quota.rate} is used up, {until(wait_s, now_s)}"
+    if pacing.wait_s(tick_s) > 0 and pacing.slowest is not None:
+        wait_s = pacing.wait_s(tick_s)
+        also = f", {until(wait_s, now_s)}" if wait_s > _SHORT_S else ""
+        return f"waits its turn: {what} {name} {pacing.slowest}{also}"
+    return ""
+
+
+def until(wait_s: float, now_s: float) -> str:
+    """When a wait that begins now is over: "next in 4m12s", or "next at 2026-11-28 20:15"."""
+    if wait_s <= _SHORT_S:
+        return f"next in {show_duration(max(1.0, wait_s))}"
+    return f"next at {moment(now_s + wait_s, now_s)}"
+
+
+def moment(at_s: float, now_s: float) -> str:
+    """A Unix time as people say it here: "20:15", with its date where that is not today's."""
+    at, now = datetime.fromtimestamp(at_s), datetime.fromtimestamp(now_s)
+    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
