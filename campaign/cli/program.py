@@ -28,6 +28,8 @@ _COMMANDS = {
     "run": "run",
     "resume": "resume",
     "retry": "retry",
+    "pause": "pause",
+    "cancel": "cancel",
     "status": "status",
     "results": "results",
     "report": "report",

@@ -91,13 +91,17 @@ def can_ask() -> bool:
 
 
 def ask(campaign: Campaign, count: int, *, sandbox: bool) -> None:
-    """A typed number is harder to give by habit than a y.  Raises Interrupted."""
+    """Raises Interrupted without a yes."""
     through = _through(campaign, sandbox)
-    question = f"\nSend {counted(count, 'message')} through {through}? Type {count} to go on: "
-    print(question, end="", file=sys.stderr, flush=True)
+    type_number(f"Send {counted(count, 'message')} through {through}?", count, "nothing was sent")
+
+
+def type_number(question: str, count: int, otherwise: str) -> None:
+    """A typed number is harder to give by habit than a y.  Raises Interrupted."""
+    print(f"\n{question} Type {count} to go on: ", end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline().strip().replace(",", "")
     if answer != str(count):
-        raise Interrupted("nothing was sent", remedy=f"type {count} at the question, or say --yes")
+        raise Interrupted(otherwise, remedy=f"type {count} at the question, or say --yes")
 
 
 def _through(campaign: Campaign, sandbox: bool) -> str:

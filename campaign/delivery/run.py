@@ -47,6 +47,7 @@ from campaign.errors import (
     SenderRefused,
     UsageError,
 )
+from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import ANSWER_S, Journal
 from campaign.planning.inputs import (
@@ -69,6 +70,7 @@ _VIEW_EVERY_S = 0.2
 # 5 ms, as Python has it, is longer than a commit, and all connections wait for commits.
 _TURN_S = 0.001
 _SHORT_WAIT_S = 30.0  # `--no-wait` waits so long for a limit or a rest
+_PAUSE_EVERY_S = 1.0
 _LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
 _GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
 REFUSED = "refused"  # how a run ended whose sender was refused: the next one starts with a canary
@@ -104,6 +106,7 @@ def run_campaign(
             record = reader.plan_record()
             is_finished = reader.is_finished()
             counts = reader.counts()
+        PauseMark(url, folder).refuse()
         refuse_drift(campaign, record)
         _refuse_another_plan(options.agreed, record, counts)
         run_clock = clock_for(journal, clock, may_be_stale=options.resume_stale or is_finished)
@@ -224,12 +227,14 @@ class _Run:
                 self._set_up(reader, rendering)
                 self._catch_signals(loop)
                 watch = loop.create_task(self._watch())
+                pausing = loop.create_task(self._heed_pause())
                 telling = loop.create_task(self._mailboxes.keep_writing())
                 try:
                     finished = await self._until_done(reader)
                     await self._wind_up()
                 finally:
                     watch.cancel()
+                    pausing.cancel()
                     telling.cancel()
                     self._suppression.close()
                     self._release_signals(loop)
@@ -448,6 +453,17 @@ class _Run:
         while True:
             self._observer.update(self._view())
             await asyncio.sleep(_VIEW_EVERY_S)
+
+    async def _heed_pause(self) -> None:
+        """`campaign pause` in another process stops this run as Ctrl-C does."""
+        mark = PauseMark(*self._campaign.journal)
+        while not self._is_stopping:
+            if pause := await asyncio.to_thread(mark.read):
+                self._observer.say(f"{pause}; no new messages, waiting for the replies on the way")
+                self._stop_for(
+                    Interrupted(str(pause), remedy="`campaign resume` goes on from here")
+                )
+            await asyncio.sleep(_PAUSE_EVERY_S)
 
     def _view(self) -> RunView:
         counts = dict(self._ledger.counts)

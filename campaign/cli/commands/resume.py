@@ -43,7 +43,7 @@ def command(
         ),
     ] = None,
 ) -> int:
-    """Go on with an unfinished run.
+    """Go on with an unfinished run, also with one that was paused.
 
     Nobody is left out and nobody settled is tried again; whoever is in doubt is named.
     """
@@ -51,6 +51,7 @@ def command(
     from campaign.cli.rehearsal import rehearsal_of
     from campaign.config.loader import load
     from campaign.delivery.run_records import RunOptions
+    from campaign.journal.pausing import PauseMark
     from campaign.workers.start import worker_count, workers_ahead
 
     campaign = load(path, need_secrets=not sandbox)
@@ -68,6 +69,7 @@ def command(
     )
     if sandbox:
         campaign = rehearsal_of(campaign)
+    PauseMark(*campaign.journal).clear()
     page = LivePage(serve, port, not no_browser)
     with workers_ahead(worker_count()) as ahead:
         return send(campaign, options, path, ahead, sandbox=sandbox, page=page)

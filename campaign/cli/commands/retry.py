@@ -46,6 +46,9 @@ def command(
     held: Annotated[
         bool, typer.Option("--held", help="Those in doubt that are held; they may get a copy.")
     ] = False,
+    cancelled: Annotated[
+        bool, typer.Option("--cancelled", help="Those whom `campaign cancel` took out.")
+    ] = False,
     code: Annotated[
         str | None,
         typer.Option(
@@ -77,14 +80,16 @@ def command(
     from campaign.delivery.run_records import RunOptions
     from campaign.workers.start import worker_count, workers_ahead
 
-    if not (failed or held or code):
-        raise UsageError("nobody is named", remedy="say --failed, --held or --code CODE")
+    if not (failed or held or cancelled or code):
+        raise UsageError(
+            "nobody is named", remedy="say --failed, --held, --cancelled or --code CODE"
+        )
     if code is not None and not _CODE.fullmatch(code):
         raise UsageError(f"'{code}' is not a reply code", remedy="write 550 or 4.7.28")
     campaign = load(path, need_secrets=not sandbox)
     if sandbox:
         campaign = rehearsal_of(campaign)
-    states = states_of(failed, held)
+    states = states_of(failed=failed, held=held, cancelled=cancelled)
     spared = set() if dead else dead_classes()
     back, left = count_back(campaign, states, code or "", spared)
     if not back:
@@ -107,12 +112,16 @@ def command(
         return send(campaign, options, path, ahead, sandbox=sandbox, page=page)
 
 
-def states_of(failed: bool, held: bool) -> set[State]:
+def states_of(*, failed: bool, held: bool, cancelled: bool) -> set[State]:
     """The states that are put back; a code alone means everybody given up with it."""
-    states = {State.FAILED, State.EXPIRED} if failed or not held else set()
-    if held or not failed:
-        states.add(State.HELD)
-    return states
+    any_given_up = not (failed or held or cancelled)
+    chosen = {
+        State.FAILED: failed or any_given_up,
+        State.EXPIRED: failed or any_given_up,
+        State.HELD: held or any_given_up,
+        State.CANCELLED: cancelled,
+    }
+    return {state for state, is_chosen in chosen.items() if is_chosen}
 
 
 def dead_classes() -> frozenset[str]:

@@ -9,6 +9,8 @@ SQLAlchemy would take longer than all the rest of a `campaign status`.
 from __future__ import annotations
 
 import json
+import os
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ from campaign.journal.states import FORMAT, UNSETTLED
 from campaign.journal.writing.totals import read_totals
 from campaign.records import State
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _IS_LEFT = f"state IN ({', '.join(repr(str(state)) for state in UNSETTLED)})"
 
 
@@ -71,9 +74,34 @@ class Glance(ABC):
         )[0][0]
         return None if found is None else float(found)
 
+    def is_running(self) -> bool | None:
+        """Does the process of the last run live?  None where it ran on another machine."""
+        found = self._all("SELECT host, boot_id, pid, ended_s FROM runs ORDER BY run DESC LIMIT 1")
+        if not found or found[0][3]:
+            return False
+        host, boot_id, pid, _ = found[0]
+        if host != socket.gethostname():
+            return None
+        return boot_id == boot_of_this_machine() and _lives(pid)
+
     def is_finished(self) -> bool:
         """Whether nobody is left in a state that is not terminal; the first who is will do."""
         return not self._all(f"SELECT 1 FROM standings WHERE {_IS_LEFT} LIMIT 1")
+
+
+def boot_of_this_machine() -> str:
+    """What tells this boot from the one before; "" where the system does not say."""
+    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 def glance(url: str, folder: Path) -> Glance:

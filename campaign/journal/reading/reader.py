@@ -62,6 +62,21 @@ class Unusable(NamedTuple):
     reason: str
 
 
+class Candidate(NamedTuple):
+    """A recipient who may still be cancelled."""
+
+    row: int
+    state: str
+    attempts: int
+    sendings: int
+    resends: int
+    address: str
+    domain: str
+    source: int
+    line: int
+    data: str
+
+
 class Reader(Glance):
     """See the module; what is asked most is in Glance.  Every method may raise JournalError."""
 
@@ -221,6 +236,18 @@ class Reader(Glance):
         """How many rows are skipped because no letter could be made from them."""
         asked = "SELECT count(*) FROM letters WHERE state = 'skipped' AND reason LIKE 'render:%'"
         return int(self._all(asked)[0][0])
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Everybody who is planned, deferred or held, in order."""
+        yield from map(
+            Candidate._make,
+            self._pages(
+                "SELECT s.row, s.state, s.attempts, s.sendings, s.resends, r.address, r.domain,"
+                " r.source, r.line, r.data FROM standings s JOIN recipients r ON r.row = s.row"
+                " WHERE s.row > :after AND s.state IN ('planned', 'deferred', 'held')"
+                " ORDER BY s.row LIMIT :page"
+            ),
+        )
 
     def has_suppressed(self) -> bool:
         """Whether anybody at all must not be written to."""
