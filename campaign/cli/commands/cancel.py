@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from campaign.journal.store import Journal
 
 EXAMPLES = (
-    'campaign cancel spring --where "company == \'Acme\'" --because "contract ended" --yes',
-    'campaign cancel spring --because "sent by post instead" --yes',
+    'campaign cancel spring --where "company == \'Acme\'" --because ended --yes',
+    'campaign cancel spring --because "sent by post" --yes',
 )
 _OURS = ("row", "file", "line", "address", "domain", "state")  # where the list has no such column
 _PART = 5_000  # changes in one transaction
