@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from campaign.journal.store import Journal
 
 EXAMPLES = (
-    'campaign cancel spring --where "company == \'Acme\'" --because ended --yes',
+    "campaign cancel spring --where \"company == 'Acme'\" --because ended --yes",
     'campaign cancel spring --because "sent by post" --yes',
 )
 _OURS = ("row", "file", "line", "address", "domain", "state")  # where the list has no such column
