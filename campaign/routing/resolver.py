@@ -86,7 +86,7 @@ def system_nameservers() -> list[Nameserver]:
 
 
 class Resolver:
-    """A stub resolver (RFC 1034, 5.3.1) for mail: MX, A, AAAA, TXT and TLSA."""
+    """A stub resolver (RFC 1034, 5.3.1) for mail: MX, A, AAAA, TXT, NS and TLSA."""
 
     def __init__(self, nameservers: Sequence[str] = (), *, clock: Clock, timeout_s: float = 5.0):
         """`timeout_s` is how long one nameserver may take for one question."""
@@ -117,6 +117,10 @@ class Resolver:
         return await self._look_up(
             name, RdataType.TXT, lambda r: b"".join(r.strings).decode("ascii", "replace")
         )
+
+    async def nameservers(self, name: str) -> Answer[str]:
+        """NS records: the authoritative nameservers of a zone."""
+        return await self._look_up(name, RdataType.NS, lambda r: _text(r.target))
 
     async def tlsa(self, name: str) -> Answer[TlsaRecord]:
         """TLSA records."""

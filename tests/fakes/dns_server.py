@@ -50,12 +50,12 @@ _LATE_S = 0.25
 class DnsServer:
     """See `dns_server`."""
 
-    def __init__(self, *, tcp: bool = True) -> None:
+    def __init__(self, *, tcp: bool = True, host: str = "127.0.0.1", port: int = 0) -> None:
         self.asked: list[tuple[str, str]] = []  # (name, type), TCP as type "MX/tcp"
         self._records: dict[tuple[str, str], dns.rrset.RRset] = {}
         self._faults: dict[tuple[str, str], list[Fault]] = {}
         self._secure: set[str] = set()
-        self._udp, self._tcp = _sockets(tcp=tcp)
+        self._udp, self._tcp = _sockets(host, port, tcp=tcp)
         self._threads = [threading.Thread(target=self._serve_udp)]
         if tcp:
             self._threads.append(threading.Thread(target=self._serve_tcp))
@@ -63,7 +63,15 @@ class DnsServer:
     @property
     def address(self) -> str:
         """As [dns] nameservers wants it."""
-        return f"127.0.0.1:{self._udp.getsockname()[1]}"
+        return f"{self.host}:{self.port}"
+
+    @property
+    def host(self) -> str:
+        return str(self._udp.getsockname()[0])
+
+    @property
+    def port(self) -> int:
+        return int(self._udp.getsockname()[1])
 
     @property
     def is_mute(self) -> bool:
@@ -190,11 +198,12 @@ class DnsServer:
             reply.flags |= dns.flags.AD
 
 
-def _sockets(*, tcp: bool) -> tuple[socket.socket, socket.socket]:
-    """UDP and TCP on the same port of the system's choice; without `tcp` it listens not there."""
+def _sockets(host: str, port: int, *, tcp: bool) -> tuple[socket.socket, socket.socket]:
+    """UDP and TCP on the same port, 0: of the system's choice; without `tcp` it listens not
+    there."""
     while True:
         udp = socket.socket(type=socket.SOCK_DGRAM)
-        udp.bind(("127.0.0.1", 0))
+        udp.bind((host, port))
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -209,9 +218,9 @@ def _sockets(*, tcp: bool) -> tuple[socket.socket, socket.socket]:
 
 
 @contextlib.contextmanager
-def dns_server(*, tcp: bool = True) -> Iterator[DnsServer]:
+def dns_server(*, tcp: bool = True, host: str = "127.0.0.1", port: int = 0) -> Iterator[DnsServer]:
     """A nameserver until the block ends; `tcp` False: connections are refused."""
-    server = DnsServer(tcp=tcp)
+    server = DnsServer(tcp=tcp, host=host, port=port)
     server.start()
     try:
         yield server

@@ -280,5 +280,5 @@ def test_a_nameserver_is_an_address_with_or_without_port(text: str, nameserver: 
 
 @pytest.mark.parametrize("text", ["", "dns.example.com", "9.9.9.9:dns", "[::1]:70000"])
 def test_anything_else_is_no_nameserver(text: str) -> None:
-    with pytest.raises(ConfigError, match="no nameserver"):
+    with pytest.raises(ConfigError, match="is not a nameserver"):
         read_nameserver(text)
