@@ -23,7 +23,7 @@ journal/writing: changes totals transactions writer
 pool: allowance destination governor lanes pacing relays site
 recipients: cleaning framing
 rendering: body draft head headers images mime render sheet structured transfer
-rendering/templating: escaping kept templates
+rendering/templating: escaping memo templates
 smtp: commands connection deadline envelopes extensions protocol replies traffic
 workers: frames process
 """

@@ -22,8 +22,8 @@ from campaign.rendering.bulk import bulk_fields
 from campaign.rendering.sheet import Sheet
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.structured import custom_field
-from campaign.rendering.templating.kept import Kept
 from campaign.rendering.templating.locales import Variants
+from campaign.rendering.templating.memo import Memo
 from campaign.rendering.templating.templates import Template, TemplateCompiler, is_constant
 
 # Fields that are written here, or by servers, or by nobody (a letter has one recipient).
@@ -51,7 +51,7 @@ class Head:
                 for tag, text in message.subjects.items()
             },
         )
-        self._subjects = Kept(_subject_field, most=_KEPT_SUBJECTS)
+        self._subjects = Memo(_subject_field, most=_KEPT_SUBJECTS)
         self._name = compiler.text(spec.name_template, "recipients.name")
         self._reply_to = compiler.text(message.reply_to, "message.reply_to")
         self._custom = _custom(compiler, message.headers, spec.unsubscribe)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Callable, Sequence
 
-from campaign.rendering.templating.kept import Kept
+from campaign.rendering.templating.memo import Memo
 
 _B64_LINE = 76
 _B64_GROWTH = 4 / 3  # the least that base64 makes of a text
@@ -26,7 +26,7 @@ class TextEncoder:
 
     def __init__(self, check: Callable[[str], None]) -> None:
         self._quoted = _quoted_by(check)
-        self.lines = Kept(self._quoted, most=_KEPT)  # only such as have an end
+        self.lines = Memo(self._quoted, most=_KEPT)  # only such as have an end
 
     def encoded(self, chunks: Sequence[str]) -> tuple[bytes, bytes]:
         """Content-Transfer-Encoding and body, which is canonical CRLF without bare CR or LF.

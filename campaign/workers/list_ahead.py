@@ -82,7 +82,7 @@ def _started(folder: Path, settings: Recipients, ours: int, output: int) -> int:
         pid = os.fork()
         if not pid:
             os.close(ours)  # else the pipe would never break when we end
-            _be_the_child(folder, settings, output, parent)
+            _run_child(folder, settings, output, parent)
         return pid
     except OSError as error:
         raise CampaignError(f"no process can be started: {error.strerror}") from None
@@ -106,7 +106,7 @@ def _received(output: int) -> Iterator[CleanRows]:
     )
 
 
-def _be_the_child(folder: Path, settings: Recipients, output: int, parent: int) -> NoReturn:
+def _run_child(folder: Path, settings: Recipients, output: int, parent: int) -> NoReturn:
     """Never returns: what the parent would do at its end is not for its copy to do."""
     try:
         end_with_parent()

@@ -161,7 +161,7 @@ class RenderProcess:
         except BlockingIOError:
             return
         if not count:
-            self.end(self._worker.last_words())
+            self.end(self._worker.last_error())
             return
         try:
             for frame in self._inbox.frames(count):

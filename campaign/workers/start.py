@@ -82,7 +82,7 @@ class WorkerProcess:
         """The process has ended and was reaped."""
         return self._process.poll() is not None
 
-    def last_words(self) -> str:
+    def last_error(self) -> str:
         """What it complained of in the end."""
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").strip().splitlines()

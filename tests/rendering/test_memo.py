@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from campaign.rendering.templating.kept import Kept
+from campaign.rendering.templating.memo import Memo
 
 
-def kept(most: int) -> tuple[Kept[str], list[str]]:
+def kept(most: int) -> tuple[Memo[str], list[str]]:
     made: list[str] = []
 
     def make(text: str) -> str:
         made.append(text)
         return text.upper()
 
-    return Kept(make, most=most), made
+    return Memo(make, most=most), made
 
 
 def test_a_text_is_made_once() -> None:

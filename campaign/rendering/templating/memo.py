@@ -12,7 +12,7 @@ Made = TypeVar("Made")
 _EACH = 100  # characters that keeping a text costs beside its own
 
 
-class Kept(Generic[Made]):
+class Memo(Generic[Made]):
     """What `make` makes of a text, once.
 
     Texts of `most` characters together are kept, somewhat fewer where they are short.
