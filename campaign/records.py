@@ -2,9 +2,8 @@
 
 In: nothing.  Out: plain immutable records.  Touches: nothing.
 
-Plain classes for what a run makes once for each letter or more often: compiled, one is made in a
-ninth of the time of a named tuple; as Python neither is quicker.  The rest are named tuples and
-frozen dataclasses.
+Those that a run makes for each letter are `Record`s; the rest are named tuples and frozen
+dataclasses.
 """
 
 from __future__ import annotations
@@ -12,7 +11,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
+
+
+class Record:
+    """A record that is made for every letter: equal, hashed and shown by its FIELDS.
+
+    Why fast: its `__init__` is written out.  Compiled, that makes one with eight fields in 0.04 µs,
+    where a dataclass with slots takes 0.36 and a frozen one 1.2 (mypyc and `time.process_time`
+    over 200,000 of each), and its fields are read without a dictionary.  A letter is six of them
+    and some sixty reads: more than a twentieth of what the process with the sockets does for it.
+    """
+
+    __slots__ = ()
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self) or not isinstance(other, Record):
+            return False
+        return other._values() == self._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        shown = ", ".join([f"{name}={_shown(getattr(self, name))}" for name in type(self).FIELDS])
+        return f"{type(self).__name__}({shown})"
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple([getattr(self, name) for name in type(self).FIELDS])
+
+
+def _shown(value: object) -> str:
+    """A value for `repr`; a whole letter as its size, which may be 50 MB."""
+    return f"<{len(value)} bytes>" if isinstance(value, bytes) else repr(value)
 
 
 class State(StrEnum):
@@ -89,7 +121,7 @@ class Entry(NamedTuple):
     group: str = ""  # rows with the same one become one message; "" stands alone
 
 
-class Job:
+class Job(Record):
     """A recipient on the way to a render worker.
 
     row: 1-based number of the recipient in the plan
@@ -100,9 +132,8 @@ class Job:
     date_s: Unix time that its Date says; 0.0: the plan's
     """
 
-    __slots__ = (
-        "address", "data", "date_s", "key", "repeat", "row", "snapshot", "source", "token",
-    )  # fmt: skip
+    FIELDS = ("row", "source", "address", "key", "data", "snapshot", "repeat", "token", "date_s")
+    __slots__ = FIELDS
 
     def __init__(
         self, row: int, source: int, address: str, key: str, data: str,
@@ -124,7 +155,7 @@ class Job:
         return self.key + self.repeat
 
 
-class Message:
+class Message(Record):
     """A finished message.
 
     wire: RFC 5322 text with CRLF line ends, ending in CRLF, without the terminating dot, as it
@@ -136,7 +167,8 @@ class Message:
     snapshot: SHA-256 over its own attachments, in hex; "" has none
     """
 
-    __slots__ = ("needs_smtputf8", "problem", "row", "size_bytes", "snapshot", "wire")
+    FIELDS = ("row", "wire", "size_bytes", "needs_smtputf8", "problem", "snapshot")
+    __slots__ = FIELDS
 
     def __init__(
         self, row: int, wire: bytes, size_bytes: int, needs_smtputf8: bool,
@@ -221,7 +253,7 @@ CHANGE_FIELDS = (
 )  # fmt: skip
 
 
-class Change:
+class Change(Record):
     """One transition of one recipient, as the journal takes it.
 
     at: Unix time
@@ -235,7 +267,8 @@ class Change:
     SENDING says nothing of a reply: it has no due, reason, class, code, enhanced code or reply.
     """
 
-    __slots__ = (*CHANGE_FIELDS, "before")
+    FIELDS = (*CHANGE_FIELDS, "before")
+    __slots__ = FIELDS
 
     def __init__(
         self, row: int, state: State, at: float, attempts: int, sendings: int, resends: int,
@@ -259,7 +292,7 @@ class Change:
         self.date_s: Final = date_s
 
 
-class Claim:
+class Claim(Record):
     """A recipient that may be sent now, as read from the journal.
 
     first_at: Unix time when a server first had to do with it; 0.0 before it
@@ -268,10 +301,11 @@ class Claim:
     date_s: the Date that its message had when its dot was first permitted; 0.0 before it
     """
 
-    __slots__ = (
-        "address", "attempts", "data", "date_s", "domain", "first_at", "key", "repeat", "resends",
-        "row", "sendings", "snapshot", "source", "state",
+    FIELDS = (
+        "row", "source", "address", "key", "domain", "data", "attempts", "sendings", "resends",
+        "first_at", "state", "snapshot", "repeat", "date_s",
     )  # fmt: skip
+    __slots__ = FIELDS
 
     def __init__(
         self, row: int, source: int, address: str, key: str, domain: str, data: str,
@@ -294,7 +328,7 @@ class Claim:
         self.date_s: Final = date_s
 
 
-class Letter:
+class Letter(Record):
     """A message with its envelope, ready for a connection.
 
     sender: MAIL FROM, without angle brackets; "" is the null sender
@@ -303,9 +337,10 @@ class Letter:
     date_s: Unix time that its Date says
     """
 
-    __slots__ = (
-        "claim", "date_s", "needs_smtputf8", "recipient", "row", "sender", "size_bytes", "wire",
+    FIELDS = (
+        "row", "sender", "recipient", "wire", "size_bytes", "needs_smtputf8", "claim", "date_s",
     )  # fmt: skip
+    __slots__ = FIELDS
 
     def __init__(
         self, row: int, sender: str, recipient: str, wire: bytes, size_bytes: int,

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from campaign.records import Message
+from campaign.records import Message, Record
 
 Piece = bytes | int  # an int is the number of a shared piece
 
 
-class Draft:
+class Draft(Record):
     """As `Message`, with its wire in pieces."""
 
-    __slots__ = ("needs_smtputf8", "pieces", "problem", "row", "size_bytes", "snapshot")
+    FIELDS = ("row", "pieces", "size_bytes", "needs_smtputf8", "problem", "snapshot")
+    __slots__ = FIELDS
 
     def __init__(
         self, row: int, pieces: list[Piece], size_bytes: int, needs_smtputf8: bool,
