@@ -21,7 +21,6 @@ from typing import Any
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
-from campaign.delivery.evidence import settle_by
 from campaign.delivery.feed import Feed
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.mailboxes import Mailboxes
@@ -34,6 +33,7 @@ from campaign.delivery.run_records import (
     RunView,
     Unheard,
 )
+from campaign.delivery.settling import settle_by
 from campaign.delivery.speed import Speed
 from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
 from campaign.delivery.suppression import Suppression

@@ -60,18 +60,6 @@ def doubts(connection: Connection) -> Iterator[Doubt]:
         yield Doubt(*line)._replace(state=State(line[3]))
 
 
-def sending_spans(connection: Connection) -> dict[int, tuple[float, float]]:
-    """Of those in doubt: when the first and the last dot was permitted (Unix time), by row."""
-    found = connection.execute(
-        text(
-            "SELECT h.row, min(h.at), max(h.at) FROM history h JOIN standings s ON s.row = h.row"
-            " WHERE h.state = 'sending' AND (s.doubts > 0 OR s.state = 'sending')"
-            " AND s.state <> 'sent' GROUP BY h.row"
-        )
-    )
-    return {int(row): (float(first), float(last)) for row, first, last in found}
-
-
 def recovered(doubt: Doubt, policy: str, now_s: float) -> Change:
     """What becomes of a recipient that an interrupted run left in `sending`."""
     state, resends = in_doubt(policy, doubt.resends)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from campaign.delivery.evidence import read_evidence
+from campaign.delivery.evidence import read_log
 from campaign.errors import DataError
 
+NOW = datetime(2026, 11, 27, tzinfo=UTC).timestamp()
 A, B, C = "<a.1@example.com>", "<b.2@example.com>", "<c.3@example.com>"
+
+
+def read_evidence(path: Path, wanted: set[str]) -> dict[str, str]:
+    return read_log(path, wanted, NOW).accepted
 
 
 def log(tmp_path: Path, *lines: str, head: str = "Nov 21 10:00:00 mx ") -> Path:

@@ -334,6 +334,10 @@ class Reader(Glance):
         with told(self._place):
             return history(self._connection, row)
 
+    def ask(self, statement: str, **values: object) -> Sequence[Any]:
+        """The rows of a question of the modules beside this one."""
+        return self._all(statement, **values)
+
     # ---- inside
 
     def _claims(self, query: str, *values: float) -> list[tuple[Any, ...]]:
