@@ -27,6 +27,7 @@ RESERVED_HEADERS = frozenset(
      "return-path", "received", "dkim-signature")
 )  # fmt: skip
 _UNSUBSCRIBE_HEADERS = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
+WEAK_BYTES = 16  # of a secret; 128 bits, where they are random
 _BY_LANGUAGE = frozenset({"text", "html", "markdown", "calendar"})
 
 TomlPath = positions.Path
@@ -77,10 +78,39 @@ def _is_written(settings: Settings, folder: Path, name: str) -> bool:
 
 def check_secrets(settings: Settings, folder: Path) -> Iterator[Fault]:
     """Fetch every secret once and forget it; of keys only look whether they are there."""
-    for path, secret in _secrets(settings):
+    yield from check_token_secrets(settings, folder)
+    for path, secret in _logins(settings):
         yield from _tried(read_secret, path, secret, folder)
     for path, secret in _keys(settings):
         yield from _tried(look_for_secret, path, secret, folder)
+
+
+def check_token_secrets(settings: Settings, folder: Path) -> Iterator[Fault]:
+    """The secrets that letters are made with: those of the tokens."""
+    for index, secret in enumerate(settings.unsubscribe.secret if settings.unsubscribe else ()):
+        yield from _tried(_strong_secret, ("unsubscribe", "secret", index), secret, folder)
+
+
+def look_ahead(settings: Settings, folder: Path) -> Iterator[Fault]:
+    """What a plan does without and a run will miss: secrets that are not there, a way out."""
+    for path, secret in (*_logins(settings), *_keys(settings)):
+        yield from _tried(look_for_secret, path, secret, folder)
+    if not settings.relay and not settings.direct:
+        yield Fault(
+            (),
+            "nothing says where to send: there is no [relay]",
+            'add [relay] with host = "smtp.example.com", username and password',
+        )
+
+
+def _strong_secret(secret: Secret, folder: Path) -> None:
+    """Raises ConfigError also where it could be guessed."""
+    size = len(read_secret(secret, folder).encode())
+    if size < WEAK_BYTES:
+        raise ConfigError(
+            f"it has {size} bytes, and who guesses it can unsubscribe everybody",
+            remedy=f"take at least {WEAK_BYTES}, for example from: openssl rand -hex 32",
+        )
 
 
 def _tried(
@@ -119,10 +149,7 @@ def _plain_files(settings: Settings) -> Iterator[tuple[TomlPath, str]]:
             yield ("relay", index, "client_certificate", "key"), certificate.key
 
 
-def _secrets(settings: Settings) -> Iterator[tuple[TomlPath, Secret | None]]:
-    if settings.unsubscribe:
-        for index, secret in enumerate(settings.unsubscribe.secret):
-            yield ("unsubscribe", "secret", index), secret
+def _logins(settings: Settings) -> Iterator[tuple[TomlPath, Secret | None]]:
     for index, relay in enumerate(settings.relay):
         yield ("relay", index, "password"), relay.password
         yield ("relay", index, "token"), relay.token

@@ -6,15 +6,24 @@ Touches: the file, whether the files it names are there, and its secrets if aske
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from campaign.config.checks import check_files, check_secrets, check_values
+from campaign.config.checks import (
+    check_files,
+    check_secrets,
+    check_token_secrets,
+    check_values,
+    look_ahead,
+)
 from campaign.config.positions import Positions
 from campaign.config.reading import Whereabouts, read_config
 from campaign.config.settings import Settings
 from campaign.config.validation import is_within, validate
-from campaign.errors import ConfigError, ConfigErrors
+from campaign.config.wording import Fault
+from campaign.errors import ConfigError, ConfigErrors, TemplateError
 
 
 @dataclass(frozen=True)
@@ -25,14 +34,29 @@ class Campaign:
     folder: Path  # absolute; what the file names is relative to it
     settings: Settings
     sha256: str  # of the file's bytes, hex
+    text: str = field(default="", repr=False, compare=False)  # of the file
+
+    def placed(self, error: TemplateError) -> TemplateError:
+        """The same error with the line of this file, where its template stands here."""
+        path = tuple(error.file.split(".", 2))
+        if len(path) < 2 or path[0] not in ("message", "recipients"):
+            return error
+        line = Positions(self.text).line(path) + max(0, error.line - 1)
+        what = f"{'.'.join(path[1:])}: {error.what}"
+        return TemplateError(what, file=str(self.file), line=line, remedy=error.remedy)
+
+    def warnings(self) -> list[ConfigError]:
+        """What stands in the way of sending, though not of a plan; in the order of the file."""
+        return _placed(look_ahead(self.settings, self.folder), str(self.file), self.text)
 
     @property
     def journal(self) -> Whereabouts:
         return Whereabouts(self.settings.journal.url, self.folder)
 
 
-def load(path: Path, *, need_secrets: bool = False) -> Campaign:
-    """Read and check the whole file; `need_secrets` also fetches each secret once.
+def load(path: Path, *, need_secrets: bool = False, need_letters: bool = False) -> Campaign:
+    """Read and check the whole file; `need_secrets` also fetches each secret once, `need_letters`
+    those without which no letter can be made.
 
     Raises ConfigErrors with every fault, in the order of the file.
     """
@@ -41,12 +65,19 @@ def load(path: Path, *, need_secrets: bool = False) -> Campaign:
     found = [*check_values(settings), *check_files(settings, config.folder)]
     if need_secrets:
         found += check_secrets(settings, config.folder)
+    elif need_letters:
+        found += check_token_secrets(settings, config.folder)
     faults += [fault for fault in found if not is_within(fault.path, mended)]
     if faults:
-        positions = Positions(config.text)
-        errors = [
-            ConfigError(what, file=config.name, line=positions.line(at), remedy=remedy)
-            for at, what, remedy in faults
-        ]
-        raise ConfigErrors(sorted(errors, key=lambda error: error.line))
-    return Campaign(config.file, config.folder, settings, config.sha256)
+        raise ConfigErrors(_placed(faults, config.name, config.text))
+    return Campaign(config.file, config.folder, settings, config.sha256, config.text)
+
+
+def _placed(faults: Iterable[Fault], file: str, text: str) -> list[ConfigError]:
+    """Faults with their lines, in the order of the file; what has no place stands at its end."""
+    positions = Positions(text)
+    errors = [
+        ConfigError(what, file=file, line=positions.line(at) if at else 0, remedy=remedy)
+        for at, what, remedy in faults
+    ]
+    return sorted(errors, key=lambda error: error.line or sys.maxsize)

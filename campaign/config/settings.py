@@ -20,6 +20,7 @@ from campaign.config.values import (
     JournalUrl,
     Locale,
     Rates,
+    RelayHost,
     Selector,
     Size,
     SoftBounces,
@@ -214,7 +215,7 @@ class Tls(Section):
 class Relay(Section):
     """A server that takes our mail. Several are written [[relay]]."""
 
-    host: HostName = Field(min_length=1, examples=["smtp.example.com"])
+    host: RelayHost = Field(min_length=1, examples=["smtp.example.com"])
     """Its name or address."""
     port: int = Field(default=587, ge=1, le=65535)
     """587 submission, 465 with security = "tls", 25 between servers."""

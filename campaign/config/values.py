@@ -134,6 +134,16 @@ def _host_name(value: str) -> str:
     return value
 
 
+def _relay_host(value: str) -> str:
+    """A server's name or address without a port; an IPv6 address may stand in brackets."""
+    host, colon, port = value.rpartition(":")
+    if colon and port.isdecimal() and (host.endswith("]") or ":" not in host):
+        raise ValueError(f"'{value}' has a port; write the host alone, and port = {port} below it")
+    if value.startswith("[") and value.endswith("]"):
+        return value[1:-1]
+    return value
+
+
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")  # RFC 6376, 3.1: sub-domain
 
@@ -159,6 +169,7 @@ Rates = Annotated[
     BeforeValidator(as_list, json_schema_input_type=str | list[str]),
 ]
 HostName = Annotated[str, AfterValidator(_host_name)]
+RelayHost = Annotated[HostName, AfterValidator(_relay_host)]
 Locale = Annotated[str, AfterValidator(_locale)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]

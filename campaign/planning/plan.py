@@ -14,14 +14,14 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
-from campaign.errors import TemplateErrors, UsageError
+from campaign.errors import TemplateError, TemplateErrors, UsageError
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.planning.drift import Difference
@@ -78,7 +78,7 @@ def make_plan(
     opened = Journal.open(
         url, campaign.folder, clock=clock, create=True, campaign=campaign.settings.name
     )
-    with closing(opened) as journal:
+    with closing(opened) as journal, _told_by_line(campaign):
         before = _plan_before(campaign) if journal.is_planned else None
         if before and not amend:
             if _has_begun(url, campaign.folder):
@@ -100,6 +100,22 @@ def make_plan(
     summary = read_summary(campaign)
     refuse_empty(summary)
     return summary
+
+
+@contextmanager
+def _told_by_line(campaign: Campaign) -> Iterator[None]:
+    """A template that stands in campaign.toml is blamed by its line there."""
+    try:
+        yield
+    except TemplateErrors as errors:
+        raise TemplateErrors(
+            [
+                campaign.placed(error) if isinstance(error, TemplateError) else error
+                for error in errors.errors
+            ]
+        ) from None
+    except TemplateError as error:
+        raise campaign.placed(error) from None
 
 
 def outdated(campaign: Campaign) -> list[Difference]:

@@ -118,7 +118,7 @@ def only_fault(folder: Path, text: str, *, need_secrets: bool = False) -> tuple[
 def test_the_whole_example_of_the_contract_loads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CAMPAIGN_SECRET", "key")
+    monkeypatch.setenv("CAMPAIGN_SECRET", "k" * 32)
     monkeypatch.setenv("SMTP_PASSWORD", "word")
     folder, templates = tmp_path / "spring", tmp_path / "templates" / "renewal"
     folder.mkdir()

@@ -47,7 +47,7 @@ def test_a_log_at_info_has_no_address_and_no_secret(tmp_path: Path) -> None:
         (tmp_path / "campaign.toml").write_text(CONFIG.format(port=sink.port))
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, "run", "--yes", str(tmp_path)],
-            env=os.environ | {"CAMPAIGN_SECRET": "hunter2-hunter2"},
+            env=os.environ | {"CAMPAIGN_SECRET": "hunter2-hunter2-hunter2"},
             capture_output=True,
             text=True,
         )

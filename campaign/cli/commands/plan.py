@@ -75,7 +75,9 @@ def command(
     """
     from campaign.config.loader import load
 
-    campaign = load(path)
+    campaign = load(path, need_letters=True)
+    for warning in campaign.warnings():
+        print(f"warning: {warning}", file=sys.stderr)
     try:
         summary = make(campaign, amend=amend, render=not no_render, workers=workers)
     except EmptyPlanError as error:  # just then the reasons are wanted

@@ -80,7 +80,7 @@ def command(
         raise UsageError("--row and --to both name a recipient", remedy="keep one")
     if sample is not None and (out is None or row is not None or to is not None):
         raise UsageError("--sample chooses letters for --out", remedy="add --out DIR")
-    campaign = load(path)
+    campaign = load(path, need_letters=True)
     ensure_planned(campaign)
     if serve:
         serve_preview(campaign, port, open_browser=not no_browser)

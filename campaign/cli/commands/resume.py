@@ -54,7 +54,7 @@ def command(
     from campaign.journal.pausing import PauseMark
     from campaign.workers.start import worker_count, workers_ahead
 
-    campaign = load(path, need_secrets=not sandbox)
+    campaign = load(path, need_secrets=not sandbox, need_letters=True)
     if not sandbox and is_rehearsed_only(campaign.journal):
         raise UsageError(
             "only a rehearsal was begun here, and this would send for real",

@@ -86,7 +86,7 @@ def command(
         )
     if code is not None and not _CODE.fullmatch(code):
         raise UsageError(f"'{code}' is not a reply code", remedy="write 550 or 4.7.28")
-    campaign = load(path, need_secrets=not sandbox)
+    campaign = load(path, need_secrets=not sandbox, need_letters=True)
     if sandbox:
         campaign = rehearsal_of(campaign)
     states = states_of(failed=failed, held=held, cancelled=cancelled)

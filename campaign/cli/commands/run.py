@@ -68,7 +68,7 @@ def command(
     from campaign.delivery.run_records import Agreement, RunOptions
     from campaign.workers.start import add_workers, worker_count, workers_ahead
 
-    campaign = load(path, need_secrets=not sandbox)
+    campaign = load(path, need_secrets=not sandbox, need_letters=True)
     if not (yes or expect is not None or can_ask()):
         refuse_without_a_person(campaign, sandbox)
     if sandbox:

@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 import jinja2
 import jinja2.nodes
 from jinja2.exceptions import SecurityError
+from jinja2.filters import FILTERS
+from jinja2.tests import TESTS
 
 from campaign.errors import RenderError, RunawayError, TemplateError
 from campaign.rendering.templating.branches import Trace
@@ -52,6 +54,15 @@ _MOST = 100_000_000  # characters, twice as many as the octets of the largest me
 # Those of them whose text says enough without their kind.
 _PLAIN_FAULTS = (jinja2.TemplateError, TemplateError, UnprintableError, FormatError)
 _UNKNOWN = re.compile(r"'([^']+)' is undefined|has no attribute '([^']+)'")
+# What filters are called in Liquid, Twig, Handlebars, JavaScript and Python.
+_ELSEWHERE = {
+    "upcase": "upper", "uppercase": "upper", "touppercase": "upper", "downcase": "lower",
+    "lowercase": "lower", "tolowercase": "lower", "strip": "trim", "size": "length",
+    "len": "length", "currency": "money", "number_format": "number", "strftime": "date",
+    "format_date": "date", "datetime": "date", "titlecase": "title", "nvl": "default",
+    "ifnull": "default", "coalesce": "default",
+}  # fmt: skip
+_NO_SUCH = re.compile(r"No (filter|test) named '([^']+)'")
 _ASKING = frozenset({"defined", "undefined", "default", "d"})  # tests and filters that take a name
 
 
@@ -269,9 +280,30 @@ def _template_errors(file: str) -> Iterator[None]:
     try:
         yield
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(error.message or "syntax error", file=file, line=error.lineno) from None
+        what = error.message or "syntax error"
+        raise TemplateError(
+            what, file=file, line=error.lineno, remedy=_syntax_remedy(what)
+        ) from None
     except (RecursionError, SyntaxError):  # of the parser; of Python, for the code jinja2 made
         raise TemplateError("is nested too deeply", file=file) from None
+
+
+def _syntax_remedy(what: str) -> str:
+    """What to do about a message of jinja2."""
+    if what.startswith(("unexpected '}'", "unexpected end of template, expected 'end of print")):
+        return "close it with }}"
+    if what.startswith("expected token 'end of print statement', got"):
+        return 'close it with }}; a column whose name is not one word is columns["First Name"]'
+    if what.startswith(("unexpected '%'", "unexpected end of template, expected 'end of stat")):
+        return "close it with %}"
+    unknown = _NO_SUCH.match(what)
+    if not unknown:
+        return ""
+    known = [*FILTERS, *Formats().filters] if unknown[1] == "filter" else [*TESTS]
+    name = unknown[2]
+    near = difflib.get_close_matches(name, known, n=1)
+    meant = _ELSEWHERE.get(name.lower()) or (near[0] if near else "")
+    return f"did you mean {meant}?" if meant else ""
 
 
 def _render_error(error: BaseException, values: Mapping[str, Any], folder: Path) -> RenderError:

@@ -1,0 +1,142 @@
+"""The likeliest mistakes of a newcomer, each answered with its line and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from campaign.cli.main import main
+from campaign.config.loader import load
+from campaign.errors import ConfigErrors
+
+CONFIG = """\
+name = "spring"
+[recipients]
+files = ["list.csv"]
+name = "{{ first_name }}"
+[message]
+from = "Ada <ada@example.com>"
+subject = "Hello {{ first_name }}"
+text = "body.txt"
+[relay]
+host = "smtp.example.com"
+"""
+TOKENS = '[unsubscribe]\nurl = "https://example.com/u"\nsecret = { env = "CAMPAIGN_SECRET" }\n'
+
+Plan = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Plan:
+    """plan(old, new, more="", body=...) -> exit code and stderr of `campaign plan`."""
+
+    def planned(
+        old: str = "", new: str = "", more: str = "", body: bytes = b"Hi {{ first_name }}\n"
+    ) -> tuple[int, str]:
+        assert old in CONFIG
+        (tmp_path / "campaign.toml").write_text(CONFIG.replace(old, new) + more)
+        (tmp_path / "list.csv").write_text("email,first_name,First Name\na@example.com,Ada,A\n")
+        (tmp_path / "body.txt").write_bytes(body)
+        code = main(["plan", str(tmp_path), "--workers", "1"])
+        return code, capsys.readouterr().err
+
+    return planned
+
+
+@pytest.mark.parametrize(
+    ("subject", "what"),
+    [
+        ("Hello {{ first_name", "close it with }}"),
+        ("Hello {{ first_name }", "close it with }}"),
+        ("{{ First Name }}", r'columns["First Name"]'),
+        ("{{ first_name | upcase }}", "did you mean upper?"),
+        ("{{ frist_name }}", "did you mean 'first_name'?"),
+    ],
+)
+def test_a_template_in_the_config_is_blamed_by_its_line_there(
+    plan: Plan, subject: str, what: str
+) -> None:
+    code, told = plan("Hello {{ first_name }}", subject)
+    assert code == 78
+    assert "campaign.toml:7: subject: " in told
+    assert what in told
+
+
+def test_so_is_the_template_of_the_name(plan: Plan) -> None:
+    code, told = plan('name = "{{ first_name }}"', 'name = "{{ first_name"')
+    assert (code, "campaign.toml:4: name: " in told) == (78, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (b"x\n{{ first_name }\n", "body.txt:2: unexpected '}' (close it with }})"),
+        (
+            b"x\n{{ first_name|datee }}\n",
+            "body.txt:2: No filter named 'datee'. (did you mean date?",
+        ),
+        ("{{ first_name }} 你好".encode("gb18030"), "body.txt:1: is not UTF-8 (save it as UTF-8)"),
+    ],
+)
+def test_a_template_file_says_what_to_do(plan: Plan, body: bytes, what: str) -> None:
+    code, told = plan(body=body)
+    assert code == 78
+    assert what in told
+
+
+def test_what_a_run_will_miss_is_told_at_plan(plan: Plan) -> None:
+    login = 'username = "ada"\npassword = { env = "SMTP_PASSWORD" }\n'
+    code, told = plan(more=login)
+    assert code == 0
+    assert "warning: " in told
+    assert "campaign.toml:12: password: the environment variable SMTP_PASSWORD is not set" in told
+    code, told = plan('[relay]\nhost = "smtp.example.com"\n', "")
+    assert code == 0
+    assert "warning: " in told
+    assert "nothing says where to send: there is no [relay]" in told
+    code, told = plan()
+    assert (code, "warning" in told) == (0, False)
+
+
+def test_a_missing_secret_of_the_letters_is_told_with_the_other_faults(plan: Plan) -> None:
+    code, told = plan("list.csv", "lits.csv", more=TOKENS)
+    assert code == 78
+    assert "campaign.toml:3: there is no file 'lits.csv'" in told
+    assert "campaign.toml:13: secret: the environment variable CAMPAIGN_SECRET is not set" in told
+
+
+def test_a_weak_secret_is_refused(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMPAIGN_SECRET", "abc")
+    code, told = plan(more=TOKENS)
+    assert code == 78
+    assert "campaign.toml:13: secret: it has 3 bytes" in told
+    assert "openssl rand -hex 32" in told
+    monkeypatch.setenv("CAMPAIGN_SECRET", "k" * 16)
+    assert plan(more=TOKENS)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "kept"),
+    [
+        ("[::1]", "::1"),
+        ("::1", "::1"),
+        ("2001:db8::25", "2001:db8::25"),
+        ("a.test", "a.test"),
+    ],
+)
+def test_an_ipv6_address_may_stand_in_brackets(tmp_path: Path, host: str, kept: str) -> None:
+    for name in ("list.csv", "body.txt"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "campaign.toml").write_text(CONFIG.replace("smtp.example.com", host))
+    assert load(tmp_path).settings.relay[0].host == kept
+
+
+@pytest.mark.parametrize("host", ["smtp.example.com:587", "192.0.2.1:25", "[::1]:587"])
+def test_a_port_belongs_into_port(tmp_path: Path, host: str) -> None:
+    for name in ("list.csv", "body.txt"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "campaign.toml").write_text(CONFIG.replace("smtp.example.com", host))
+    with pytest.raises(ConfigErrors, match=r"campaign\.toml:10: host: .* has a port.*port = \d"):
+        load(tmp_path)
