@@ -7,6 +7,7 @@ The libraries behind a command are imported when the command runs, never here.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from types import ModuleType
@@ -19,6 +20,7 @@ from campaign import __version__, records
 from campaign.cli.endings import named
 from campaign.errors import EXIT_DONE, UsageError
 
+_COMPLETE = "_CAMPAIGN_COMPLETE"  # set by the script that --install-completion writes
 # Each with its module; a command line imports only what it names.
 _COMMANDS = {
     "init": "init",
@@ -46,7 +48,6 @@ def program(names: Iterable[str] = tuple(_COMMANDS)) -> typer.Typer:
     """The commands of these names, imported."""
     app = typer.Typer(
         rich_markup_mode=None,  # plain text reads well everywhere, and needs no 50 ms for rich
-        add_completion=False,
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
         epilog=(
@@ -110,6 +111,10 @@ def _examples(examples: Sequence[str]) -> str:
 def invoke(arguments: list[str]) -> int:
     """Run the command and return its exit code.  Raises UsageError for what it cannot read."""
     # Typer's own `main` would turn Ctrl-C into 130 and a broken pipe into 1.
+    if _COMPLETE in os.environ:  # the shell asks what may come next
+        get_command(program(words_of_commands(os.environ.get("COMP_WORDS", ""))))(
+            prog_name="campaign"
+        )
     try:
         asked = [word for word in arguments[:1] if word in _COMMANDS]
         command = get_command(program(asked or _COMMANDS))
@@ -120,6 +125,12 @@ def invoke(arguments: list[str]) -> int:
         return end.exit_code
     except typer.TyperException as error:
         raise UsageError(_usage_sentence(error)) from None
+
+
+def words_of_commands(line: str) -> Sequence[str]:
+    """Of the line that is being typed, the command whose options are wanted; all without one."""
+    words = line.split()
+    return words[1:2] if len(words) > 2 and words[1] in _COMMANDS else tuple(_COMMANDS)
 
 
 def _usage_sentence(error: typer.TyperException) -> str:

@@ -124,16 +124,28 @@ def summary(result: RunResult, paint: Paint) -> list[str]:
 
 
 def next_steps(result: RunResult, path: Path, sandbox: bool) -> list[str]:
-    """Where to look next."""
-    rehearsed = " --sandbox" if sandbox else ""
-    where = f" {shlex.quote(str(path))}{rehearsed}" if str(path) != "." else rehearsed
-    steps = ["", "Next:"]
+    """What to do and where to look next."""
+    where = f" {shlex.quote(str(path))}" if path != Path() else ""
+    rehearsed = f"{where} --sandbox" if sandbox else where
+    held = result.counts.get(State.HELD, 0)
+    given_up = result.counts.get(State.FAILED, 0) + result.counts.get(State.EXPIRED, 0)
+    steps = []
     if not result.finished:
-        steps.append(f"  campaign resume{where}")
+        steps.append((f"resume{rehearsed}", "goes on"))
+    if held:
+        steps += [
+            (f"resume{rehearsed} --resolve FILE", "settles those in doubt by the relay's log"),
+            (f"retry{rehearsed} --held", "sends to them again; some may get a copy"),
+        ]
+    if given_up:
+        steps.append((f"retry{rehearsed} --failed", "tries those that failed once more"))
+    if result.unmade and not sandbox:
+        steps.append((f"plan{where} --rejects FILE", "the rows of which no letter could be made"))
     lost = next((state for state in (State.FAILED, State.HELD) if result.counts.get(state)), None)
-    if lost:
-        steps.append(f"  campaign results{where} --state {lost}")
-    else:
-        steps.append(f"  campaign results{where}")
-    steps.append(f"  campaign audit{where}")
-    return steps
+    steps.append((f"results{rehearsed}" + (f" --state {lost}" if lost else ""), ""))
+    steps.append((f"report{rehearsed}", "one page with charts"))
+    steps.append((f"audit{rehearsed}", "proves that nobody is lost"))
+    if sandbox:
+        steps.append((f"sandbox{where}", "shows the mail of the rehearsal"))
+    width = max(len(step) for step, _ in steps)
+    return ["", "Next:", *(f"  campaign {step:{width}}  {why}".rstrip() for step, why in steps)]

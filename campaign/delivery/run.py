@@ -74,6 +74,11 @@ _PAUSE_EVERY_S = 1.0
 _LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
 _GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
 REFUSED = "refused"  # how a run ended whose sender was refused: the next one starts with a canary
+_SIGNALS = {  # as people call them
+    signal.SIGINT: "Ctrl-C",
+    signal.SIGTERM: "a request to end (SIGTERM)",
+    signal.SIGHUP: "the end of its terminal",
+}
 _LEFT_OVER = (State.FAILED, State.HELD, State.EXPIRED)
 
 
@@ -423,26 +428,26 @@ class _Run:
         self._wanted.set()
 
     def _catch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _SIGNALS:
             loop.add_signal_handler(number, self._signalled, number)
 
     def _release_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _SIGNALS:
             loop.remove_signal_handler(number)
 
     def _signalled(self, number: int) -> None:
         self._signals += 1
-        name = signal.Signals(number).name
+        what = _SIGNALS[signal.Signals(number)]
         if self._signals == 1:
             self._observer.say(
-                f"{name}: no new messages; waiting for the replies on the way"
+                f"{what}: no new messages; waiting for the replies on the way"
                 " (once more stops at once)"
             )
             self._stop_for(
-                Interrupted(f"stopped by {name}", remedy="`campaign resume` goes on from here")
+                Interrupted(f"stopped by {what}", remedy="`campaign resume` goes on from here")
             )
         else:
-            self._observer.say(f"{name} again: stopping at once")
+            self._observer.say(f"{what} again: stopping at once")
             self._journal.hurry()
             if self._reader:
                 self._reader.hurry()

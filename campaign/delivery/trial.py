@@ -125,7 +125,9 @@ class _OneLetter:
     def lost(
         self, connection: Connection, letter: Letter, stage: Stage, dot_written: bool, why: str
     ) -> None:
-        self.told.set_exception(RelayError(f"the connection was lost at {stage}: {why}"))
+        remedy = "the letter may have arrived: look into your mailbox" if dot_written else ""
+        error = RelayError(f"the connection was lost at {stage}: {why}", remedy=remedy)
+        self.told.set_exception(error)
 
     def closed(self, connection: Connection, stage: Stage, why: str, reply: Reply | None) -> None:
         if not self.told.done():

@@ -33,6 +33,28 @@ def test_every_command_has_help_with_an_example(
     assert all(len(line) <= 80 for line in shown.splitlines())
 
 
+def test_no_line_of_the_list_of_commands_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2].partition("PATH is")[0]
+    ours = [
+        line for line in listed.splitlines() if line.split()[:1] not in (["dkim"], ["suppress"])
+    ]
+    assert not any(line.endswith("...") for line in ours)
+
+
+def test_a_shell_is_told_commands_and_options() -> None:
+    def completed(line: str) -> list[str]:
+        words = line.split(" ")
+        environment = {**os.environ, "_CAMPAIGN_COMPLETE": "complete_bash", "COMP_WORDS": line,
+                       "COMP_CWORD": str(len(words) - 1)}  # fmt: skip
+        command = [sys.executable, "-m", "campaign.cli.main"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        return done.stdout.split()
+
+    assert completed("campaign re") == ["resume", "retry", "results", "report"]
+    assert {"--sandbox", "--serve"} <= set(completed("campaign run --s"))
+
+
 def test_help_imports_no_library_that_a_command_needs() -> None:
     code = (
         "import sys; from campaign.cli.main import main; main(['--help']);"

@@ -99,11 +99,27 @@ def test_states_that_nobody_is_in_are_left_out() -> None:
     assert not any("held" in line for line in state_table(RESULT.counts, 500, Paint(False)))
 
 
-def test_the_next_steps_name_the_campaign_as_the_user_did() -> None:
+def test_the_next_steps_name_the_campaign_as_the_user_did_and_fit_what_happened() -> None:
     shown = next_steps(RESULT, Path("my spring"), sandbox=True)
-    assert "  campaign results 'my spring' --sandbox --state failed" in shown
-    assert "  campaign audit 'my spring' --sandbox" in shown
-    assert not any("resume" in line for line in shown)
+    steps = [line.strip() for line in shown[2:]]
+    assert [step.split("  ")[0] for step in steps] == [
+        "campaign retry 'my spring' --sandbox --failed",
+        "campaign results 'my spring' --sandbox --state failed",
+        "campaign report 'my spring' --sandbox",
+        "campaign audit 'my spring' --sandbox",
+        "campaign sandbox 'my spring'",
+    ]
+    held = replace(RESULT, counts={State.HELD: 2}, finished=False, unmade=3)
+    steps = [line.strip().split("  ")[0] for line in next_steps(held, Path(), sandbox=False)[2:]]
+    assert steps == [
+        "campaign resume",
+        "campaign resume --resolve FILE",
+        "campaign retry --held",
+        "campaign plan --rejects FILE",
+        "campaign results --state held",
+        "campaign report",
+        "campaign audit",
+    ]
 
 
 def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:

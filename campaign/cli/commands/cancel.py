@@ -49,10 +49,11 @@ def command(
     sandbox: RehearsalOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Cancel those who were not sent to yet: planned, deferred and held.
+    """Cancel recipients who were not sent to yet.
 
-    Without --where it is everybody who is left. In EXPR stand columns of the list, and row, file,
-    line, address, domain and state. `campaign retry --cancelled` takes it back.
+    Those are the planned, deferred and held ones: all of them, or those of which --where holds.
+    In EXPR stand columns of the list, and row, file, line, address, domain and state.
+    `campaign retry --cancelled` takes it back.
     """
     from campaign.cli.journals import campaign_to_look_at
     from campaign.clock import SystemClock

@@ -22,9 +22,13 @@ def command(
 ) -> int:
     """Write a small working campaign: settings, a list, templates."""
     from campaign.cli.files.scaffolding import write_campaign
+    from campaign.config.loader import load
 
     for file in write_campaign(folder):
         print(f"  {file}")
+    if not folder.resolve().name.isascii():
+        name = load(folder).settings.name
+        print(f'\nIts name is "{name}": campaign.toml has room for a better one (a-z, 0-9, -)')
     name = shlex.quote(str(folder))
     print(f"\nNext: campaign plan {name}, then campaign preview {name}")
     return EXIT_DONE

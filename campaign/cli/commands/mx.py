@@ -35,7 +35,10 @@ def command(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Print a domain's mail servers in order, with addresses, provider, MTA-STS and TLSA."""
+    """Print where mail for a domain goes.
+
+    Its mail servers in order, with addresses, provider, MTA-STS and TLSA.
+    """
     import asyncio  # 50 ms
 
     from campaign.clock import SystemClock

@@ -17,7 +17,7 @@ import typer
 from campaign.cli.arguments import JsonOption
 from campaign.cli.terminal.tables import escape, table
 from campaign.clock import Clock, iso
-from campaign.errors import EXIT_DONE, EXIT_UNAVAILABLE, UsageError
+from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, EXIT_UNAVAILABLE, UsageError
 from campaign.units import show_duration
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ def command(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Open a session with a mail server, leave, and print all it said and showed."""
+    """Print what a mail server says and shows.
+
+    Opens a session and leaves. Ends with 1 where its TLS or certificate is not good.
+    """
     import asyncio  # 50 ms
 
     from campaign.clock import SystemClock
@@ -66,7 +69,9 @@ def command(
         print(json.dumps(as_object(report), ensure_ascii=False))
     else:
         print("\n".join(as_lines(report, clock)))
-    return EXIT_UNAVAILABLE if report.trouble else EXIT_DONE
+    if report.trouble:
+        return EXIT_UNAVAILABLE
+    return EXIT_SOME_FAILED if report.tls_trouble else EXIT_DONE
 
 
 def split_server(text: str) -> tuple[str, int]:

@@ -26,7 +26,10 @@ def command(
     ] = None,
     rehearsal: RehearsalOption = False,
 ) -> int:
-    """Write one self-contained page: totals, charts, failures with what to do, skips."""
+    """Write one self-contained page of what became of all.
+
+    Totals, charts, failures with what to do, skips.
+    """
     from campaign.cli.journals import campaign_to_look_at
     from campaign.clock import SystemClock
     from campaign.report.page import report

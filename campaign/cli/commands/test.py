@@ -39,6 +39,8 @@ def command(
     from campaign.config.loader import load
     from campaign.delivery.trial import send_trial
 
+    if not to:
+        raise UsageError("--to is missing", remedy="name your own address: --to me@example.com")
     try:
         address = parse_address(to)
     except AddressError as error:
