@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from campaign.errors import ConfigError, RenderError, TemplateError
-from campaign.rendering.mime import file_entity
+from campaign.rendering.mime.entities import file_entity
 from campaign.rendering.templating.templates import Row, Template, TemplateCompiler, fixed_start
 from campaign.units import show_size
 

@@ -14,16 +14,16 @@ from campaign.errors import RenderError
 from campaign.languages import written_in
 from campaign.rendering.attachments import PersonalFiles, fixed_file, snapshot_of
 from campaign.rendering.draft import Piece
+from campaign.rendering.html.markup import markdown_page, style_inliner
 from campaign.rendering.images import Images
-from campaign.rendering.invitation import cells_written, folded, method_of
-from campaign.rendering.mime import Hole, Multipart, Skeleton, delimited, text_entity
+from campaign.rendering.mime.entities import Hole, Multipart, Skeleton, delimited, text_entity
+from campaign.rendering.mime.invitation import cells_written, folded, method_of
+from campaign.rendering.mime.transfer import TextEncoder
 from campaign.rendering.sheet import CALENDAR, HTML, PERSONAL, TEXT, Sheet, Step
 from campaign.rendering.spec import Content
 from campaign.rendering.templating.escaping import Escaping
 from campaign.rendering.templating.locales import Variants
-from campaign.rendering.templating.markup import markdown_page, style_inliner
 from campaign.rendering.templating.templates import Template, TemplateCompiler, is_constant
-from campaign.rendering.transfer import TextEncoder
 
 Change = Callable[[str], str]
 
@@ -165,7 +165,7 @@ def _lines(text: str) -> list[str]:
 
 def _text_of(html: list[str]) -> list[str]:
     # lxml is loaded only where it is needed.
-    from campaign.rendering.templating.plain import text_of_html
+    from campaign.rendering.html.plain import text_of_html
 
     text = text_of_html("".join(html))
     if not text.strip():

@@ -16,12 +16,12 @@ from urllib.parse import quote
 
 from campaign.addresses.syntax import AddressError, Mailbox, parse_mailbox
 from campaign.errors import ConfigError, RenderError
-from campaign.rendering import headers
 from campaign.rendering.body import refuse_leftover
 from campaign.rendering.bulk import bulk_fields
+from campaign.rendering.mime import headers
+from campaign.rendering.mime.structured import custom_field
 from campaign.rendering.sheet import Sheet
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
-from campaign.rendering.structured import custom_field
 from campaign.rendering.templating.locales import Variants
 from campaign.rendering.templating.memo import Memo
 from campaign.rendering.templating.templates import Template, TemplateCompiler, is_constant

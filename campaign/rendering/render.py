@@ -22,8 +22,8 @@ from campaign.rendering.attachments import personal_root
 from campaign.rendering.body import Body
 from campaign.rendering.draft import Draft, merged, size_of
 from campaign.rendering.head import Head, unsubscribe_url
-from campaign.rendering.headers import ForbiddenCharacterError
 from campaign.rendering.images import Images
+from campaign.rendering.mime.headers import ForbiddenCharacterError
 from campaign.rendering.sheet import Sheet, Step
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.templating.branches import Trace, line_of

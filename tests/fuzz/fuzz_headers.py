@@ -14,7 +14,7 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 with atheris.instrument_imports(include=["campaign"]):
-    from campaign.rendering import headers
+    from campaign.rendering.mime import headers
 
 from campaign.errors import RenderError
 from fakes.letters import parse

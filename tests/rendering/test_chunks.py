@@ -12,8 +12,8 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from campaign.errors import RenderError
+from campaign.rendering.mime.transfer import TextEncoder
 from campaign.rendering.templating.escaping import Escaping
-from campaign.rendering.transfer import TextEncoder
 from fakes.letters import compiler_for, write
 
 VALUES = {

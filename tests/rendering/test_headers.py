@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.errors import RenderError
-from campaign.rendering import headers
+from campaign.rendering.mime import headers
 from fakes.letters import parse
 
 FORBIDDEN = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

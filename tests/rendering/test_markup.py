@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.rendering.templating.markup import escaped_markdown, markdown_page, style_inliner
+from campaign.rendering.html.markup import escaped_markdown, markdown_page, style_inliner
 from fakes.letters import ADA, compiler_for, parsed, rendered, spec, text_of, write
 
 pytest.importorskip("markdown_it")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.errors import RenderError
-from campaign.rendering.mime import (
+from campaign.rendering.mime.entities import (
     Hole,
     Multipart,
     Skeleton,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from campaign.rendering.templating.plain import text_of_html
+from campaign.rendering.html.plain import text_of_html
 
 
 @pytest.mark.parametrize(

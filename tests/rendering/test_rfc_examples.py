@@ -7,7 +7,7 @@ import email.header
 import pytest
 
 from campaign.addresses.syntax import AddressError, parse_address, parse_mailbox
-from campaign.rendering import headers
+from campaign.rendering.mime import headers
 from fakes.letters import parse
 
 

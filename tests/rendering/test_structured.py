@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import ConfigError, RenderError
+from campaign.rendering.mime.structured import custom_field
 from campaign.rendering.render import Renderer
-from campaign.rendering.structured import custom_field
 from fakes.letters import ADA, parse, parsed, rendered, spec
 
 

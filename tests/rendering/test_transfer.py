@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.errors import RenderError
-from campaign.rendering.mime import text_entity
-from campaign.rendering.transfer import TextEncoder
+from campaign.rendering.mime.entities import text_entity
+from campaign.rendering.mime.transfer import TextEncoder
 from fakes.letters import parse
 
 texts = st.text(st.characters(exclude_categories=("Cs",)))

@@ -14,8 +14,8 @@ from mimetypes import MimeTypes
 from typing import NamedTuple
 
 from campaign.rendering.draft import Piece
-from campaign.rendering.headers import is_plain_parameter, old_parameter, parameter, verify
-from campaign.rendering.transfer import TextEncoder, base64_lines
+from campaign.rendering.mime.headers import is_plain_parameter, old_parameter, parameter, verify
+from campaign.rendering.mime.transfer import TextEncoder, base64_lines
 
 _CHARSET = b"; charset=utf-8\r\nContent-Transfer-Encoding: "
 _SHARED_BYTES = 8000  # what is larger is worth keeping apart

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from campaign.addresses.syntax import AddressError, parse_mailbox
 from campaign.errors import RenderError
-from campaign.rendering import headers
+from campaign.rendering.mime import headers
 
 # Fields of one mailbox or several (RFC 5322, 3.6; RFC 8098, 2.1; Errors-To and the others are old
 # customs that programs still read).

@@ -1,0 +1,1 @@
+"""HTML made from Markdown, with its styles inlined; text made from HTML."""

@@ -1,0 +1,1 @@
+"""MIME and header fields: the grammar a finished message is written in."""
