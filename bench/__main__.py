@@ -21,6 +21,7 @@ ROWS = {
     "distance": "bench.distance",
     "attachment": "bench.attachment",
     "plan": "bench.plan",
+    "suppression": "bench.suppression",
     "scale": "bench.scale",
     "resume": "bench.resume",
     "soak": "bench.soak",

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.errors import ConfigError, SuppressionError
-from campaign.extras import pip_line
+from campaign.database.places import locate
+from campaign.errors import ConfigError, JournalError, SuppressionError
 
 if TYPE_CHECKING:
     import psycopg
@@ -85,7 +85,7 @@ def open_database(url: str, folder: Path) -> Database:
     """Relative paths start at `folder`.  Raises ConfigError, SuppressionError."""
     scheme, _, rest = url.partition("://")
     if scheme.partition("+")[0] == "postgresql":
-        return _Postgresql(url, folder / "suppression.key")
+        return _Postgresql(url, folder)
     name = rest.removeprefix("/")
     if scheme != "sqlite" or name in {"", ":memory:"}:
         raise ConfigError(f"[suppression] url '{url}' cannot hold a store", remedy=_SCHEMES)
@@ -171,21 +171,28 @@ def _remedy(error: sqlite3.Error) -> str:
 class _Postgresql(Database):
     is_postgresql = True
 
-    def __init__(self, url: str, key_file: Path) -> None:
-        super().__init__(_without_password(url), key_file)
+    def __init__(self, url: str, folder: Path) -> None:
+        place = locate(url, folder)
+        super().__init__(place.shown, folder / "suppression.key")
         try:
             import psycopg
+
+            from campaign.database.postgresql import connect
         except ImportError:
             raise SuppressionError(
                 "a store in PostgreSQL needs psycopg",
-                remedy=pip_line("postgresql"),
+                remedy="pip install 'campaign[postgresql]'",
             ) from None
         self._error: type[psycopg.Error] = psycopg.Error
-        plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
         with self._said():
-            self._connection: psycopg.Connection = psycopg.connect(plain, autocommit=True)
-            # Else a commit may be answered before it is on the disk, if the server is set so.
-            self._run("SET synchronous_commit TO on")
+            try:
+                self._connection = connect(place, is_read_only=False)
+            except JournalError as error:  # its commits would not be durable
+                raise SuppressionError(
+                    error.what.replace("journal", "suppression store", 1), remedy=error.remedy
+                ) from None
+            self._connection.autocommit = True
+            self._connection.patience_s = BUSY_S
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         with self._lock, self._said():
@@ -237,9 +244,3 @@ class _Postgresql(Database):
 def _percent(sql: str) -> bytes:
     """With the signs that psycopg knows; no statement of ours holds either sign otherwise."""
     return sql.replace("?", "%s").encode()
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    user, at, host = rest.rpartition("@")
-    return f"{scheme}://{user.partition(':')[0]}{at}{host}"

@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple
 from campaign.addresses.syntax import AddressError, parse_address, shown
 from campaign.errors import DataError
 from campaign.suppression.entries import EVERYWHERE, Reason, Suppressed
-from campaign.suppression.layouts import Layout, Read, address_of, layout_of
+from campaign.suppression.layouts import Layout, Read, address_of, layout_of, only_column_of
 
 _DELIMITERS = (",", ";", "\t")
 _SES_LINE = re.compile(r"[^,;]+@[^,;]+,\s*\"?(BOUNCE|COMPLAINT)\"?\s*", re.IGNORECASE)
@@ -47,6 +47,7 @@ class Importing:
         self, path: Path, *, reason: Reason, scope: str = EVERYWHERE, now_s: float
     ) -> None:
         self._path = path
+        self._name = path.name
         self._reason = reason
         self._scope = scope
         self._now_s = now_s
@@ -75,16 +76,19 @@ class Importing:
         if read.reason is None:
             return None
         text = read.address.strip()
-        key = text if _KEPT.fullmatch(text) else parse_address(text).key
+        key = text if "@" not in text and _KEPT.fullmatch(text) else parse_address(text).key
+        evidence = read.evidence
+        if not evidence.isascii():  # bytes that are no text have come as halves of characters
+            evidence = evidence.encode("utf-8", "replace").decode()
         return Suppressed(
             key,
             read.scope or self._scope,
             read.reason,
-            read.source or self._path.name,
+            read.source or self._name,
             read.campaign,
             self._now_s if read.at is None else read.at,
             read.until,
-            read.evidence.encode("utf-8", "replace").decode(),
+            evidence,
         )
 
     def _rows(self, file: IO[str]) -> Iterator[tuple[int, Callable[[], Read]]]:
@@ -133,13 +137,15 @@ class Importing:
     def _of_table(
         self, lines: Iterator[tuple[int, str]], head: list[str], delimiter: str, layout: Layout
     ) -> Iterator[tuple[int, Callable[[], Read]]]:
-        width = len(head)
+        width, only = len(head), only_column_of(head)
         for line, cells in _records(lines, delimiter):
             if isinstance(cells, str):
                 self.bad.append(BadLine(line, cells))
             elif len(cells) > width:
                 why = f"{len(cells)} cells, and {width} columns"
                 self.bad.append(BadLine(line, why))
+            elif only is not None and only < len(cells):
+                yield line, partial(Read, cells[only], self._reason, None, "")
             else:
                 row = dict(zip(head, cells + [""] * (width - len(cells)), strict=True))
                 yield line, partial(layout.read, row, self._reason)

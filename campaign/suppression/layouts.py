@@ -10,9 +10,10 @@ table with a column of addresses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from campaign.suppression.entries import Reason
@@ -53,7 +54,7 @@ def layout_of(columns: Iterable[str]) -> Layout | None:
         if needed <= there:
             return layout
     if any(name in there for name in ADDRESS_COLUMNS):
-        return Layout("a table of addresses", _plain)
+        return _TABLE
     return None
 
 
@@ -62,6 +63,7 @@ def address_of(cells: Cells) -> str:
     return next((cells[name] for name in ADDRESS_COLUMNS if cells.get(name)), "")
 
 
+@lru_cache(maxsize=1024)  # a list was often made in a few moments
 def moment(text: str) -> float | None:
     """Unix time from Unix time, RFC 3339 or RFC 5322; None where it is none of them."""
     text = text.strip()
@@ -87,6 +89,14 @@ def _mailguns(text: str) -> datetime:
 
 def _plain(cells: Cells, reason: Reason) -> Read:
     return Read(address_of(cells), reason, _when(cells), "")
+
+
+def only_column_of(columns: Sequence[str]) -> int | None:
+    """Where the addresses are, in a table whose other columns say nothing to us."""
+    if {"created_at", "created"} & set(columns) or layout_of(columns) not in (None, _TABLE):
+        return None
+    there = [columns.index(name) for name in ADDRESS_COLUMNS if name in columns]
+    return there[0] if len(there) == 1 else None
 
 
 def _ours(cells: Cells, reason: Reason) -> Read:
@@ -154,6 +164,7 @@ def _when(cells: Cells) -> float | None:
     return moment(cells.get("created_at") or cells.get("created") or "")
 
 
+_TABLE = Layout("a table of addresses", _plain)
 _LAYOUTS: list[tuple[frozenset[str], Layout]] = [
     (frozenset(columns.split()), Layout(title, read))
     for columns, title, read in (
