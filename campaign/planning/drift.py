@@ -21,7 +21,8 @@ NOT_IN_LETTERS = frozenset(
     {"relay", "direct", "limits", "delivery", "journal", "dns", "dkim", "suppression", "bounces"}
     | {"check", "schedule", "ramp", "serve", "webhook", "fleet"}
 )
-_NOT_FROZEN = frozenset({"[recipients] suppress"})  # a run reads these lists again by itself
+# A run reads the lists again by itself; secrets rotate, and the old ones are read for ever.
+_NOT_FROZEN = frozenset({"[recipients] suppress", "[unsubscribe] secret"})
 _SHOWN_CHARACTERS = 60  # of a value
 _SHOWN = 8  # differences named in one sentence
 

@@ -72,6 +72,20 @@ def test_a_changed_setting_is_named_with_its_value_before_and_now(folder: Path) 
     ]
 
 
+def test_a_secret_that_rotates_does_not_change_the_letters(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OLD", "NEW"):
+        monkeypatch.setenv(name, name)
+    table = '[unsubscribe]\nurl = "https://example.com/u"\nsecret = {}\n'
+    settings = []
+    for secret in ('{ env = "OLD" }', '[{ env = "NEW" }, { env = "OLD" }]'):
+        (folder / "campaign.toml").write_text(CONFIG + table.format(secret))
+        settings.append(letter_settings(load(folder).settings))
+    assert settings[0] == settings[1]
+    assert "[unsubscribe] url" in settings[0]
+
+
 def test_changed_files_are_named(folder: Path) -> None:
     (folder / "body.txt").write_text("Good evening")
     (folder / "list.csv").write_text("email,name\na@example.com,Ada\n")
