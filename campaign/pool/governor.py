@@ -5,9 +5,12 @@ Touches: nothing.
 
 `Governor` answers throttling: rest, come back with one connection, add one at a time while all
 goes well.  That is Google's published recipe for 4.7.28, and it is a good citizen's manner
-everywhere; only the length of the rest differs.  A number of connections that the server itself
-sets holds for a while and is then felt for again, one more at a time.  `Breaker` answers refusals
-that say the sender is the trouble: it stops everything before a reputation is spent.
+everywhere; only the length of the rest differs.  Messages that are accepted shorten the next rest:
+a server that takes thousands and then says "slow down" once is not one that takes nothing.  How
+long it refused before it took mail again is remembered for the next time.  A number of
+connections that the server itself sets holds for a while and is then felt for again, one more at a
+time.  `Breaker` answers refusals that say the sender is the trouble: it stops everything before a
+reputation is spent.
 """
 
 from __future__ import annotations
@@ -16,9 +19,12 @@ from collections import deque
 
 from campaign.records import ReplyClass, Verdict
 
-_FIRST_REST_S = 5.0
+_FIRST_REST_S = 5.0  # where little was accepted before
+_LEAST_REST_S = 0.1
 _LONGEST_REST_S = 3600.0
 _SUCCESSES_PER_CONNECTION = 20  # accepted messages that earn one more connection
+_MANY = 100  # accepted messages, lately: then half of the connections may stay
+_STEP = 8  # probes for the end of a rest whose length is about known: each an eighth later
 QUIET_S = 600.0  # so long without a word about its limit, and one more is tried
 _CALM_S = 300.0  # this long without a throttle and the next rest is short again
 _MESSAGE_DOMAINS = 5  # so many domains that refuse the message itself: it is the message
@@ -50,9 +56,12 @@ class Governor:
     __slots__ = (
         "_accepted",
         "_ceiling",
+        "_known_s",
         "_last_throttle_s",
+        "_refused_for_s",
         "_refused_since_s",
         "_rest_s",
+        "_taken",
         "connections",
         "rests_until_s",
     )
@@ -61,8 +70,11 @@ class Governor:
         self._ceiling = Ceiling(connections)
         self.connections = connections  # what we dare now
         self.rests_until_s = 0.0
-        self._rest_s = _FIRST_REST_S
-        self._accepted = 0
+        self._rest_s = 0.0  # the last one
+        self._accepted = 0  # since a connection was added
+        self._taken = 0  # accepted since the last rest, and half of what was before, and so on
+        self._refused_for_s = 0.0  # how long, as of the last throttle, nothing was accepted
+        self._known_s = 0.0  # how long it refused at least, the last time
         self._last_throttle_s = float("-inf")
         self._refused_since_s: float | None = None  # of the first throttle with nothing taken since
 
@@ -82,9 +94,15 @@ class Governor:
         """For how long now there were only throttles and nothing was accepted."""
         return 0.0 if self._refused_since_s is None else now_s - self._refused_since_s
 
-    def accepted(self) -> None:
-        """One message was taken."""
-        self._refused_since_s = None
+    def accepted(self, now_s: float) -> None:
+        """One message was taken.  Those that were on the way when a rest began say nothing."""
+        if now_s < self.rests_until_s:
+            return
+        if self._refused_since_s is not None:
+            # A first probe that is taken: the rest may have been far too long.
+            self._known_s = self._refused_for_s or self._known_s / 2
+            self._refused_since_s = None
+        self._taken += 1
         if self.connections >= self._ceiling.most:
             return
         self._accepted += 1
@@ -112,16 +130,25 @@ class Governor:
         """
         if now_s < self.rests_until_s:
             return
-        if self._refused_since_s is None:
-            self._refused_since_s = now_s
         if now_s - self._last_throttle_s > _CALM_S:
-            self._rest_s = _FIRST_REST_S
+            self._known_s = 0.0
+        if self._refused_since_s is None:
+            self._refused_since_s, self._refused_for_s = now_s, 0.0
+            shortened_s = _FIRST_REST_S * _SUCCESSES_PER_CONNECTION / max(self._taken, 1)
+            rest_s = max(_LEAST_REST_S, self._known_s, min(_FIRST_REST_S, shortened_s))
+        else:
+            refused_s = self._refused_for_s = now_s - self._refused_since_s
+            if 0.99 * self._known_s <= refused_s <= 2 * self._known_s:
+                rest_s = max(_LEAST_REST_S, refused_s / _STEP)
+            else:
+                rest_s = self._rest_s * 2
+        self._rest_s = min(_LONGEST_REST_S, rest_s)
         rest_s = max(pause_s, self._rest_s)
-        self._last_throttle_s = now_s + rest_s
-        self._rest_s = min(_LONGEST_REST_S, self._rest_s * 2)
-        self.rests_until_s = now_s + rest_s
-        self.connections = 1
+        self._last_throttle_s = self.rests_until_s = now_s + rest_s
+        many = self._taken >= _MANY and not pause_s
+        self.connections = max(1, self.connections // 2) if many else 1
         self._accepted = 0
+        self._taken //= 2
 
 
 class Breaker:

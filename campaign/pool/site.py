@@ -144,8 +144,9 @@ class Site:
         if stage is Stage.DOT and 200 <= reply.code < 300:
             self._breaks = 0
             self._host_of[connection].answered(connection, stage, accepted=True)
-            self.allowance.governor.accepted()
-            lane.governor.accepted()
+            now_s = self._clock.tick_s()
+            self.allowance.governor.accepted(now_s)
+            lane.governor.accepted(now_s)
             self.allowance.note(ACCEPTED, "")
             self._ledger.settled(letter, self.name, ACCEPTED, reply, wait_s=None)
         else:

@@ -1,5 +1,10 @@
 """What throttling and refusals of the sender do to a site."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
 from campaign.pool.governor import QUIET_S, Breaker, Governor
 from campaign.records import ReplyClass, State, Verdict
 
@@ -41,7 +46,7 @@ def test_connections_come_back_one_at_a_time_while_mail_is_accepted():
     governor.throttled(0.0, 0.0)
     seen = []
     for _ in range(60):
-        governor.accepted()
+        governor.accepted(10.0)
         seen.append(governor.connections)
     assert sorted(set(seen)) == [1, 2, 3]
     assert max(seen) == 3
@@ -95,3 +100,71 @@ def test_five_percent_of_the_last_two_hundred_open_it():
     for number in range(1000):
         breaker.note(POLICY if number % 19 == 0 else SENT, "x")
     assert breaker.is_open
+
+
+def test_accepted_messages_shorten_the_next_rest():
+    rests = []
+    for accepted in (0, 20, 200, 2000, 100_000):
+        governor = Governor(10)
+        for _ in range(accepted):
+            governor.accepted(1.0)
+        governor.throttled(2.0, 0.0)
+        rests.append(round(governor.wait_s(2.0), 3))
+    assert rests == [5.0, 5.0, 0.5, 0.1, 0.1]
+
+
+def test_messages_that_were_on_the_way_when_a_rest_began_do_not_end_the_trouble():
+    governor = Governor(10)
+    governor.throttled(0.0, 0.0)
+    governor.accepted(0.1)
+    governor.throttled(5.0, 0.0)
+    assert governor.wait_s(5.0) == 10.0
+    assert governor.refused_s(15.0) == 15.0
+    governor.accepted(15.0)
+    assert governor.refused_s(15.0) == 0.0
+
+
+def sent_in(seconds: float, per_s: float, refuses: Callable[[float, int], bool]) -> int:
+    """How many messages a site with one governor gets rid of, on a virtual clock."""
+    governor, now_s, asked, sent = Governor(10), 0.0, 0, 0
+    while now_s < seconds:
+        if rest_s := governor.wait_s(now_s):
+            now_s += rest_s
+            continue
+        asked += 1
+        if refuses(now_s, sent):
+            governor.throttled(now_s, 0.0)
+        else:
+            governor.accepted(now_s)
+            sent += 1
+        now_s += 1 / per_s
+    return sent
+
+
+def test_a_relay_that_says_slow_down_now_and_then_is_not_starved():
+    dice = Random(7)
+    sent = sent_in(420.0, 250.0, lambda now_s, sent: dice.random() < 0.003)
+    assert sent > 0.7 * 420 * 250
+
+
+def test_how_long_a_relay_refuses_is_learned():
+    """12 s after each 3,000th letter, 300/s: what may go is 20,000 in 138.7 s."""
+    until = [0.0, 0]
+
+    def refuses(now_s: float, sent: int) -> bool:
+        if sent // 3000 > until[1]:
+            until[:] = [now_s + 12.0, sent // 3000]
+        return now_s < until[0]
+
+    assert sent_in(1.1 * (20_000 / 300 + 6 * 12.0), 300.0, refuses) >= 20_000
+
+
+def test_a_server_that_takes_nothing_is_asked_ever_more_rarely():
+    asked: list[float] = []
+
+    def refuses(now_s: float, sent: int) -> bool:
+        asked.append(now_s)
+        return True
+
+    sent_in(7200.0, 100.0, refuses)
+    assert len(asked) <= 12
