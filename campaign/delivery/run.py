@@ -123,6 +123,10 @@ def run_campaign(
             observer.say(f"{journal.recovered} outcomes taken in from the emergency file")
         if options.resolve:
             observer.say(settle_by(options.resolve, campaign, journal, run_clock.now_s()))
+        # Earlier versions deferred those who waited for our own limits, or for a DNS.
+        journal.bring_forward(run_clock.now_s(), classes=("paced", "dns"))
+        if options.now and (count := journal.bring_forward(run_clock.now_s())):
+            observer.say(f"{count:,} recipients that waited for a retry are tried now")
         doubts = journal.recover_in_doubt(settings.delivery.in_doubt, run_clock.now_s())
         doubtful = [doubt.address for doubt in doubts]
         if doubtful:

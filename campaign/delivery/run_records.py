@@ -32,6 +32,7 @@ class RunOptions:
     agreed: Agreement | None = None  # None: nobody was shown anything
     limit: int | None = None
     no_wait: bool = False
+    now: bool = False  # whoever waits for a retry is tried at once
     resume_stale: bool = False
     resolve: Path | None = None  # a relay's log that settles recipients in doubt
     transcript: Path | None = None

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from campaign.database.transactions import atomic
 from campaign.errors import JournalError
@@ -154,6 +154,59 @@ def classes_to_put_back(
         f" WHERE {_chosen(states)} GROUP BY l.class"
     )
     return dict(tuple(line) for line in connection.execute(asked, {"code": code}))
+
+
+def bring_forward(
+    connection: Connection, writer: ChangeWriter, now_s: float, *, classes: Collection[str] = ()
+) -> int:
+    """Deferred recipients that are not due yet become due now; returns how many.
+
+    Attempts, doubt and what the last reply said stay.  `classes`: only those deferred for one of
+    them; whoever of these was never tried is planned again.
+    """
+    only = "AND l.class IN :classes" if classes else ""
+    asked = text(
+        "SELECT l.row, l.attempts, l.sendings, l.resends, l.reason, l.class, l.code FROM letters l"
+        f" WHERE l.row > :after AND l.state = 'deferred' AND l.due > :now {only}"
+        " ORDER BY l.row LIMIT :part"
+    )
+    values: dict[str, Any] = {"part": _PART, "after": 0, "now": now_s}
+    if classes:
+        asked = asked.bindparams(bindparam("classes", expanding=True))
+        values["classes"] = list(classes)
+    count = 0
+    while page := connection.execute(asked, values).all():
+        write(connection, writer, [_due_now(now_s, *line, is_own=bool(classes)) for line in page])
+        count += len(page)
+        values["after"] = page[-1][0]
+    return count
+
+
+def _due_now(
+    now_s: float,
+    row: int,
+    attempts: int,
+    sendings: int,
+    resends: int,
+    reason: str,
+    class_: str,
+    code: int,
+    *,
+    is_own: bool,
+) -> Change:
+    if is_own and not (attempts or sendings or code):
+        return Change(row, State.PLANNED, now_s, 0, 0, resends, reason="waits its turn")
+    return Change(
+        row,
+        State.DEFERRED,
+        now_s,
+        attempts,
+        sendings,
+        resends,
+        due=now_s,
+        reason=reason,
+        class_="" if is_own else class_,
+    )
 
 
 def _chosen(states: Collection[State]) -> str:

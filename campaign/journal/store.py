@@ -29,7 +29,16 @@ from campaign.journal.opening import put_in_order, refuse_older, take_hold
 from campaign.journal.planning.planning import Planning
 from campaign.journal.planning.tables import discard, refuse_begun
 from campaign.journal.reading.results import message_ids, read_plan
-from campaign.journal.recovery import Doubt, doubts, not_taken, put_back, recovered, settled, write
+from campaign.journal.recovery import (
+    Doubt,
+    bring_forward,
+    doubts,
+    not_taken,
+    put_back,
+    recovered,
+    settled,
+    write,
+)
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.commits import Done
 from campaign.journal.writing.emergency import EmergencyFile
@@ -233,6 +242,14 @@ class Journal:
                 reason=reason,
                 spared=spared,
             )
+
+    def bring_forward(self, now_s: float, *, classes: Collection[str] = ()) -> int:
+        """Make deferred recipients due now; returns how many.  Only before `start`.
+
+        `classes`: only those deferred for one of them; whoever of these was never tried is planned.
+        """
+        with told(self._place):
+            return bring_forward(self._connection, self._changes, now_s, classes=classes)
 
     def last_run(self) -> Run | None:
         """The run before this one; asked before `start`."""

@@ -307,3 +307,33 @@ def test_who_waits_for_a_limit_costs_no_line_of_history(
     sent = {a: ending.steps[a][-1].at for a in addresses}
     others = [at for a, at in sent.items() if "other" in a]
     assert max(others) < max(sent.values()) - 1.0
+
+
+def test_a_quota_that_was_raised_counts_at_once(serve: Serve, tmp_path: Path) -> None:
+    """Fault 61: 4 a day is used up; the config is given 100 a day.
+    By: a server that takes everything.
+    Then: the next run sends the rest.
+    """
+    server = serve()
+    mailing = Mailing(tmp_path, relay(server, more='rates = ["100/s", "4/day"]'), people=8)
+    ending = mailing.send(no_wait=True)
+    assert list(ending.states.values()).count("sent") == 4
+    assert any("4/day is used up, next at " in wait for wait in ending.heard.waits)
+    file = tmp_path / "campaign.toml"
+    file.write_text(file.read_text().replace("4/day", "100/day"))
+    assert mailing.send().all_but() == {"sent"}
+
+
+def test_who_waits_for_a_retry_is_tried_at_once_when_asked(serve: Serve, tmp_path: Path) -> None:
+    """Fault 61: greylisted, with an hour to the next try; `resume --now`.
+    By: scripted server.
+    Then: tried at once, with the attempt counted.
+    """
+    server = serve(on("RCPT", say("450 4.7.1 greylisted"), where="r3@", times=1))
+    mailing = Mailing(tmp_path, relay(server), retry=("1h",))
+    for _ in range(2):
+        assert mailing.send(no_wait=True).states["r3@example.com"] == "deferred"
+    again = mailing.send(now=True)
+    assert again.all_but() == {"sent"}
+    assert again.passed("r3@example.com") == ["deferred", "deferred", "sending", "sent"]
+    assert again.steps["r3@example.com"][-1].attempts == 2

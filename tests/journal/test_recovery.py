@@ -11,7 +11,7 @@ from campaign.errors import JournalError
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids
-from campaign.records import State
+from campaign.records import Change, State
 from fakes.journals import URL, deferred, open_journal, outcome, planned, sending, sent
 
 
@@ -156,3 +156,32 @@ def test_results_can_be_of_one_state(tmp_path: Path) -> None:
         assert [result.row for result in reader.results(State.SENT)] == [4999]
         assert [result.row for result in reader.results()] == list(range(1, 5001))
         assert reader.counts()[State.PLANNED] == 4999
+
+
+def test_who_waits_for_a_retry_is_brought_forward_with_attempts_and_reply_kept(
+    tmp_path: Path,
+) -> None:
+    journal = planned(tmp_path, 3)
+    journal.apply([sending(1), deferred(1, due=500.0), sending(2), sent(2)])
+    assert journal.bring_forward(100.0) == 1
+    assert journal.bring_forward(100.0) == 0
+    journal.close()
+    with closing(Reader.open(URL, tmp_path)) as reader:
+        [claim], _ = reader.claim_due(100.0, 10)
+        assert (claim.row, claim.attempts) == (1, 1)
+        result = next(reader.results(State.DEFERRED))
+        assert result.class_ == "recipient-transient"
+    assert audit(URL, tmp_path).is_clean
+
+
+def test_who_was_deferred_for_our_own_limits_is_planned_again(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 3)
+    never = Change(1, State.DEFERRED, 1.0, 0, 0, 0, due=9e9, reason="no room", class_="paced")
+    tried = Change(2, State.DEFERRED, 2.0, 1, 1, 0, due=9e9, reason="no room", class_="paced")
+    journal.apply([never, sending(2), deferred(2), tried, sending(3), deferred(3, due=9e9)])
+    assert journal.bring_forward(100.0, classes=("paced", "dns")) == 2
+    journal.close()
+    with closing(Reader.open(URL, tmp_path)) as reader:
+        assert [claim.row for claim in reader.claim_planned(0, 10)] == [1]
+        assert [claim.row for claim in reader.claim_due(100.0, 10)[0]] == [2]
+    assert audit(URL, tmp_path).is_clean

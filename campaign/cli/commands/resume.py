@@ -22,7 +22,7 @@ from campaign.cli.sending import (
 from campaign.cli.serving import LivePage, NoBrowserOption, RunPortOption, ServeOption
 from campaign.errors import UsageError
 
-EXAMPLES = ("campaign resume spring",)
+EXAMPLES = ("campaign resume spring", "campaign resume spring --now")
 
 
 def command(
@@ -35,6 +35,9 @@ def command(
     serve: ServeOption = False,
     port: RunPortOption = 0,
     no_browser: NoBrowserOption = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Try those who wait for a retry now, not when due.")
+    ] = False,
     resolve: Annotated[
         Path | None,
         typer.Option(
@@ -63,6 +66,7 @@ def command(
     options = RunOptions(
         limit=limit,
         no_wait=no_wait,
+        now=now,
         resume_stale=resume_stale,
         transcript=transcript,
         resolve=resolve,
