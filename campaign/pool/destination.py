@@ -86,9 +86,13 @@ class Destination:
     # -- what is told --------------------------------------------------------------------------
 
     def refused_s(self, domain: str, now_s: float) -> float:
-        """For how long now nothing was accepted since the first throttle, by the lane of a domain
-        or by all sites."""
+        """For how long now nothing was accepted since the first throttle, by a provider's servers.
+
+        A relay that rests as a whole is waited for: that says nothing of its recipients.
+        """
         lane_s = self.lanes.lane(domain).governor.refused_s(now_s)
+        if self._kind == "relay":
+            return lane_s
         sites_s = [site.allowance.governor.refused_s(now_s) for site in self.sites]
         return max(lane_s, min(sites_s, default=0.0))
 
