@@ -17,6 +17,7 @@ ROWS = {
     "peers": "bench.peers.row",
     "compiled": "bench.compiled",
     "starttls": "bench.starttls",
+    "dkim": "bench.dkim",
     "postfix": "bench.postfix",
     "distance": "bench.distance",
     "attachment": "bench.attachment",

@@ -42,6 +42,10 @@ The same files run as Python where there is no C compiler, and in the editable t
 (`make compiled`), on which the whole test run passes as well (`make test-compiled`)."""),
     "starttls": ("With TLS", """
 `smtp-sink` has none, so a small server of our own takes both."""),
+    "dkim": ("Signed", """
+With `[[dkim]]`, to the same sink. An RSA-2048 signature of OpenSSL takes more CPU than rendering,
+sending and journalling a letter together. So the rows compare CPU, that of all processes together,
+with one such signature as `openssl speed` measures it in the same round."""),
     "postfix": ("Into a real Postfix", """
 With its own queue on disk (fsync for each message), discarding what it delivers. The queue is
 empty before each candidate starts. `smtp-source -N -F` writes to somebody else with each message,

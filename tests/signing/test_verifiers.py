@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,21 +37,24 @@ def refolded(letter: bytes) -> bytes:
     return (head + gap + body).replace(b"\n", b"\r\n")
 
 
+@cache
+def signed(seed: int) -> list[bytes]:
+    """Hard letters with their signature."""
+    with tempfile.TemporaryDirectory() as folder:
+        letters = hard_letters(Path(folder), COUNT, seed)
+    return [signatures(one, [rsa_signer()]) + one for one in letters]
+
+
 @each_verifier
-def test_every_letter_verifies(tmp_path: Path, verify: Verify) -> None:
-    letters = [signatures(one, [rsa_signer()]) + one for one in hard_letters(tmp_path, COUNT)]
+def test_every_letter_verifies(verify: Verify) -> None:
+    letters = signed(1)
     bad = [at for at, said in enumerate(verify(letters, records())) if said != ["pass"]]
     assert not bad, letters[bad[0]]
 
 
 @each_verifier
-def test_every_letter_verifies_after_a_relay_that_folds_anew(
-    tmp_path: Path, verify: Verify
-) -> None:
-    letters = [
-        refolded(signatures(one, [rsa_signer()]) + one)
-        for one in hard_letters(tmp_path, COUNT, seed=2)
-    ]
+def test_every_letter_verifies_after_a_relay_that_folds_anew(verify: Verify) -> None:
+    letters = [refolded(one) for one in signed(2)]
     bad = [at for at, said in enumerate(verify(letters, records())) if said != ["pass"]]
     assert not bad, letters[bad[0]]
 

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -26,28 +25,18 @@ from campaign.errors import CampaignError
 from campaign.records import Message
 from campaign.signing.spec import SigningSpec
 from campaign.workers.confinement import hide_memory, landlock_version
-from campaign.workers.frames import Inbox, Started, framed, laid
-from campaign.workers.pipes import PIPE_BYTES, widen
+from campaign.workers.frames import framed
+from campaign.workers.pipes import widen
 from campaign.workers.shelf import Shelf, shared_memory
-from campaign.workers.signing.ends import BATCH, LARGEST, SignerEnds, unpacked
+from campaign.workers.signing.ends import SignerEnds
+from campaign.workers.signing.line import QUEUED, SignatureBatch, SignerLine
 from campaign.workers.start import NICE, python_path
 
-_QUEUED = 2  # batches a signer has at once, as its shelf has halves
 _NO_WALL = (
     "this kernel has no Landlock: a template that breaks out of its sandbox can read files of keys;"
     " a key from a command is in no file"
 )
 _START_S = 90.0  # three times as long as a command may take to give a key
-
-
-class SignatureBatch:
-    """Letters on their way to a signer; `done` gets the fields to put before each."""
-
-    __slots__ = ("done", "wires")
-
-    def __init__(self, wires: list[bytes], done: asyncio.Future[list[bytes]]) -> None:
-        self.wires = wires
-        self.done = done
 
 
 class Signers:
@@ -60,7 +49,7 @@ class Signers:
         self._spec = spec
         self._count = count
         self._clock = clock or SystemClock()
-        self._lines: list[_Line] = []
+        self._lines: list[SignerLine] = []
         self._waiting: deque[SignatureBatch] = deque()
         self._failure: CampaignError | None = None
         self._ours = ExitStack()
@@ -166,13 +155,13 @@ class Signers:
             theirs.callback(os.close, memory)
             shelf = Shelf.of(memory)
             self._ours.callback(shelf.leave)
-        self._lines.append(_Line(our_in, our_out, shelf, self._hand_out, self._lost))
+        self._lines.append(SignerLine(our_in, our_out, shelf, self._hand_out, self._lost))
         return SignerEnds(child_in, child_out, memory)
 
     def _hand_out(self) -> None:
         while self._waiting and not self._failure:
             line = min(self._lines, key=lambda line: line.queued)
-            if line.queued >= _QUEUED:
+            if line.queued >= QUEUED:
                 return
             batch = self._waiting.popleft()
             if not batch.done.done():  # else nobody waits for it any more
@@ -194,7 +183,7 @@ class Signers:
         for line in self._lines:
             line.leave(failure)
         while self._waiting:
-            _refuse(self._waiting.popleft(), failure)
+            self._waiting.popleft().refuse(failure)
         self._ours.close()
         if hasattr(self, "_process"):
             self._process.kill()  # the others end with it
@@ -207,101 +196,6 @@ async def look_at_keys(spec: SigningSpec) -> list[str]:
         return signers.notes
 
 
-class _Line:
-    """One signer: its pipes, its batches."""
-
-    def __init__(
-        self,
-        input: int,
-        output: int,
-        shelf: Shelf,
-        on_room: Callable[[], None],
-        on_end: Callable[[str], None],
-    ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._input = input
-        self._output = output
-        self._shelf = shelf
-        self._on_room = on_room
-        self._on_end = on_end
-        self._inbox = Inbox(PIPE_BYTES, LARGEST, Shelf(None))
-        self._queue: deque[SignatureBatch] = deque()
-        self._unsent = bytearray()
-        self.started: asyncio.Future[Sequence[str]] = self._loop.create_future()
-        self._loop.add_reader(output, self._on_readable)
-
-    @property
-    def queued(self) -> int:
-        """Batches it has."""
-        return len(self._queue)
-
-    def submit(self, batch: SignatureBatch, at_s: float) -> None:
-        """One more batch; it has fewer than `_QUEUED`."""
-        self._queue.append(batch)
-        frames = [framed(BATCH.pack(at_s, len(batch.wires)))]
-        frames += [laid(wire, self._shelf) for wire in batch.wires]
-        self._shelf.turn()
-        self.send(b"".join(frames))
-
-    def send(self, frames: bytes) -> None:
-        is_idle = not self._unsent
-        self._unsent += frames
-        if is_idle:
-            self._on_writable()
-
-    def leave(self, failure: CampaignError) -> None:
-        """Nothing more is read or written."""
-        self._loop.remove_reader(self._output)
-        self._loop.remove_writer(self._input)
-        if not self.started.done():
-            self.started.set_exception(failure)
-            self.started.exception()  # whoever waits gets it; if nobody does, nothing is logged
-        while self._queue:
-            _refuse(self._queue.popleft(), failure)
-
-    def _on_writable(self) -> None:
-        try:
-            del self._unsent[: os.write(self._input, self._unsent)]
-        except BlockingIOError:
-            pass
-        except BrokenPipeError:
-            self._unsent.clear()  # its end shows on the other pipe
-        if self._unsent:
-            self._loop.add_writer(self._input, self._on_writable)
-        else:
-            self._loop.remove_writer(self._input)
-
-    def _on_readable(self) -> None:
-        try:
-            count = os.readv(self._output, [self._inbox.room()])
-        except BlockingIOError:
-            return
-        if not count:
-            self._on_end("")
-            return
-        try:
-            for frame in self._inbox.frames(count):
-                self._take(frame)
-        except ValueError as error:
-            self._on_end(str(error))
-
-    def _take(self, frame: memoryview) -> None:
-        if self._queue:
-            batch = self._queue.popleft()
-            fields = unpacked(frame, len(batch.wires))
-            if not batch.done.done():
-                batch.done.set_result(fields)
-            self._on_room()
-        elif not self.started.done():
-            said = Started.read(frame)
-            if said.fault:
-                self.started.set_exception(said.fault)
-            else:
-                self.started.set_result(said.notes)
-        else:
-            raise ValueError("signatures that nobody asked for")
-
-
 def resized(message: Message, wire: bytes, more_bytes: int) -> Message:
     """The message with another wire, so many bytes longer than it was."""
     return Message(
@@ -312,8 +206,3 @@ def resized(message: Message, wire: bytes, more_bytes: int) -> Message:
         message.problem,
         message.snapshot,
     )
-
-
-def _refuse(batch: SignatureBatch, failure: CampaignError) -> None:
-    if not batch.done.done():
-        batch.done.set_exception(failure)
