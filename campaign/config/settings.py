@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 
 from campaign.config.reading import JOURNAL_URL
 from campaign.config.values import (
+    ColumnName,
     Delimiter,
     Duration,
     Encoding,
@@ -85,7 +86,7 @@ class Recipients(Section):
     files: Strings = Field(min_length=1, examples=[["recipients.csv"]])
     """Recipient files, relative to campaign.toml; `*`, `?` and `**` are globs.
     .csv .tsv .xlsx .parquet, also with .gz."""
-    address: str = Field("email", min_length=1)
+    address: ColumnName = Field("email", min_length=1)
     """The column that holds the address."""
     name: str = ""
     """The display name in To, a template: "{{ first_name }} {{ last_name }}"."""
@@ -99,9 +100,9 @@ class Recipients(Section):
     suppress: Strings = Field(default=(), examples=[["suppressed.csv"]])
     """Files of addresses that must not be written to; one column, or a column named as
     `address`. A run reads them again when they change."""
-    group_by: str = ""
+    group_by: ColumnName = ""
     """Rows that are equal in this column become one message; the template sees `rows`."""
-    locale: str = ""
+    locale: ColumnName = ""
     """The column that names the language of a recipient and so chooses `body.zh.html`."""
     default_locale: Locale = Field(default="", examples=["zh"])
     """The language of recipients whose row names none, and the one in which the list writes

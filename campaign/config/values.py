@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -156,6 +157,12 @@ def read_selector(value: str) -> str:
 
 
 Selector = Annotated[str, AfterValidator(read_selector)]
+
+
+def _composed(value: str) -> str:
+    return unicodedata.normalize("NFC", value)
+
+
 Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str)]
 RateText = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=str)]
 SoftBounces = Annotated[SoftPolicy, BeforeValidator(_soft_policy, json_schema_input_type=str)]
@@ -168,6 +175,7 @@ Rates = Annotated[
     tuple[RateText, ...],
     BeforeValidator(as_list, json_schema_input_type=str | list[str]),
 ]
+ColumnName = Annotated[str, AfterValidator(_composed)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 RelayHost = Annotated[HostName, AfterValidator(_relay_host)]
 Locale = Annotated[str, AfterValidator(_locale)]

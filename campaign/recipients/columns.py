@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -78,7 +79,8 @@ def check_columns(
     Raises DataError for an empty or double name, or where one is missing that `needs` (setting ->
     column) asks for.
     """
-    names = tuple(cell.strip().strip("\ufeff") for cell in cells)
+    # Composed: what macOS writes as e and an accent is the same column as typed on a keyboard.
+    names = tuple(unicodedata.normalize("NFC", cell.strip().strip("\ufeff")) for cell in cells)
     for at, name in enumerate(names, 1):
         if not name:
             raise DataError(

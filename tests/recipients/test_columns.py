@@ -101,3 +101,9 @@ def test_a_misspelt_column_is_guessed() -> None:
     assert did_you_mean("plan", columns) == "Plan"
     assert did_you_mean("FIRST_NAME", columns) == "first_name"
     assert did_you_mean("invoice", columns) == ""
+
+
+def test_an_accent_of_two_characters_names_the_same_column(read: Read) -> None:
+    reading = read("email,pre\u0301nom\na@example.com,Zoë\n", locale="pre\u0301nom")
+    assert reading.source.columns == ("email", "pr\xe9nom")
+    assert reading.rows == [("a@example.com", "Zoë")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from campaign.rendering.templating.proofread import proofread
 from fakes.letters import spec, write
 
@@ -62,3 +64,19 @@ def test_an_image_that_is_not_inline_is_named_with_its_line(tmp_path: Path) -> N
 def test_nothing_is_run(tmp_path: Path) -> None:
     write(tmp_path, "body.txt", "{{ 'x'|center(10 ** 12) }}{{ 9 ** 9 ** 9 ** 9 }}")
     assert faults(tmp_path, text="body.txt") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("{{ first-name }}", "first-name"),
+        ("{{ user.name }}", "user.name"),
+        ("{{ 客户 }}", "客户 编号"),
+    ],
+)
+def test_a_column_that_is_not_one_word_is_pointed_at(
+    tmp_path: Path, text: str, column: str
+) -> None:
+    write(tmp_path, "body.txt", text)
+    campaign = spec(tmp_path, ("email", column), text="body.txt")
+    assert f'columns["{column}"]' in proofread(campaign)[0].remedy

@@ -68,7 +68,17 @@ def _unknown(word: Word, columns: set[str], spec: RenderSpec) -> TemplateError:
         near = difflib.get_close_matches(word.name, columns, n=1)
         what = f"'{word.name}' is not a column"
         remedy = f"did you mean '{near[0]}'?" if near else ""
+        if odd := _not_one_word(word.name, columns):
+            remedy = f'a column whose name is not one word is written columns["{odd}"]'
     return TemplateError(what, file=word.file, line=word.line, remedy=remedy)
+
+
+def _not_one_word(name: str, columns: set[str]) -> str:
+    """The column of which a template names a part: `first-name` is read as first minus name."""
+    for column in sorted(columns):
+        if not column.isidentifier() and name in re.split(r"\W+", column):
+            return column
+    return ""
 
 
 def _images_missing(compiler: TemplateCompiler, spec: RenderSpec) -> Iterator[TemplateError]:
