@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import counted, percent, table
+from campaign.journal.states import SHOWN
 from campaign.records import State, settled_of, unsettled_of
 from campaign.units import show_duration
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from campaign.journal.reading.glance import Glance
 
 _WATCH_EVERY_S = 1.0
-_ORDER = ("planned", "sending", "sent", "failed", "deferred", "held", "skipped", "expired",
-          "cancelled")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -131,24 +130,20 @@ def as_line(now: Overview, sandbox: bool) -> str:
         "sandbox": sandbox,
         "finished": now.is_finished,
         "total": now.total,
-        "counts": {state: now.counts.get(State(state), 0) for state in _ORDER},
+        "counts": {state: now.counts.get(state, 0) for state in SHOWN},
     }
     return json.dumps(fields)
 
 
 def state_table(counts: dict[State, int], total: int, paint: Paint) -> list[str]:
     """One line for each state that somebody is in."""
-    colours = {
-        State.SENT: paint.green,
-        State.FAILED: paint.red,
-        State.HELD: paint.red,
-        State.EXPIRED: paint.red,
-        State.DEFERRED: paint.yellow,
-        State.SENDING: paint.yellow,
-    }
+    colours = {"good": paint.green, "bad": paint.red, "warn": paint.yellow}
     present = [state for state in State if counts.get(state, 0)]
     drawn = table(
         [(counts[state], percent(counts[state], total), state) for state in present],
         numbers=[0, 1],
     )
-    return [colours.get(state, str)(line) for state, line in zip(present, drawn, strict=True)]
+    return [
+        colours.get(SHOWN[state].tone, str)(line)
+        for state, line in zip(present, drawn, strict=True)
+    ]

@@ -49,6 +49,7 @@ from campaign.errors import (
 )
 from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
+from campaign.journal.states import NOT_REACHED
 from campaign.journal.store import ANSWER_S, Journal
 from campaign.planning.inputs import (
     envelope_senders,
@@ -79,7 +80,6 @@ _SIGNALS = {  # as people call them
     signal.SIGTERM: "a request to end (SIGTERM)",
     signal.SIGHUP: "the end of its terminal",
 }
-_LEFT_OVER = (State.FAILED, State.HELD, State.EXPIRED)
 
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -502,7 +502,7 @@ class _Run:
             raise self._crash
         if self._error is not None and not isinstance(self._error, Interrupted):
             raise self._error
-        left_over = unmade + sum(counts.get(state, 0) for state in _LEFT_OVER)
+        left_over = unmade + sum(counts.get(state, 0) for state in NOT_REACHED)
         seconds = self._clock.tick_s() - self._started_s
         if not finished:
             code = EXIT_INTERRUPTED

@@ -1,12 +1,16 @@
-"""The table of states: which change of a recipient is possible, as data.
+"""The states of a recipient: which change is possible, and what people are told, as data.
 
-In: two states.  Out: yes or no, also as a SQL expression for the schema.  Touches: nothing.
+In: two states.  Out: yes or no, also as a SQL expression for the schema; words and tones.
+Touches: nothing.
 
-The same table refuses a wrong change twice: in Python where it is written, and in the database
-by a trigger made from `legal_sql`, which no program can go around.
+The same table refuses a wrong change twice: in Python where it is written (`writing.changes`), and
+in the database by a trigger made from `legal_sql`, which no program can go around.  The pages, the
+terminal, `docs/resume.md` and the tests take words, tones and order from here.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from campaign.records import SETTLED, ReplyClass, State
 
@@ -40,7 +44,36 @@ MAX_RESENDS = 2  # copies beyond the first that are sent without asking, for one
 IN_DOUBT = str(ReplyClass.IN_DOUBT)
 NOT_TAKEN = str(ReplyClass.NOT_TAKEN)
 
+# What may be written: the rest of ONLY_FROM_DOUBT is for the database to judge, which knows doubt.
+POSSIBLE = ONLY_FROM_DOUBT | {(before, after) for before in State for after in LEGAL[before]}
+
 UNSETTLED = tuple(state for state in State if state not in SETTLED)
+
+
+NOT_REACHED = (F, E, H)  # settled, and nobody can say that they have the message
+
+
+class Shown(NamedTuple):
+    """How a state is told to people."""
+
+    words: str
+    tone: str  # of a colour: good, bad, warn, info, soft
+
+
+# In the order of `status --json`.
+SHOWN: dict[State, Shown] = {
+    P: Shown("not tried yet", "info"),
+    G: Shown("handed over, and the server's reply is waited for", "info"),
+    S: Shown("a server accepted the message", "good"),
+    F: Shown("refused for good", "bad"),
+    D: Shown("refused for now, and tried again", "warn"),
+    H: Shown("may have a copy, and waits for a person or a log", "bad"),
+    K: Shown("left out, with a reason", "soft"),
+    E: Shown("not accepted in its time", "bad"),
+    C: Shown("called off by a person", "soft"),
+}
+# As parts of a bar, from its beginning; what is left of it was not tried.
+PARTS = (S, F, E, H, D, G, C)
 
 
 def in_doubt(policy: str, resends: int) -> tuple[State, int]:

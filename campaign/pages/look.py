@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from campaign.journal.states import SHOWN
+from campaign.records import State
 from campaign.rendering.templating.templates import page_environment
 from campaign.units import show_duration, show_size
 
@@ -135,6 +137,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "share": _share,
     "percent": _percent,
     "domain": shown_domain,
+    "tone": lambda state: SHOWN[State(state)].tone,
     "moment": moment,
     "clock_time": clock_time,
 }

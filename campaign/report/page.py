@@ -14,9 +14,10 @@ from pathlib import Path
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.tallies import Tallies
+from campaign.journal.states import NOT_REACHED
 from campaign.pages.charts import Curve, Point, draw_curve
 from campaign.pages.look import Look
-from campaign.records import State, unsettled_of
+from campaign.records import unsettled_of
 from campaign.report.figures import WAITS_S, Figures, Series, gather
 from campaign.units import show_duration
 
@@ -43,7 +44,7 @@ def draw(figures: Figures) -> str:
         it=figures,
         left=left,
         summary=summary(figures, left),
-        lost=counts[State.FAILED] + counts[State.EXPIRED] + counts[State.HELD],
+        lost=_lost(figures),
         curve=_curve(figures.series) if figures.series else None,
         waits=_waits(figures.waits),
         retries=_retries(figures.retries),
@@ -52,15 +53,18 @@ def draw(figures: Figures) -> str:
 
 def summary(figures: Figures, left: int) -> str:
     """The report in one sentence."""
-    counts = figures.counts
     if not figures.runs:
         return "Planned, and nothing sent yet."
     if left:
         return f"Not finished: {_number(left)} recipients are not settled."
-    lost = counts[State.FAILED] + counts[State.EXPIRED] + counts[State.HELD]
+    lost = _lost(figures)
     if not lost:
         return "Every recipient is settled, and nobody was lost."
     return f"Every recipient is settled; {_number(lost)} could not be reached."
+
+
+def _lost(figures: Figures) -> int:
+    return sum(figures.counts[state] for state in NOT_REACHED)
 
 
 def _curve(series: Series) -> Curve | None:

@@ -20,19 +20,16 @@ from starlette.routing import Route
 from campaign.clock import Clock, SystemClock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.tallies import Tallies
+from campaign.journal.states import PARTS, SHOWN
 from campaign.pages.charts import draw_curve
 from campaign.pages.events import Bell
 from campaign.pages.look import Look
 from campaign.pages.server import PageServer, until_interrupted
-from campaign.records import State
 from campaign.watch.sampling import Sample, Sampler
 
 _EVERY_S = 1.0
 _SHARE = 10  # the journal is asked for at most a tenth of the time
-_PARTS = (
-    (State.SENT, "good"), (State.FAILED, "bad"), (State.EXPIRED, "bad"), (State.HELD, "bad"),
-    (State.DEFERRED, "warn"), (State.SENDING, "info"), (State.CANCELLED, "soft"),
-)  # fmt: skip
+_PARTS = tuple((state, SHOWN[state].tone) for state in PARTS)
 
 
 class Watch:

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import IntegrityError
 
+from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.planning.tables import make_tables
-from campaign.journal.states import IN_DOUBT, LEGAL, ONLY_FROM_DOUBT, UNSETTLED, is_legal
-from campaign.records import SETTLED, State
+from campaign.journal.states import (
+    IN_DOUBT,
+    LEGAL,
+    NOT_REACHED,
+    ONLY_FROM_DOUBT,
+    PARTS,
+    SHOWN,
+    UNSETTLED,
+    is_legal,
+)
+from campaign.journal.writing.changes import ChangeWriter
+from campaign.journal.writing.totals import count_totals, totals_of
+from campaign.records import SETTLED, Change, State
 
 # A legal way to each state, so that every change can be tried from everywhere.
 _WAYS = {
@@ -128,3 +141,60 @@ def test_settled_states_are_left_only_by_order_of_a_person_or_a_log() -> None:
         assert LEGAL[state] <= {State.PLANNED}
     assert {after for before, after in ONLY_FROM_DOUBT if after is not before} == {State.SENT}
     assert set(UNSETTLED) | SETTLED == set(State)
+
+
+def test_the_page_on_resuming_has_the_table_as_it_is() -> None:
+    page = Path(__file__).parents[2] / "docs/resume.md"
+    rows = [
+        [cell.strip() for cell in line.strip("|\n ").split("|")] + [""] * 2
+        for line in page.read_text().splitlines()
+        if line.startswith(tuple(f"| {state} |" for state in State))
+    ]
+    order = list(SHOWN).index
+    told = {
+        State(name): (words, _states(always), _states(doubtful))
+        for name, words, always, doubtful, *_ in rows
+    }
+    assert list(told) == list(SHOWN)
+    assert told == {
+        state: (
+            SHOWN[state].words,
+            sorted(LEGAL[state], key=order),
+            sorted((after for before, after in ONLY_FROM_DOUBT if before is state), key=order),
+        )
+        for state in State
+    }
+
+
+def _states(cell: str) -> list[State]:
+    return [State(name.strip()) for name in cell.split(",") if name.strip()]
+
+
+def test_every_state_is_shown_in_words_and_a_tone() -> None:
+    assert set(SHOWN) == set(State)
+    assert {shown.tone for shown in SHOWN.values()} <= {"good", "bad", "warn", "info", "soft"}
+    assert set(PARTS) <= set(State)
+    assert set(NOT_REACHED) <= SETTLED
+
+
+def test_an_impossible_change_is_refused_where_it_is_written(connection: Connection) -> None:
+    cursor = connection.connection.cursor()
+    change = Change(1, State.FAILED, 1.0, 0, 0, 0, before=State.SENT)
+    with pytest.raises(JournalError, match="row 1 cannot go from sent to failed"):
+        ChangeWriter(connection.dialect).write(cursor, [change])
+    connection.close()
+
+
+def test_a_tenth_state_could_not_be_counted_wrongly(connection: Connection) -> None:
+    """Rows are counted in the states that they leave and in those that they come to."""
+    connection.exec_driver_sql(
+        'INSERT INTO standings ("row", state) VALUES '
+        + ", ".join(f"({row}, 'planned')" for row in range(2, 1300))
+    )
+    count_totals(connection)
+    writer = ChangeWriter(connection.dialect)
+    changes = [Change(row, State.SKIPPED, 1.0, 0, 0, 0) for row in range(1, 1300)]
+    writer.write(connection.connection.cursor(), changes)
+    kept = {state: count for state, count in totals_of(connection).items() if count}
+    assert kept == {State.SKIPPED: 1299}
+    connection.close()

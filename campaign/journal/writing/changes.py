@@ -19,7 +19,9 @@ from sqlalchemy import bindparam, insert, literal_column
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 
+from campaign.errors import JournalError
 from campaign.journal.schema import history, suppressing
+from campaign.journal.states import POSSIBLE
 from campaign.journal.writing.totals import Totals, count, no_moves
 from campaign.records import CHANGE_FIELDS, Change, State
 
@@ -48,10 +50,11 @@ class ChangeWriter:
     def write(self, cursor: DBAPICursor, changes: Iterable[Change]) -> None:
         """Write changes, those of one recipient in their order.
 
-        Raises the driver's error for a change the table of states forbids, or a row that is not
-        there.
+        Raises JournalError for a change the table of states forbids, where the state before is
+        told; otherwise the driver's error for it, or for a row that is not there.
         """
         changes = list(changes)
+        _refuse_impossible(changes)
         moves = no_moves()
         for part in _parts(changes):
             self._totals.leave(cursor, part, moves)
@@ -65,6 +68,17 @@ class ChangeWriter:
     def suppress(self, cursor: DBAPICursor, keys: Iterable[str]) -> None:
         """Take in people who must not be written to, known or not."""
         cursor.executemany(self._suppressing, [(key,) for key in keys])
+
+
+def _refuse_impossible(changes: Sequence[Change]) -> None:
+    """Our own bug is named before the database refuses the whole commit for it."""
+    for change in changes:
+        before = change.before
+        if before is not None and (before, change.state) not in POSSIBLE:
+            raise JournalError(
+                f"row {change.row} cannot go from {before} to {change.state}",
+                remedy="report this",
+            )
 
 
 class _Insertion:
