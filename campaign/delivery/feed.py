@@ -20,7 +20,7 @@ from operator import attrgetter
 from campaign.delivery.backlog import Backlog, Queue
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.staleness import RunClock
-from campaign.delivery.suppression import Suppression
+from campaign.delivery.suppression import SuppressionLookup
 from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
 from campaign.pool.relays import Outlet
 from campaign.records import Claim, Job, Letter, Message, State
@@ -48,7 +48,7 @@ class Feed:
         ledger: JournalLedger,
         outlet: Outlet,
         rendering: RenderPool,
-        suppression: Suppression,
+        suppression: SuppressionLookup,
         clock: RunClock,
         *,
         sender_of: Callable[[int], str],

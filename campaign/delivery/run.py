@@ -36,7 +36,7 @@ from campaign.delivery.run_records import (
 from campaign.delivery.settling import settle_by
 from campaign.delivery.speed import Speed
 from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
-from campaign.delivery.suppression import Suppression
+from campaign.delivery.suppression import SuppressionLookup
 from campaign.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -255,7 +255,7 @@ class _Run:
         settings = self._campaign.settings
         counts = reader.counts()
         self._mailboxes = mailboxes = self._mailboxes_of(reader, counts)
-        self._suppression = Suppression(
+        self._suppression = SuppressionLookup(
             self._campaign, self._journal, reader, mailboxes, self._clock, self._stop_for
         )
         self._ledger = JournalLedger(

@@ -28,7 +28,7 @@ _LOOK_EVERY_S = 1.0
 _PART = 10_000  # keys in one transaction: outcomes do not wait long behind them
 
 
-class Suppression:
+class SuppressionLookup:
     """The lists and the store of one run.  `close` it."""
 
     def __init__(

@@ -23,7 +23,7 @@ _POINTS = 90  # of the curve
 _RATE_OVER_S = 5.0
 
 
-class Reason(NamedTuple):
+class Obstacle(NamedTuple):
     """Why people are not sent to, in plain words."""
 
     cause: Cause
@@ -47,7 +47,7 @@ class Sample:
     curve: list[Point]
     deferrals_s: list[float]  # stretches of the curve in which somebody was deferred
     providers: list[Provider]
-    reasons: list[Reason]
+    reasons: list[Obstacle]
     answers: list[Answer]
     started_s: float
 
@@ -128,16 +128,16 @@ class Sampler:
         ]
 
 
-def reasons(tallies: Tallies, troubles: list[Trouble]) -> list[Reason]:
+def reasons(tallies: Tallies, troubles: list[Trouble]) -> list[Obstacle]:
     """Troubles of one class put together, those that are final first."""
-    found: list[Reason] = []
+    found: list[Obstacle] = []
     for class_ in dict.fromkeys(trouble.class_ for trouble in troubles):
         of_class = [trouble for trouble in troubles if trouble.class_ == class_]
         answers = tallies.answers(class_)
         example = next((f"{one.code} {one.text}" for one in answers if one.code), "")
         states = [trouble.state for trouble in of_class]
         found.append(
-            Reason(
+            Obstacle(
                 cause_of(class_),
                 sum(trouble.recipients for trouble in of_class),
                 " and ".join(states),

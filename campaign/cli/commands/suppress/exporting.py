@@ -33,7 +33,7 @@ EXAMPLES = (
 _FIELDS = ("key", "scope", "reason", "source", "campaign", "at", "until", "evidence")
 
 
-class Format(StrEnum):
+class ExportForm(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
     MD5 = "md5"
@@ -42,11 +42,11 @@ class Format(StrEnum):
 
 def command(
     format_: Annotated[
-        Format,
+        ExportForm,
         typer.Option(
             "--format", help="csv and jsonl can be imported again; md5 and sha256 are hashes."
         ),
-    ] = Format.CSV,
+    ] = ExportForm.CSV,
     list_: Annotated[
         str, typer.Option("--list", metavar="NAME", help="Of this list only; * is all letters.")
     ] = "",
@@ -66,11 +66,11 @@ def command(
     scope = scope_of(list_) if list_ else ""
     with opened(path) as there:
         entries = there.store.iterate(scope)
-        if format_ in (Format.MD5, Format.SHA256):
+        if format_ in (ExportForm.MD5, ExportForm.SHA256):
             in_force = (entry for entry in entries if entry.is_in_force(there.now_s))
             lines = _hashes(in_force, format_)
         else:
-            lines = _csv(entries) if format_ is Format.CSV else _jsonl(entries)
+            lines = _csv(entries) if format_ is ExportForm.CSV else _jsonl(entries)
         if output is None:
             for line in lines:
                 sys.stdout.write(line)
@@ -106,7 +106,7 @@ def _jsonl(entries: Iterable[Suppressed]) -> Iterator[str]:
         yield json.dumps(as_object(entry), ensure_ascii=False) + "\n"
 
 
-def _hashes(entries: Iterable[Suppressed], name: Format) -> Iterator[str]:
+def _hashes(entries: Iterable[Suppressed], name: ExportForm) -> Iterator[str]:
     """A plain hash of an address is easily found again, so it is made only when asked for."""
     last = ""
     for entry in entries:  # in the order of keys
