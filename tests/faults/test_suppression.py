@@ -132,7 +132,9 @@ def test_a_list_that_cannot_be_read_stops_the_run(
     going = mailing(tmp_path, server, retry=("1.2s",))
     ending = going.send()
     assert ending.exit_code == 65
-    assert ending.sentence.startswith(f"{LIST}:2: no address in 'somebody'")
+    assert ending.sentence.startswith(
+        f"{LIST}:2: this line would keep nobody out: there is no address"
+    )
     assert ending.states[R3] == "deferred"
     assert ending.all_but(R3) == {"sent"}
     suppressed.write_text("email\n")

@@ -99,5 +99,5 @@ def test_the_command_ends_with_1_for_good_and_69_for_now(
 
 
 def test_what_is_no_domain_is_a_mistake_of_the_caller() -> None:
-    with pytest.raises(UsageError, match="no domain"):
+    with pytest.raises(UsageError, match="not a domain"):
         mx.command("not a domain")

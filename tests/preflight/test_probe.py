@@ -127,7 +127,7 @@ def test_the_command_prints_everything(
 
 def test_the_command_prints_json(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     server = serve(Script())
-    assert probe_command.command(f"127.0.0.1:{server.port}", as_json=True) == 0
+    assert probe_command.command(f"127.0.0.1:{server.port}", as_json=True) == 1  # no TLS: not good
     found = json.loads(capsys.readouterr().out)
     assert found["extensions"]["SIZE"] == "10485760"
     assert found["transcript"]
@@ -157,5 +157,5 @@ def test_a_server_is_a_host_with_or_without_port(text: str, host: str, port: int
 
 @pytest.mark.parametrize("text", ["", ":25", "mx.example.com:smtp", "mx.example.com:0"])
 def test_anything_else_is_no_server(text: str) -> None:
-    with pytest.raises(UsageError, match="no server"):
+    with pytest.raises(UsageError, match="is not a server"):
         probe_command.split_server(text)

@@ -190,7 +190,8 @@ if (desk) {
       next.focus();
       return;
     }
-    if (inField && !(event.target.type === "search" && ["ArrowDown", "ArrowUp", "Escape"].includes(event.key))) return;
+    const isForField = event.target.type === "search" ? ["ArrowDown", "ArrowUp", "Escape"] : event.target.closest("select") ? ["/"] : [];
+    if (inField && !isForField.includes(event.key)) return;
     const keys = {
       ArrowDown: () => step(1), j: () => step(1), ArrowUp: () => step(-1), k: () => step(-1),
       "/": () => finder.q.focus(), Escape: () => document.activeElement.blur(),
