@@ -9,6 +9,7 @@ Used by the tests of the promise and by `make crash`.
 from __future__ import annotations
 
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.records import State
+from fakes.postgresql import DatabaseServer
 from fakes.recorder import Recorder, recorder
 
 CAMPAIGN = [sys.executable, "-m", "campaign.cli.main"]
@@ -41,6 +43,8 @@ messages_per_connection = 20
 [delivery]
 in_doubt = "{policy}"
 retry = ["1s"]
+[journal]
+url = "{journal}"
 """
 _RESUME = """
 import sys, threading
@@ -81,23 +85,46 @@ class Tally:
 
 
 def write_campaign(
-    folder: Path, *, port: int, recipients: int, connections: int, policy: str
+    folder: Path,
+    *,
+    port: int,
+    recipients: int,
+    connections: int,
+    policy: str,
+    journal: str = JOURNAL,
 ) -> None:
     lines = [f"p{n}@d{n % 5}.example,{n}" for n in range(recipients)]
     (folder / "list.csv").write_text("\n".join(["email,number", *lines, ""]))
     (folder / "body.txt").write_text("Hello, this is letter {{ number }}.\n")
     (folder / "campaign.toml").write_text(
-        CONFIG.format(port=port, connections=connections, policy=policy)
+        CONFIG.format(port=port, connections=connections, policy=policy, journal=journal)
     )
 
 
+def journal_of(folder: Path) -> str:
+    """The url in the file of the campaign."""
+    found = re.search(r'^url = "(.*)"$', (folder / "campaign.toml").read_text(), re.MULTILINE)
+    return found[1] if found else JOURNAL
+
+
 def planned_campaign(
-    folder: Path, server: Recorder, *, recipients: int, connections: int, policy: str
+    folder: Path,
+    server: Recorder,
+    *,
+    recipients: int,
+    connections: int,
+    policy: str,
+    journal: str = JOURNAL,
 ) -> Path:
     """A campaign for this server, planned; that its rows render is not in question."""
     folder.mkdir(parents=True, exist_ok=True)
     write_campaign(
-        folder, port=server.port, recipients=recipients, connections=connections, policy=policy
+        folder,
+        port=server.port,
+        recipients=recipients,
+        connections=connections,
+        policy=policy,
+        journal=journal,
     )
     done = run(folder, "plan", "--no-render")
     assert done.returncode == 0, done.stderr
@@ -143,9 +170,14 @@ def crash_rounds(
     policy: str,
     seed: int,
     hesitates_s: float = 0.02,
+    database: DatabaseServer | None = None,
 ) -> Tally:
     """Kill at random moments for `rounds` rounds; a campaign that comes to its end is checked, and
-    the next one begun."""
+    the next one begun.
+
+    With a `database` server the journals are there, in databases that need not make commits
+    durable, and the server is killed together with the run.
+    """
     dice = random.Random(seed)
     tally = Tally()
     while tally.rounds < rounds:
@@ -156,11 +188,12 @@ def crash_rounds(
                 recipients=recipients,
                 connections=connections,
                 policy=policy,
+                journal=_journal_in(database),
             )
             ended = False
             while tally.rounds < rounds and not ended:
                 tally.rounds += 1
-                ended = _one_round(at, server, dice)
+                ended = _one_round(at, server, dice, database)
                 note_doubt(at, connections, tally)
                 tally.kills += not ended
             to_the_end(at)
@@ -176,7 +209,17 @@ def note_doubt(folder: Path, connections: int, tally: Tally) -> None:
     tally.most_in_doubt = max(tally.most_in_doubt, doubtful)
 
 
-def _one_round(folder: Path, server: Recorder, dice: random.Random) -> bool:
+def _journal_in(database: DatabaseServer | None) -> str:
+    if database is None:
+        return JOURNAL
+    url = database.new_database()
+    database.forget_commits(url)
+    return url
+
+
+def _one_round(
+    folder: Path, server: Recorder, dice: random.Random, database: DatabaseServer | None
+) -> bool:
     """Run and kill; True where the run ended before the kill."""
     before = server.received.total()
     process = start(folder)
@@ -188,7 +231,12 @@ def _one_round(folder: Path, server: Recorder, dice: random.Random) -> bool:
         _, errors = process.communicate(timeout=dice.random() * _KILL_WITHIN_S)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
+        if database:
+            database.crash()
         process.communicate()
+        if database:
+            database.wait_until_gone()
+            database.start()
         return False
     assert process.returncode in (0, 1), errors
     return True
@@ -198,19 +246,19 @@ def to_the_end(folder: Path) -> str:
     """Resume until all is settled, and audit the journal; what was said on stderr."""
     done = run(folder, "resume")
     assert done.returncode in (0, 1), done.stderr
-    proof = audit(JOURNAL, folder)
+    proof = audit(journal_of(folder), folder)
     assert proof.is_clean, [check for check in proof.checks if check.findings]
     return done.stderr
 
 
 def counts(folder: Path) -> dict[State, int]:
-    with closing(Reader.open(JOURNAL, folder)) as reader:
+    with closing(Reader.open(journal_of(folder), folder)) as reader:
         return reader.counts()
 
 
 def check(folder: Path, server: Recorder, policy: str, recipients: int, tally: Tally) -> None:
     """The promise, from the server's record and the journal's."""
-    with closing(Reader.open(JOURNAL, folder)) as reader:
+    with closing(Reader.open(journal_of(folder), folder)) as reader:
         results = {result.address: result for result in reader.results(None)}
         resends = {
             result.address: max((step.resends for step in reader.history(result.row)), default=0)
