@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import termios
 
 from campaign.cli.terminal.progress import PlanProgress, RunProgress, describe, time_left
+from campaign.cli.terminal.tables import columns
 from campaign.delivery.run_records import RunView
 from campaign.records import State
 from fakes.clock import FakeClock
@@ -90,3 +94,25 @@ def test_each_stage_of_a_plan_ends_at_its_full_count() -> None:
         progress("rendering", 1000, 1000)
     assert "reading 1,000" in stream.getvalue()
     assert "rendering 1,000 of 1,000" in stream.getvalue()
+
+
+def test_what_is_not_all_is_never_shown_as_all() -> None:
+    stream = io.StringIO()
+    with RunProgress(stream, FakeClock()) as progress:
+        progress.update(view(479, counts={State.SENT: 479, State.PLANNED: 1}, total=480))
+    assert " 99%  sent 479 " in stream.getvalue()
+    assert "  479 of 480  1m1s left" in stream.getvalue()
+
+
+def test_a_terminal_that_becomes_narrower_keeps_no_line_of_before() -> None:
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    with os.fdopen(theirs, "w") as stream, RunProgress(stream, FakeClock()) as progress:
+        progress.update(view(10))
+        os.read(ours, 100_000)
+        termios.tcsetwinsize(theirs, (24, 30))
+        progress.update(view(11))
+        shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert shown.startswith("\r\x1b[2A\x1b[J")  # 77 columns stand in three lines of 27
+    assert all(columns(line) <= 27 for line in re.split(r"[\r\n]|\x1b\[\w+", shown))

@@ -26,15 +26,13 @@ if TYPE_CHECKING:
 
 LINE_EVERY_S = 5.0
 _MOVE_EVERY_S = 0.1  # drawing costs about as much as planning ten rows
-_BAR = "{percentage:3.0f}% {bar} {desc}"
 _TEXT = "{desc}"
+_FREE = 3  # columns at the end of a line
 _LINES = 10  # more than a bar and its text take; tqdm would ask the terminal, which may say 0
 
 
 class Progress:
     """A bar with a line of text below it, or lines now and then."""
-
-    leaves_the_bar = True
 
     def __init__(self, stream: TextIO, clock: Clock) -> None:
         self._stream = stream
@@ -43,6 +41,7 @@ class Progress:
         self._is_gone = False
         self._bar: Any = None
         self._text: Any = None
+        self._drawn_width = 0
         self._said_at = clock.tick_s()
 
     def __enter__(self) -> Self:
@@ -74,23 +73,37 @@ class Progress:
         if is_last or now - self._said_at >= LINE_EVERY_S:
             self._said_at = now
             stamp = time.strftime("%H:%M:%S", time.localtime(self._clock.now_s()))
-            share = f"{done / total:4.0%}" if total else ""
+            share = f"{_share(done, total):3d}%" if total else ""
             self._write("  ".join(part for part in (stamp, share, below, beside) if part))
 
     def _move_bar(self, done: int, total: int | None, beside: str, below: str) -> None:
+        width = self._width()
         if self._bar is None:
-            self._bar = self._new_bar(_TEXT if total is None else _BAR, total)
+            self._bar = self._new_bar(_TEXT, total)
             if below:
                 self._text = self._new_bar(_TEXT, 0)
-        width = self._width()
+        elif width < self._drawn_width:
+            self._clear_wrapped(width)
+        self._drawn_width = width
         for bar in (self._bar, self._text):
             if bar is not None:
                 bar.ncols = width
+        if total is not None:
+            self._bar.bar_format = f"{_share(done, total):3d}% {{bar}} {{desc}}"
         self._bar.total = total
         self._bar.n = done if total is None else min(done, total)
         self._bar.set_description_str(clip(beside, width), refresh=True)
         if self._text is not None:
             self._text.set_description_str(clip(below, width), refresh=True)
+
+    def _clear_wrapped(self, width: int) -> None:
+        """A terminal that became narrower has wrapped what was drawn: go to its start and clear."""
+        up = (self._drawn_width - 1) // width
+        self._stream.write(f"\r\x1b[{up}A\x1b[J" if up else "\r\x1b[J")
+        self._stream.flush()
+        for bar in (self._bar, self._text):
+            if bar is not None:  # it would fill the new line up to the length of the old one
+                bar.sp = bar.status_printer(self._stream)
 
     def _new_bar(self, form: str, total: int | None) -> Any:
         from tqdm import tqdm
@@ -104,16 +117,16 @@ class Progress:
             bar_format=form,
             ncols=self._width(),
             nrows=_LINES,
-            leave=self.leaves_the_bar,
+            leave=False,  # what is said afterwards has all that it showed
         )
 
     def _width(self) -> int:
-        """Columns that a line may take; one is left free, so that no terminal wraps."""
+        """Columns that a line may take: no terminal wraps it, not with the ^C that it echoes."""
         try:
             width = os.get_terminal_size(self._stream.fileno()).columns
         except OSError:
             width = 0
-        return (width or WIDTH) - 1  # a terminal made by a program may not know its size
+        return (width or WIDTH) - _FREE  # a terminal made by a program may not know its size
 
     def _write(self, line: str) -> None:
         if self._bar is not None:
@@ -122,7 +135,7 @@ class Progress:
             self._guard(lambda: print(line, file=self._stream, flush=True))
 
     def _close_bar(self) -> None:
-        for bar in (self._bar, self._text):
+        for bar in (self._text, self._bar):  # the lower one first: the cursor ends where it began
             if bar is not None:
                 self._guard(bar.close)
         self._bar = self._text = None
@@ -137,9 +150,8 @@ class Progress:
 
 
 class PlanProgress(Progress):
-    """The stages of a plan, one bar for each; the plan itself is what stays to be seen."""
+    """The stages of a plan, one bar for each."""
 
-    leaves_the_bar = False
     _stage = ""
     _moved_at = 0.0
 
@@ -166,10 +178,11 @@ class RunProgress(Progress):
 
     def _show_view(self, view: RunView, *, is_last: bool) -> None:
         skipped = view.counts.get(State.SKIPPED, 0)
+        done, total = settled_of(view.counts) - skipped, view.total - skipped
         self.show(
-            settled_of(view.counts) - skipped,
-            view.total - skipped,
-            time_left(view),
+            done,
+            total,
+            "  ".join(part for part in (f"{done:,} of {total:,}", time_left(view)) if part),
             describe(view),
             is_last=is_last,
         )
@@ -183,6 +196,11 @@ class RunProgress(Progress):
         if self._last is not None:
             self._show_view(self._last, is_last=True)
         super().__exit__(kind, error, trace)
+
+
+def _share(done: int, total: int) -> int:
+    """In percent, rounded down: 479 of 480 is not all."""
+    return 100 * done // total if total else 100
 
 
 def time_left(view: RunView) -> str:
