@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.cli.terminal.paint import Paint
-from campaign.cli.terminal.tables import counted, percent, table
+from campaign.cli.terminal.tables import counted, escape, percent, table
 from campaign.journal.states import SHOWN
-from campaign.records import State, settled_of, unsettled_of
+from campaign.records import State, unsettled_of
 from campaign.units import show_duration
 
 if TYPE_CHECKING:
     from campaign.clock import Clock
+    from campaign.journal.pausing import Pause, PauseMark
     from campaign.journal.reading.glance import Glance
 
 _WATCH_EVERY_S = 1.0
@@ -34,6 +35,10 @@ class Overview:
     counts: dict[State, int]
     next_due_s: float | None  # seconds until the first deferred recipient may go
     at_s: float
+    rate_s: float = 0.0  # recipients settled each second of the last minute, by a run that lives
+    is_running: bool | None = False  # None: by another machine, so nobody here can say
+    pause: Pause | None = None
+    sandbox: bool = False
 
     @property
     def total(self) -> int:
@@ -43,94 +48,123 @@ class Overview:
     def is_finished(self) -> bool:
         return not unsettled_of(self.counts)
 
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until everybody is settled, at this rate."""
+        left = unsettled_of(self.counts)
+        return left / self.rate_s if left and self.rate_s else None
+
 
 def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     """Answer on stdout; when watching, until everybody is settled."""
     from campaign.cli.journals import glance_at, journal_to_look_at
     from campaign.clock import SystemClock
+    from campaign.journal.pausing import PauseMark
 
     clock = SystemClock()
-    with glance_at(journal_to_look_at(path, sandbox)) as journal:
+    place = journal_to_look_at(path, sandbox)
+    mark = PauseMark(*place)
+    with glance_at(place) as journal:
         if watch:
-            _watch(looks(journal, clock, time.sleep), as_json, sandbox)
+            _watch(looks(journal, clock, time.sleep, mark, sandbox), as_json)
         elif as_json:
-            print(as_line(look(journal, clock), sandbox))
+            print(as_line(look(journal, clock, mark, sandbox)))
         else:
-            print("\n".join(lines(look(journal, clock), 0.0, _paint())))
+            print("\n".join(lines(look(journal, clock, mark, sandbox), _paint())))
 
 
-def look(journal: Glance, clock: Clock) -> Overview:
+def look(journal: Glance, clock: Clock, mark: PauseMark, sandbox: bool) -> Overview:
     """Ask the journal."""
     due_s = journal.next_due()
     now_s = clock.now_s()
+    is_running = journal.is_running()
     return Overview(
         journal.campaign(),
         journal.counts(),
         None if due_s is None else max(0.0, due_s - now_s),
         now_s,
+        journal.rate_s(now_s) if is_running is not False else 0.0,
+        is_running,
+        mark.read(),
+        sandbox,
     )
 
 
-def looks(journal: Glance, clock: Clock, sleep: Callable[[float], None]) -> Iterator[Overview]:
+def looks(
+    journal: Glance,
+    clock: Clock,
+    sleep: Callable[[float], None],
+    mark: PauseMark,
+    sandbox: bool,
+) -> Iterator[Overview]:
     """One look a second, the last when it is finished."""
     while True:
-        now = look(journal, clock)
+        now = look(journal, clock, mark, sandbox)
         yield now
         if now.is_finished:
             return
         sleep(_WATCH_EVERY_S)
 
 
-def _watch(overviews: Iterator[Overview], as_json: bool, sandbox: bool) -> None:
+def _watch(overviews: Iterator[Overview], as_json: bool) -> None:
     """Redrawn in place on a terminal, one block or object after the other elsewhere."""
-    before: Overview | None = None
     drawn = 0
     try:
         for now in overviews:
             if as_json:
-                print(as_line(now, sandbox), flush=True)
+                print(as_line(now), flush=True)
                 continue
             if drawn and sys.stdout.isatty():
                 print(f"\x1b[{drawn}A\x1b[J", end="")
-            shown = lines(now, _rate(before, now), _paint())
+            shown = lines(now, _paint())
             print("\n".join(shown), flush=True)
-            drawn, before = len(shown), now
+            drawn = len(shown)
     except KeyboardInterrupt:  # the usual end of watching
         return
-
-
-def _rate(before: Overview | None, now: Overview) -> float:
-    """Settled recipients per second between two looks."""
-    if before is None or now.at_s <= before.at_s:
-        return 0.0
-    settled = settled_of(now.counts) - settled_of(before.counts)
-    return settled / (now.at_s - before.at_s)
 
 
 def _paint() -> Paint:
     return Paint.on(sys.stdout)
 
 
-def lines(now: Overview, rate_s: float, paint: Paint) -> list[str]:
+def lines(now: Overview, paint: Paint) -> list[str]:
     """Where everybody stands, for a terminal."""
-    what = "finished" if now.is_finished else "not finished"
-    shown = [f"{paint.bold(now.campaign)}: {counted(now.total, 'row')}, {what}"]
-    if rate_s:
-        shown[0] += f", {rate_s:,.1f}/s"
+    shown = [f"{paint.bold(now.campaign)}: {counted(now.total, 'row')}, {_what(now)}"]
+    if now.rate_s:
+        shown[0] += f", {now.rate_s:,.1f}/s"
+    if now.left_s:
+        shown[0] += f", {show_duration(max(1.0, now.left_s))} left"
     shown += state_table(now.counts, now.total, paint)
-    if now.next_due_s is not None:
+    if now.pause:
+        shown.append(f"  {escape(str(now.pause))}; `campaign resume` goes on")
+    if now.next_due_s is not None and now.next_due_s >= 1:
         shown.append(f"  the next deferred one may go in {show_duration(now.next_due_s)}")
+    elif now.next_due_s is not None:
+        shown.append("  a deferred one may go now")
     return shown
 
 
-def as_line(now: Overview, sandbox: bool) -> str:
+def _what(now: Overview) -> str:
+    if now.is_finished:
+        return "finished"
+    if now.is_running is None:
+        return "not finished, last run on another machine"
+    return "running" if now.is_running else "not finished, and no run is under way"
+
+
+def as_line(now: Overview) -> str:
     """The fields of the contract as one JSON object."""
     fields: dict[str, Any] = {
         "campaign": now.campaign,
-        "sandbox": sandbox,
+        "sandbox": now.sandbox,
         "finished": now.is_finished,
         "total": now.total,
         "counts": {state: now.counts.get(state, 0) for state in SHOWN},
+        "running": now.is_running,
+        "paused": now.pause is not None,
+        "rate": round(now.rate_s, 2),
+        "left_s": None if now.left_s is None else round(now.left_s, 1),
+        "next_due_s": None if now.next_due_s is None else round(now.next_due_s, 1),
     }
     return json.dumps(fields)
 

@@ -7,12 +7,13 @@ Touches: whatever a run touches.
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 import sys
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -60,6 +61,7 @@ def send(
     *,
     sandbox: bool = False,
     page: LivePage = NO_PAGE,
+    as_json: bool = False,
 ) -> int:
     """Send, report, and return the exit code.
 
@@ -80,6 +82,10 @@ def send(
             result = run_campaign(campaign, options, clock=clock, observer=progress, ahead=ahead)
         except BrokenPipeError as error:  # `main` would take it for a reader who has seen enough
             raise RuntimeError("a pipe between the parts of the run broke") from error
+    if as_json:
+        told = as_object(result, campaign.settings.name, sandbox)
+        tell(json.dumps(told, ensure_ascii=False))
+        return result.exit_code
     tell("\n".join(summary(result, Paint.on(sys.stdout))))
     tell("\n".join(next_steps(result, path, sandbox)))
     return result.exit_code
@@ -121,6 +127,22 @@ def summary(result: RunResult, paint: Paint) -> list[str]:
         shown += ["", f"{count} in doubt when this run began:"]
         shown += [f"  {escape(address)}" for address in result.in_doubt]
     return shown
+
+
+def as_object(result: RunResult, name: str, sandbox: bool) -> dict[str, Any]:
+    """How the run ended, as `--json` prints it."""
+    return {
+        "campaign": name,
+        "sandbox": sandbox,
+        "finished": result.finished,
+        "exit_code": result.exit_code,
+        "said": result.sentence,
+        "total": result.total,
+        "counts": {state: result.counts.get(state, 0) for state in State},
+        "unmade": result.unmade,
+        "in_doubt": result.in_doubt,
+        "seconds": round(result.seconds, 3),
+    }
 
 
 def next_steps(result: RunResult, path: Path, sandbox: bool) -> list[str]:

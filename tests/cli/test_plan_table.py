@@ -123,8 +123,10 @@ def test_the_next_steps_name_the_campaign_as_the_user_did_and_fit_what_happened(
 
 
 def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:
-    standing = Overview("spring", {State.SENT: 2, State.PLANNED: 1}, None, 0.0)
-    assert json.loads(as_line(standing, sandbox=True)) == {
+    now = Overview(
+        "spring", {State.SENT: 2, State.PLANNED: 1}, 4.25, 0.0, 0.5, is_running=True, sandbox=True
+    )
+    assert json.loads(as_line(now)) == {
         "campaign": "spring",
         "sandbox": True,
         "finished": False,
@@ -140,4 +142,9 @@ def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:
             "expired": 0,
             "cancelled": 0,
         },
+        "running": True,
+        "paused": False,
+        "rate": 0.5,
+        "left_s": 2.0,
+        "next_due_s": 4.2,
     }

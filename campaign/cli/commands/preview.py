@@ -6,13 +6,15 @@ Touches: the folder named by `--out`.
 
 from __future__ import annotations
 
+import json
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.journals import ensure_planned
 from campaign.cli.serving import (
     PREVIEW_PORT,
@@ -28,11 +30,13 @@ from campaign.errors import EXIT_DONE, UsageError
 from campaign.units import show_size
 
 if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
     from campaign.pages.letter import Letter
+    from campaign.records import ListRow
     from campaign.rendering.templating.branches import Sample
 
 EXAMPLES = (
-    "campaign preview spring --row 3",
+    "campaign preview spring --line recipients.csv:3",
     "campaign preview spring --out letters",
     "campaign preview spring --out letters --sample 10",
     "campaign preview spring --diff HEAD~1",
@@ -48,6 +52,10 @@ def command(
     ] = None,
     to: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="The recipient with this address.")
+    ] = None,
+    line: Annotated[
+        str | None,
+        typer.Option(metavar="FILE:LINE", help="The recipient of this line, as `plan` names it."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -70,18 +78,22 @@ def command(
     ] = None,
     port: PortOption = PREVIEW_PORT,
     no_browser: NoBrowserOption = False,
+    as_json: JsonOption = False,
 ) -> int:
     """Show a letter as its recipient would get it. Nothing is sent."""
     from campaign.config.loader import load
     from campaign.pages.letter import take_apart
     from campaign.planning.sample import render_all, render_one, render_sample
 
-    if row is not None and to is not None:
-        raise UsageError("--row and --to both name a recipient", remedy="keep one")
-    if sample is not None and (out is None or row is not None or to is not None):
+    if sum(each is not None for each in (row, to, line)) > 1:
+        raise UsageError("--row, --to and --line each name a recipient", remedy="keep one")
+    one_is_named = not (row is None and to is None and line is None)
+    if sample is not None and (out is None or one_is_named):
         raise UsageError("--sample chooses letters for --out", remedy="add --out DIR")
     campaign = load(path, need_letters=True)
     ensure_planned(campaign)
+    if line is not None:
+        row = row_at(campaign, line)
     if serve:
         serve_preview(campaign, port, open_browser=not no_browser)
         return EXIT_DONE
@@ -92,22 +104,70 @@ def command(
         return EXIT_DONE
     if out is None:
         shown = render_one(campaign, row, to, complain)
-        print("\n".join(lines(take_apart(shown.letter), Paint.on(sys.stdout))))
+        place, letter = place_of(campaign, shown.row), take_apart(shown.letter)
+        if as_json:
+            print(json.dumps(as_object(letter, shown.row, place), ensure_ascii=False))
+            return EXIT_DONE
+        print(f"Row {shown.row:,}, {escape(place.file)}:{place.line}", file=sys.stderr)
+        print("\n".join(lines(letter, Paint.on(sys.stdout))))
         return EXIT_DONE
     from campaign.preview.files import write_files
 
     chosen = render_sample(campaign, sample, complain) if sample else None
     if chosen:
         letters = iter(chosen.letters)
-    elif row is None and to is None:
+    elif not one_is_named:
         letters = render_all(campaign, complain)
     else:
         letters = iter([render_one(campaign, row, to, complain)])
     count = write_files(out, campaign.settings.name, letters, chosen)
+    if as_json:
+        print(json.dumps({"folder": str(out), "letters": count, "index": str(out / "index.html")}))
+        return EXIT_DONE
     print(f"{counted(count, 'letter')} in {out}; open {out / 'index.html'} in a browser")
     if chosen:
         print("\n".join(_coverage(chosen)))
     return EXIT_DONE
+
+
+def row_at(campaign: Campaign, line: str) -> int:
+    """The row of "list.csv:12".  Raises UsageError where the plan has no such line."""
+    from campaign.journal.reading.reader import Reader
+
+    file, _, number = line.rpartition(":")
+    if not file or not number.isdecimal():
+        raise UsageError(f"'{line}' is not a line of a file", remedy="write list.csv:12")
+    with closing(Reader.open(*campaign.journal)) as reader:
+        row = reader.row_at(file, int(number))
+        names = sorted({source.name for source in reader.sources()})
+    if row is None:
+        raise UsageError(f"the plan has no {line}", remedy=f"its files are {', '.join(names)}")
+    return row
+
+
+def place_of(campaign: Campaign, row: int) -> ListRow:
+    """Where a row of the plan stands in the list."""
+    from campaign.journal.reading.reader import Reader
+
+    with closing(Reader.open(*campaign.journal)) as reader:
+        return reader.list_rows([row])[row]
+
+
+def as_object(letter: Letter, row: int, place: ListRow) -> dict[str, Any]:
+    """A letter as `--json` prints it."""
+    return {
+        "row": row,
+        "file": place.file,
+        "line": place.line,
+        "headers": [{"name": field.name, "value": field.value} for field in letter.headers],
+        "text": letter.text,
+        "html": letter.html,
+        "parts": [
+            {"type": part.type, "name": part.name, "size_bytes": len(part.content)}
+            for part in letter.parts
+        ],
+        "size_bytes": letter.size_bytes,
+    }
 
 
 def _coverage(sample: Sample) -> list[str]:

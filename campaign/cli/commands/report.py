@@ -5,12 +5,13 @@ In: a campaign with a journal.  Out: the file.  Touches: the file named by `-o`.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, PathArgument, RehearsalOption
+from campaign.cli.arguments import HERE, JsonOption, PathArgument, RehearsalOption
 from campaign.cli.files.writing import whole_file
 from campaign.errors import EXIT_DONE
 from campaign.units import show_size
@@ -25,6 +26,7 @@ def command(
         typer.Option("-o", "--output", metavar="FILE", help="Default: NAME-report.html, here."),
     ] = None,
     rehearsal: RehearsalOption = False,
+    as_json: JsonOption = False,
 ) -> int:
     """Write one self-contained page of what became of all.
 
@@ -39,5 +41,10 @@ def command(
     file = output or Path(f"{campaign.settings.name}-report.html")
     with whole_file(file) as written:
         written.write(page.encode())
-    print(f"{file}, {show_size(len(page.encode()))}; open it in a browser, or print it")
+    size_bytes = len(page.encode())
+    if as_json:
+        print(json.dumps({"campaign": campaign.settings.name, "sandbox": rehearsal,
+                          "file": str(file), "size_bytes": size_bytes}))  # fmt: skip
+    else:
+        print(f"{file}, {show_size(size_bytes)}; open it in a browser, or print it")
     return EXIT_DONE

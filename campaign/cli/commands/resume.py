@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.sending import (
     LimitOption,
     NoWaitOption,
@@ -38,6 +38,7 @@ def command(
     now: Annotated[
         bool, typer.Option("--now", help="Try those who wait for a retry now, not when due.")
     ] = False,
+    as_json: JsonOption = False,
     resolve: Annotated[
         Path | None,
         typer.Option(
@@ -76,4 +77,4 @@ def command(
     PauseMark(*campaign.journal).clear()
     page = LivePage(serve, port, not no_browser)
     with workers_ahead(worker_count()) as ahead:
-        return send(campaign, options, path, ahead, sandbox=sandbox, page=page)
+        return send(campaign, options, path, ahead, sandbox=sandbox, page=page, as_json=as_json)

@@ -5,6 +5,7 @@ In: which recipients to take up again, and a yes of some kind.  Out: as `run`.  
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Collection
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.sending import (
     LimitOption,
     NoWaitOption,
@@ -70,6 +71,7 @@ def command(
     serve: ServeOption = False,
     port: RunPortOption = 0,
     no_browser: NoBrowserOption = False,
+    as_json: JsonOption = False,
 ) -> int:
     """Put failed or held recipients back, then send to them.
 
@@ -93,6 +95,9 @@ def command(
     spared = set() if dead else dead_classes()
     back, left = count_back(campaign, states, code or "", spared)
     if not back:
+        if as_json:
+            put = {"campaign": campaign.settings.name, "sandbox": sandbox, "put_back": 0}
+            tell(json.dumps(put))
         return EXIT_DONE
     total = back + left
     if expect is not None and expect != total:
@@ -109,7 +114,7 @@ def command(
     options = RunOptions(limit=limit, no_wait=no_wait, transcript=transcript)
     page = LivePage(serve, port, not no_browser)
     with workers_ahead(worker_count()) as ahead:
-        return send(campaign, options, path, ahead, sandbox=sandbox, page=page)
+        return send(campaign, options, path, ahead, sandbox=sandbox, page=page, as_json=as_json)
 
 
 def states_of(*, failed: bool, held: bool, cancelled: bool) -> set[State]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.commands import plan
 from campaign.cli.sending import (
     LimitOption,
@@ -55,6 +55,7 @@ def command(
     serve: ServeOption = False,
     port: RunPortOption = 0,
     no_browser: NoBrowserOption = False,
+    as_json: JsonOption = False,
     no_render: plan.NoRenderOption = False,
     workers: plan.WorkersOption = None,
 ) -> int:
@@ -91,12 +92,14 @@ def command(
                 # A plan that renders has workers of its own, and goes on for longer than they load.
                 when_read=partial(add_workers, ahead, count) if no_render and not ahead else None,
             )
-        tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), causes=False)))
+        if not as_json:
+            tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), causes=False)))
         check_expected(summary, expect)
         count = min(summary.left, limit or summary.left)
         if count and not yes and expect is None:
             ask(campaign, count, sandbox=sandbox)
-        tell()
+        if not as_json:
+            tell()
         options = RunOptions(
             agreed=Agreement(summary.plan_id, summary.hashes, summary.planned),
             limit=limit,
@@ -105,7 +108,7 @@ def command(
             workers=workers or 0,
         )
         page = LivePage(serve, port, not no_browser)
-        return send(campaign, options, path, ahead, sandbox=sandbox, page=page)
+        return send(campaign, options, path, ahead, sandbox=sandbox, page=page, as_json=as_json)
 
 
 def refuse_without_a_person(campaign: Campaign, sandbox: bool) -> NoReturn:

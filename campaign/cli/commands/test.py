@@ -6,15 +6,19 @@ Touches: the relay; the journal is only read.
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.journals import ensure_planned
 from campaign.cli.terminal.tables import escape
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 from campaign.units import show_size
+
+if TYPE_CHECKING:
+    from campaign.delivery.trial import Trial
 
 EXAMPLES = (
     "campaign test spring --to me@example.com",
@@ -33,6 +37,7 @@ def command(
     exact: Annotated[
         bool, typer.Option("--exact", help="Do not put [test] before the subject.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> int:
     """Send one real message to yourself, as a recipient would get it. Nothing is recorded."""
     from campaign.addresses.syntax import AddressError, parse_address
@@ -48,6 +53,9 @@ def command(
     campaign = load(path, need_secrets=True)
     ensure_planned(campaign)
     trial = send_trial(campaign, address, row, exact=exact)
+    if as_json:
+        print(json.dumps(as_object(trial, address.spec), ensure_ascii=False))
+        return EXIT_DONE if trial.is_accepted else EXIT_SOME_FAILED
     made_for = f"the message of row {trial.row}, {escape(trial.meant_for)}"
     if trial.is_accepted:
         print(f"Sent to {address.spec}: {made_for}, {show_size(trial.size_bytes)}")
@@ -56,3 +64,18 @@ def command(
     print(f"Refused at {trial.stage}: {made_for}")
     print(f"  {escape(str(trial.reply))}")
     return EXIT_SOME_FAILED
+
+
+def as_object(trial: Trial, to: str) -> dict[str, Any]:
+    """For --json."""
+    return {
+        "accepted": trial.is_accepted,
+        "to": to,
+        "row": trial.row,
+        "meant_for": trial.meant_for,
+        "stage": str(trial.stage),
+        "code": trial.reply.code,
+        "enhanced": trial.reply.enhanced,
+        "reply": trial.reply.text,
+        "size_bytes": trial.size_bytes,
+    }

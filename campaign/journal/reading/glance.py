@@ -22,9 +22,11 @@ from campaign.database.sqlite_files import connect_for_reading
 from campaign.errors import NoPlanError
 from campaign.journal.states import FORMAT, UNSETTLED
 from campaign.journal.writing.totals import read_totals
-from campaign.records import State
+from campaign.records import SETTLED, State
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_RECENT_S = 60.0
+_LOOKED_AT = 2_000  # of the last changes: three for each recipient
 _IS_LEFT = f"state IN ({', '.join(repr(str(state)) for state in UNSETTLED)})"
 
 
@@ -73,6 +75,18 @@ class Glance(ABC):
             after=after_s,
         )[0][0]
         return None if found is None else float(found)
+
+    def rate_s(self, now_s: float) -> float:
+        """Recipients settled each second, of the last minute or of the last changes if they are
+        more than are looked at."""
+        found = self._all(f"SELECT at, state FROM history ORDER BY change DESC LIMIT {_LOOKED_AT}")
+        recent = [(at, state) for at, state in found if at > now_s - _RECENT_S]
+        settled = sum(state in SETTLED for _, state in recent)
+        span_s = now_s - recent[-1][0] if len(recent) == _LOOKED_AT else _RECENT_S
+        begun = self._all("SELECT started_s FROM runs ORDER BY run DESC LIMIT 1")
+        if begun:
+            span_s = min(span_s, now_s - begun[0][0])
+        return settled / max(1.0, span_s)
 
     def is_running(self) -> bool | None:
         """Does the process of the last run live?  None where it ran on another machine."""

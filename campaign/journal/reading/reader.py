@@ -329,6 +329,16 @@ class Reader(Glance):
         )
         return None if found[0][0] is None else int(found[0][0])
 
+    def row_at(self, file: str, line: int) -> int | None:
+        """The row that stands in this line of a list; of several plans the latest."""
+        found = self._all(
+            "SELECT max(r.row) FROM recipients r JOIN sources s ON s.source = r.source"
+            " WHERE s.name = :file AND r.line = :line",
+            file=file,
+            line=line,
+        )
+        return None if found[0][0] is None else int(found[0][0])
+
     def history(self, row: int) -> list[Change]:
         """Every change a recipient has seen, oldest first."""
         with told(self._place):
