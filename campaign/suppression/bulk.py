@@ -9,35 +9,66 @@ part: memory does not grow, and between two parts others can write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from campaign.suppression import statements
 from campaign.suppression.database import Database, Row
-from campaign.suppression.entries import Added
+from campaign.suppression.entries import EVIDENCE_MAX, Added, Suppressed
 
 _PART = 20_000  # rows of a transaction: a person who unsubscribes meanwhile waits for one
+_TABLES = ("sorted", "staging", "kinds")
 
 
-def load_sorted(database: Database, parts: Iterable[list[Row]], now_s: float) -> Added:
-    """Take in rows of `statements.COLUMNS`; each transaction is durable when the next begins."""
+def load_sorted(
+    database: Database,
+    parts: Iterable[list[Suppressed]],
+    until_of: Callable[[Suppressed], float | None],
+    now_s: float,
+) -> Added:
+    """Take in entries; each transaction is durable when the next begins."""
     _drop(database)
     try:
-        database.change(statements.STAGING)
-        for part in parts:
-            database.fill("staging", part, statements.COUNT)
+        count = _stage(database, parts, until_of)
         is_postgresql = database.is_postgresql
-        rank = statements.rank_of("reason")
+        rank = statements.rank_of("k.reason")
         database.change(statements.SORTED[is_postgresql].replace("{rank}", rank))
         if is_postgresql:
             database.change(statements.SORTED_INDEX)
-        ((all_rows,),) = database.rows("SELECT count(*) FROM staging")
         ((last,),) = database.rows("SELECT coalesce(max(rowid), 0) FROM sorted")
-        done = Added(known=all_rows - last)  # said twice
+        done = Added(known=count - last)  # said twice
         for start in range(0, last, _PART):
             done += _take(database, start, min(last, start + _PART), now_s)
         return done
     finally:
         _drop(database)
+
+
+def _stage(
+    database: Database,
+    parts: Iterable[list[Suppressed]],
+    until_of: Callable[[Suppressed], float | None],
+) -> int:
+    """How many there are."""
+    for table in statements.STAGING:
+        database.change(table)
+    kinds: dict[tuple[str, ...], int] = {}
+    count = 0
+    for part in parts:
+        rows: list[Row] = [
+            (
+                entry[0],
+                kinds.setdefault(entry[1:5], len(kinds)),
+                entry.at,
+                until_of(entry),
+                entry.evidence[:EVIDENCE_MAX],
+            )
+            for entry in part
+        ]
+        database.fill("staging", rows, statements.STAGED)
+        count += len(rows)
+    numbered = [(number, *map(str, kind)) for kind, number in kinds.items()]
+    database.fill("kinds", numbered, statements.KIND)
+    return count
 
 
 def _take(database: Database, start: int, end: int, now_s: float) -> Added:
@@ -51,5 +82,5 @@ def _take(database: Database, start: int, end: int, now_s: float) -> Added:
 
 
 def _drop(database: Database) -> None:
-    for table in ("sorted", "staging"):
+    for table in _TABLES:
         database.change(f"DROP TABLE IF EXISTS {table}")

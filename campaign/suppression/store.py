@@ -40,6 +40,7 @@ _DIGESTED = "sha256:"  # as `key_digest` begins
 _DIGESTED_BYTES = 31  # a token has room for keys up to here, whatever the list is called
 _ASKED_AT_ONCE = 500  # keys of one query; SQLite takes 999 values in old versions
 _PAGE = 5000  # rows read at once: in between, others can write
+_MANY = 10_000  # entries in memory at once
 _FEW = 2000  # entries that are not worth sorting first
 _SEPARATOR = "\x1f"
 
@@ -155,17 +156,19 @@ class SuppressionStore:
             return self.add(first)
         given = kept = 0
 
-        def parts() -> Iterator[list[Row]]:
+        def parts() -> Iterator[list[Suppressed]]:
             nonlocal given, kept
             part = first
             while part:
                 erased = self._erased_among([entry.key for entry in part])
-                rows = [self._row(entry) for entry in part if entry.key not in erased]
-                given, kept = given + len(part), kept + len(rows)
-                yield rows
-                part = list(islice(entries, _FEW))
+                given += len(part)
+                if erased:
+                    part = [entry for entry in part if entry.key not in erased]
+                kept += len(part)
+                yield part
+                part = list(islice(entries, _MANY))
 
-        added = load_sorted(self._database, parts(), self._clock.now_s())
+        added = load_sorted(self._database, parts(), self._until, self._clock.now_s())
         return added._replace(erased=given - kept)
 
     def remove(self, key: str, scope: str, because: str) -> list[Suppressed]:
@@ -238,10 +241,15 @@ class SuppressionStore:
     # -- inside --------------------------------------------------------------------------------
 
     def _row(self, entry: Suppressed) -> Row:
-        key, scope, reason, source, campaign, at, until, evidence = entry
-        if until is None and self._keep_s is not None and reason in (Reason.HARD, Reason.SOFT):
-            until = at + self._keep_s
+        key, scope, reason, source, campaign, at, _, evidence = entry
+        until = self._until(entry)
         return (key, scope, str(reason), source, campaign, at, until, evidence[:EVIDENCE_MAX])
+
+    def _until(self, entry: Suppressed) -> float | None:
+        """Its end, by [suppression] keep where it has none itself."""
+        if entry.until is not None or self._keep_s is None:
+            return entry.until
+        return entry.at + self._keep_s if entry.reason in (Reason.HARD, Reason.SOFT) else None
 
     def _end(self, entry: Suppressed, now_s: float, why: str, *, restores: bool = False) -> None:
         ended = entry._replace(
