@@ -20,12 +20,11 @@ addresses: marks syntax tokens
 delivery: backlog feed ledger staleness
 journal/reading: claims
 journal/writing: changes totals transactions writer
-pool: allowance destination governor lanes pacing relays site
+pool: allowance destination flight governor hosts lanes pacing relays site
 recipients: cleaning framing
-rendering: body draft head images render sheet
-rendering/mime: entities headers structured transfer
+rendering: body draft head headers images mime render sheet structured transfer
 rendering/templating: escaping memo templates
-smtp: commands connection deadline envelopes extensions protocol replies traffic
+smtp: commands connection deadline envelopes extensions protocol replies wire
 workers: frames process
 """
 

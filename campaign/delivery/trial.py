@@ -25,7 +25,8 @@ from campaign.planning.sample import standing_of
 from campaign.pool.outlet import endpoint_of
 from campaign.records import Claim, Job, Letter, Message, Reply, Stage
 from campaign.rendering.render import RenderSpec
-from campaign.smtp.connection import Connection, connect
+from campaign.smtp.connection import Connection, End
+from campaign.smtp.opening import connect
 from campaign.workers.pool import RenderPool
 
 _MARK = "[test] "
@@ -129,7 +130,8 @@ class _OneLetter:
         error = RelayError(f"the connection was lost at {stage}: {why}", remedy=remedy)
         self.told.set_exception(error)
 
-    def closed(self, connection: Connection, stage: Stage, why: str, reply: Reply | None) -> None:
+    def closed(self, connection: Connection, end: End) -> None:
         if not self.told.done():
-            self.told.set_exception(RelayError(f"the connection was closed at {stage}: {why}"))
+            why = f"the connection was closed at {end.stage}: {end.why}"
+            self.told.set_exception(RelayError(why))
         self.gone.set()

@@ -17,7 +17,7 @@ from random import Random
 from campaign.clock import Clock
 from campaign.config.settings import Direct, Dns
 from campaign.errors import RelayError
-from campaign.records import Reply, Stage
+from campaign.records import Stage
 from campaign.routing.destinations import Host, Route, TlsNeed
 from campaign.routing.https import HttpsFetcher
 from campaign.routing.mta_sts import Policies
@@ -25,10 +25,11 @@ from campaign.routing.mx import has_ipv6
 from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router
 from campaign.routing.tlsa import matches
-from campaign.smtp.connection import Connection, connect
+from campaign.smtp.connection import Connection, Courier, End
 from campaign.smtp.dial import Address, answer_of, first_to_answer
-from campaign.smtp.endpoint import ConnectRefused, Courier, Endpoint, Security, Timeouts
+from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
 from campaign.smtp.inspect import tls_facts
+from campaign.smtp.opening import connect
 from campaign.smtp.transcript import Transcript
 
 MOST_SESSIONS = 2  # for one connection; Postfix's smtp_mx_session_limit
@@ -178,9 +179,9 @@ class _Probation:
         self.lost = courier.lost
         self._closed = courier.closed
 
-    def closed(self, connection: Connection, stage: Stage, why: str, reply: Reply | None) -> None:
+    def closed(self, connection: Connection, end: End) -> None:
         if self.is_over:
-            self._closed(connection, stage, why, reply)
+            self._closed(connection, end)
 
 
 def _security(need: TlsNeed) -> Security:

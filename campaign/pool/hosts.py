@@ -24,7 +24,7 @@ from typing import Protocol
 from campaign.clock import Clock
 from campaign.pool.blame import PIPELINING, blamed
 from campaign.records import Letter, Reply, Stage
-from campaign.smtp.connection import Connection
+from campaign.smtp.connection import Cause, Connection, End
 from campaign.smtp.endpoint import Endpoint
 from campaign.smtp.protocol import Step
 
@@ -84,7 +84,6 @@ class Host:
         self._again = Step.SINGLY  # that step
         self._without: frozenset[str] = frozenset()
         self._works = False  # a letter was accepted
-        self._excused: set[int] = set()  # rows that went again because the server was to blame
         self._memory = memory
         self._clock = clock
         self._say = say
@@ -119,29 +118,30 @@ class Host:
             connection.reset_at_most(self._resets)
         self._let_one_climb()
 
-    def left(self, connection: Connection, why: str, *, is_broken: bool) -> bool:
+    def left(self, connection: Connection, end: End) -> bool:
         """A connection has ended, every letter that was on it has been told of.
 
-        `is_broken`: neither a reply nor we have ended it.  Says whether it ended for being spoken
-        to too far ahead.
+        Was it for having spoken too far ahead?
         """
         del self.connections[connection]
-        step = self._to_blame(connection) if is_broken else Step.SINGLY
+        step = self._to_blame(connection, end)
         if step:
-            self._fall(step, why)
+            self._fall(step, end.why)
         if self._tries_step is connection:
             self._tries_step = None
             self._let_one_climb()
         return step > Step.SINGLY
 
-    def _to_blame(self, connection: Connection) -> Step:
+    def _to_blame(self, connection: Connection, end: End) -> Step:
         """The step for which a connection may have broken; SINGLY: none."""
         session = connection.session
+        if end.cause not in (Cause.BREAK, Cause.SILENCE):
+            return Step.SINGLY
         if session.led_astray_by:
             return session.led_astray_by
-        if session.is_ride_unanswered and connection.was_dot_written:
+        if session.is_ride_unanswered and end.dot_left:
             # A server that is known to bear it may close behind a reply when it has had enough.
-            is_close = session.sent is None and not connection.was_silent
+            is_close = session.sent is None and end.cause is Cause.BREAK
             if not (is_close and self.step is Step.BEHIND_DOT):
                 return Step.BEHIND_DOT
         return Step.SINGLY
@@ -169,8 +169,10 @@ class Host:
             if used > self.step:
                 self._climb(used)
 
-    def excuses(self, connection: Connection, letter: Letter, stage: Stage, reply: Reply) -> bool:
-        """After a protocol error: is the server to blame, and may the letter go again for it?"""
+    def is_to_blame(
+        self, connection: Connection, letter: Letter, stage: Stage, reply: Reply
+    ) -> bool:
+        """After a protocol error: does the server not keep to what it offers?"""
         step = connection.session.step_used(stage)
         used = connection.session.parameters_used(letter)
         if step:
@@ -182,9 +184,7 @@ class Host:
             self._fall(step, str(reply))
         else:
             self._give_up(guilty, str(reply))
-        is_first = letter.row not in self._excused
-        self._excused.add(letter.row)
-        return is_first
+        return True
 
     # -- the ladder ----------------------------------------------------------------------------
 

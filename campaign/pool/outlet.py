@@ -26,9 +26,11 @@ from campaign.pool.site import Dial, Site
 from campaign.pool.terms import Ledger, Patience, connect_wait
 from campaign.records import Letter
 from campaign.routing.sites import provider_named, provider_of_domain
-from campaign.smtp.connection import Connection, connect
+from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import Endpoint, Timeouts
+from campaign.smtp.opening import connect
 from campaign.smtp.transcript import Transcript
+from campaign.suppression.database import store_url
 
 
 def relay_pool(
@@ -97,8 +99,11 @@ def relay_pool(
 
 
 def host_memory(campaign: Campaign, say: Callable[[str], None]) -> FileMemory:
-    """What this and other campaigns have learned of mail servers."""
-    return FileMemory(campaign.folder / "state" / "hosts.sqlite", say)
+    """What this and other campaigns have learned of mail servers: beside the suppression store."""
+    url = store_url(campaign.settings.suppression.url, campaign.settings.journal.url)
+    kind, _, path = url.partition("?")[0].partition(":///")
+    beside = campaign.folder / path if kind == "sqlite" else campaign.folder / "state" / "x"
+    return FileMemory(beside.with_name("hosts.sqlite"), say)
 
 
 def lane_of(domain: str) -> str:

@@ -16,13 +16,15 @@ from dataclasses import replace
 from campaign.clock import Clock
 from campaign.errors import CampaignError, SenderRefused
 from campaign.pool.allowance import Allowance
+from campaign.pool.flight import Flight, Slot
 from campaign.pool.governor import Ceiling
 from campaign.pool.hosts import Host, Hosts
 from campaign.pool.lanes import Lanes
 from campaign.pool.openings import Openings
-from campaign.pool.terms import Ledger, Patience, counts_connections, refused_as_sender
+from campaign.pool.slowing import PACED, Slowing
+from campaign.pool.terms import Ledger, Patience, refused_as_sender
 from campaign.records import Letter, Reply, ReplyClass, Stage, State, Verdict
-from campaign.smtp.connection import Connection
+from campaign.smtp.connection import Cause, Connection, End
 from campaign.smtp.endpoint import ConnectRefused
 from campaign.smtp.verdicts import VERDICTS, judge
 
@@ -30,11 +32,9 @@ ACCEPTED = Verdict(ReplyClass.ACCEPTED, State.SENT)
 _EXCUSED = VERDICTS[ReplyClass.CONNECTION]  # no attempt used up, whatever the reply says
 # Whatever the server dislikes about MAIL, it is not the recipient.
 _SENDER_REFUSED = replace(VERDICTS[ReplyClass.POLICY], drops_connection=True)
-_PACED = (ReplyClass.THROTTLE, ReplyClass.QUOTA)
 _BREAKS_MAKE_A_REST = 3  # connections that broke in a row: the server is left alone for a while
 _LIVELY_S = 0.25  # a relay whose last letter is longer ago does not keep up
 _LOW_WATER = 400  # letters ready; below it more are asked for
-_LANES_MAKE_A_SITE = 3  # so many throttled providers at once: it is the relay that is throttled
 
 
 Dial = Callable[["Site", int], Awaitable[Connection]]
@@ -63,7 +63,7 @@ class Site:
         self.name = name
         self.allowance = allowance
         self.messages_per_connection = Ceiling(messages_per_connection)
-        self.connections: set[Connection] = set()
+        self.connections: dict[Connection, Slot] = {}
         self.is_stopping = False
         self.failure: CampaignError | None = None  # why nothing more goes this way
         self.taken = 0  # letters, for weights
@@ -72,11 +72,17 @@ class Site:
         self._ledger = ledger
         self._dial = dial
         self._clock = clock
+        self._hosts = hosts
+        self._slowing = Slowing(allowance, lanes, clock)
         self._may_take = may_take
         self._on_failure = on_failure
         self._say = say
         self._idle: dict[Connection, None] = {}  # in the order they became idle
-        self._stillborn: set[Connection] = set()  # ended before `_opened` took them over
+        self._flights: dict[int, Flight] = {}  # by row
+        self._under_way = 0  # letters taken and not settled
+        self._breaks = 0  # connections in a row that broke, nothing accepted in between
+        self._closed_after = 0  # letters, where a connection was closed behind them without a word
+        self._timer: asyncio.TimerHandle | None = None
         self._openings = Openings(
             name,
             self._connect,
@@ -88,17 +94,6 @@ class Site:
             refused=self._refused,
             failed=self._fail,
         )
-        self._hosts = hosts
-        self._host_of: dict[Connection, Host] = {}  # of each that is open
-        self._closed_after = 0  # letters, where a connection was closed behind them without a word
-        self._retried: set[int] = set()  # rows given one silent second chance
-        self._permitted: set[int] = set()  # rows whose `sending` was asked of the journal
-        self._under_way = 0  # letters taken and not settled
-        self._parted: set[Connection] = set()  # ended by a reply: what rides along is innocent
-        self._leaving: set[Connection] = set()  # one too many
-        self._broken: set[Connection] = set()  # ended as no connection should
-        self._breaks = 0  # connections in a row that did, nothing accepted in between
-        self._timer: asyncio.TimerHandle | None = None
 
     # -- what connections ask ------------------------------------------------------------------
 
@@ -107,7 +102,7 @@ class Site:
         now_s = self._clock.tick_s()
         letter = None
         if self.allowance.is_overdrawn:
-            self._leaving.add(connection)
+            self.connections[connection].is_surplus = True
             self.allowance.leaving += 1
             connection.finish()
         elif self._is_open and self._may_go(now_s) and self._may_take(self):
@@ -123,52 +118,33 @@ class Site:
         self._taken_s = now_s
         self._under_way += 1
         self._idle.pop(connection, None)
+        if letter.row not in self._flights:
+            self._flights[letter.row] = Flight()
         return letter
 
     def permit_dot(self, connection: Connection, letter: Letter, go: Callable[[], None]) -> None:
         if isinstance(self.failure, SenderRefused):  # while the envelope was under way
-            self._parted.add(connection)
             connection.abort(str(self.failure))
             return
-        self._permitted.add(letter.row)
+        self._flights[letter.row].is_permitted = True
         self._ledger.permit(letter, self.name, go)
 
     def answered(self, connection: Connection, letter: Letter, stage: Stage, reply: Reply) -> None:
         """A complete reply settles the letter."""
         lane = self._lanes.done(letter, connection)
-        was_permitted = letter.row in self._permitted
-        self._permitted.discard(letter.row)
-        self._retried.discard(letter.row)
         self._under_way -= 1
         was_on_trial = self.allowance.breaker.is_on_trial
         if stage is Stage.DOT and 200 <= reply.code < 300:
+            del self._flights[letter.row]
             self._breaks = 0
-            self._host_of[connection].answered(connection, stage, accepted=True)
+            self.connections[connection].host.answered(connection, stage, accepted=True)
             now_s = self._clock.tick_s()
             self.allowance.governor.accepted(now_s)
             lane.governor.accepted(now_s)
             self.allowance.note(ACCEPTED, "")
             self._ledger.settled(letter, self.name, ACCEPTED, reply, wait_s=None)
         else:
-            verdict = judge(stage, reply, has_carried=connection.letters > 1)
-            host = self._host_of[connection]
-            if verdict.class_ is ReplyClass.PROTOCOL:
-                if host.excuses(connection, letter, stage, reply):
-                    self._excuse(connection, letter, reply, was_permitted)
-                    return
-                if stage is Stage.MAIL:
-                    verdict = _SENDER_REFUSED
-            else:
-                host.answered(connection, stage, accepted=False)
-            if (
-                verdict.class_ is ReplyClass.RECONNECT
-                and not was_permitted
-                and connection.letters > 1
-            ):
-                self._learn_letters(host, connection.letters - 1)
-                self._excuse(connection, letter, reply, was_permitted)
-            else:
-                self._refuse(connection, letter, stage, reply, verdict)
+            self._refused_letter(connection, letter, stage, reply)
         if was_on_trial:
             self.wake()
 
@@ -178,70 +154,37 @@ class Site:
         """The connection ended with this letter open."""
         self._lanes.done(letter, connection)
         self._under_way -= 1
-        if connection not in self._parted:
-            self._broken.add(connection)
-        if letter.row in self._permitted:
-            self._permitted.remove(letter.row)
-        elif connection in self._parted or connection.letters > 1:
-            # It ended over the letter before this one; or the server had had enough, for servers
-            # close kept connections when they like.  Neither says anything of this letter.
-            self._lanes.put([letter])
-            return
-        elif letter.row not in self._retried:
-            # Once per letter, so that one which kills every connection does not go round forever.
-            self._retried.add(letter.row)
-            self._lanes.put([letter])
-            return
-        self._retried.discard(letter.row)
+        slot, flight, end = self.connections[connection], self._flights[letter.row], connection.end
+        is_broken = end is not None and end.cause in (Cause.BREAK, Cause.SILENCE)
+        slot.is_broken |= is_broken
+        if not flight.is_permitted:
+            if not is_broken or connection.letters > 1:
+                # It ended over the letter before this one; or the server had had enough, for
+                # servers close kept connections when they like.  Neither says anything of this one.
+                self._lanes.put([letter])
+                return
+            if not flight.was_retried:
+                # Once, so that a letter which kills every connection does not go round forever.
+                flight.was_retried = True
+                self._lanes.put([letter])
+                return
+        del self._flights[letter.row]
         self._ledger.lost(letter, self.name, stage, dot_written, why)
 
-    def closed(self, connection: Connection, stage: Stage, why: str, reply: Reply | None) -> None:
+    def closed(self, connection: Connection, end: End) -> None:
         """Exactly once, after every `lost`."""
-        if connection in self.connections:
-            self.connections.remove(connection)
-            self.allowance.connections -= 1
-        else:
-            self._stillborn.add(connection)
-            self._broken.add(connection)
+        slot = self.connections.pop(connection, None)
         self._idle.pop(connection, None)
-        if connection in self._leaving:
-            self._leaving.remove(connection)
-            self.allowance.leaving -= 1
-        is_ours = connection in self._parted or reply is not None or self.is_stopping
-        host = self._host_of.pop(connection, None)
-        if host and host.left(connection, why, is_broken=not is_ours):
-            self._broken.discard(connection)
-        elif host and not is_ours and connection in self._broken:
-            self._learn_from_close(connection, host)
-        self._parted.discard(connection)
-        if stage is Stage.RSET and reply is not None:
-            self._broken.discard(connection)
-            if host and connection.session.resets > 1:
-                host.takes_resets(connection.session.resets - 1)
-        elif reply is not None:
-            self._slow_down(judge(stage, reply), reply)
-        if connection in self._broken:
-            self._broken.remove(connection)
+        is_broken = True
+        if slot is not None:
+            self.allowance.connections -= 1
+            self.allowance.leaving -= slot.is_surplus
+            is_broken = self._learn_from_end(connection, slot, end)
+        if is_broken:
             self._breaks += 1
             if self._breaks >= _BREAKS_MAKE_A_REST:
-                self.allowance.governor.throttled(self._clock.tick_s(), 0.0)
+                self._slowing.rest()
         self.wake()
-
-    def _learn_from_close(self, connection: Connection, host: Host) -> None:
-        """It broke with a letter open.  Twice after the same number of others, without a word and
-        with nothing unanswered: the server takes so many over one connection."""
-        session, before = connection.session, connection.letters - 1
-        if before < 1 or session.sent is not None or connection.was_silent:
-            return
-        self._broken.discard(connection)
-        if before == self._closed_after:
-            self._learn_letters(host, before)
-        self._closed_after = before
-
-    def _learn_letters(self, host: Host, count: int) -> None:
-        """The server takes so many letters over one connection."""
-        self.messages_per_connection.learn(count, self._clock.tick_s())
-        host.takes_letters(count)
 
     # -- what the pool asks --------------------------------------------------------------------
 
@@ -325,68 +268,86 @@ class Site:
         self.failure = error
         self._on_failure(self, error)
 
-    def _excuse(
-        self, connection: Connection, letter: Letter, reply: Reply, was_permitted: bool
+    def _refused_letter(
+        self, connection: Connection, letter: Letter, stage: Stage, reply: Reply
     ) -> None:
-        """It goes again at once, without using up an attempt."""
-        self._parted.add(connection)
+        """Whose fault is it: the server's manners, the connection's age, the sender's, theirs?"""
+        verdict = judge(stage, reply, has_carried=connection.letters > 1)
+        flight, host = self._flights[letter.row], self.connections[connection].host
+        if verdict.class_ is ReplyClass.PROTOCOL:
+            is_to_blame = host.is_to_blame(connection, letter, stage, reply)
+            if is_to_blame and not flight.was_excused:
+                flight.was_excused = True
+                self._go_again(connection, letter, reply)
+                return
+            if stage is Stage.MAIL:
+                verdict = _SENDER_REFUSED
+        else:
+            host.answered(connection, stage, accepted=False)
+        is_worn = verdict.class_ is ReplyClass.RECONNECT and connection.letters > 1
+        if is_worn and not flight.is_permitted:
+            self._learn_letters(host, connection.letters - 1)
+            self._go_again(connection, letter, reply)
+            return
+        del self._flights[letter.row]
+        self._refuse(connection, letter, stage, reply, verdict)
+
+    def _go_again(self, connection: Connection, letter: Letter, reply: Reply) -> None:
+        """At once, over another connection, without using up an attempt."""
         connection.finish()
-        if was_permitted:
+        if self._flights[letter.row].is_permitted:
+            self._flights[letter.row].is_permitted = False
             self._ledger.settled(letter, self.name, _EXCUSED, reply, wait_s=0.0)
         else:
             self._lanes.put([letter])
 
+    def _learn_from_end(self, connection: Connection, slot: Slot, end: End) -> bool:
+        """What the end of a connection says of its server; is it a break that counts?"""
+        host, session = slot.host, connection.session
+        if host.left(connection, end):
+            return False
+        if end.stage is Stage.RSET and end.reply is not None:
+            if session.resets > 1:
+                host.takes_resets(session.resets - 1)
+            return False
+        if end.reply is not None:
+            self._slowing.told(judge(end.stage, end.reply), end.reply, self.connections)
+        before = connection.letters - 1
+        is_close = end.cause is Cause.BREAK and session.sent is None and before > 0
+        if slot.is_broken and is_close:
+            # Behind a reply, without a word.  Twice after the same number of letters: that many it
+            # takes over one connection.
+            if before == self._closed_after:
+                self._learn_letters(host, before)
+            self._closed_after = before
+            return False
+        return slot.is_broken
+
+    def _learn_letters(self, host: Host, count: int) -> None:
+        """The server takes so many letters over one connection."""
+        self.messages_per_connection.learn(count, self._clock.tick_s())
+        host.takes_letters(count)
+
     def _refuse(
         self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
     ) -> None:
-        wait_s = self._learn(connection, letter, stage, reply, verdict)
+        """The letter is settled; what that says of the site is learned."""
+        slot, wait_s = self.connections[connection], None
+        if verdict.class_ is ReplyClass.RECONNECT and connection.letters > 1:
+            self._learn_letters(slot.host, connection.letters - 1)
+            wait_s = 0.0
+        elif verdict.class_ is ReplyClass.RECONNECT:  # not even one: no number to be learned
+            self._slowing.rest()
+        elif verdict.class_ in PACED:
+            wait_s = self._slowing.throttled(letter, stage, verdict)
+        if verdict.drops_connection:
+            slot.is_broken = verdict.class_ in (ReplyClass.CONNECTION, ReplyClass.PROTOCOL)
+            connection.finish()
         self._ledger.settled(letter, self.name, verdict, reply, wait_s=wait_s)
         domain = letter.claim.domain
         self.allowance.note(verdict, str(reply), row=letter.row, domain=domain)
         if self.allowance.is_refused and self._is_open:
             self._fail(refused_as_sender(self.name, str(reply)))
-
-    def _learn(
-        self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
-    ) -> float | None:
-        """What a refusal says of the site, and when its letter may go again (None: by schedule)."""
-        now_s, wait_s = self._clock.tick_s(), None
-        if verdict.drops_connection:
-            self._parted.add(connection)
-            if verdict.class_ in (ReplyClass.CONNECTION, ReplyClass.PROTOCOL):
-                self._broken.add(connection)
-        if verdict.class_ is ReplyClass.RECONNECT:
-            if connection.letters > 1:
-                self._learn_letters(self._host_of[connection], connection.letters - 1)
-                wait_s = 0.0
-            else:  # not even one: that is not a number to be learned
-                self.allowance.governor.throttled(now_s, 0.0)
-        if verdict.class_ in _PACED and stage is Stage.MAIL:  # about the site, not the provider
-            self.allowance.governor.throttled(now_s, verdict.pause_s)
-            wait_s = self.allowance.governor.wait_s(now_s)
-        elif verdict.class_ in _PACED:
-            lane = self._lanes.lane(letter.claim.domain)
-            lane.governor.throttled(now_s, verdict.pause_s)
-            if (
-                verdict.class_ is ReplyClass.QUOTA
-                or self._lanes.lonely
-                or len(self._lanes.resting(now_s)) >= _LANES_MAKE_A_SITE
-            ):
-                self.allowance.governor.throttled(now_s, verdict.pause_s)
-            wait_s = max(lane.governor.wait_s(now_s), self.allowance.governor.wait_s(now_s))
-            self._lanes.rest(lane, wait_s)
-        if verdict.drops_connection:
-            connection.finish()
-        return wait_s
-
-    def _slow_down(self, verdict: Verdict, reply: Reply | None) -> None:
-        """A reply that was about no letter: the site's pace, or its number of connections."""
-        if verdict.class_ not in _PACED and not verdict.pause_s:
-            return
-        if reply and counts_connections(reply) and self.connections:
-            self.allowance.governor.learn_limit(len(self.connections), self._clock.tick_s())
-        else:
-            self.allowance.governor.throttled(self._clock.tick_s(), verdict.pause_s)
 
     def _arm(self, now_s: float) -> None:
         """One timer: the moment something held up by time may go."""
@@ -414,12 +375,11 @@ class Site:
 
     def _opened(self, connection: Connection) -> bool:
         """A new connection; False if it has ended already."""
-        if connection in self._stillborn:
-            self._stillborn.remove(connection)
+        if connection.end is not None:
             self._open_more()
             return False
-        self.connections.add(connection)
-        host = self._host_of[connection] = self._hosts.of(connection.endpoint)
+        host = self._hosts.of(connection.endpoint)
+        self.connections[connection] = Slot(host)
         host.joined(connection)
         if host.letters_per_connection:
             connection.carry_at_most(self.messages_per_connection.most)
@@ -435,4 +395,4 @@ class Site:
 
     def _refused(self, error: ConnectRefused) -> None:
         if error.reply:
-            self._slow_down(judge(error.stage, error.reply), error.reply)
+            self._slowing.told(judge(error.stage, error.reply), error.reply, self.connections)

@@ -17,9 +17,10 @@ from campaign.clock import Clock
 from campaign.errors import RelayError
 from campaign.records import Letter, Reply, Stage
 from campaign.routing.certificates import Certificate, read_certificate
-from campaign.smtp.connection import Connection, connect
+from campaign.smtp.connection import Connection, End
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
 from campaign.smtp.inspect import TlsFacts, tls_facts
+from campaign.smtp.opening import connect
 from campaign.smtp.transcript import Transcript
 
 SUBMISSIONS = 465  # TLS from the first byte (RFC 8314, 3.3)
@@ -164,5 +165,5 @@ class _Visitor:
     ) -> None:
         raise AssertionError("there is no letter")
 
-    def closed(self, connection: Connection, stage: Stage, why: str, reply: Reply | None) -> None:
+    def closed(self, connection: Connection, end: End) -> None:
         self.has_left.set()

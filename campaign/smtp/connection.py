@@ -1,273 +1,387 @@
-"""One connection to one server: the socket, its deadlines, its TLS.
+"""Letters over one open connection.
 
-In: `Endpoint`, letters from a `Courier`.  Out: what became of each letter, told to the courier.
-Touches: one socket.
+In: replies from a `Wire`, letters from a `Courier`.  Out: commands and bodies to the wire; what
+became of each letter, told to the courier.  Touches: nothing but the wire.
+Fails: never by raising; `end` says why a connection is gone.
 
 The wire half of this room:
 
-    replies.py     bytes -> Reply                   verdicts.py    Reply -> Verdict
-    protocol.py    the session, no socket           auth.py        the login mechanisms
-    commands.py    texts -> lines                   extensions.py  reply to EHLO -> Extensions
-    envelopes.py   Letter -> MAIL and RCPT
-    endpoint.py    what a connection is told, and the Courier it tells
-    dial.py        addresses -> connected socket    greeting.py    greeting, EHLO, STARTTLS, AUTH
-    traffic.py     the letters, by callbacks        deadline.py    one timer for all deadlines
-    connection.py  opening, the socket              tls.py         handshake, certificates
-    transcript.py  the session as a text file
+    replies/       bytes -> Reply -> Verdict        auth.py        the login mechanisms
+    protocol.py    the session, no socket           extensions.py  reply to EHLO -> Extensions
+    commands.py    texts -> lines                   greeting.py    greeting, EHLO, STARTTLS, AUTH
+    envelopes.py   Letter -> MAIL and RCPT          dial.py        addresses -> connected socket
+    endpoint.py    what a connection is told        tls.py         handshake, certificates
+    wire.py        socket, TLS, one deadline        deadline.py    one timer for all deadlines
+    opening.py     `connect`: makes a Connection    transcript.py  the session as a text file
 
-`connect` is a coroutine, for it is rare.  Letters run on plain callbacks: on a server that
-pipelines, one `data_received` brings [reply to dot k, and to MAIL, RCPT, DATA of k+1], and one
-write takes away [body of k+1, its dot, the envelope of k+2].
+Everything here is a plain callback: on a server that pipelines, one `received` brings [reply to dot
+k, and to MAIL, RCPT, DATA of k+1], and one write takes away [body of k+1, its dot, the envelope of
+k+2].
 """
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
-import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import cast
+import sys
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple, Protocol
 
-from campaign.errors import RelayError
-from campaign.records import Reply, Stage
+from campaign.records import Letter, Reply, Stage
 from campaign.smtp.deadline import FOREVER
-from campaign.smtp.dial import dial as dial_endpoint
-from campaign.smtp.endpoint import (
-    ConnectRefused,
-    Courier,
-    Endpoint,
-    LoginRefused,
-    Security,
-    Timeouts,
-)
+from campaign.smtp.endpoint import Endpoint, Timeouts
 from campaign.smtp.extensions import Extensions
-from campaign.smtp.greeting import greet
-from campaign.smtp.tls import NoTls, Tls, tls_context, tls_trouble
-from campaign.smtp.traffic import Traffic
-from campaign.smtp.transcript import Transcript
+from campaign.smtp.protocol import Client, Phase
+from campaign.smtp.tls import Tls
+from campaign.smtp.verdicts import judge
+from campaign.smtp.wire import CHUNK, Wire
 
-__all__ = [
-    "ConnectRefused",
-    "Connection",
-    "Courier",
-    "Endpoint",
-    "LoginRefused",
-    "Security",
-    "Timeouts",
-    "connect",
-]
+LARGE_BODY = 32 * 1024  # smaller bodies wait for the permission and go in one write with the dot
 
-Dial = Callable[[Endpoint, float], Awaitable[socket.socket]]
+_FIRST_BEHIND_DOT = (Stage.RSET, Stage.MAIL)  # what is answered first of an envelope behind a dot
 
 
-async def connect(
-    endpoint: Endpoint,
-    courier: Courier,
-    *,
-    limit: int,
-    timeouts: Timeouts | None = None,
-    transcript: Transcript | None = None,
-    dial: Dial = dial_endpoint,
-) -> Connection:
-    """A connection ready for its first envelope; it idles until `wake()`.
+class Standing(Enum):
+    """Where an open connection stands; before that it is an `Opening`."""
 
-    `limit`: letters it carries before it says QUIT (less, where the server's LIMITS say so).
-    Raises ConnectRefused (try elsewhere or later), LoginRefused (never again), RelayError
-    (this endpoint cannot be used as configured).  The courier hears of none of these.
+    IDLE = "idle"  # no letter under way
+    BUSY = "busy"
+    FINISHING = "finishing"  # takes no further letter; QUIT when it has none
+    GONE = "gone"  # see `end`
+
+
+class Cause(Enum):
+    """Who has ended a connection."""
+
+    REPLY = "a reply"  # or a farewell
+    SILENCE = "silence"  # a deadline passed
+    BREAK = "a break"  # lost, or out of step
+    QUIT = "quit"
+    US = "us"  # cut
+
+
+class End(NamedTuple):
+    """Why a connection is gone."""
+
+    cause: Cause
+    stage: Stage  # whose reply was missing, or had come
+    why: str
+    reply: Reply | None = None  # a farewell that answered no letter
+    dot_left: bool = True  # the last final dot has left our buffers
+
+
+class Courier(Protocol):
+    """Who hands letters to connections and hears what became of them.
+
+    All methods are called in the event loop, never after `closed`.
     """
-    timeouts = timeouts or Timeouts()
-    with _closed_on_failure(transcript):
-        try:
-            return await _open(endpoint, courier, limit, timeouts, transcript, dial)
-        except NoTls:
-            if endpoint.security != "opportunistic":
-                raise
-            clear = replace(endpoint, security="none")
-            return await _open(clear, courier, limit, timeouts, transcript, dial)
+
+    def next_letter(self, connection: Connection) -> Letter | None:
+        """The connection can take an envelope.  None: it idles until `connection.wake()`."""
+
+    def permit_dot(self, connection: Connection, letter: Letter, go: Callable[[], None]) -> None:
+        """The server waits for this body.  Call `go()` in the loop, once, when it may have it.
+
+        Nothing of the final dot is written before; a `go()` after the connection's end does
+        nothing.  Asked only when no other letter of this connection can be in doubt.
+        """
+
+    def answered(self, connection: Connection, letter: Letter, stage: Stage, reply: Reply) -> None:
+        """The reply that settles this letter: to the dot, or a refusal at any stage."""
+
+    def lost(
+        self, connection: Connection, letter: Letter, stage: Stage, dot_written: bool, why: str
+    ) -> None:
+        """The connection ended with this letter open; in doubt only if `dot_written`."""
+
+    def closed(self, connection: Connection, end: End) -> None:
+        """The connection has ended; exactly once, after every `lost`."""
 
 
-@contextmanager
-def _closed_on_failure(transcript: Transcript | None) -> Iterator[None]:
-    """No connection may have come to be that would close it."""
-    try:
-        yield
-    except BaseException as error:
-        if transcript:
-            transcript.close(str(error) or "given up")
-        raise
+class Connection:
+    """Implements `wire.Receiver`; made by `opening.connect` only."""
 
-
-async def _open(
-    endpoint: Endpoint,
-    courier: Courier,
-    limit: int,
-    timeouts: Timeouts,
-    transcript: Transcript | None,
-    dial: Dial,
-) -> Connection:
-    if endpoint.security != "none":
-        tls_context(endpoint)  # faults of the config before anything is dialled
-    sock = await dial(endpoint, timeouts.connect)
-    connection = Connection(endpoint, courier, limit, timeouts, transcript, sock)
-    try:
-        await asyncio.get_running_loop().create_connection(lambda: connection, sock=sock)
-        if endpoint.security == "tls":
-            await connection.encrypted()
-        connection.start(await greet(connection, endpoint))
-    except BaseException:
-        connection.abort("given up")
-        raise
-    return connection
-
-
-class Connection(Traffic):
-    """Letters over one connection, and how it is opened; made by `connect` only."""
-
-    _waiter: asyncio.Future[Reply] | None = None  # for the reply to `ask`
-    _stage = Stage.CONNECT  # of the opening
-    _tls: Tls | None = None
-    _shaken: asyncio.Future[None] | None = None  # done when the handshake is
-
-    def start(self, extensions: Extensions) -> None:
-        """The opening is through: letters from now on."""
-        self._refuse_if_ended()
-        most = extensions.letters_per_connection
-        self._limit = min(self._limit, most) if most else self._limit
-        self._client.extensions = extensions
-        self._is_open = True
+    def __init__(
+        self,
+        wire: Wire,
+        client: Client,
+        endpoint: Endpoint,
+        courier: Courier,
+        limit: int,
+        timeouts: Timeouts,
+    ) -> None:
+        self.endpoint = endpoint
+        self.session = client  # what was said so far
+        self.standing = Standing.IDLE
+        self.end: End | None = None  # once it is gone
+        self._wire = wire
+        self._courier = courier
+        self._limit = limit
+        self._most_resets = sys.maxsize
+        self._timeouts = timeouts
+        self._waits = timeouts.by_stage()
+        self._dot_deadline = FOREVER
+        self._permitted = False  # to write the dot of the open letter
+        self._rest: memoryview | None = None  # of a large body
+        self._since_dot = 0  # bytes handed to the wire from the last end of data on
+        most = client.extensions.letters_per_connection
+        self.carry_at_most(most or limit)
+        wire.receiver = self
         self._watch()
 
-    # What the opening (greeting.Talk) needs.
+    def __repr__(self) -> str:
+        said = f", {self.end.cause.value}: {self.end.why}" if self.end else ""
+        return f"<Connection {self.endpoint.name}, {self.standing.value}, {self.letters}{said}>"
+
+    # -- what the pool sees --------------------------------------------------------------------
 
     @property
-    def is_encrypted(self) -> bool:
-        return self._cipher is not None and not self._is_shaking
+    def letters(self) -> int:
+        """Envelopes begun on this connection."""
+        return self.session.letters
 
     @property
-    def local_address(self) -> str:
-        return str(self._transport.get_extra_info("sockname")[0])
+    def is_idle(self) -> bool:
+        return self.standing is Standing.IDLE
 
     @property
-    def is_loopback(self) -> bool:
-        peer = str(self._transport.get_extra_info("peername")[0]).partition("%")[0]
-        return ipaddress.ip_address(peer).is_loopback
-
-    async def greeting(self) -> Reply:
-        return await cast("asyncio.Future[Reply]", self._waiter)
-
-    async def ask(self, stage: Stage, line: bytes, shown: str = "") -> Reply:
-        self._refuse_if_ended()
-        self._waiter = self._loop.create_future()
-        self._stage = stage
-        self._client.ask(stage)
-        if self._transcript:
-            self._transcript.client(f"{shown}\r\n".encode() if shown else line)
-        self._transport.write(line if self._cipher is None else self._cipher.seal(line))
-        self._watch()
-        return await self._waiter
-
-    async def encrypt(self) -> None:
-        if not self._client.is_quiet:
-            raise ConnectRefused(
-                f"{self.endpoint.host} sent clear text behind its consent to STARTTLS:"
-                " somebody may be tampering with the connection",
-                Stage.STARTTLS,
-            )
-        self._refuse_if_ended()
-        self._begin_tls()
-        await self.encrypted()
-
-    async def encrypted(self) -> None:
-        """Wait for the end of the handshake."""
-        await cast("asyncio.Future[None]", self._shaken)
-        if self._transcript:
-            self._transcript.note("TLS begins")
-        self._watch()
-
-    def _begin_tls(self) -> None:
-        self._cipher = self._tls = Tls(tls_context(self.endpoint), self.endpoint.host)
-        self._shaken = self._loop.create_future()
-        self._deadline.set(self._loop.time() + self._timeouts.starttls)
-        self._shake(b"")
-
-    def _shake(self, data: bytes) -> None:
-        """A step of the handshake."""
-        assert self._tls
-        assert self._shaken
-        try:
-            is_done, answer = self._tls.shake(data)
-        except OSError as error:
-            self._transport.write(self._tls.outgoing())  # the alert, for their log
-            self._fail_tls(tls_trouble(self.endpoint, error))
-            return
-        self._transport.write(answer)
-        if is_done:
-            self._deadline.at = FOREVER
-            self._shaken.set_result(None)
-            self.data_received(b"")  # what came with the end of the handshake
-
-    def _fail_tls(self, error: RelayError) -> None:
-        assert self._shaken
-        if not self._shaken.done():
-            self._shaken.set_exception(error)
-        if self._waiter:
-            self._waiter.cancel()  # nobody asks for the greeting any more
-        if self._transcript and self.endpoint.security == "opportunistic":
-            self._transcript.note(str(error))
-            self._transcript = None  # the second attempt, in clear, goes on with it
-        self._end(Stage.STARTTLS, str(error))
+    def extensions(self) -> Extensions:
+        return self.session.extensions
 
     @property
-    def _is_shaking(self) -> bool:
-        return self._shaken is not None and not self._shaken.done()
+    def tls(self) -> Tls | None:
+        """None in clear text."""
+        return self._wire.cipher
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._waiter = self._loop.create_future()
-        self._stage = Stage.GREETING
-        self._client.ask(Stage.GREETING)
-        if self.endpoint.security == "tls":
-            self._begin_tls()
+    def carry_at_most(self, letters: int) -> None:
+        """QUIT after so many, if it was to carry more."""
+        self._limit = min(self._limit, letters)
+
+    def reset_at_most(self, times: int) -> None:
+        """QUIT where more RSETs were needed."""
+        self._most_resets = times
+
+    def wake(self) -> None:
+        """Letters may be had again."""
+        if self.end is None and self.session.can_take:
+            self._advance()
+
+    def finish(self) -> None:
+        """QUIT after the letters already taken."""
+        if self.standing in (Standing.IDLE, Standing.BUSY):
+            self.standing = Standing.FINISHING
+            self._quit_if_done()
+
+    def abort(self, why: str) -> None:
+        """Cut the connection; `lost` and `closed` follow from the loop, not from here."""
+        self._end(Cause.US, self.session.awaits or Stage.QUIT, why)
+
+    # -- wire.Receiver -------------------------------------------------------------------------
+
+    def received(self, data: bytes) -> None:
+        """Replies: tell what they settle, end where they ask for it, else go on."""
+        client = self.session
+        for letter, stage, reply in client.receive(data):
+            if letter is None:
+                self._hear(stage, reply)
+                continue
+            self._courier.answered(self, letter, stage, reply)
+            if reply.code >= 400:
+                self._end_if_asked(stage, reply)
+        if client.broken:
+            self._end(Cause.BREAK, client.awaits or Stage.MAIL, client.broken)
+        if self.end is None and client.progressed:
+            self._advance()
+
+    def may_write(self) -> None:
+        if self._rest is not None:
+            self._pump()
+
+    def is_late(self) -> None:
+        stage = self.session.awaits
+        if stage is None and self._rest is None:
+            self.standing = Standing.FINISHING
+            self._quit_if_done()
+        elif stage is None or (stage is Stage.DOT and self._wire.unsent):
+            why = f"the server took nothing for {self._timeouts.block:g} s"
+            self._end(Cause.SILENCE, Stage.DATA, why)
+        elif stage is Stage.DOT and self._wire.deadline.at < self._dot_deadline:
+            self._wire.deadline.set(self._dot_deadline)
         else:
-            self._watch()
+            why = f"no reply to {stage.upper()} within {self._patience_s(stage):g} s"
+            self._end(Cause.SILENCE, stage, why)
 
-    def _unsealed(self, data: bytes) -> bytes:
-        if self._is_shaking:
-            self._shake(data)
-            return b""
-        return super()._unsealed(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._is_shaking:
-            self._fail_tls(tls_trouble(self.endpoint, OSError("the connection was closed")))
-        super().connection_lost(exc)
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_exception(self._refusal())
-
-    def _deadline_passed(self) -> None:
-        if self._is_shaking:
-            why = f"no end of the handshake within {self._timeouts.starttls:g} s"
-            self._fail_tls(tls_trouble(self.endpoint, OSError(why)))
+    def broke(self, why: str) -> None:
+        stage = self.session.awaits or Stage.MAIL
+        if stage is Stage.QUIT:
+            self._end(Cause.QUIT, stage, "finished")
         else:
-            super()._deadline_passed()
+            self._end(Cause.BREAK, stage, why or "the server closed the connection")
+
+    def ended(self) -> None:
+        end = self.end
+        assert end is not None
+        if self._wire.transcript:
+            self._wire.transcript.close(end.why)
+        for letter, missing in self.session.under_way():
+            dot_written = missing is Stage.DOT and end.dot_left
+            self._courier.lost(self, letter, missing, dot_written, end.why)
+        self._courier.closed(self, end)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _end_if_asked(self, stage: Stage, reply: Reply) -> None:
+        """After a refusal."""
+        if judge(stage, reply, has_carried=self.letters > 1).drops_connection:
+            if reply.code != 421 and self.session.is_at_rest:
+                self.finish()
+            else:
+                self._end(Cause.REPLY, stage, f"after {reply}")
 
     def _hear(self, stage: Stage, reply: Reply) -> None:
-        if self._waiter and not self._waiter.done() and stage is not Stage.QUIT:
-            self._waiter.set_result(reply)
-            self._deadline.at = FOREVER
+        """A reply that is about no letter: to QUIT, a refusal of RSET, or a farewell."""
+        if stage is Stage.RSET:  # RFC 5321, 4.1.1.5 knows none: this connection has carried enough
+            self._end(Cause.REPLY, stage, f"RSET is refused: {reply}", reply)
+        elif reply.code == 421 and self.standing is not Standing.FINISHING:
+            why = f"the server closes the connection: {reply}"
+            self._end(Cause.REPLY, Stage.MAIL, why, reply)
         else:
-            super()._hear(stage, reply)
+            self._end(Cause.QUIT, stage, "finished")
 
-    def _refuse_if_ended(self) -> None:
-        if self._ending:
-            raise self._refusal()
+    def _advance(self) -> None:
+        """Whatever the session allows next, in one write."""
+        client = self.session
+        if client.phase is Phase.BODY:
+            self._begin_body()
+            return
+        if client.can_take:
+            self._take()
+        if client.out:
+            self._write(b"")
+        self._watch()
 
-    def _refusal(self) -> ConnectRefused:
-        _, why, reply = self._ending or (None, "", None)
-        is_clear = self.endpoint.security in ("starttls", "none")
-        if self._stage is Stage.GREETING and reply is None and is_clear:
-            # A port for TLS waits for us to begin, and may say in TLS that we did not.
-            why += ' (if this port speaks TLS from the first byte, say security = "tls")'
-        return ConnectRefused(f"{self.endpoint.host}: {why}", self._stage, reply)
+    def _take(self) -> None:
+        """The next envelope, if there is one; QUIT if there will be none."""
+        client = self.session
+        while self._may_take:
+            letter = self._courier.next_letter(self)
+            if letter is None:
+                return
+            refusal = client.envelope(letter)
+            if refusal is None:
+                self.standing = Standing.BUSY
+                return
+            self._courier.answered(self, letter, *refusal)
+        if self.end is None:
+            self.standing = Standing.FINISHING
+            self._quit_if_done()
+
+    @property
+    def _may_take(self) -> bool:
+        """Is it to carry another letter?  Not where that needs a RSET known to be refused."""
+        client = self.session
+        return (
+            self.standing in (Standing.IDLE, Standing.BUSY)
+            and client.letters < self._limit
+            and not (client.needs_reset and client.resets >= self._most_resets)
+        )
+
+    def _begin_body(self) -> None:
+        """The server waits for the body: ask whether its dot may go; begin with a large one."""
+        letter = self.session.open
+        assert letter is not None
+        self._permitted = False
+        if len(letter.wire) >= LARGE_BODY:
+            self._rest = memoryview(letter.wire)
+            self._pump()
+        if self._rest is None:
+            self._wire.wait_no_more()  # while we ourselves are at work
+        self._courier.permit_dot(self, letter, self._go)
+
+    def _go(self) -> None:
+        """Permission for the end of the data."""
+        if self.end is None and self.session.phase is Phase.BODY:
+            self._permitted = True
+            if self._rest is None:
+                self._end_body()
+
+    def _pump(self) -> None:
+        """As much of a large body as the wire takes."""
+        wire = self._wire
+        while self._rest is not None and not wire.is_paused:
+            wire.write((), self._rest[:CHUNK])
+            self._rest = self._rest[CHUNK:] or None
+            if wire.is_closing:  # that write failed; `ended` comes
+                return
+        if self._rest is not None:
+            wire.wait(self._timeouts.block)
+            return
+        wire.wait_no_more()
+        if wire.transcript and self.session.open:
+            wire.transcript.body(self.session.open.wire)
+        if self._permitted:
+            self._end_body()
+
+    def _end_body(self) -> None:
+        """The dot, what is still held back of the body before it, the next envelope behind it."""
+        client = self.session
+        letter = client.open
+        assert letter is not None
+        body = letter.wire if len(letter.wire) < LARGE_BODY else b""
+        client.end_data()
+        if client.can_take:
+            self._take()
+        if self._wire.transcript and body:
+            self._wire.transcript.body(body)
+        self._since_dot = 0
+        self._write(body)
+        self._watch()
+
+    def _write(self, body: bytes) -> None:
+        """A body, and behind it whatever the session has to say."""
+        out = self.session.out
+        if self._wire.transcript:
+            for line in out:
+                self._wire.transcript.client(line)
+        self._since_dot += self._wire.write(out, body)
+        out.clear()
+
+    def _quit_if_done(self) -> None:
+        if self.session.is_at_rest and self.end is None:
+            self.session.ask(Stage.QUIT, b"QUIT\r\n")
+            self._write(b"")
+            self._watch()
+
+    def _end(self, cause: Cause, stage: Stage, why: str, reply: Reply | None = None) -> None:
+        """Nothing more is read or written; `ended` tells what is lost."""
+        if self.end is not None:
+            return
+        wire = self._wire
+        # What still waits in our own buffer has not been sent, the dot perhaps among it.
+        self.end = End(cause, stage, why, reply, dot_left=wire.unsent < self._since_dot)
+        self.standing = Standing.GONE
+        if stage is Stage.QUIT:
+            wire.close()
+        else:
+            wire.abort()
+
+    def _watch(self) -> None:
+        """The deadline of the reply, or of the idleness, that begins now (RFC 5321, 4.5.3.2)."""
+        stage = self.session.awaits
+        if stage is Stage.DOT:
+            # The first look is at whether the body left at all; then the rest of the wait.
+            now = self._wire.loop.time()
+            self._dot_deadline = now + self._timeouts.dot
+            self._wire.deadline.set(now + min(self._timeouts.block, self._timeouts.dot))
+        elif stage is not None:
+            self._wire.wait(self._patience_s(stage))
+        elif self.session.is_at_rest and self.end is None:
+            if self.standing is Standing.BUSY:
+                self.standing = Standing.IDLE
+            self._wire.wait(self._timeouts.idle)
+
+    def _patience_s(self, stage: Stage) -> float:
+        """How long the reply may take."""
+        wait_s = self._waits[stage]
+        if stage in _FIRST_BEHIND_DOT and self.session.is_ride_unanswered:
+            return min(wait_s, self._timeouts.behind_dot)
+        return wait_s

@@ -1,21 +1,17 @@
-"""What a connection is told, and whom it tells.
+"""What a connection is told.
 
-In: nothing.  Out: `Endpoint`, `Timeouts`, the `Courier` interface, the errors of connecting.
-Touches: nothing.
+In: nothing.  Out: `Endpoint`, `Timeouts`, the errors of connecting.  Touches: nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal
 
 from campaign.errors import LoginError, RelayError
-from campaign.records import Letter, Reply, Stage
+from campaign.records import Reply, Stage
 from campaign.smtp.commands import Notifications
-
-if TYPE_CHECKING:
-    from campaign.smtp.connection import Connection
 
 SUBMISSIONS = 465
 Security = Literal["starttls", "tls", "none", "opportunistic"]
@@ -96,37 +92,6 @@ class Timeouts:
             Stage.RSET: self.rset,
             Stage.QUIT: self.quit,
         }
-
-
-class Courier(Protocol):
-    """Who hands letters to connections and hears what became of them.
-
-    All methods are called in the event loop, never after `closed`.
-    """
-
-    def next_letter(self, connection: Connection) -> Letter | None:
-        """The connection can take an envelope.  None: it idles until `connection.wake()`."""
-
-    def permit_dot(self, connection: Connection, letter: Letter, go: Callable[[], None]) -> None:
-        """The server waits for this body.  Call `go()` in the loop, once, when it may have it.
-
-        Nothing of the final dot is written before; a `go()` after the connection's end does
-        nothing.  Asked only when no other letter of this connection can be in doubt.
-        """
-
-    def answered(self, connection: Connection, letter: Letter, stage: Stage, reply: Reply) -> None:
-        """The reply that settles this letter: to the dot, or a refusal at any stage."""
-
-    def lost(
-        self, connection: Connection, letter: Letter, stage: Stage, dot_written: bool, why: str
-    ) -> None:
-        """The connection ended with this letter open; in doubt only if `dot_written`."""
-
-    def closed(self, connection: Connection, stage: Stage, why: str, reply: Reply | None) -> None:
-        """The connection has ended; exactly once, after every `lost`.
-
-        `reply` is a farewell (421) that answered no letter; what answered one was told already.
-        """
 
 
 class ConnectRefused(RelayError):

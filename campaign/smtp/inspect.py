@@ -27,9 +27,9 @@ class TlsFacts:
 
 def tls_facts(connection: Connection) -> TlsFacts | None:
     """The facts, verified or not; None on a connection in clear text."""
-    if connection._tls is None:
+    if connection.tls is None:
         return None
-    tls = connection._tls._object
+    tls = connection.tls.object
     cipher = tls.cipher()
     return TlsFacts(tls.version() or "", cipher[0] if cipher else "", _chain(tls))
 

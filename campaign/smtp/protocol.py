@@ -136,6 +136,11 @@ class Client:
         return self._awaited[0] if self._awaited else None
 
     @property
+    def is_at_rest(self) -> bool:
+        """No letter is under way, and no reply is awaited."""
+        return not self._awaited and self.phase is Phase.NONE
+
+    @property
     def needs_reset(self) -> bool:
         """RSET goes before the next envelope."""
         return self._needs_rset

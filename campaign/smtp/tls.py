@@ -16,7 +16,7 @@ from campaign.smtp.endpoint import ConnectRefused, Endpoint
 
 
 class Tls:
-    """TLS between two buffers (`traffic.Cipher`).
+    """TLS between two buffers (the cipher of a `Wire`).
 
     Not asyncio's own TLS: that keeps what is received together with a failed write to itself,
     and the server's last word, an early 550, would be lost with it.
@@ -25,13 +25,13 @@ class Tls:
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._in, self._out, server_hostname=host)
+        self.object = context.wrap_bio(self._in, self._out, server_hostname=host)
 
     def shake(self, data: bytes) -> tuple[bool, bytes]:
         """Whether the handshake is done, and bytes to be sent; ssl.SSLError if it failed."""
         self._in.write(data)
         try:
-            self._object.do_handshake()
+            self.object.do_handshake()
         except ssl.SSLWantReadError:
             return False, self._out.read()
         return True, self._out.read()
@@ -42,16 +42,16 @@ class Tls:
     def seal(self, data: bytes | memoryview) -> bytes:
         rest = memoryview(data)
         while rest:
-            rest = rest[self._object.write(rest) :]
+            rest = rest[self.object.write(rest) :]
         return self._out.read()
 
     def unseal(self, data: bytes) -> tuple[bytes, bytes]:
         self._in.write(data)
         plain = []
         try:
-            while chunk := self._object.read(65536):
+            while chunk := self.object.read(65536):
                 plain.append(chunk)
-                if not self._in.pending and not self._object.pending():
+                if not self._in.pending and not self.object.pending():
                     break
         except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
             pass  # a record is not complete; or they are done, and the end of the stream follows
@@ -63,7 +63,7 @@ class Tls:
     def farewell(self) -> bytes:
         """Our close_notify; theirs is not waited for."""
         with suppress(OSError):
-            self._object.unwrap()
+            self.object.unwrap()
         return self._out.read()
 
 

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 import uvloop
 
 from campaign.records import Claim, Letter, Reply, Stage
-from campaign.smtp.connection import Connection, Endpoint, Timeouts, connect
+from campaign.smtp.connection import Connection, End
+from campaign.smtp.endpoint import Endpoint, Timeouts
+from campaign.smtp.opening import connect
 
 T = TypeVar("T")
 
@@ -137,8 +139,8 @@ class Postman:
     ) -> None:
         self.losses.append(Lost(letter.row, stage, dot_written, why))
 
-    def closed(self, connection: Connection, stage: Stage, why: str, reply: Reply | None) -> None:
-        self.closings.append(Closed(stage, why, reply))
+    def closed(self, connection: Connection, end: End) -> None:
+        self.closings.append(Closed(end.stage, end.why, end.reply))
         self._open -= 1
         if not self._open:
             self.is_over.set()

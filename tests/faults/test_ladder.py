@@ -122,6 +122,25 @@ def test_what_a_run_learns_of_a_server_the_next_one_knows(serve: Serve, tmp_path
     assert not sentences(ending)
 
 
+def test_what_a_campaign_learns_of_a_server_the_next_one_knows(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """Fault 1, 13: two campaigns with one suppression store, a server that dies as above.
+    By: scripted server; ten connections, policy hold.
+    Then: the second campaign never writes an envelope behind a dot there.
+    """
+    server = serve(on("BEHIND", Act(b"", end="die")))
+    way = relay(server, connections=CONNECTIONS)
+    shared = '[suppression]\nurl = "sqlite:///../suppression.sqlite"\n'
+    for name, held in (("spring", 1), ("summer", 0)):
+        folder = tmp_path / name
+        folder.mkdir()
+        ending = Mailing(folder, way, people=ALL, in_doubt="hold", more=shared).send()
+        assert Counter(ending.states.values())["held"] == held
+    assert rides(server) == 1
+    assert (tmp_path / "hosts.sqlite").exists()
+
+
 def test_a_server_that_bears_it_gets_the_envelopes_behind_the_dots(
     serve: Serve, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ from campaign.records import Stage
 from campaign.routing.answers import TlsaRecord
 from campaign.routing.certificates import public_key
 from campaign.routing.destinations import Host, Route, TlsNeed
-from campaign.smtp.connection import ConnectRefused, Timeouts
+from campaign.smtp.endpoint import ConnectRefused, Timeouts
 from fakes.certificates import Authority, Pair
 from fakes.clock import FakeClock
 from fakes.dns_server import dns_server

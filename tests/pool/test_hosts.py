@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from campaign.pool.hosts import GOOD_FOR_S, Host, Hosts, NoMemory
 from campaign.pool.memory import FileMemory
 from campaign.records import Stage
+from campaign.smtp.connection import Cause, End
 from campaign.smtp.extensions import Extensions
 from campaign.smtp.protocol import Client, Step
 from campaign.smtp.replies import make_reply
@@ -29,8 +30,6 @@ class Wire:
         self.session = Client()
         self.session.extensions = Extensions("", OFFERED)
         self.is_finishing = False
-        self.was_dot_written = True
-        self.was_silent = False
 
     def finish(self) -> None:
         self.is_finishing = True
@@ -48,6 +47,10 @@ class Wire:
         session.end_data()
         if session.can_take:
             session.envelope(letter(row + 1))
+
+
+def ended(cause: Cause) -> End:
+    return End(cause, Stage.MAIL, cause.value)
 
 
 class Memory:
@@ -104,7 +107,7 @@ def test_one_connection_climbs_a_step_and_the_others_follow_when_it_is_proven() 
 def test_when_the_connection_that_tries_ends_for_another_reason_another_one_tries() -> None:
     known = host()
     first, second = wires(known, 2)
-    known.left(first, "finished", is_broken=False)
+    known.left(first, ended(Cause.QUIT))
     assert steps([second]) == [1]
     assert known.step is Step.SINGLY
 
@@ -119,7 +122,7 @@ def test_a_step_that_fails_when_tried_is_kept_for_thirty_days() -> None:
     known.answered(first, Stage.DOT, accepted=True)
     first.carry(3)
     assert first.session.is_ride_unanswered
-    assert known.left(first, "the server closed the connection", is_broken=True)
+    assert known.left(first, ended(Cause.BREAK))
     assert steps([second]) == [1]
     assert list(memory.facts["a:25"]) == ["step 1"]
     assert len(said) == 1
@@ -147,7 +150,7 @@ def test_a_proven_step_is_tried_again_by_one_connection_after_a_first_loss() -> 
     known = host(memory, clock)
     first, second = proven(known)
     first.carry(4)
-    assert known.left(first, "connection lost", is_broken=True)
+    assert known.left(first, ended(Cause.BREAK))
     assert steps([second]) == [1]
     assert not memory.facts
     known.recover(clock.tick_s() + 599)
@@ -157,7 +160,7 @@ def test_a_proven_step_is_tried_again_by_one_connection_after_a_first_loss() -> 
     assert steps([second, third]) == [2, 1]
     second.session.receive(b"250 queued\r\n")
     second.carry(5)
-    assert known.left(second, "connection lost", is_broken=True)
+    assert known.left(second, ended(Cause.BREAK))
     known.recover(clock.tick_s() + 1e6)
     assert steps([third]) == [1]
     assert list(memory.facts["a:25"]) == ["step 1"]
@@ -168,7 +171,7 @@ def test_a_server_proven_to_bear_it_may_close_behind_its_reply() -> None:
     first, second = proven(known)
     first.carry(4)
     first.session.receive(b"250 queued\r\n")
-    assert not known.left(first, "the server closed the connection", is_broken=True)
+    assert not known.left(first, ended(Cause.BREAK))
     assert steps([second]) == [2]
 
 
@@ -177,8 +180,7 @@ def test_silence_behind_an_answered_dot_is_a_fall_even_from_a_proven_step() -> N
     first, second = proven(known)
     first.carry(4)
     first.session.receive(b"250 queued\r\n")
-    first.was_silent = True
-    assert known.left(first, "no reply to MAIL within 20 s", is_broken=True)
+    assert known.left(first, ended(Cause.SILENCE))
     assert steps([second]) == [1]
 
 
@@ -190,9 +192,8 @@ def test_each_host_is_judged_by_itself_and_each_extension_told_once() -> None:
     first, second = wires(one, 2)
     (elsewhere,) = wires(other, 1)
     refusal = make_reply(555, ("SIZE what",))
-    assert one.excuses(first, letter(1), Stage.MAIL, refusal)
-    assert one.excuses(second, letter(2), Stage.MAIL, refusal)
-    assert not one.excuses(first, letter(1), Stage.MAIL, refusal)  # once for a letter
+    assert one.is_to_blame(first, letter(1), Stage.MAIL, refusal)
+    assert one.is_to_blame(second, letter(2), Stage.MAIL, refusal)
     assert len(said) == 1
     assert [wire.is_finishing for wire in (first, second, elsewhere)] == [True, True, False]
     (later,) = wires(one, 1)
@@ -225,10 +226,10 @@ def test_never_more_than_one_connection_is_above_what_is_proven(
         if event == "ride":
             ride(known, wire, 10 * number)
         elif event == "refuse":
-            known.excuses(wire, letter(number), Stage.MAIL, make_reply(503, ("bad sequence",)))
+            known.is_to_blame(wire, letter(number), Stage.MAIL, make_reply(503, ("bad sequence",)))
         else:
             made.remove(wire)
-            known.left(wire, "lost", is_broken=True)
+            known.left(wire, ended(Cause.BREAK))
         above = [wire for wire in made if wire.session.step > known.step]
         assert len(above) <= 1
         assert all(wire.session.step <= known.step + 1 for wire in above)

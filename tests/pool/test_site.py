@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from typing import Any, cast
 
 from tenacity import wait_fixed
 
 from campaign.pool.allowance import Allowance
+from campaign.pool.flight import Slot
 from campaign.pool.governor import QUIET_S
 from campaign.pool.hosts import Hosts, NoMemory
 from campaign.pool.lanes import Lanes
 from campaign.pool.site import Site
 from campaign.pool.terms import Patience
 from campaign.records import Letter, Reply, Stage, Verdict
-from campaign.smtp.connection import Connection
-from campaign.smtp.endpoint import Endpoint, Timeouts
+from campaign.smtp.endpoint import Endpoint
+from campaign.smtp.protocol import Client
 from fakes.clock import FakeClock
 from fakes.postman import letter
 
@@ -35,19 +34,22 @@ class Book:
         self.settlings.append((letter.row, verdict, wait_s))
 
 
-def wire(letters: int) -> Connection:
-    """A connection that leads nowhere and has begun so many envelopes."""
+class Nowhere:
+    """As much of a connection as a site looks at."""
 
-    async def made() -> Connection:
-        here, there = socket.socketpair()
-        there.close()
-        endpoint = Endpoint("relay", "127.0.0.1", 25, "none")
-        connection = Connection(endpoint, cast(Any, None), 100, Timeouts(), None, here)
-        connection.session.letters = letters
-        connection.abort("it leads nowhere")  # which closes the socket
-        return connection
+    def __init__(self, letters: int) -> None:
+        self.endpoint = Endpoint("relay", "127.0.0.1", 25, "none")
+        self.session = Client()
+        self.letters = letters
+        self.is_finishing = False
 
-    return asyncio.run(made())
+    def finish(self) -> None:
+        self.is_finishing = True
+
+
+def wire(letters: int) -> Any:
+    """It has begun so many envelopes."""
+    return Nowhere(letters)
 
 
 def site_with(clock: FakeClock, book: Book, messages: int) -> Site:
@@ -67,9 +69,10 @@ def site_with(clock: FakeClock, book: Book, messages: int) -> Site:
     )
 
 
-def answer(site: Site, over: Connection, row: int, stage: Stage, reply: Reply) -> None:
+def answer(site: Site, over: Any, row: int, stage: Stage, reply: Reply) -> None:
     taken = letter(row)
-    site._host_of.setdefault(over, site._hosts.of(over.endpoint))
+    site.connections[over] = slot = Slot(site._hosts.of(over.endpoint))
+    slot.host.connections[over] = None
     site._lanes.put([taken])
     site.next_letter(over)
     site.answered(over, taken, stage, reply)
@@ -80,7 +83,7 @@ def test_a_learned_number_of_messages_is_felt_for_again_after_a_quiet_while() ->
     site = site_with(clock, book, 100)
     over = wire(letters=3)
     answer(site, over, 1, Stage.MAIL, FULL)
-    assert over._finishing
+    assert over.is_finishing
     assert not book.settlings  # the letter waits for another connection, in memory
     assert site._lanes.ready == 1
     assert site.messages_per_connection.most == 2
@@ -105,5 +108,5 @@ def test_a_relay_that_cannot_be_reached_has_no_places_for_a_provider_to_fill() -
     assert site.places == 10
     site._openings.trouble = "waiting for relay: connection refused"
     assert site.places == 0
-    site.connections.add(wire(letters=0))
+    site.connections[wire(letters=0)] = cast(Any, None)
     assert site.places == 10

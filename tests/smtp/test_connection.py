@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from campaign.records import Letter, Reply, Stage
-from campaign.smtp.connection import Connection, connect
+from campaign.smtp.connection import Connection
+from campaign.smtp.opening import connect
 from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
 from fakes.scripted_smtp import Script, ScriptedServer, on, say
 

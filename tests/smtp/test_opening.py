@@ -15,10 +15,11 @@ from campaign.config.settings import Relay
 from campaign.errors import ConfigError, LoginError, RelayError
 from campaign.pool.outlet import endpoint_of as endpoint_of_relay
 from campaign.records import Stage
-from campaign.smtp.connection import Connection, connect
+from campaign.smtp.connection import Connection
 from campaign.smtp.dial import dial
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, LoginRefused, Timeouts
 from campaign.smtp.greeting import own_name
+from campaign.smtp.opening import Opening, connect
 from fakes.certificates import Authority
 from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
 from fakes.scripted_smtp import SILENCE, Script, ScriptedServer, drop, on, say
@@ -256,7 +257,7 @@ def test_implicit_tls_to_a_port_in_clear_text_says_what_is_wrong(attempt: Attemp
 def test_no_password_goes_over_tls_that_was_not_verified_for_being_opportunistic(
     attempt: Attempt, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Connection, "is_loopback", False)
+    monkeypatch.setattr(Opening, "is_loopback", False)
     script = Script(certificate=authority.issue("127.0.0.1"), mechanisms=("PLAIN",))
     error, server = attempt(script, security="opportunistic", username="ada", secret=lambda: "x")
     assert isinstance(error, LoginRefused)
@@ -519,7 +520,7 @@ def test_a_password_may_travel_in_clear_text_on_loopback(journey: Journey) -> No
 def test_a_password_in_clear_text_to_elsewhere_needs_to_be_allowed(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Connection, "is_loopback", False)
+    monkeypatch.setattr(Opening, "is_loopback", False)
     script = Script(mechanisms=("PLAIN",), users={"ada": "x"})
     error, server = attempt(script, username="ada", secret=lambda: "x")
     assert isinstance(error, LoginRefused)

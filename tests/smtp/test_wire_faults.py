@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from campaign.records import ReplyClass, Stage
-from campaign.smtp.connection import ConnectRefused, Endpoint, connect
 from campaign.smtp.dial import dial, first_to_answer, in_turns
+from campaign.smtp.endpoint import ConnectRefused, Endpoint
+from campaign.smtp.opening import connect
 from campaign.smtp.verdicts import judge
 from fakes.certificates import Authority
 from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
@@ -268,7 +269,7 @@ def test_a_window_that_stays_shut_is_a_plain_loss_with_bounded_memory(
         connection = await connect(endpoint, postman, limit=9, timeouts=replace(PATIENT, block=0.3))
         connection.wake()
         while not postman.closings:
-            held.append(connection._transport.get_write_buffer_size())
+            held.append(connection._wire.unsent)
             await asyncio.sleep(0.02)
         return postman
 

@@ -22,7 +22,7 @@ from aiosmtpd.controller import Controller
 from campaign.errors import RenderError
 from campaign.records import Letter
 from campaign.rendering.render import Renderer
-from campaign.smtp.connection import Timeouts
+from campaign.smtp.endpoint import Timeouts
 from fakes.letters import job, parse, spec, text_of, write
 from fakes.ports import own_port
 from fakes.postfix import OPEN, can_run, private_postfix
