@@ -138,8 +138,8 @@ def endpoint_of(relay: Relay, folder: Path) -> Endpoint:
     secret = relay.token or relay.password
     certificate = relay.client_certificate
     return Endpoint(
-        name=f"{relay.host}:{relay.port}",
-        host=relay.host.removeprefix("[").removesuffix("]"),  # as an IPv6 address stands in a URL
+        name=f"[{relay.host}]:{relay.port}" if ":" in relay.host else f"{relay.host}:{relay.port}",
+        host=relay.host,
         port=relay.port,
         security=relay.security,
         hello=relay.hello,
