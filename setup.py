@@ -22,7 +22,8 @@ journal/reading: claims
 journal/writing: changes totals transactions writer
 pool: allowance destination flight governor hosts lanes pacing relays site
 recipients: cleaning framing
-rendering: body draft head headers images mime render sheet structured transfer
+rendering: body draft head images render sheet
+rendering/mime: entities headers structured transfer
 rendering/templating: escaping memo templates
 smtp: commands connection deadline envelopes extensions protocol replies wire
 workers: frames process
