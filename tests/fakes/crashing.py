@@ -49,12 +49,12 @@ url = "{journal}"
 _RESUME = """
 import sys, threading
 from campaign.cli.main import main
-from campaign.journal.writing import commits
-commits.QUICK_S = float("{quick_s}")
+from campaign.journal.writing import commit_policy
+commit_policy.QUICK_S = float("{quick_s}")
 begin = threading.Thread.start
 def begin_and_tell(thread):
     begin(thread)
-    if thread.name == "journal" and not commits.QUICK_S:
+    if thread.name == "journal" and not commit_policy.QUICK_S:
         with open("journal-thread", "w") as told:
             told.write(str(thread.native_id))
 threading.Thread.start = begin_and_tell
@@ -146,7 +146,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def start(folder: Path, *before: str, quick_s: float | None = None) -> subprocess.Popen[str]:
     """`campaign resume` in the background, perhaps under a tracer.
 
-    `quick_s` stands for `commits.QUICK_S`: with 0 all commits are the journal thread's, whose
+    `quick_s` stands for `commit_policy.QUICK_S`: with 0 all commits are the journal thread's, whose
     number is told in the file "journal-thread", with infinity all are the main thread's.
     """
     command = [*CAMPAIGN, "resume"]

@@ -3,10 +3,7 @@
 In: batches of the writer.  Out: one call in the event loop for each, when it is durable.
 Touches: the database, the emergency file.
 
-While the disk is quick the event loop commits by itself.  To wake a thread, to win the interpreter
-for it and to be told takes as long as half a commit, and most letters wait for it: by turns 6 %
-more letters, with an eighth less CPU (50 connections).  A slow disk has the journal thread, which
-lets the loop go on with what it can.
+Whether the event loop or the journal thread makes a commit is said in `commit_policy`.
 """
 
 from __future__ import annotations
@@ -20,14 +17,12 @@ from typing import NamedTuple
 
 from campaign.clock import Clock
 from campaign.errors import JournalError
+from campaign.journal.writing.commit_policy import CommitTime
 from campaign.journal.writing.emergency import EmergencyFile
 from campaign.journal.writing.transactions import Transactions
 from campaign.records import Change, State
 
 Done = Callable[[], None]
-
-QUICK_S = 0.002  # commits that take longer, on the whole, are the thread's
-_RECENT = 8  # commits by which it is judged
 
 
 class Batch(NamedTuple):
@@ -63,7 +58,7 @@ class Commits:
         self._on_done = on_done
         self._on_failure = on_failure
         self._clock = clock
-        self._mean_s = 0.0  # of the last commits
+        self._time = CommitTime()
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._unpermitted: set[int] = set()  # rows whose `sending` did not become durable
@@ -74,7 +69,7 @@ class Commits:
 
     def put(self, batch: Batch) -> None:
         """One batch at a time: the next when `on_done` was called for this."""
-        if batch.is_written and self._mean_s < QUICK_S:
+        if batch.is_written and self._time.is_quick:
             self._loop.call_soon(self._on_done, self._settle(batch))
         else:
             self._queue.put(batch)
@@ -113,7 +108,7 @@ class Commits:
                 self._transactions.write(batch.changes, batch.keys)
             began_s = self._clock.tick_s()
             self._transactions.commit()
-            self._mean_s += (self._clock.tick_s() - began_s - self._mean_s) / _RECENT
+            self._time.took(self._clock.tick_s() - began_s)
         except BaseException:
             with suppress(JournalError):  # what happened first is told
                 self._transactions.undo()

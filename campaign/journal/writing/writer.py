@@ -3,10 +3,7 @@
 In: changes from the event loop.  Out: callbacks in the event loop once they are durable.
 Touches: nothing itself; `transactions` the database, `commits` waits for the disk.
 
-The event loop runs the statements of a commit itself.  A thread that ran them would have to win
-the interpreter lock back from a busy loop for each step, and every time wake the other: runs took
-5 to 8 % longer, with ten connections a third (measured).  Where the statements would have to wait
-the journal thread runs them after all.
+When a commit is made, and who runs its statements, is said in `commit_policy`.
 """
 
 from __future__ import annotations
@@ -17,13 +14,11 @@ from enum import Enum, auto
 
 from campaign.clock import Clock
 from campaign.errors import JournalError
+from campaign.journal.writing.commit_policy import GATHER_S, is_enough
 from campaign.journal.writing.commits import Batch, Commits, Done
 from campaign.journal.writing.emergency import EmergencyFile
 from campaign.journal.writing.transactions import Transactions
 from campaign.records import Change, State
-
-GATHER_S = 0.010  # the longest that a commit waits for more changes
-_ENOUGH = 4  # changes for each letter that is still on the wire
 
 
 class _Phase(Enum):
@@ -105,9 +100,7 @@ class Writer:
 
     @property
     def _is_enough(self) -> bool:
-        """Two commits that become one are one flush of the disk; but most letters are here, and
-        wait, while the few that may be answered any moment are still on the wire."""
-        return len(self._batch.changes) >= _ENOUGH * len(self._answerable)
+        return is_enough(len(self._batch.changes), len(self._answerable))
 
     def _look(self) -> None:
         if not any(self._batch):
