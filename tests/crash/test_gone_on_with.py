@@ -104,7 +104,7 @@ def test_a_relays_log_settles_who_is_in_doubt(tmp_path):
         campaign, clock = load(folder), SystemClock()
         with closing(Journal.open(JOURNAL, folder, clock=clock, create=False)) as journal:
             said = settle_by(log, campaign, journal, clock.now_s())
-        assert said == "mail.log shows 2 of 3 recipients in doubt as accepted"
+        assert said.startswith("mail.log shows 2 of 3 recipients in doubt as accepted")
         done = run(folder, "resume")
         assert done.returncode == 1, done.stderr
         stood = counts(folder)

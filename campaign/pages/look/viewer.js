@@ -128,13 +128,13 @@ async function find() {
   list.scrollTop = 0;
   const links = [...list.querySelectorAll("[data-go]")];
   status.textContent = links.length ? `${links.length} found` : "Nothing found";
-  // A letter that is not among those found does not stay as if it belonged to them.
-  if (!links.length) { stage.innerHTML = '<div class="empty"><h2>No letter to show</h2><p>Nobody on the list matches.</p></div>'; stage.dataset.current = ""; }
-  else if (!links.some((link) => link.dataset.go === stage.dataset.current) && matchMedia("(min-width: 45.01rem)").matches) await go(links[0].dataset.go, { push: false });
   const url = new URL(location.href);
   url.search = fields;
   if (document.body.classList.contains("asks-letter")) url.searchParams.set(stage.dataset.asks, stage.dataset.current);
   history.replaceState(null, "", url);
+  // A letter that is not among those found does not stay as if it belonged to them.
+  if (!links.length) { going++; stage.innerHTML = '<div class="empty"><h2>No letter to show</h2><p>Nobody on the list matches.</p></div>'; stage.dataset.current = ""; }
+  else if (!links.some((link) => link.dataset.go === stage.dataset.current) && matchMedia("(min-width: 45.01rem)").matches) go(links[0].dataset.go, { push: false });
 }
 async function more(link) {
   if (link.dataset.busy) return;
