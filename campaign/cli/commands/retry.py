@@ -78,8 +78,10 @@ def command(
     Says how many they are, and asks for that number as `run` does.
     """
     from campaign.cli.rehearsal import rehearsal_of
+    from campaign.clock import SystemClock
     from campaign.config.loader import load
     from campaign.delivery.run_records import RunOptions
+    from campaign.journal.store import Journal
     from campaign.workers.start import worker_count, workers_ahead
 
     if not (failed or held or cancelled or code):
@@ -93,28 +95,43 @@ def command(
         campaign = rehearsal_of(campaign)
     states = states_of(failed=failed, held=held, cancelled=cancelled)
     spared = set() if dead else dead_classes()
-    back, left = count_back(campaign, states, code or "", spared)
-    if not back:
-        if as_json:
-            put = {"campaign": campaign.settings.name, "sandbox": sandbox, "put_back": 0}
-            tell(json.dumps(put))
-        return EXIT_DONE
-    total = back + left
-    if expect is not None and expect != total:
-        raise UsageError(
-            f"{expect:,} expected, but {total:,} are to be sent to", remedy=f"say --expect {total}"
-        )
-    if not yes and expect is None:
-        if not can_ask():
-            raise UsageError(
-                "there is no terminal to ask in", remedy=f"say --yes, or --expect {total}"
-            )
-        ask(campaign, min(total, limit or total), sandbox=sandbox)
-    put_back(campaign, states, code or "", spared)
+    clock = SystemClock()
+    # Held from the count to the change, so that what was agreed to is what happens.
+    opened = Journal.open(*campaign.journal, clock=clock, create=False)
+    with closing(opened) as journal:
+        back, left = count_back(campaign, states, code or "", spared)
+        if not back:
+            if as_json:
+                put = {"campaign": campaign.settings.name, "sandbox": sandbox, "put_back": 0}
+                tell(json.dumps(put))
+            return EXIT_DONE
+        agree(campaign, back + left, limit, expect=expect, yes=yes, sandbox=sandbox)
+        journal.put_back(states, clock.now_s(), code=code or "", spared=spared)
     options = RunOptions(limit=limit, no_wait=no_wait, transcript=transcript)
     page = LivePage(serve, port, not no_browser)
     with workers_ahead(worker_count()) as ahead:
         return send(campaign, options, path, ahead, sandbox=sandbox, page=page, as_json=as_json)
+
+
+def agree(
+    campaign: Campaign,
+    total: int,
+    limit: int | None,
+    *,
+    expect: int | None,
+    yes: bool,
+    sandbox: bool,
+) -> None:
+    """Raises UsageError where the number is not the expected one, Interrupted without a yes."""
+    if expect is not None and expect != total:
+        raise UsageError(
+            f"{expect:,} expected, but {total:,} are to be sent to", remedy=f"say --expect {total}"
+        )
+    if yes or expect is not None:
+        return
+    if not can_ask():
+        raise UsageError("there is no terminal to ask in", remedy=f"say --yes, or --expect {total}")
+    ask(campaign, min(total, limit or total), sandbox=sandbox)
 
 
 def states_of(*, failed: bool, held: bool, cancelled: bool) -> set[State]:
@@ -154,16 +171,3 @@ def count_back(
     if left and back:
         tell(f"{left:,} more are not settled yet and go with them", sys.stderr)
     return back, left
-
-
-def put_back(
-    campaign: Campaign, states: Collection[State], code: str, spared: Collection[str]
-) -> None:
-    """Make them planned again."""
-    from campaign.clock import SystemClock
-    from campaign.journal.store import Journal
-
-    clock = SystemClock()
-    url = campaign.settings.journal.url
-    with closing(Journal.open(url, campaign.folder, clock=clock, create=False)) as journal:
-        journal.put_back(states, clock.now_s(), code=code, spared=spared)
