@@ -281,6 +281,8 @@ class Direct(Section):
     """Name given in EHLO; it should resolve to this host, and this host's address to it."""
     connections: int = Field(default=10, ge=1, le=1000)
     """Connections to one provider at the same time, at most."""
+    rates: Rates = Field(default=(), examples=[["50/s", "100000/day"]])
+    """Limits on all messages together, all of which hold; [limits] has those by provider."""
     port: int = Field(default=25, ge=1, le=65535)
     """Port of the mail servers; other than 25 only in tests."""
     allow_private: bool = False

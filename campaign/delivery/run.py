@@ -312,6 +312,7 @@ class _Run:
                 self._campaign,
                 settings.direct,
                 self._ledger,
+                reader,
                 self._clock,
                 give_back=self._take_back,
                 on_low=self._heed,

@@ -15,6 +15,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.planning.bulk import missing_for_bulk
 from campaign.planning.skips import Cause, Skips, read_skips
+from campaign.pool.limits import Limits
 from campaign.pool.pacing import Pacing
 from campaign.records import Source, State, unsettled_of
 
@@ -68,7 +69,7 @@ def read_summary(campaign: Campaign) -> PlanSummary:
         planned, left = rows - skipped, unsettled_of(counts)
         skips = read_skips(reader) if skipped else Skips([], [], 0)
         domains = reader.domains(LISTED_DOMAINS)
-        to_go = [(domain, round(count * left / planned)) for domain, count in domains[:1000]]
+        to_go = [(domain, round(count * left / planned)) for domain, count in domains]
         return PlanSummary(
             campaign=record.campaign,
             plan_id=record.plan_id,
@@ -99,6 +100,9 @@ def forecast_s(campaign: Campaign, planned: int, domains: list[tuple[str, int]])
     The slowest of: the relays' rates, each provider's rate, and an ordinary link.
     """
     settings = campaign.settings
+    limits_s = Limits(settings.limits).span_s(domains)
+    if settings.direct:
+        return max(limits_s, Pacing(settings.direct.rates).span_s(planned)) or None
     if not settings.relay:
         return None
     pacings = [Pacing(relay.rates) for relay in settings.relay]
@@ -109,10 +113,7 @@ def forecast_s(campaign: Campaign, planned: int, domains: list[tuple[str, int]])
     spans_s = [planned / sum(rates)]
     for pacing, rate in zip(pacings, rates, strict=True):
         spans_s.append(pacing.span_s(round(planned * rate / sum(rates))))
-    for domain, count in domains:
-        if limit := settings.limits.get(domain):
-            spans_s.append(Pacing(limit.rates).span_s(count))
-    return max(spans_s)
+    return max(*spans_s, limits_s)
 
 
 def refuse_empty(summary: PlanSummary) -> None:

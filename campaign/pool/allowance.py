@@ -27,10 +27,12 @@ class Allowance:
         connections: int,
         rates: Sequence[Rate],
         *,
-        common_breaker: Breaker | None = None,  # of all destinations together
+        common_breaker: Breaker | None = None,
+        common_pacing: Pacing | None = None,
     ) -> None:
+        """`common_breaker`, `common_pacing`: of all destinations together."""
         self.name = name
-        self.pacing = Pacing(rates)
+        self.pacing = Pacing(rates, common_pacing)
         self.governor = Governor(connections)
         self.breaker = Breaker()
         self.common_breaker = common_breaker
@@ -53,6 +55,12 @@ class Allowance:
     def is_refused(self) -> bool:
         """Do the replies say that the sender is the trouble?"""
         return self.breaker.is_open or bool(self.common_breaker and self.common_breaker.is_open)
+
+    def is_plain(self, now_s: float) -> bool:
+        """Nothing is known of it that would be lost with it."""
+        governor, own = self.governor, self.pacing.has_own_windows
+        is_free = not self.connections and governor.connections == governor.limit
+        return is_free and not own and governor.is_calm(now_s) and not self.breaker.has_refusals
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until the next letter may go; 0.0 = now."""

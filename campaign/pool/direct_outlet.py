@@ -28,7 +28,9 @@ from campaign.pool.direct import Dialer, make_router
 from campaign.pool.governor import Breaker
 from campaign.pool.hosts import Hosts
 from campaign.pool.lanes import Lanes
-from campaign.pool.outlet import host_memory, lane_of, limit_by_lane, limit_of, open_transcript
+from campaign.pool.limits import History, Limits, lane_of, seed
+from campaign.pool.outlet import host_memory, open_transcript
+from campaign.pool.pacing import Pacing
 from campaign.pool.relays import all_closed
 from campaign.pool.site import Site
 from campaign.pool.tasks import Tasks
@@ -69,6 +71,7 @@ class DirectOutlet:
         direct: Direct,
         limits: dict[str, LimitSettings],
         ledger: Ledger,
+        history: History,
         clock: Clock,
         *,
         hosts: Hosts,
@@ -82,7 +85,10 @@ class DirectOutlet:
     ) -> None:
         self._router = router
         self._direct = direct
-        self._limits = limit_by_lane(limits)
+        self._limits = Limits(limits)
+        self._history = history
+        self._pacing = Pacing(direct.rates)  # of all destinations together
+        seed(self._pacing, history, clock)
         self._ledger = ledger
         self._clock = clock
         self._hosts = hosts
@@ -98,6 +104,7 @@ class DirectOutlet:
         self._destinations: dict[str, MailServers] = {}  # by name of site
         self._by_domain: dict[str, MailServers] = {}
         self._allowances: dict[str, Allowance] = {}  # by provider
+        self._seeded: dict[str, set[str]] = {}  # sites whose past counts, by provider
         self._finding: dict[str, list[Letter]] = {}  # domains whose route is being looked up
         self._tasks = Tasks()
         self._dns_rests_until_s = 0.0
@@ -204,15 +211,25 @@ class DirectOutlet:
     def _new(self, route: Route) -> MailServers:
         allowance = self._allowances.get(route.provider)
         most = min(self._direct.connections, route.connections or self._direct.connections)
-        limit = self._limits.get(route.provider) or self._limits.get(lane_of(route.domain))
+        limit = self._limits.find(route.provider, lane_of(route.domain))
         if allowance is None:
             connections = limit.connections if limit and limit.connections else most
             rates = limit.rates if limit else ()
-            allowance = Allowance(route.provider, connections, rates, common_breaker=self._breaker)
+            allowance = Allowance(
+                route.provider,
+                connections,
+                rates,
+                common_breaker=self._breaker,
+                common_pacing=self._pacing,
+            )
             if self._on_trial:
                 allowance.try_out()
             self._allowances[route.provider] = allowance
-        lanes = Lanes(limit_of({}, most), give_back=self._give_back, on_low=self._on_low)
+        seeded = self._seeded.setdefault(route.provider, set())
+        if allowance.pacing.own_quotas and route.site not in seeded:
+            seeded.add(route.site)
+            seed(allowance.pacing, self._history, self._clock, relay=route.site)
+        lanes = Lanes(lambda lane: ((), most + 1), give_back=self._give_back, on_low=self._on_low)
         lanes.places = most
         dialer = self._make_dialer(route)
         site = Site(
@@ -302,6 +319,11 @@ class DirectOutlet:
     def _forget(self, destination: MailServers) -> None:
         del self._destinations[destination.site.name]
         self._drop_domains(destination)
+        allowance = destination.site.allowance
+        others = (each.site.allowance for each in self._destinations.values())
+        if allowance.is_plain(self._clock.tick_s()) and allowance not in others:
+            del self._allowances[allowance.name]
+            self._seeded.pop(allowance.name, None)
 
     def _drop_domains(self, destination: MailServers) -> None:
         for domain in [d for d, each in self._by_domain.items() if each is destination]:
@@ -312,6 +334,7 @@ def direct_outlet(
     campaign: Campaign,
     direct: Direct,
     ledger: Ledger,
+    history: History,
     clock: Clock,
     *,
     give_back: Callable[[list[Letter]], None],
@@ -340,6 +363,7 @@ def direct_outlet(
         direct,
         campaign.settings.limits,
         ledger,
+        history,
         clock,
         hosts=Hosts(host_memory(campaign, say), clock, say),
         patience=patient,

@@ -194,6 +194,11 @@ class Breaker:
             or len(self._domains) >= _MESSAGE_DOMAINS
         )
 
+    @property
+    def has_refusals(self) -> bool:
+        """Would anything be forgotten with it?"""
+        return bool(self._refused or self._domains or self.is_on_trial)
+
     def half_open(self) -> None:
         """Let one more through: the next refusal opens it again, an acceptance closes it."""
         self._in_a_row = self._row_limit - 1

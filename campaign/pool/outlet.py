@@ -5,27 +5,24 @@ In: settings.  Out: an `Outlet`.  Touches: nothing until letters come.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count as numbers_from
 from pathlib import Path
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.config.secrets import read_secret
-from campaign.config.settings import Limit as LimitSettings
 from campaign.config.settings import Relay
 from campaign.errors import CampaignError, ConfigError
-from campaign.journal.reading.reader import Reader
 from campaign.pool.allowance import Allowance
 from campaign.pool.hosts import Hosts
-from campaign.pool.lanes import Lanes, Limit
+from campaign.pool.lanes import Lanes
+from campaign.pool.limits import History, Limits, domains_of, lane_of, seed
 from campaign.pool.memory import FileMemory
-from campaign.pool.pacing import Pacing
 from campaign.pool.relays import Pool
 from campaign.pool.site import Dial, Site
 from campaign.pool.terms import Ledger, Patience, connect_wait
 from campaign.records import Letter
-from campaign.routing.sites import provider_named, provider_of_domain
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import Endpoint, Timeouts
 from campaign.smtp.opening import connect
@@ -37,7 +34,7 @@ def relay_pool(
     campaign: Campaign,
     relays: tuple[Relay, ...],
     ledger: Ledger,
-    reader: Reader,
+    history: History,
     clock: Clock,
     *,
     give_back: Callable[[list[Letter]], None],
@@ -59,24 +56,24 @@ def relay_pool(
             remedy="add [relay] with host, port and security, or try `campaign run --sandbox`",
         )
     patience = patience or Patience(connect_wait())
-    limits = limit_by_lane(campaign.settings.limits)
-    named = {lane_of(domain): domain for domain in campaign.settings.limits}
+    limits = Limits(campaign.settings.limits)
+    most = sum(relay.connections for relay in relays)
     lanes = Lanes(
-        limit_of(limits, sum(relay.connections for relay in relays)),
+        lambda lane: limits.of(lane, most),
         lane_of,
-        limit_name=lambda lane: named.get(lane, lane),
+        limit_name=limits.name,
         give_back=give_back,
         on_low=on_low,
     )
-    for name in limits:
-        seed(lanes.lane(name).pacing, reader, clock, domains=domains_of(name))
+    for name in limits.lanes:
+        seed(lanes.lane(name).pacing, history, clock, domains=domains_of(name))
     pool = Pool(lanes, clock, give_back=give_back, must_stop=must_stop, say=say)
     hosts = Hosts(host_memory(campaign, say), clock, say)
     weights = {}
     for relay in relays:
         endpoint = endpoint_of(relay, campaign.folder)
         allowance = Allowance(endpoint.name, relay.connections, relay.rates)
-        seed(allowance.pacing, reader, clock, relay=endpoint.name)
+        seed(allowance.pacing, history, clock, relay=endpoint.name)
         if on_trial:
             allowance.try_out()
         site = Site(
@@ -104,33 +101,6 @@ def host_memory(campaign: Campaign, say: Callable[[str], None]) -> FileMemory:
     kind, _, path = url.partition("?")[0].partition(":///")
     beside = campaign.folder / path if kind == "sqlite" else campaign.folder / "state" / "x"
     return FileMemory(beside.with_name("hosts.sqlite"), say)
-
-
-def lane_of(domain: str) -> str:
-    """Mailbox domains of one provider share a lane of its name; all others have their own."""
-    provider = provider_of_domain(domain)
-    return provider.name if provider else domain
-
-
-def domains_of(lane: str) -> tuple[str, ...]:
-    """The domains that take a lane."""
-    provider = provider_named(lane)
-    return provider.domains if provider else (lane,)
-
-
-def limit_by_lane(limits: dict[str, LimitSettings]) -> dict[str, LimitSettings]:
-    """[limits."gmail.com"] holds for the provider, whichever of its domains was named."""
-    return {lane_of(domain): limit for domain, limit in limits.items()}
-
-
-def limit_of(limits: dict[str, LimitSettings], most: int) -> Callable[[str], Limit]:
-    """The limit of a lane; without one it is never full, whichever of the `most` it holds."""
-
-    def limit(lane: str) -> Limit:
-        found = limits.get(lane)
-        return (found.rates, found.connections or most + 1) if found else ((), most + 1)
-
-    return limit
 
 
 def endpoint_of(relay: Relay, folder: Path) -> Endpoint:
@@ -175,19 +145,3 @@ def open_transcript(folder: Path, name: str, number: int, clock: Clock) -> Trans
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name.replace(':', '-').replace('/', '-')}-{number:04d}.txt"
     return Transcript(path.open("w", encoding="utf-8"), clock)
-
-
-def seed(
-    pacing: Pacing,
-    reader: Reader,
-    clock: Clock,
-    *,
-    relay: str = "",
-    domains: Sequence[str] = (),
-) -> None:
-    """What earlier runs used of a day's quota still counts."""
-    now_s, tick_s = clock.now_s(), clock.tick_s()
-    for quota in pacing.quotas:
-        since_s = now_s - quota.per_s
-        for at_s, count in reader.sendings_since(since_s, relay=relay, domains=domains):
-            quota.seed(tick_s - (now_s - at_s), count)

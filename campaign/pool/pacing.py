@@ -20,7 +20,7 @@ from campaign.units import Rate
 # An event loop wakes a little late.  Letting a pace run this far ahead makes up for it, so that
 # 50/s comes out as 50 and not as 47; it is also the largest burst.
 _AHEAD_S = 0.04
-_QUOTA_FROM_S = 3600.0  # windows this long are quotas where a shorter one sets the pace
+_QUOTA_FROM_S = 3600.0  # windows this long are quotas; the shortest sets the pace as well
 _SLOTS = 240  # a quota counts in slots of 1/240 of its window
 
 
@@ -75,8 +75,8 @@ class Quota:
         return max(0, self._count - self._used)
 
     def seed(self, at_s: float, used: int) -> None:
-        """What an earlier run used at `at_s`; call in order of time."""
-        self._slots.append((at_s, used))
+        """What an earlier run used at `at_s`."""
+        self._slots = deque(sorted([*self._slots, (at_s, used)]))
         self._used += used
 
     def wait_s(self, now_s: float) -> float:
@@ -106,17 +106,17 @@ class Quota:
 class Pacing:
     """Several windows together; all must agree."""
 
-    __slots__ = ("interval_s", "quotas", "slowest", "windows")
+    __slots__ = ("has_own_windows", "interval_s", "own_quotas", "quotas", "slowest", "windows")
 
-    def __init__(self, rates: Sequence[Rate]) -> None:
+    def __init__(self, rates: Sequence[Rate], common: Pacing | None = None) -> None:
+        """`common`: windows that others share with it."""
         shortest_s = min((rate.per_s for rate in rates), default=0.0)
-        self.quotas = [
-            Quota(rate) for rate in rates if rate.per_s >= _QUOTA_FROM_S and rate.per_s > shortest_s
-        ]
+        self.own_quotas = [Quota(rate) for rate in rates if rate.per_s >= _QUOTA_FROM_S]
+        self.quotas: list[Quota] = [*self.own_quotas, *(common.quotas if common else ())]
         paces = [
             Pace(rate) for rate in rates if rate.per_s < _QUOTA_FROM_S or rate.per_s == shortest_s
         ]
-        self.windows: tuple[Window, ...] = (*paces, *self.quotas)
+        self.windows: tuple[Window, ...] = (*paces, *self.own_quotas)
         # Seconds between two messages while no quota is used up; 0.0 without a pace.
         self.interval_s = max((pace.interval_s for pace in paces), default=0.0)
         # The rate that sets this pace.
@@ -125,6 +125,11 @@ class Pacing:
             key=lambda rate: -rate.per_s,
             default=None,
         )
+        self.has_own_windows = bool(rates)
+        if common is not None:
+            self.windows += common.windows
+            if common.interval_s > self.interval_s:
+                self.interval_s, self.slowest = common.interval_s, common.slowest
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until the next message may go; 0.0 = now."""

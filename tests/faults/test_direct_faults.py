@@ -305,3 +305,29 @@ def test_a_throttled_domain_leaves_the_other_destinations_alone(world: World) ->
     assert ending.all_but(*theirs) == {"sent"}
     assert {ending.states[a] for a in theirs} == {"expired"}
     assert len(server.sessions) <= 20
+
+
+@pytest.mark.parametrize(
+    ("rates", "more"),
+    [
+        ('rates = ["100/s", "4/day"]', ""),
+        ("", f'[limits."{GOOD}"]\nrates = ["100/s", "4/day"]'),
+    ],
+    ids=["of all", "of one domain"],
+)
+def test_a_day_quota_of_direct_delivery_is_kept_over_restarts(
+    world: World, rates: str, more: str
+) -> None:
+    """Fault 61: 100/s and 4 a day, of [direct] or of one domain; `--limit 4`, then a second run.
+    By: a server that takes everything.
+    Then: four that day, not eight; the rest stays planned.
+    """
+    people = [f"r{n}@{GOOD}" for n in range(10)]
+    mailing = Mailing(
+        world.folder, direct(world.good.port, world.dns.address, rates), people=people, more=more
+    )
+    for options in ({"limit": 4}, {"no_wait": True}):
+        ending = mailing.send(**options)
+        assert list(ending.states.values()).count("sent") == 4
+        assert ending.all_but() == {"sent", "planned"}
+    assert len(world.good.accepted) == 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -256,16 +257,19 @@ def test_one_recipient_refused_again_and_again_does_not_stop_the_campaign(
     assert ending.exit_code == 1
 
 
-def test_a_day_quota_is_kept_over_restarts(serve: Serve, tmp_path: Path) -> None:
-    """Fault 61: rates of 100/s and 4 a day, two runs.
+@pytest.mark.parametrize("first", [{"no_wait": True}, {"limit": 4}], ids=["no wait", "limit 4"])
+def test_a_day_quota_is_kept_over_restarts(
+    serve: Serve, tmp_path: Path, first: dict[str, Any]
+) -> None:
+    """Fault 61: rates of 100/s and 4 a day, two runs, the first with `--no-wait` or `--limit 4`.
     By: a server that takes everything.
     Then: four are sent in the first run, none in the second; the rest waits for the next day.
     """
     server = serve()
     way = relay(server, more='rates = ["100/s", "4/day"]')
     mailing = Mailing(tmp_path, way, people=8)
-    for _ in range(2):
-        ending = mailing.send(no_wait=True)
+    for options in (first, {"no_wait": True}):
+        ending = mailing.send(**options)
         assert list(ending.states.values()).count("sent") == 4
         assert ending.all_but() == {"sent", "planned"}
         assert len(server.accepted) == 4

@@ -160,3 +160,13 @@ def test_a_day_s_quota_does_not_slow_the_forecast_of_a_list_that_fits_into_it(fo
     assert plan(folder, render=False).forecast_s == 6.0
     (folder / "list.csv").write_text(f"email,name\n{rows}q@example.com,Q\n")
     assert plan(folder, render=False).forecast_s == 86400.0
+
+
+def test_a_limit_of_a_provider_slows_the_forecast_for_all_its_domains(folder: Path) -> None:
+    relay = '[relay]\nhost = "127.0.0.1"\nport = 9\nsecurity = "none"\nconnections = 10\n'
+    (folder / "campaign.toml").write_text(
+        CONFIG + relay + '[limits."gmail.com"]\nrates = ["10/h"]\n'
+    )
+    rows = "".join(f"p{n}@googlemail.com,N{n}\n" for n in range(100))
+    (folder / "list.csv").write_text(f"email,name\n{rows}")
+    assert plan(folder, render=False).forecast_s == 36_000.0

@@ -1,0 +1,94 @@
+"""What the config allows each provider, and what of it is used up.
+
+In: [limits], what earlier runs sent.  Out: lanes, rates, quotas; how long so many letters take.
+Touches: nothing.
+
+The run asks it for each lane, the forecast for all of them: so both mean the same by
+[limits."gmail.com"], which holds for every mailbox domain of that provider.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from campaign.clock import Clock
+from campaign.config.settings import Limit as LimitSettings
+from campaign.pool.lanes import Limit
+from campaign.pool.pacing import Pacing
+from campaign.routing.sites import provider_named, provider_of_domain
+
+
+class History(Protocol):
+    """What is remembered of letters that were handed over."""
+
+    def sendings_since(
+        self, since_s: float, *, relay: str = "", domains: Sequence[str] = ()
+    ) -> list[tuple[float, int]]:
+        """Unix time and number, oldest first; through one relay, to some domains, where given."""
+
+
+class Limits:
+    """[limits], by lane."""
+
+    def __init__(self, limits: Mapping[str, LimitSettings]) -> None:
+        self._by_lane = {lane_of(domain): limit for domain, limit in limits.items()}
+        self._names = {lane_of(domain): domain for domain in limits}
+
+    @property
+    def lanes(self) -> Iterable[str]:
+        """Those that have a limit."""
+        return self._by_lane
+
+    def find(self, *lanes: str) -> LimitSettings | None:
+        """The limit of the first of these lanes that has one."""
+        return next((self._by_lane[lane] for lane in lanes if lane in self._by_lane), None)
+
+    def name(self, lane: str) -> str:
+        """What the config calls the limit of a lane."""
+        return self._names.get(lane, lane)
+
+    def of(self, lane: str, most: int) -> Limit:
+        """Without a limit a lane is never full, whichever of the `most` connections it holds."""
+        found = self._by_lane.get(lane)
+        return (found.rates, found.connections or most + 1) if found else ((), most + 1)
+
+    def span_s(self, domains: Iterable[tuple[str, int]]) -> float:
+        """Seconds that letters to these domains take at least, by the slowest limit."""
+        counts: Counter[str] = Counter()
+        for domain, count in domains:
+            counts[lane_of(domain)] += count
+        return max(
+            (Pacing(each.rates).span_s(counts[lane]) for lane, each in self._by_lane.items()),
+            default=0.0,
+        )
+
+
+def lane_of(domain: str) -> str:
+    """Mailbox domains of one provider share a lane of its name; all others have their own."""
+    provider = provider_of_domain(domain)
+    return provider.name if provider else domain
+
+
+def domains_of(lane: str) -> tuple[str, ...]:
+    """The domains that take a lane."""
+    provider = provider_named(lane)
+    return provider.domains if provider else (lane,)
+
+
+def seed(
+    pacing: Pacing,
+    history: History,
+    clock: Clock,
+    *,
+    relay: str = "",
+    domains: Sequence[str] = (),
+) -> None:
+    """What earlier runs used of a day's quota still counts."""
+    now_s, tick_s = clock.now_s(), clock.tick_s()
+    for quota in pacing.own_quotas:
+        for at_s, count in history.sendings_since(
+            now_s - quota.per_s, relay=relay, domains=domains
+        ):
+            quota.seed(tick_s - (now_s - at_s), count)

@@ -1,0 +1,89 @@
+"""When a refusal of a recipient is believed, and when it is about us."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from campaign.pool.refusals import Refusals
+from campaign.records import ReplyClass
+
+UNKNOWN, GONE = ReplyClass.UNKNOWN, ReplyClass.RECIPIENT_GONE
+
+
+class Book:
+    def __init__(self, *, of_many_servers: bool = False) -> None:
+        self.refusals = Refusals(of_many_servers=of_many_servers)
+        self.settled: list[bool] = []
+
+    def refuse(self, times: int, class_: ReplyClass, domains: int = 40) -> int:
+        """How many it took until it was too many, or all."""
+        for number in range(times):
+            domain = f"d{number % domains}.test"
+            self.refusals.hold(class_, domain, "550 no", self.settled.append)
+            if self.refusals.are_all:
+                return number + 1
+        return times
+
+
+@pytest.mark.parametrize(("class_", "most"), [(UNKNOWN, 10), (GONE, 20)])
+def test_a_relay_that_refuses_everybody_is_found_out_after_a_few(
+    class_: ReplyClass, most: int
+) -> None:
+    book = Book()
+    assert book.refuse(300, class_) == most
+    assert book.settled == []
+    book.refusals.decide(are_believed=False)
+    assert book.settled == [False] * most
+
+
+def test_one_provider_that_refuses_all_its_recipients_is_believed() -> None:
+    book = Book()
+    assert book.refuse(300, UNKNOWN, domains=2) == 300
+    assert not book.refusals.are_all
+    book.refusals.accepted()
+    assert book.settled == [True] * 300
+    assert book.refusals.held == 0
+
+
+@pytest.mark.parametrize("dead", [0.3, 0.6])
+def test_a_dirty_list_does_not_stop(dead: float) -> None:
+    book, dice = Book(), Random(3)
+    for _ in range(10_000):
+        if dice.random() < dead:
+            book.refuse(1, GONE)
+        else:
+            book.refusals.accepted()
+        assert not book.refusals.are_all
+
+
+def test_an_unknown_refusal_of_two_thirds_is_not_about_recipients() -> None:
+    book = Book()
+    for number in range(200):
+        if number % 3:
+            book.refusals.hold(UNKNOWN, f"d{number}.test", "554 no", book.settled.append)
+        else:
+            book.refusals.accepted()
+        if book.refusals.are_all:
+            break
+    assert number == 99
+
+
+def test_servers_that_each_know_their_own_people_are_believed_when_they_are_gone() -> None:
+    book = Book(of_many_servers=True)
+    assert book.refuse(300, GONE) == 300
+    assert not book.refusals.are_all
+    assert Book(of_many_servers=True).refuse(300, UNKNOWN) == 10
+
+
+def test_three_messages_too_large_in_a_row_say_nothing_of_the_sender() -> None:
+    book = Book()
+    for _ in range(3):
+        book.refusals.hold_size("552 5.3.4 too big", book.settled.append)
+    assert not book.refusals.are_all
+    book.refusals.accepted()
+    assert book.settled == [True] * 3
+    for _ in range(20):
+        book.refusals.hold_size("552 5.3.4 too big", book.settled.append)
+    assert book.refusals.are_all
