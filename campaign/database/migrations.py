@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection
-
+from campaign.database.sql import Connection
 from campaign.errors import JournalError
 
 Step = Callable[[Connection], None]

@@ -19,10 +19,10 @@ from collections.abc import Generator
 from typing import Any
 
 import psycopg
-from sqlalchemy.engine import make_url
 
 from campaign.clock import Clock, SystemClock
 from campaign.database.places import Place
+from campaign.database.sql import make_url
 from campaign.errors import JournalError
 
 HURRIED_S = 2.0  # for all the rest, once somebody has asked twice to stop

@@ -23,11 +23,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import SQLAlchemyError
-
 from campaign.clock import iso
 from campaign.database.places import Place
+from campaign.database.sql import Connection, SQLAlchemyError, inspect, text
 from campaign.database.sqlite_files import connect_for_reading
 from campaign.errors import JournalBusy, JournalError
 

@@ -10,12 +10,11 @@ the table of `docs/resume.md`.  Steps stay for ever: an unfinished campaign may 
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from campaign.database.engines import open_for_writing
 from campaign.database.failures import told
 from campaign.database.migrations import carry_forward
 from campaign.database.places import Place
+from campaign.database.sql import Connection
 from campaign.database.transactions import atomic
 from campaign.journal import schema
 from campaign.journal.lock import lock_of

@@ -5,8 +5,7 @@ In: a connection.  Out: texts.  Touches: the table `meta`.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, text
-
+from campaign.database.sql import Connection, insert, text
 from campaign.journal.schema import meta
 
 

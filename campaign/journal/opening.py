@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
-
 from campaign.database.engines import open_for_writing
 from campaign.database.failures import told
 from campaign.database.places import Place, refuse_network_filesystem
+from campaign.database.sql import Connection, inspect, text
 from campaign.errors import JournalError
 from campaign.journal.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
 from campaign.journal.migrations import bring_forward
@@ -73,11 +72,18 @@ def take_hold(place: Place, now_s: float, *, create: bool) -> tuple[Connection, 
 
 
 def put_in_order(
-    connection: Connection, place: Place, writer: ChangeWriter, *, create: bool, campaign: str = ""
+    connection: Connection,
+    place: Place,
+    writer: ChangeWriter,
+    *,
+    create: bool,
+    campaign: str = "",
+    note: RunNote | None = None,
 ) -> int:
     """Tables made or known, nothing half planned, outcomes of an emergency taken in.
 
-    `campaign`: whose journal it must be; "" for whoever it belongs to.
+    `campaign`: whose journal it must be; "" for whoever it belongs to.  `note`: what is known of
+    its last run beside it.
     Returns how many outcomes those were.
     """
     if not inspect(connection).has_table("meta"):
@@ -86,6 +92,7 @@ def put_in_order(
         make_tables(connection)
     else:
         bring_forward(connection, place)
+    _refuse_older(connection, place, note)
     _refuse_another_campaign(connection, place, campaign)
     throw_away_unfinished(connection)
     recovered = _take_in_emergency(connection, place, writer) if is_finished(connection) else 0
@@ -119,7 +126,7 @@ def _connect(place: Place) -> Connection:
         return open_for_writing(place).connect()
 
 
-def refuse_older(connection: Connection, place: Place, note: RunNote | None) -> None:
+def _refuse_older(connection: Connection, place: Place, note: RunNote | None) -> None:
     """What the lock file knows of the last run must be in the journal.  Raises JournalError."""
     if note is None:
         return

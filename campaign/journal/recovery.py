@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, text
-
+from campaign.database.sql import Connection, bindparam, text
 from campaign.database.transactions import atomic
 from campaign.errors import JournalError
 from campaign.journal.notes import recall

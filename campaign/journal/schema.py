@@ -13,10 +13,11 @@ reply written out.
 
 from __future__ import annotations
 
-from sqlalchemy import (
+from campaign.database.sql import (
     BigInteger,
     CheckConstraint,
     Column,
+    Dialect,
     Double,
     Integer,
     LargeBinary,
@@ -25,8 +26,6 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.engine import Dialect
-
 from campaign.journal.states import IN_DOUBT, MAX_RESENDS, NOT_TAKEN, legal_sql
 from campaign.records import State
 

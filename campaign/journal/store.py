@@ -15,17 +15,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
-
 from campaign.clock import Clock
 from campaign.database.engines import hurry, is_safe_from_power_loss, limit_waits
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
+from campaign.database.sql import Connection, text
 from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
 from campaign.journal.notes import is_finished, last_change
-from campaign.journal.opening import put_in_order, refuse_older, take_hold
+from campaign.journal.opening import put_in_order, take_hold
 from campaign.journal.planning.planning import Planning
 from campaign.journal.planning.tables import discard, refuse_begun
 from campaign.journal.reading.results import message_ids, read_plan
@@ -97,11 +96,15 @@ class Journal:
         try:
             with told(place):
                 journal.recovered = put_in_order(
-                    connection, place, journal._changes, create=create, campaign=campaign
+                    connection,
+                    place,
+                    journal._changes,
+                    create=create,
+                    campaign=campaign,
+                    note=lock.note,
                 )
                 journal.is_safe_from_power_loss = is_safe_from_power_loss(connection)
                 connection.rollback()
-                refuse_older(connection, place, lock.note)
         except BaseException:
             journal.close()
             raise

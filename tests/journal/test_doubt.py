@@ -123,7 +123,7 @@ def test_a_person_who_sends_again_what_is_held_sends_a_copy_that_counts(tmp_path
 
 def _date(folder: Path, *, due: bool = True) -> float:
     with closing(Reader.open(URL, folder)) as reader:
-        [claim] = reader.claim_deferred(9e9, 9) if due else reader.claim_planned(0, 9)
+        [claim] = reader.claim_rows([1], State.DEFERRED if due else State.PLANNED)
         return claim.date_s
 
 

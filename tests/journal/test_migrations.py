@@ -62,7 +62,7 @@ def test_what_format_3_had_forgotten_is_in_doubt_again(folder: Path) -> None:
         assert [doubt.row for doubt in reader.in_doubt()] == [2, 3, 4, 7]
         reasons = {result.row: result.reason for result in reader.results()}
         assert "may have a copy" in reasons[3]
-        [second] = [claim for claim in reader.claim_deferred(9e9, 99) if claim.row == 2]
+        [second] = reader.claim_rows([2], State.DEFERRED)
         assert second.date_s == reader.plan_record().date_s  # the letter stays the same bytes
         [planned_first, _] = reader.claim_planned(0, 9)
         assert planned_first.date_s == 0.0

@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, text
-
+from campaign.database.sql import Connection, insert, text
 from campaign.journal.schema import LISTED_DOMAINS, domains
 from campaign.records import Entry
 

@@ -15,9 +15,8 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Insert, insert, text
-
 from campaign.clock import Clock
+from campaign.database.sql import Connection, CursorResult, Insert, insert, text
 from campaign.errors import DataError, JournalError
 from campaign.journal import schema
 from campaign.journal.notes import forget, is_finished, remember, rendered

@@ -5,8 +5,7 @@ In: the writable connection.  Out: tables in order.  Touches: the database.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
-
+from campaign.database.sql import Connection, text
 from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.notes import forget, is_finished, recall, remember

@@ -14,12 +14,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
-
 from campaign.database.engines import open_for_reading
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
+from campaign.database.sql import Connection, DBAPIError, text
 from campaign.journal import schema
 from campaign.journal.notes import recall
 from campaign.journal.reading.glance import glance, no_plan

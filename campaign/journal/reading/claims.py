@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import text
-from sqlalchemy.engine import Dialect
-
+from campaign.database.sql import Dialect, text
 from campaign.journal.schema import REPEAT
 from campaign.records import Claim, State
 

@@ -15,11 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, bindparam, inspect, text
-
 from campaign.database.engines import hurry, limit_waits, open_for_reading
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
+from campaign.database.sql import Connection, bindparam, inspect, text
 from campaign.journal.notes import recall, rendered
 from campaign.journal.reading.claims import ClaimQueries, claims_of, query_of
 from campaign.journal.reading.glance import Glance, bring_forward, no_plan

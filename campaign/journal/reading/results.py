@@ -10,10 +10,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
-
 from campaign.addresses.marks import LetterMarker
 from campaign.clock import iso
+from campaign.database.sql import Connection, TextClause, text
 from campaign.errors import JournalError
 from campaign.journal.schema import REPEAT, REPEATS
 from campaign.journal.states import IN_DOUBT

@@ -15,10 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import bindparam, insert, literal_column
-from sqlalchemy.engine import Dialect
-from sqlalchemy.engine.interfaces import DBAPICursor
-
+from campaign.database.sql import DBAPICursor, Dialect, bindparam, insert, literal_column
 from campaign.errors import JournalError
 from campaign.journal.schema import history, suppressing
 from campaign.journal.states import POSSIBLE

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING
 from campaign.records import Change, State
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-    from sqlalchemy.engine import Dialect
-    from sqlalchemy.engine.interfaces import DBAPICursor
+    from campaign.database.sql import Connection, DBAPICursor, Dialect
 
 _STATES = tuple(State)
 _PLACE = {state: place for place, state in enumerate(_STATES)}

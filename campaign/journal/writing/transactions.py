@@ -13,10 +13,9 @@ import os
 import sqlite3
 from collections.abc import Sequence
 
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-
 from campaign.database.failures import told
 from campaign.database.places import Place
+from campaign.database.sql import DBAPIConnection, DBAPICursor
 from campaign.database.sqlite_files import BUSY_MS
 from campaign.errors import JournalError
 from campaign.journal.writing.changes import ChangeWriter
