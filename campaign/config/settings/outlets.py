@@ -1,0 +1,136 @@
+"""[relay], [direct], [limits], [delivery], [dns]: how letters leave.
+
+In: plain dicts from TOML.  Out: frozen pydantic models.  Touches: nothing; files and secrets are
+looked at by `checks` and `secrets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from campaign.config.settings.section import RuleError, Secret, Section
+from campaign.config.values import Duration, HostName, Rates, RelayHost, Strings
+
+
+class Tls(Section):
+    """A certificate with its key."""
+
+    cert: str = Field(examples=["client.pem"])
+    """Certificate file (PEM), relative to campaign.toml."""
+    key: str = Field(examples=["client.key"])
+    """File of its private key (PEM)."""
+
+
+class Relay(Section):
+    """A server that takes our mail. Several are written [[relay]]."""
+
+    host: RelayHost = Field(min_length=1, examples=["smtp.example.com"])
+    """Its name or address."""
+    port: int = Field(default=587, ge=1, le=65535)
+    """587 submission, 465 with security = "tls", 25 between servers."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """"starttls" and "tls" verify the certificate; "none" sends in clear text."""
+    username: str = ""
+    """Name to log in with; empty: no login."""
+    password: Secret | None = None
+    """Its password."""
+    token: Secret | None = None
+    """Access token for xoauth2 and oauthbearer, fetched anew for each connection."""
+    auth: Literal[
+        "auto", "plain", "login", "cram-md5", "scram-sha-256", "xoauth2", "oauthbearer"
+    ] = "auto"
+    """How to log in; "auto" takes the strongest that the server offers."""
+    allow_cleartext_login: bool = False
+    """Send the password without encryption, to a host that is not this one."""
+    client_certificate: Tls | None = None
+    """Certificate to show to the server."""
+    ca_file: str = ""
+    """Certificates to trust instead of the system's (PEM)."""
+    hello: HostName = ""
+    """Name given in EHLO; empty: this host's name, or its address literal."""
+    connections: int = Field(default=10, ge=1, le=1000)
+    """Connections open at the same time, at most."""
+    messages_per_connection: int = Field(default=100, ge=1)
+    """Messages after which a connection is closed and opened anew."""
+    rates: Rates = Field(default=(), examples=[["50/s", "100000/day"]])
+    """Limits on messages, all of which hold; empty: none."""
+    weight: int = Field(default=1, ge=1)
+    """Share of the messages among several relays."""
+    notify: tuple[Literal["never", "success", "failure", "delay"], ...] = ()
+    """Delivery reports to ask for (DSN, RFC 3461)."""
+    ret: Literal["", "full", "hdrs"] = ""
+    """What a report returns: the "full" message or its headers ("hdrs")."""
+
+    def rules(self) -> Iterator[RuleError]:
+        secret = "token" if self.token else "password" if self.password else ""
+        if secret and not self.username:
+            yield RuleError(
+                f"{secret} without a username", 'add username = "..."', secret, "username"
+            )
+        if self.username and not secret:
+            yield RuleError(
+                "username without a password",
+                'add password = { env = "SMTP_PASSWORD" }, or a token',
+                *("username", "password", "token"),
+            )
+        here = self.host in {"localhost", "127.0.0.1", "::1"}
+        if secret and self.security == "none" and not (here or self.allow_cleartext_login):
+            yield RuleError(
+                f"the {secret} would travel in clear text",
+                'use security = "starttls" or "tls", or say allow_cleartext_login = true',
+                *("security", "host", "password", "token", "allow_cleartext_login"),
+            )
+
+
+class Direct(Section):
+    """Instead of [relay]: straight to the mail servers (MX) of each domain."""
+
+    hello: HostName = Field(min_length=1, examples=["mail.example.com"])
+    """Name given in EHLO; it should resolve to this host, and this host's address to it."""
+    connections: int = Field(default=10, ge=1, le=1000)
+    """Connections to one provider at the same time, at most."""
+    rates: Rates = Field(default=(), examples=[["50/s", "100000/day"]])
+    """Limits on all messages together, all of which hold; [limits] has those by provider."""
+    port: int = Field(default=25, ge=1, le=65535)
+    """Port of the mail servers; other than 25 only in tests."""
+    allow_private: bool = False
+    """Deliver to loopback and private addresses too."""
+
+
+class Limit(Section):
+    """By recipient provider, through a relay or direct: [limits."gmail.com"]."""
+
+    rates: Rates = Field(default=(), examples=[["20/s", "50000/day"]])
+    """Limits on messages, all of which hold."""
+    connections: int | None = Field(default=None, ge=1)
+    """Connections to this provider at the same time, at most."""
+    messages_per_connection: int | None = Field(default=None, ge=1)
+    """Messages after which a connection is closed."""
+
+
+class Delivery(Section):
+    """Retries and doubt."""
+
+    in_doubt: Literal["resend", "hold"] = "resend"
+    """A connection that was lost after the last byte leaves a recipient in doubt: "resend"
+    risks a second copy, "hold" risks none arriving and asks you."""
+    retry: tuple[Duration, ...] = Field(
+        default=(300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0),
+        min_length=1,
+        examples=[["5m", "30m", "2h"]],
+    )
+    """Waits between attempts for one recipient; the last one repeats until `expire_after`."""
+    expire_after: Duration = Field(default=86400.0, examples=["24h"])
+    """A recipient not reached this long after the first attempt is given up: "expired"."""
+
+
+class Dns(Section):
+    """Which servers answer questions about domains."""
+
+    nameservers: Strings = Field(default=(), examples=[["9.9.9.9"]])
+    """Their addresses; empty: the system's."""
+    timeout: Duration = Field(default=5.0, examples=["5s"])
+    """How long one question may take."""

@@ -1,0 +1,46 @@
+"""[journal], [suppression], [bounces]: what is remembered, and what comes back.
+
+In: plain dicts from TOML.  Out: frozen pydantic models.  Touches: nothing; files and secrets are
+looked at by `checks` and `secrets`.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from campaign.config.reading import JOURNAL_URL
+from campaign.config.settings.section import Section
+from campaign.config.values import Duration, JournalUrl, SoftBounces, StoreUrl
+
+
+class JournalSettings(Section):
+    """Where the outcomes are kept."""
+
+    url: JournalUrl = JOURNAL_URL
+    """sqlite:/// and a path relative to campaign.toml, or postgresql+psycopg://..."""
+
+
+class Suppression(Section):
+    """Who must not be written to: one store for all campaigns that name the same."""
+
+    url: StoreUrl = Field(default="", examples=["sqlite:///../suppression.sqlite"])
+    """sqlite:/// and a path relative to campaign.toml, or postgresql+psycopg://...; empty:
+    suppression.sqlite beside the journal, or the journal's database in PostgreSQL."""
+    soft: SoftBounces = Field(
+        default="5 in a row within 90d",
+        validate_default=True,
+        examples=["3 campaigns or 5 in a row within 90d"],
+    )
+    """How many letters that a mailbox did not take, being full, refusing or not reached in time,
+    suppress its address, if none was accepted between; "never" counts none. One hard bounce, and
+    one complaint, suppress at once."""
+    keep: Duration | None = Field(default=None, examples=["365d"])
+    """How long a hard bounce or soft bounces suppress; left out: for good."""
+
+
+class Bounces(Section):
+    """How bounces find their way back."""
+
+    envelope_from: str = Field(default="", examples=["b+{token}@b.example.com"])
+    """Envelope sender (MAIL FROM) of its own for each letter, `{token}` being 32 letters and
+    digits that are signed and name the letter; empty: the same for all."""
