@@ -25,7 +25,8 @@ recipients: cleaning framing
 rendering: body draft head images render sheet
 rendering/mime: entities headers structured transfer
 rendering/templating: escaping memo templates
-smtp: commands connection deadline envelopes extensions protocol replies wire
+smtp: commands connection deadline envelopes extensions protocol wire
+smtp/replies: parsing
 workers: frames process
 """
 

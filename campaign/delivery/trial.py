@@ -26,7 +26,7 @@ from campaign.pool.outlet import endpoint_of
 from campaign.records import Claim, Job, Letter, Message, Reply, Stage
 from campaign.rendering.render import RenderSpec
 from campaign.smtp.connection import Connection, End
-from campaign.smtp.opening import connect
+from campaign.smtp.opening.connect import connect
 from campaign.workers.pool import RenderPool
 
 _MARK = "[test] "

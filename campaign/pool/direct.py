@@ -26,10 +26,10 @@ from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router
 from campaign.routing.tlsa import matches
 from campaign.smtp.connection import Connection, Courier, End
-from campaign.smtp.dial import Address, answer_of, first_to_answer
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
 from campaign.smtp.inspect import tls_facts
-from campaign.smtp.opening import connect
+from campaign.smtp.opening.connect import connect
+from campaign.smtp.opening.dial import Address, answer_of, first_to_answer
 from campaign.smtp.transcript import Transcript
 
 MOST_SESSIONS = 2  # for one connection; Postfix's smtp_mx_session_limit

@@ -26,7 +26,7 @@ from campaign.pool.allowance import Allowance
 from campaign.pool.destination import Destination
 from campaign.pool.direct import Dialer, make_router
 from campaign.pool.governor import Breaker
-from campaign.pool.hosts import Hosts
+from campaign.pool.hosts import KnownHosts
 from campaign.pool.lanes import Lanes
 from campaign.pool.limits import History, Limits, lane_of, seed
 from campaign.pool.outlet import host_memory, open_transcript
@@ -74,7 +74,7 @@ class DirectOutlet:
         history: History,
         clock: Clock,
         *,
-        hosts: Hosts,
+        hosts: KnownHosts,
         patience: Patience,
         make_dialer: Callable[[Route], Dialer],
         give_back: Callable[[list[Letter]], None],
@@ -365,7 +365,7 @@ def direct_outlet(
         ledger,
         history,
         clock,
-        hosts=Hosts(host_memory(campaign, say), clock, say),
+        hosts=KnownHosts(host_memory(campaign, say), clock, say),
         patience=patient,
         make_dialer=make_dialer,
         give_back=give_back,

@@ -5,7 +5,7 @@ In: nothing.  Out: `Flight`, `Slot`.  Touches: nothing.
 
 from __future__ import annotations
 
-from campaign.pool.hosts import Host
+from campaign.pool.hosts import KnownHost
 
 
 class Slot:
@@ -13,7 +13,7 @@ class Slot:
 
     __slots__ = ("host", "is_broken", "is_surplus")
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: KnownHost) -> None:
         self.host = host
         self.is_surplus = False  # one too many: told to finish
         self.is_broken = False  # ended as no connection should

@@ -24,7 +24,7 @@ from typing import Protocol
 from campaign.clock import Clock
 from campaign.pool.blame import PIPELINING, blamed
 from campaign.records import Letter, Reply, Stage
-from campaign.smtp.connection import Cause, Connection, End
+from campaign.smtp.connection import Connection, End, EndedBy
 from campaign.smtp.endpoint import Endpoint
 from campaign.smtp.protocol import Step
 
@@ -66,7 +66,7 @@ class NoMemory:
         pass
 
 
-class Host:
+class KnownHost:
     """One server, with all connections to it, whichever site they belong to."""
 
     def __init__(
@@ -135,13 +135,13 @@ class Host:
     def _to_blame(self, connection: Connection, end: End) -> Step:
         """The step for which a connection may have broken; SINGLY: none."""
         session = connection.session
-        if end.cause not in (Cause.BREAK, Cause.SILENCE):
+        if end.cause not in (EndedBy.BREAK, EndedBy.SILENCE):
             return Step.SINGLY
         if session.led_astray_by:
             return session.led_astray_by
         if session.is_ride_unanswered and end.dot_left:
             # A server that is known to bear it may close behind a reply when it has had enough.
-            is_close = session.sent is None and end.cause is Cause.BREAK
+            is_close = session.sent is None and end.cause is EndedBy.BREAK
             if not (is_close and self.step is Step.BEHIND_DOT):
                 return Step.BEHIND_DOT
         return Step.SINGLY
@@ -256,16 +256,16 @@ class Host:
         self._memory.learned(self.name, what, self._clock.now_s())
 
 
-class Hosts:
+class KnownHosts:
     """All servers of a run."""
 
     def __init__(self, memory: HostMemory, clock: Clock, say: Callable[[str], None]) -> None:
         self._memory = memory
         self._clock = clock
         self._say = say
-        self._known: dict[str, Host] = {}
+        self._known: dict[str, KnownHost] = {}
 
-    def of(self, endpoint: Endpoint) -> Host:
+    def of(self, endpoint: Endpoint) -> KnownHost:
         """The server at an endpoint."""
         name = f"{endpoint.host}:{endpoint.port}"
         host = self._known.get(name)
@@ -274,7 +274,7 @@ class Hosts:
                 self._known = {
                     known.name: known for known in self._known.values() if not known.is_plain
                 }
-            host = self._known[name] = Host(name, self._memory, self._clock, self._say)
+            host = self._known[name] = KnownHost(name, self._memory, self._clock, self._say)
         return host
 
     def recover(self, now_s: float) -> None:

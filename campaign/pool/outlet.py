@@ -15,7 +15,7 @@ from campaign.config.secrets import read_secret
 from campaign.config.settings import Relay
 from campaign.errors import CampaignError, ConfigError
 from campaign.pool.allowance import Allowance
-from campaign.pool.hosts import Hosts
+from campaign.pool.hosts import KnownHosts
 from campaign.pool.lanes import Lanes
 from campaign.pool.limits import History, Limits, domains_of, lane_of, seed
 from campaign.pool.memory import FileMemory
@@ -25,7 +25,7 @@ from campaign.pool.terms import Ledger, Patience, connect_wait
 from campaign.records import Letter
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import Endpoint, Timeouts
-from campaign.smtp.opening import connect
+from campaign.smtp.opening.connect import connect
 from campaign.smtp.transcript import Transcript
 from campaign.suppression.database import store_url
 
@@ -68,7 +68,7 @@ def relay_pool(
     for name in limits.lanes:
         seed(lanes.lane(name).pacing, history, clock, domains=domains_of(name))
     pool = Pool(lanes, clock, give_back=give_back, must_stop=must_stop, say=say)
-    hosts = Hosts(host_memory(campaign, say), clock, say)
+    hosts = KnownHosts(host_memory(campaign, say), clock, say)
     weights = {}
     for relay in relays:
         endpoint = endpoint_of(relay, campaign.folder)

@@ -18,15 +18,15 @@ from campaign.errors import CampaignError, SenderRefused
 from campaign.pool.allowance import Allowance
 from campaign.pool.flight import Flight, Slot
 from campaign.pool.governor import Ceiling
-from campaign.pool.hosts import Host, Hosts
+from campaign.pool.hosts import KnownHost, KnownHosts
 from campaign.pool.lanes import Lanes
 from campaign.pool.openings import Openings
 from campaign.pool.slowing import PACED, Slowing
 from campaign.pool.terms import Ledger, Patience, refused_as_sender
 from campaign.records import Letter, Reply, ReplyClass, Stage, State, Verdict
-from campaign.smtp.connection import Cause, Connection, End
+from campaign.smtp.connection import Connection, End, EndedBy
 from campaign.smtp.endpoint import ConnectRefused
-from campaign.smtp.verdicts import VERDICTS, judge
+from campaign.smtp.replies.verdicts import VERDICTS, judge
 
 ACCEPTED = Verdict(ReplyClass.ACCEPTED, State.SENT)
 _EXCUSED = VERDICTS[ReplyClass.CONNECTION]  # no attempt used up, whatever the reply says
@@ -53,7 +53,7 @@ class Site:
         allowance: Allowance,
         *,
         clock: Clock,
-        hosts: Hosts,
+        hosts: KnownHosts,
         messages_per_connection: int,
         patience: Patience,
         may_take: Callable[[Site], bool],
@@ -155,7 +155,7 @@ class Site:
         self._lanes.done(letter, connection)
         self._under_way -= 1
         slot, flight, end = self.connections[connection], self._flights[letter.row], connection.end
-        is_broken = end is not None and end.cause in (Cause.BREAK, Cause.SILENCE)
+        is_broken = end is not None and end.cause in (EndedBy.BREAK, EndedBy.SILENCE)
         slot.is_broken |= is_broken
         if not flight.is_permitted:
             if not is_broken or connection.letters > 1:
@@ -313,7 +313,7 @@ class Site:
         if end.reply is not None:
             self._slowing.told(judge(end.stage, end.reply), end.reply, self.connections)
         before = connection.letters - 1
-        is_close = end.cause is Cause.BREAK and session.sent is None and before > 0
+        is_close = end.cause is EndedBy.BREAK and session.sent is None and before > 0
         if slot.is_broken and is_close:
             # Behind a reply, without a word.  Twice after the same number of letters: that many it
             # takes over one connection.
@@ -323,7 +323,7 @@ class Site:
             return False
         return slot.is_broken
 
-    def _learn_letters(self, host: Host, count: int) -> None:
+    def _learn_letters(self, host: KnownHost, count: int) -> None:
         """The server takes so many letters over one connection."""
         self.messages_per_connection.learn(count, self._clock.tick_s())
         host.takes_letters(count)

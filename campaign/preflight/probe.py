@@ -20,7 +20,7 @@ from campaign.routing.certificates import Certificate, read_certificate
 from campaign.smtp.connection import Connection, End
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
 from campaign.smtp.inspect import TlsFacts, tls_facts
-from campaign.smtp.opening import connect
+from campaign.smtp.opening.connect import connect
 from campaign.smtp.transcript import Transcript
 
 SUBMISSIONS = 465  # TLS from the first byte (RFC 8314, 3.3)

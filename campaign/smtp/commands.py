@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from campaign.smtp.replies import printable
+from campaign.smtp.replies.parsing import printable
 
 COMMAND_OCTETS = 512  # RFC 5321, 4.5.3.1.4, CRLF included
 LONG_COMMAND_OCTETS = 998  # MAIL and RCPT with the parameters of extensions

@@ -4,15 +4,14 @@ In: replies from a `Wire`, letters from a `Courier`.  Out: commands and bodies t
 became of each letter, told to the courier.  Touches: nothing but the wire.
 Fails: never by raising; `end` says why a connection is gone.
 
-The wire half of this room:
+The files of this room:
 
-    replies/       bytes -> Reply -> Verdict        auth.py        the login mechanisms
+    replies/       bytes -> Reply -> Verdict        opening/       `connect`: dial, TLS, EHLO, AUTH
     protocol.py    the session, no socket           extensions.py  reply to EHLO -> Extensions
-    commands.py    texts -> lines                   greeting.py    greeting, EHLO, STARTTLS, AUTH
-    envelopes.py   Letter -> MAIL and RCPT          dial.py        addresses -> connected socket
+    commands.py    texts -> lines                   envelopes.py   Letter -> MAIL and RCPT
     endpoint.py    what a connection is told        tls.py         handshake, certificates
     wire.py        socket, TLS, one deadline        deadline.py    one timer for all deadlines
-    opening.py     `connect`: makes a Connection    transcript.py  the session as a text file
+    transcript.py  the session as a text file       inspect.py     what TLS came to
 
 Everything here is a plain callback: on a server that pipelines, one `received` brings [reply to dot
 k, and to MAIL, RCPT, DATA of k+1], and one write takes away [body of k+1, its dot, the envelope of
@@ -31,8 +30,8 @@ from campaign.smtp.deadline import FOREVER
 from campaign.smtp.endpoint import Endpoint, Timeouts
 from campaign.smtp.extensions import Extensions
 from campaign.smtp.protocol import Client, Phase
-from campaign.smtp.tls import Tls
-from campaign.smtp.verdicts import judge
+from campaign.smtp.replies.verdicts import judge
+from campaign.smtp.tls import TlsSession
 from campaign.smtp.wire import CHUNK, Wire
 
 LARGE_BODY = 32 * 1024  # smaller bodies wait for the permission and go in one write with the dot
@@ -40,7 +39,7 @@ LARGE_BODY = 32 * 1024  # smaller bodies wait for the permission and go in one w
 _FIRST_BEHIND_DOT = (Stage.RSET, Stage.MAIL)  # what is answered first of an envelope behind a dot
 
 
-class Standing(Enum):
+class Condition(Enum):
     """Where an open connection stands; before that it is an `Opening`."""
 
     IDLE = "idle"  # no letter under way
@@ -49,7 +48,7 @@ class Standing(Enum):
     GONE = "gone"  # see `end`
 
 
-class Cause(Enum):
+class EndedBy(Enum):
     """Who has ended a connection."""
 
     REPLY = "a reply"  # or a farewell
@@ -62,7 +61,7 @@ class Cause(Enum):
 class End(NamedTuple):
     """Why a connection is gone."""
 
-    cause: Cause
+    cause: EndedBy
     stage: Stage  # whose reply was missing, or had come
     why: str
     reply: Reply | None = None  # a farewell that answered no letter
@@ -111,7 +110,7 @@ class Connection:
     ) -> None:
         self.endpoint = endpoint
         self.session = client  # what was said so far
-        self.standing = Standing.IDLE
+        self.condition = Condition.IDLE
         self.end: End | None = None  # once it is gone
         self._wire = wire
         self._courier = courier
@@ -130,7 +129,7 @@ class Connection:
 
     def __repr__(self) -> str:
         said = f", {self.end.cause.value}: {self.end.why}" if self.end else ""
-        return f"<Connection {self.endpoint.name}, {self.standing.value}, {self.letters}{said}>"
+        return f"<Connection {self.endpoint.name}, {self.condition.value}, {self.letters}{said}>"
 
     # -- what the pool sees --------------------------------------------------------------------
 
@@ -141,14 +140,14 @@ class Connection:
 
     @property
     def is_idle(self) -> bool:
-        return self.standing is Standing.IDLE
+        return self.condition is Condition.IDLE
 
     @property
     def extensions(self) -> Extensions:
         return self.session.extensions
 
     @property
-    def tls(self) -> Tls | None:
+    def tls(self) -> TlsSession | None:
         """None in clear text."""
         return self._wire.cipher
 
@@ -167,13 +166,13 @@ class Connection:
 
     def finish(self) -> None:
         """QUIT after the letters already taken."""
-        if self.standing in (Standing.IDLE, Standing.BUSY):
-            self.standing = Standing.FINISHING
+        if self.condition in (Condition.IDLE, Condition.BUSY):
+            self.condition = Condition.FINISHING
             self._quit_if_done()
 
     def abort(self, why: str) -> None:
         """Cut the connection; `lost` and `closed` follow from the loop, not from here."""
-        self._end(Cause.US, self.session.awaits or Stage.QUIT, why)
+        self._end(EndedBy.US, self.session.awaits or Stage.QUIT, why)
 
     # -- wire.Receiver -------------------------------------------------------------------------
 
@@ -188,7 +187,7 @@ class Connection:
             if reply.code >= 400:
                 self._end_if_asked(stage, reply)
         if client.broken:
-            self._end(Cause.BREAK, client.awaits or Stage.MAIL, client.broken)
+            self._end(EndedBy.BREAK, client.awaits or Stage.MAIL, client.broken)
         if self.end is None and client.progressed:
             self._advance()
 
@@ -199,23 +198,23 @@ class Connection:
     def is_late(self) -> None:
         stage = self.session.awaits
         if stage is None and self._rest is None:
-            self.standing = Standing.FINISHING
+            self.condition = Condition.FINISHING
             self._quit_if_done()
         elif stage is None or (stage is Stage.DOT and self._wire.unsent):
             why = f"the server took nothing for {self._timeouts.block:g} s"
-            self._end(Cause.SILENCE, Stage.DATA, why)
+            self._end(EndedBy.SILENCE, Stage.DATA, why)
         elif stage is Stage.DOT and self._wire.deadline.at < self._dot_deadline:
             self._wire.deadline.set(self._dot_deadline)
         else:
             why = f"no reply to {stage.upper()} within {self._patience_s(stage):g} s"
-            self._end(Cause.SILENCE, stage, why)
+            self._end(EndedBy.SILENCE, stage, why)
 
     def broke(self, why: str) -> None:
         stage = self.session.awaits or Stage.MAIL
         if stage is Stage.QUIT:
-            self._end(Cause.QUIT, stage, "finished")
+            self._end(EndedBy.QUIT, stage, "finished")
         else:
-            self._end(Cause.BREAK, stage, why or "the server closed the connection")
+            self._end(EndedBy.BREAK, stage, why or "the server closed the connection")
 
     def ended(self) -> None:
         end = self.end
@@ -235,17 +234,17 @@ class Connection:
             if reply.code != 421 and self.session.is_at_rest:
                 self.finish()
             else:
-                self._end(Cause.REPLY, stage, f"after {reply}")
+                self._end(EndedBy.REPLY, stage, f"after {reply}")
 
     def _hear(self, stage: Stage, reply: Reply) -> None:
         """A reply that is about no letter: to QUIT, a refusal of RSET, or a farewell."""
         if stage is Stage.RSET:  # RFC 5321, 4.1.1.5 knows none: this connection has carried enough
-            self._end(Cause.REPLY, stage, f"RSET is refused: {reply}", reply)
-        elif reply.code == 421 and self.standing is not Standing.FINISHING:
+            self._end(EndedBy.REPLY, stage, f"RSET is refused: {reply}", reply)
+        elif reply.code == 421 and self.condition is not Condition.FINISHING:
             why = f"the server closes the connection: {reply}"
-            self._end(Cause.REPLY, Stage.MAIL, why, reply)
+            self._end(EndedBy.REPLY, Stage.MAIL, why, reply)
         else:
-            self._end(Cause.QUIT, stage, "finished")
+            self._end(EndedBy.QUIT, stage, "finished")
 
     def _advance(self) -> None:
         """Whatever the session allows next, in one write."""
@@ -268,11 +267,11 @@ class Connection:
                 return
             refusal = client.envelope(letter)
             if refusal is None:
-                self.standing = Standing.BUSY
+                self.condition = Condition.BUSY
                 return
             self._courier.answered(self, letter, *refusal)
         if self.end is None:
-            self.standing = Standing.FINISHING
+            self.condition = Condition.FINISHING
             self._quit_if_done()
 
     @property
@@ -280,7 +279,7 @@ class Connection:
         """Is it to carry another letter?  Not where that needs a RSET known to be refused."""
         client = self.session
         return (
-            self.standing in (Standing.IDLE, Standing.BUSY)
+            self.condition in (Condition.IDLE, Condition.BUSY)
             and client.letters < self._limit
             and not (client.needs_reset and client.resets >= self._most_resets)
         )
@@ -351,14 +350,14 @@ class Connection:
             self._write(b"")
             self._watch()
 
-    def _end(self, cause: Cause, stage: Stage, why: str, reply: Reply | None = None) -> None:
+    def _end(self, cause: EndedBy, stage: Stage, why: str, reply: Reply | None = None) -> None:
         """Nothing more is read or written; `ended` tells what is lost."""
         if self.end is not None:
             return
         wire = self._wire
         # What still waits in our own buffer has not been sent, the dot perhaps among it.
         self.end = End(cause, stage, why, reply, dot_left=wire.unsent < self._since_dot)
-        self.standing = Standing.GONE
+        self.condition = Condition.GONE
         if stage is Stage.QUIT:
             wire.close()
         else:
@@ -375,8 +374,8 @@ class Connection:
         elif stage is not None:
             self._wire.wait(self._patience_s(stage))
         elif self.session.is_at_rest and self.end is None:
-            if self.standing is Standing.BUSY:
-                self.standing = Standing.IDLE
+            if self.condition is Condition.BUSY:
+                self.condition = Condition.IDLE
             self._wire.wait(self._timeouts.idle)
 
     def _patience_s(self, stage: Stage) -> float:

@@ -24,7 +24,7 @@ from campaign.records import Letter, Reply, Stage
 from campaign.smtp.commands import Notifications
 from campaign.smtp.envelopes import Envelopes, Unfit
 from campaign.smtp.extensions import Extensions
-from campaign.smtp.replies import ReplyParser
+from campaign.smtp.replies.parsing import ReplyParser
 
 Settled = tuple[Letter | None, Stage, Reply]  # no letter: the reply to a command of `ask`
 

@@ -15,7 +15,7 @@ from campaign.records import Stage
 from campaign.smtp.endpoint import ConnectRefused, Endpoint
 
 
-class Tls:
+class TlsSession:
     """TLS between two buffers (the cipher of a `Wire`).
 
     Not asyncio's own TLS: that keeps what is received together with a failed write to itself,

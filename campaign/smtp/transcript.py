@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import IO
 
 from campaign.clock import Clock, iso
-from campaign.smtp.replies import printable
+from campaign.smtp.replies.parsing import printable
 
 _BODY_HEAD = 16 * 1024  # more header than this is not written
 

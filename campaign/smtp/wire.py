@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Protocol, cast
 
 from campaign.smtp.deadline import FOREVER, Deadline
-from campaign.smtp.tls import Tls
+from campaign.smtp.tls import TlsSession
 from campaign.smtp.transcript import Transcript
 
 CHUNK = 64 * 1024  # a larger body is given to the transport in such pieces
@@ -49,7 +49,7 @@ class Wire(asyncio.Protocol):
         receiver: Receiver,
         sock: socket.socket,
         transcript: Transcript | None,
-        tls: Tls | None = None,
+        tls: TlsSession | None = None,
     ) -> None:
         """With `tls` the handshake comes before everything else."""
         self.receiver = receiver
@@ -95,7 +95,7 @@ class Wire(asyncio.Protocol):
         self._transport.write(head + tail)
         return len(tail)
 
-    def encrypt(self, tls: Tls) -> None:
+    def encrypt(self, tls: TlsSession) -> None:
         """Begin the handshake."""
         self.cipher = tls
         self.shaken = self.loop.create_future()

@@ -14,7 +14,7 @@ import uvloop
 from campaign.records import Claim, Letter, Reply, Stage
 from campaign.smtp.connection import Connection, End
 from campaign.smtp.endpoint import Endpoint, Timeouts
-from campaign.smtp.opening import connect
+from campaign.smtp.opening.connect import connect
 
 T = TypeVar("T")
 

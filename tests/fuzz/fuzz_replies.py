@@ -11,8 +11,8 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["campaign"]):
-    from campaign.smtp.replies import ReplyParser
-    from campaign.smtp.verdicts import judge
+    from campaign.smtp.replies.parsing import ReplyParser
+    from campaign.smtp.replies.verdicts import judge
 
 from campaign.records import Reply, Stage
 

@@ -4,7 +4,7 @@ import pytest
 
 from campaign.pool.blame import blamed
 from campaign.records import Stage
-from campaign.smtp.replies import make_reply
+from campaign.smtp.replies.parsing import make_reply
 
 USED = frozenset({"PIPELINING", "SIZE", "DSN", "8BITMIME"})
 

@@ -9,13 +9,13 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.pool.hosts import GOOD_FOR_S, Host, Hosts, NoMemory
+from campaign.pool.hosts import GOOD_FOR_S, KnownHost, KnownHosts, NoMemory
 from campaign.pool.memory import FileMemory
 from campaign.records import Stage
-from campaign.smtp.connection import Cause, End
+from campaign.smtp.connection import End, EndedBy
 from campaign.smtp.extensions import Extensions
 from campaign.smtp.protocol import Client, Step
-from campaign.smtp.replies import make_reply
+from campaign.smtp.replies.parsing import make_reply
 from fakes.clock import FakeClock
 from fakes.postman import endpoint_of, letter
 
@@ -49,7 +49,7 @@ class Wire:
             session.envelope(letter(row + 1))
 
 
-def ended(cause: Cause) -> End:
+def ended(cause: EndedBy) -> End:
     return End(cause, Stage.MAIL, cause.value)
 
 
@@ -66,12 +66,14 @@ class Memory:
         self.facts.setdefault(host, {})[what] = at
 
 
-def host(memory: Any = None, clock: FakeClock | None = None, said: list[str] | None = None) -> Host:
+def host(
+    memory: Any = None, clock: FakeClock | None = None, said: list[str] | None = None
+) -> KnownHost:
     lines = said if said is not None else []
-    return Host("a:25", memory or NoMemory(), clock or FakeClock(), lines.append)
+    return KnownHost("a:25", memory or NoMemory(), clock or FakeClock(), lines.append)
 
 
-def wires(host: Host, count: int) -> list[Any]:
+def wires(host: KnownHost, count: int) -> list[Any]:
     made = [cast(Any, Wire()) for _ in range(count)]
     for wire in made:
         host.joined(wire)
@@ -82,7 +84,7 @@ def steps(made: list[Any]) -> list[int]:
     return [int(wire.session.step) for wire in made]
 
 
-def ride(known: Host, wire: Any, row: int) -> None:
+def ride(known: KnownHost, wire: Any, row: int) -> None:
     """A letter is accepted, and the next envelope answered."""
     wire.carry(row)
     wire.session.receive(b"250 queued\r\n")
@@ -107,7 +109,7 @@ def test_one_connection_climbs_a_step_and_the_others_follow_when_it_is_proven() 
 def test_when_the_connection_that_tries_ends_for_another_reason_another_one_tries() -> None:
     known = host()
     first, second = wires(known, 2)
-    known.left(first, ended(Cause.QUIT))
+    known.left(first, ended(EndedBy.QUIT))
     assert steps([second]) == [1]
     assert known.step is Step.SINGLY
 
@@ -122,7 +124,7 @@ def test_a_step_that_fails_when_tried_is_kept_for_thirty_days() -> None:
     known.answered(first, Stage.DOT, accepted=True)
     first.carry(3)
     assert first.session.is_ride_unanswered
-    assert known.left(first, ended(Cause.BREAK))
+    assert known.left(first, ended(EndedBy.BREAK))
     assert steps([second]) == [1]
     assert list(memory.facts["a:25"]) == ["step 1"]
     assert len(said) == 1
@@ -137,7 +139,7 @@ def test_a_step_that_fails_when_tried_is_kept_for_thirty_days() -> None:
     assert steps([wire]) == [2]
 
 
-def proven(known: Host) -> list[Any]:
+def proven(known: KnownHost) -> list[Any]:
     made = wires(known, 2)
     for row in (1, 2, 3):
         ride(known, made[0], row)
@@ -150,7 +152,7 @@ def test_a_proven_step_is_tried_again_by_one_connection_after_a_first_loss() -> 
     known = host(memory, clock)
     first, second = proven(known)
     first.carry(4)
-    assert known.left(first, ended(Cause.BREAK))
+    assert known.left(first, ended(EndedBy.BREAK))
     assert steps([second]) == [1]
     assert not memory.facts
     known.recover(clock.tick_s() + 599)
@@ -160,7 +162,7 @@ def test_a_proven_step_is_tried_again_by_one_connection_after_a_first_loss() -> 
     assert steps([second, third]) == [2, 1]
     second.session.receive(b"250 queued\r\n")
     second.carry(5)
-    assert known.left(second, ended(Cause.BREAK))
+    assert known.left(second, ended(EndedBy.BREAK))
     known.recover(clock.tick_s() + 1e6)
     assert steps([third]) == [1]
     assert list(memory.facts["a:25"]) == ["step 1"]
@@ -171,7 +173,7 @@ def test_a_server_proven_to_bear_it_may_close_behind_its_reply() -> None:
     first, second = proven(known)
     first.carry(4)
     first.session.receive(b"250 queued\r\n")
-    assert not known.left(first, ended(Cause.BREAK))
+    assert not known.left(first, ended(EndedBy.BREAK))
     assert steps([second]) == [2]
 
 
@@ -180,13 +182,13 @@ def test_silence_behind_an_answered_dot_is_a_fall_even_from_a_proven_step() -> N
     first, second = proven(known)
     first.carry(4)
     first.session.receive(b"250 queued\r\n")
-    assert known.left(first, ended(Cause.SILENCE))
+    assert known.left(first, ended(EndedBy.SILENCE))
     assert steps([second]) == [1]
 
 
 def test_each_host_is_judged_by_itself_and_each_extension_told_once() -> None:
     said, memory = list[str](), Memory()
-    hosts = Hosts(memory, FakeClock(), said.append)
+    hosts = KnownHosts(memory, FakeClock(), said.append)
     one, other = hosts.of(endpoint_of(25, host="a")), hosts.of(endpoint_of(25, host="b"))
     assert hosts.of(endpoint_of(25, host="a")) is one
     first, second = wires(one, 2)
@@ -203,7 +205,7 @@ def test_each_host_is_judged_by_itself_and_each_extension_told_once() -> None:
 
 
 def test_servers_that_nobody_is_connected_to_are_forgotten_when_there_are_many() -> None:
-    hosts = Hosts(NoMemory(), FakeClock(), lambda line: None)
+    hosts = KnownHosts(NoMemory(), FakeClock(), lambda line: None)
     kept = hosts.of(endpoint_of(25, host="kept"))
     wires(kept, 1)
     for number in range(3000):
@@ -229,7 +231,7 @@ def test_never_more_than_one_connection_is_above_what_is_proven(
             known.is_to_blame(wire, letter(number), Stage.MAIL, make_reply(503, ("bad sequence",)))
         else:
             made.remove(wire)
-            known.left(wire, ended(Cause.BREAK))
+            known.left(wire, ended(EndedBy.BREAK))
         above = [wire for wire in made if wire.session.step > known.step]
         assert len(above) <= 1
         assert all(wire.session.step <= known.step + 1 for wire in above)

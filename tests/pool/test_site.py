@@ -9,7 +9,7 @@ from tenacity import wait_fixed
 from campaign.pool.allowance import Allowance
 from campaign.pool.flight import Slot
 from campaign.pool.governor import QUIET_S
-from campaign.pool.hosts import Hosts, NoMemory
+from campaign.pool.hosts import KnownHosts, NoMemory
 from campaign.pool.lanes import Lanes
 from campaign.pool.site import Site
 from campaign.pool.terms import Patience
@@ -60,7 +60,7 @@ def site_with(clock: FakeClock, book: Book, messages: int) -> Site:
         cast(Any, None),
         Allowance("relay", 10, ()),
         clock=clock,
-        hosts=Hosts(NoMemory(), clock, lambda line: None),
+        hosts=KnownHosts(NoMemory(), clock, lambda line: None),
         messages_per_connection=messages,
         patience=Patience(wait_fixed(1)),
         may_take=lambda site: True,

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from campaign.smtp import auth
+from campaign.smtp.opening import auth
 
 
 def test_plain_is_nul_name_nul_password() -> None:

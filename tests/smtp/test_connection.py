@@ -10,7 +10,7 @@ import pytest
 
 from campaign.records import Letter, Reply, Stage
 from campaign.smtp.connection import Connection
-from campaign.smtp.opening import connect
+from campaign.smtp.opening.connect import connect
 from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
 from fakes.scripted_smtp import Script, ScriptedServer, on, say
 

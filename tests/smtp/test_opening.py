@@ -16,10 +16,10 @@ from campaign.errors import ConfigError, LoginError, RelayError
 from campaign.pool.outlet import endpoint_of as endpoint_of_relay
 from campaign.records import Stage
 from campaign.smtp.connection import Connection
-from campaign.smtp.dial import dial
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, LoginRefused, Timeouts
-from campaign.smtp.greeting import own_name
-from campaign.smtp.opening import Opening, connect
+from campaign.smtp.opening.connect import Opening, connect
+from campaign.smtp.opening.dial import dial
+from campaign.smtp.opening.greeting import own_name
 from fakes.certificates import Authority
 from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
 from fakes.scripted_smtp import SILENCE, Script, ScriptedServer, drop, on, say

@@ -10,7 +10,7 @@ from campaign.records import Letter, Reply, Stage
 from campaign.smtp.commands import CommandError, Notifications, command_line, xtext
 from campaign.smtp.extensions import Extensions, read_extensions
 from campaign.smtp.protocol import ANSWERS, Client, Phase, Step
-from campaign.smtp.replies import make_reply
+from campaign.smtp.replies.parsing import make_reply
 from fakes.postman import letter
 from fakes.sessions import TAKEN, session, written
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.records import Reply
-from campaign.smtp.replies import MAX_REPLY_BYTES, MAX_REPLY_LINES, ReplyParser, make_reply
+from campaign.smtp.replies.parsing import MAX_REPLY_BYTES, MAX_REPLY_LINES, ReplyParser, make_reply
 
 
 def feed(*chunks: bytes) -> tuple[list[Reply], str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from campaign.smtp.opening import connect
+from campaign.smtp.opening.connect import connect
 from campaign.smtp.transcript import Transcript
 from fakes.certificates import Authority
 from fakes.clock import FakeClock

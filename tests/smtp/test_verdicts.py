@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.records import Reply, ReplyClass, Stage, State
-from campaign.smtp.phrases import PHRASES
-from campaign.smtp.replies import ReplyParser, make_reply
-from campaign.smtp.verdicts import VERDICTS, judge
+from campaign.smtp.replies.parsing import ReplyParser, make_reply
+from campaign.smtp.replies.phrases import PHRASES
+from campaign.smtp.replies.verdicts import VERDICTS, judge
 
 with (Path(__file__).parent / "replies.tsv").open(encoding="utf-8", newline="") as file:
     TABLE = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))

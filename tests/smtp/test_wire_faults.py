@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from campaign.records import ReplyClass, Stage
-from campaign.smtp.dial import dial, first_to_answer, in_turns
 from campaign.smtp.endpoint import ConnectRefused, Endpoint
-from campaign.smtp.opening import connect
-from campaign.smtp.verdicts import judge
+from campaign.smtp.opening.connect import connect
+from campaign.smtp.opening.dial import dial, first_to_answer, in_turns
+from campaign.smtp.replies.verdicts import judge
 from fakes.certificates import Authority
 from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
 from fakes.scripted_smtp import SILENCE, Act, Script, ScriptedServer, drop, on, say

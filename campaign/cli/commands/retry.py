@@ -148,7 +148,7 @@ def states_of(*, failed: bool, held: bool, cancelled: bool) -> set[State]:
 
 def dead_classes() -> frozenset[str]:
     """Classes of replies after which an address is never to be tried again."""
-    from campaign.smtp.verdicts import VERDICTS
+    from campaign.smtp.replies.verdicts import VERDICTS
 
     return frozenset(str(verdict.class_) for verdict in VERDICTS.values() if verdict.suppresses)
 

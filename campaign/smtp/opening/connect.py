@@ -18,11 +18,11 @@ from dataclasses import replace
 from campaign.errors import RelayError
 from campaign.records import Reply, Stage
 from campaign.smtp.connection import Connection, Courier
-from campaign.smtp.dial import dial as dial_endpoint
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, Timeouts
-from campaign.smtp.greeting import greet
+from campaign.smtp.opening.dial import dial as dial_endpoint
+from campaign.smtp.opening.greeting import greet
 from campaign.smtp.protocol import Client
-from campaign.smtp.tls import NoTls, Tls, tls_context, tls_trouble
+from campaign.smtp.tls import NoTls, TlsSession, tls_context, tls_trouble
 from campaign.smtp.transcript import Transcript
 from campaign.smtp.wire import Wire
 
@@ -104,7 +104,9 @@ class Opening:
         sock: socket.socket,
         transcript: Transcript | None,
     ) -> None:
-        tls = Tls(tls_context(endpoint), endpoint.host) if endpoint.security == "tls" else None
+        tls = (
+            TlsSession(tls_context(endpoint), endpoint.host) if endpoint.security == "tls" else None
+        )
         self.wire = Wire(self, sock, transcript, tls)
         self.client = Client(endpoint.notifications)
         self._endpoint = endpoint
@@ -160,7 +162,7 @@ class Opening:
                 Stage.STARTTLS,
             )
         self.refuse_if_ended()
-        self.wire.encrypt(Tls(tls_context(self._endpoint), self._endpoint.host))
+        self.wire.encrypt(TlsSession(tls_context(self._endpoint), self._endpoint.host))
         await self.encrypted()
 
     async def encrypted(self) -> None:

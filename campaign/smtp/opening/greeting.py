@@ -12,10 +12,10 @@ from typing import Protocol
 
 from campaign.errors import ConfigError, RelayError
 from campaign.records import Reply, Stage
-from campaign.smtp import auth
 from campaign.smtp.commands import AUTH_OCTETS, CommandError, command_line
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, LoginRefused
 from campaign.smtp.extensions import Extensions, read_extensions
+from campaign.smtp.opening import auth
 
 _NO_SUCH_MECHANISM = 504  # RFC 4954, 4: not this one; nothing is said of the password
 _MOST_CHALLENGES = 8  # no mechanism of ours has more than two

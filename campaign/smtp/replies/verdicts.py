@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from campaign.records import Reply, ReplyClass, Stage, State, Verdict
-from campaign.smtp.phrases import PHRASES, Phrase
+from campaign.smtp.replies.phrases import PHRASES, Phrase
 
 _TEXT_LIMIT = 2048  # characters looked at
 

@@ -1,0 +1,1 @@
+"""What servers say: bytes into replies, replies into what they ask of us."""
