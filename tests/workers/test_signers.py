@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -196,7 +197,7 @@ def is_alive(pid: int) -> bool:
 
 def wait_until_gone(pids: list[int]) -> None:
     while any(map(is_alive, pids)):
-        os.sched_yield()
+        time.sleep(0.005)
 
 
 def test_signers_end_when_they_are_closed_and_what_they_are_at_says_so(tmp_path: Path) -> None:
