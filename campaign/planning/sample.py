@@ -65,7 +65,7 @@ def render_sample(campaign: Campaign, count: int, on_note: Note = _let_be) -> Sa
     """
     with closing(Browser.open(campaign.settings.journal.url, campaign.folder)) as browser:
         press = _Press.of(campaign, browser, on_note)
-        first, every = _kinds_of(press.unsigned(), browser, count)
+        first, every = _kinds_of(press, browser, count)
         chosen = dict(covering(first, count))
         found = frozenset().union(*first)
         shown = {branch for adds in chosen.values() for branch in adds}
@@ -88,7 +88,8 @@ def _kinds_of(
     first: dict[frozenset[str], int] = {}
     every: dict[str, bool] = {}
     found: set[str] = set()
-    for at, one in enumerate(press.letters(browser.planned_jobs(0, _BATCH)), 1):
+    letters = press.letters(browser.planned_jobs(0, _BATCH), are_shown=False)
+    for at, one in enumerate(letters, 1):
         first.setdefault(one.taken, one.message.row)
         every |= one.branches
         found |= one.taken
@@ -160,23 +161,19 @@ class _Press(NamedTuple):
         spec = render_spec(campaign, reader.plan_record(), reader.sources())
         return cls(spec, signing_spec(campaign), on_note)
 
-    def letters(self, batches: Iterator[list[Job]]) -> Iterator[Traced]:
+    def letters(self, batches: Iterator[list[Job]], *, are_shown: bool = True) -> Iterator[Traced]:
         """Raises RenderError."""
         pool = TracedPool(self.spec, self.signing, self.on_note)
         with asyncio.Runner() as runner:
             runner.run(pool.__aenter__())
             try:
                 for jobs in batches:
-                    for one in runner.run(pool.trace(jobs)):
+                    for one in runner.run(pool.trace(jobs, is_shown=are_shown)):
                         if one.message.problem:
                             raise RenderError(f"row {one.message.row}: {one.message.problem}")
                         yield one
             finally:
                 runner.run(pool.close())
-
-    def unsigned(self) -> _Press:
-        """For letters that are not shown."""
-        return self._replace(signing=None)
 
 
 def _shown(one: Traced) -> Shown:

@@ -80,7 +80,7 @@ async def survey(
     for at in range(0, len(rows), _PORTION):
         portion = rows[at : at + _PORTION]
         jobs = await desk.jobs(portion)
-        traced = await workbench.trace(jobs)
+        traced = await workbench.trace(jobs, is_shown=False)
         messages = [one.message for one in traced]
         judged = await asyncio.to_thread(judge, jobs, messages, edition)
         for row, found in judged:

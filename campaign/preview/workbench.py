@@ -51,7 +51,7 @@ class Press(Protocol):
         traceback: TracebackType | None,
     ) -> None: ...
     async def render(self, jobs: list[Job]) -> list[Message]: ...
-    async def trace(self, jobs: list[Job]) -> list[Traced]: ...
+    async def trace(self, jobs: list[Job], *, is_shown: bool = True) -> list[Traced]: ...
 
 
 OpenPress = Callable[[Campaign, PlanRecord, Sequence[Source]], Press]
@@ -138,14 +138,14 @@ class Workbench:
             self._letters.popitem(last=False)
         return made
 
-    async def trace(self, jobs: list[Job]) -> list[Traced]:
+    async def trace(self, jobs: list[Job], *, is_shown: bool = True) -> list[Traced]:
         """Messages in the order of the jobs, with the branches they took; what went wrong stands
         in `problem`."""
         async with self._turn:
             if self._press is None:
                 broken = "the templates are broken"
                 return [Traced(Message(job.row, b"", 0, False, broken), {}) for job in jobs]
-            return await self._press.trace(jobs)
+            return await self._press.trace(jobs, is_shown=is_shown)
 
     def _made(self, message: Message) -> Letter | Fault:
         if not message.problem:
