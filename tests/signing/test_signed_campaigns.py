@@ -185,7 +185,7 @@ HARD = [
     *((f"n{number}@example.com", f"N {number}", "x" * number * 9) for number in range(1, 21)),
 ]
 UNSUBSCRIBE = '''url = "https://example.com/u"
-secret = { command = "echo secret" }
+secret = { command = "echo a-secret-nobody-guesses" }
 mailto = "out@example.com"'''
 
 
