@@ -1,10 +1,11 @@
-"""Real mail servers that nobody here wrote: Dovecot's submission service, chasquid, Courier.
+"""Real mail servers that nobody here wrote: Dovecot's submission service, chasquid, Courier, Exim.
 
 In: a port.  Out: the subjects of what each delivered.  Touches: a folder under /var/tmp, ports on
 loopback, processes of its own; each server has its own configuration, no service of the system is
 started or changed.
 
-Each of these offers PIPELINING and cannot bear an envelope in the same write as a dot.
+The first three offer PIPELINING and cannot bear an envelope in the same write as a dot.  Exim
+bears it, and ends a connection after ten RSETs without a message.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from fakes.certificates import Authority
 from fakes.ports import own_port
 from fakes.scripted_smtp import ScriptedServer
 
-_SUBJECT = re.compile(rb"^Subject: (.*?)\r?$", re.MULTILINE)
+_SUBJECT = re.compile(rb"^(?:\d{3}. )?Subject: (.*?)\r?$", re.MULTILINE)  # Exim counts in front
 _START_S = 20.0
+_UID = 30104  # of the user that a server runs as in its own view
 UNPACKED = Path(__file__).parents[2] / "build" / "unpacked"  # by .ci/unpack
 
 _DOVECOT = """\
@@ -90,6 +92,29 @@ cd /var/lib/courier
 exec /usr/sbin/couriertcpd -user=courier -group=courier -address=127.0.0.1 \\
     -maxprocs=100 -maxperc=100 -maxperip=100 -nodnslookup -noidentlookup \\
     {port} /usr/sbin/courieresmtpd
+"""
+
+_EXIM = """\
+primary_hostname = exim.example
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = {port}
+spool_directory = {folder}/spool
+log_file_path = {folder}/spool/%slog
+pid_file_path = {folder}/pid
+tls_advertise_hosts =
+queue_only = true
+acl_smtp_rcpt = rcpt
+begin acl
+rcpt:
+  deny local_parts = ^dead
+       message = 5.1.1 unknown user
+  accept
+"""
+_EXIM_SCRIPT = """\
+mount --make-rprivate /
+mount -t overlay overlay -o lowerdir={unpacked}/usr:/usr /usr
+mount -t overlay overlay -o lowerdir={folder}/etc:/etc /etc
+exec /usr/sbin/exim4 -C {folder}/exim.conf -bdf
 """
 
 
@@ -170,17 +195,11 @@ def courier() -> Iterator[Foreign]:
         (folder / "lib" / "courier").mkdir(parents=True)
         for name in ("me", "defaultdomain", "dsnfrom"):
             (etc / "courier" / name).write_text("courier.example\n")
-        for name, line in (
-            ("passwd", "courier:x:30104:30104::/var/lib/courier:/bin/false\n"),
-            ("group", "courier:x:30104:\n"),
-        ):
-            lines = Path("/etc", name).read_text().splitlines(keepends=True)
-            others = "".join(each for each in lines if not each.startswith("courier:"))
-            (etc / name).write_text(others + line)
+        _add_user(etc, "courier")
         for name in ("msgs", "msgq", "tmp", "track", "allfilters", "filters"):
             (queue / name).mkdir(parents=True)
         for path in (queue, *queue.iterdir()):
-            os.chown(path, 30104, 30104)
+            os.chown(path, _UID, _UID)
         port, log = own_port(), folder / "log"
         script = _COURIER.format(unpacked=UNPACKED, folder=folder, port=port)
         with _running(["unshare", "-m", "sh", "-ec", script], port, log):
@@ -194,6 +213,37 @@ def courier() -> Iterator[Foreign]:
                 ),
                 log,
             )
+
+
+@contextlib.contextmanager
+def exim() -> Iterator[Foreign]:
+    """It takes mail into its queue, but for recipients whose name begins with "dead"."""
+    with _folder("exim") as folder:
+        (folder / "etc").mkdir()
+        _add_user(folder / "etc", "Debian-exim")
+        (folder / "spool").mkdir()
+        os.chown(folder / "spool", _UID, _UID)
+        port = own_port()
+        (folder / "exim.conf").write_text(_EXIM.format(folder=folder, port=port))
+        script = _EXIM_SCRIPT.format(unpacked=UNPACKED, folder=folder)
+        log = folder / "spool" / "mainlog"
+        said = folder / "said"
+        with _running(["unshare", "-m", "sh", "-ec", script], port, said):
+            spool = folder / "spool" / "input"  # ...-H: envelope and headers of a message
+            yield Foreign(
+                port, lambda: _subjects(path.read_bytes() for path in spool.rglob("*-H")), log
+            )
+
+
+def _add_user(etc: Path, name: str) -> None:
+    """The machine's users, and this one."""
+    for file, line in (
+        ("passwd", f"{name}:x:{_UID}:{_UID}::/:/bin/false"),
+        ("group", f"{name}:x:{_UID}:"),
+    ):
+        lines = Path("/etc", file).read_text().splitlines()
+        others = [each for each in lines if not each.startswith(f"{name}:")]
+        (etc / file).write_text("\n".join([*others, line, ""]))
 
 
 def _subjects(messages: Iterator[bytes]) -> Counter[str]:
@@ -212,7 +262,7 @@ def _folder(name: str) -> Iterator[Path]:
 @contextlib.contextmanager
 def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
     """The program and all it starts, until the block ends."""
-    said = log.with_name("said")
+    said = log.with_name("output")
     with said.open("wb") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
@@ -245,4 +295,5 @@ SERVERS = {
     "dovecot": (dovecot_submission, Path("/usr/lib/dovecot/submission")),
     "chasquid": (chasquid, Path("/usr/bin/chasquid")),
     "courier": (courier, UNPACKED / "usr/sbin/couriertcpd"),
+    "exim": (exim, UNPACKED / "usr/sbin/exim4"),
 }

@@ -1,4 +1,4 @@
-"""Servers nobody here wrote, which offer PIPELINING and cannot bear an envelope behind a dot.
+"""Servers nobody here wrote, each strict in its own way.
 
 `make foreign` sends to 300 recipients, `make test` to 60.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.foreign import SERVERS, can_run
+from fakes.foreign import SERVERS, can_run, exim
 from fakes.sending import Mailing, hasty, relay
 
 PEOPLE = int(os.environ.get("FOREIGN_PEOPLE", "60"))
@@ -49,3 +49,23 @@ def test_a_real_server_that_cannot_bear_it_delivers_every_letter_once(
     states = Counter(ending.states.values())
     assert (states["held"], states["sent"]) == (held, PEOPLE - held)
     assert len([line for line in ending.heard.lines if "offers PIPELINING but" in line]) == 1
+
+
+@only_if("exim")
+def test_a_real_exim_gets_every_letter_once_whatever_it_thinks_of_resets(tmp_path: Path) -> None:
+    """Fault 4, 28: Exim ends a connection after ten RSETs without a message.
+    By: Exim 4; two thirds of the list are unknown users, and come first; four connections.
+    Then: the unknown fail, the others are sent once; no attempt is used up for it, nothing rests;
+    envelopes ride behind the dots.
+    """
+    dead = [f"dead{number}@example.com" for number in range(2 * PEOPLE // 3)]
+    good = [f"r{number}@example.com" for number in range(len(dead) + 1, PEOPLE + 1)]
+    with exim() as server:
+        ending = Mailing(tmp_path, relay(server.port, connections=4), dead + good).send()
+        found = server.delivered_at_last(len(good))
+    assert found == {f"Letter {number}": 1 for number in range(len(dead) + 1, PEOPLE + 1)}
+    assert {ending.states[address] for address in dead} == {"failed"}
+    assert {ending.states[address] for address in good} == {"sent"}
+    assert {result.attempts for result in ending.results.values()} == {1}
+    assert not any("cools down" in wait for wait in ending.heard.waits)
+    assert not [line for line in ending.heard.lines if "offers PIPELINING but" in line]
