@@ -5,6 +5,7 @@ In: settings.  Out: an `Outlet`.  Touches: nothing until letters come.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from itertools import count as numbers_from
 from pathlib import Path
@@ -142,6 +143,12 @@ def dialer(endpoint: Endpoint, clock: Clock, transcript: Path | None, timeouts: 
 
 def open_transcript(folder: Path, name: str, number: int, clock: Clock) -> Transcript:
     """The file that takes down one connection: `relay.example.com-587-0001.txt`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{name.replace(':', '-').replace('/', '-')}-{number:04d}.txt"
-    return Transcript(path.open("w", encoding="utf-8"), clock)
+    file = open(path, "w", encoding="utf-8", opener=_for_the_owner)  # noqa: SIM115
+    return Transcript(file, clock)
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    """A transcript names people."""
+    return os.open(path, flags, 0o600)

@@ -278,6 +278,14 @@ def test_results_are_written_whole_and_by_state(ask: Ask, here: Path) -> None:
     assert "cannot write no/such/folder.csv" in err
 
 
+def test_a_transcript_is_for_its_owner_alone(ask: Ask, here: Path) -> None:
+    ask("run", "--sandbox", "--yes", "--transcript", "talk")
+    modes = {
+        stat.S_IMODE(path.stat().st_mode) for path in [here / "talk", *(here / "talk").iterdir()]
+    }
+    assert modes == {0o700, 0o600}
+
+
 def test_results_are_a_table_in_a_terminal(here: Path, ask: Ask) -> None:
     ask("run", "--sandbox", "--yes")
     ours, theirs = os.openpty()
