@@ -303,8 +303,9 @@ def test_the_letter_of_anybody_can_be_looked_at(ask: Ask, here: Path) -> None:
     code, out, _ = ask("preview")
     assert code == 0
     assert "Hello Ada" in out
-    code, out, _ = ask("preview", "--to", "wang@two.example")
+    code, out, _ = ask("preview", "--line", "list.csv:6")
     assert "Dear 王小明," in out
+    assert out.startswith("Row       5, list.csv:6\n")
     code, _, err = ask("preview", "--row", "4")
     assert code == 64
     assert "row 4 has no letter: address: no @ in 'nobody'" in err

@@ -128,7 +128,7 @@ def test_no_command_shows_the_help_and_is_a_usage_error(capsys: pytest.CaptureFi
         (["results", "--format", "pdf"], "--format"),
         (["results", "--state", "lost"], "--state"),
         (["results", "--format", "parquet"], "-o results.parquet"),
-        (["preview", "--row", "1", "--to", "a@example.com"], "--row and --to"),
+        (["preview", "--row", "1", "--to", "a@example.com"], "--row, --to and --line each"),
         (["retry"], "--failed, --held, --cancelled or --code"),
     ],
 )

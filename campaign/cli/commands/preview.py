@@ -108,8 +108,9 @@ def command(
         if as_json:
             print(json.dumps(as_object(letter, shown.row, place), ensure_ascii=False))
             return EXIT_DONE
-        print(f"Row {shown.row:,}, {escape(place.file)}:{place.line}", file=sys.stderr)
-        print("\n".join(lines(letter, Paint.on(sys.stdout))))
+        paint = Paint.on(sys.stdout)
+        print(_header("Row", f"{shown.row:,}, {place.file}:{place.line}", paint))
+        print("\n".join(lines(letter, paint)))
         return EXIT_DONE
     from campaign.preview.files import write_files
 
