@@ -345,6 +345,9 @@ class _Run:
             await self._feed.fill()
             turn_s = self._feed.wait_s  # until rows that wait for a limit or a rest may go
             if self._ledger.open:
+                is_over = turn_s is None or turn_s > _SHORT_WAIT_S or self._feed.is_used_up
+                if is_over and len(self._ledger.open) == self._outlet.undecided:
+                    self._outlet.believe()
                 await self._want(_LOOK_AGAIN_S if turn_s is None else min(_LOOK_AGAIN_S, turn_s))
                 continue
             if self._feed.is_used_up:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from campaign.pool.governor import Breaker, Governor
 from campaign.pool.pacing import Pacing
+from campaign.pool.refusals import Refusals
 from campaign.pool.waits import turn
-from campaign.records import Verdict
+from campaign.records import State, Verdict
 from campaign.units import Rate, show_duration
 
 
@@ -28,20 +29,24 @@ class Allowance:
         rates: Sequence[Rate],
         *,
         common_breaker: Breaker | None = None,
+        common_refusals: Refusals | None = None,
         common_pacing: Pacing | None = None,
     ) -> None:
-        """`common_breaker`, `common_pacing`: of all destinations together."""
+        """`common_breaker`, `common_refusals`, `common_pacing`: of all destinations together."""
         self.name = name
         self.pacing = Pacing(rates, common_pacing)
         self.governor = Governor(connections)
         self.breaker = Breaker()
         self.common_breaker = common_breaker
+        self.refusals = Refusals() if common_refusals is None else common_refusals
         self.connections = 0  # open or being opened
         self.openings = 0  # of these, being opened
         self.leaving = 0  # of these, told to finish because they were too many
 
     def note(self, verdict: Verdict, text: str, *, row: int = 0, domain: str = "") -> None:
         """A reply that settled a letter, for the breakers."""
+        if verdict.state is State.SENT:
+            self.refusals.accepted()
         self.breaker.note(verdict, text, row=row, domain=domain)
         if self.common_breaker is not None:
             self.common_breaker.note(verdict, text, row=row, domain=domain)
@@ -54,7 +59,8 @@ class Allowance:
     @property
     def is_refused(self) -> bool:
         """Do the replies say that the sender is the trouble?"""
-        return self.breaker.is_open or bool(self.common_breaker and self.common_breaker.is_open)
+        are_open = self.breaker.is_open, self.common_breaker and self.common_breaker.is_open
+        return any(are_open) or self.refusals.are_all
 
     def is_plain(self, now_s: float) -> bool:
         """Nothing is known of it that would be lost with it."""

@@ -31,6 +31,7 @@ from campaign.pool.lanes import Lanes
 from campaign.pool.limits import History, Limits, lane_of, seed
 from campaign.pool.outlet import host_memory, open_transcript
 from campaign.pool.pacing import Pacing
+from campaign.pool.refusals import Refusals
 from campaign.pool.relays import all_closed
 from campaign.pool.site import Site
 from campaign.pool.tasks import Tasks
@@ -100,6 +101,7 @@ class DirectOutlet:
         self._say = say
         self._on_trial = on_trial
         self._breaker = Breaker(in_a_row=_NEVER)  # of all destinations together
+        self._refusals = Refusals(of_many_servers=True)
         self._refusing: set[str] = set()  # destinations that refuse the sender
         self._destinations: dict[str, MailServers] = {}  # by name of site
         self._by_domain: dict[str, MailServers] = {}
@@ -138,6 +140,13 @@ class DirectOutlet:
         destination = self._by_domain.get(domain)
         if destination:
             destination.lanes.expect(destination.lanes.lane(domain))
+
+    @property
+    def undecided(self) -> int:
+        return self._refusals.held
+
+    def believe(self) -> None:
+        self._refusals.decide(are_believed=True)
 
     def arrived(self, domain: str) -> None:
         destination = self._by_domain.get(domain)
@@ -220,6 +229,7 @@ class DirectOutlet:
                 connections,
                 rates,
                 common_breaker=self._breaker,
+                common_refusals=self._refusals,
                 common_pacing=self._pacing,
             )
             if self._on_trial:
@@ -284,7 +294,8 @@ class DirectOutlet:
         if not refused:
             return
         self._refusing.add(site.allowance.name)
-        if self._breaker.is_open or len(self._refusing) >= _REFUSING_DESTINATIONS:
+        are_all = self._breaker.is_open or self._refusals.are_all
+        if are_all or len(self._refusing) >= _REFUSING_DESTINATIONS:
             self._must_stop(error)
             return
         site.allowance.breaker.half_open()

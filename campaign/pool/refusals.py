@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from campaign.records import ReplyClass
+from campaign.records import ReplyClass, State, Verdict
 
 _DOMAINS = 5  # fewer may all be of one provider that is the trouble
 _WINDOW = 100
@@ -27,9 +27,13 @@ _IN_A_ROW = {ReplyClass.UNKNOWN: 10, ReplyClass.RECIPIENT_GONE: 20}
 _SHARE = {ReplyClass.UNKNOWN: 0.5, ReplyClass.RECIPIENT_GONE: 0.95}
 _SIZE_IN_A_ROW = 20  # messages too large one after the other
 
-DOUBTED = frozenset({ReplyClass.UNKNOWN, ReplyClass.RECIPIENT_GONE, ReplyClass.RECIPIENT_REFUSES})
+_MOST_HELD = 40  # letters in memory; they are believed when they are of a few domains only
 
-Settle = Callable[[bool], None]  # is it believed?
+_DOUBTED = frozenset({ReplyClass.UNKNOWN, ReplyClass.RECIPIENT_GONE, ReplyClass.RECIPIENT_REFUSES})
+
+_ABOUT_US = Verdict(ReplyClass.POLICY, State.DEFERRED, uses_attempt=False)
+
+Settle = Callable[[Verdict], None]
 
 
 class Refusals:
@@ -38,12 +42,12 @@ class Refusals:
     def __init__(self, *, of_many_servers: bool = False) -> None:
         """`of_many_servers`: when each knows its own people, only unknown refusals count."""
         self._of_many_servers = of_many_servers
-        self._held: list[Settle] = []
+        self._held: list[tuple[Verdict, Settle]] = []
         self._row: dict[ReplyClass, int] = {}  # refusals since the last acceptance
         self._domains: set[str] = set()  # where
         self._sizes = 0
         self._recent: deque[tuple[ReplyClass, str] | None] = deque(maxlen=_WINDOW)
-        self.why = ""  # what the last one said
+        self._were_all = False
 
     @property
     def held(self) -> int:
@@ -52,7 +56,10 @@ class Refusals:
 
     @property
     def are_all(self) -> bool:
-        """Is it so many that it cannot be about the recipients?"""
+        """Is it so many that it cannot be about the recipients?  Until somebody is accepted."""
+        return self._were_all or self._are_all()
+
+    def _are_all(self) -> bool:
         if self._sizes >= _SIZE_IN_A_ROW:
             return True
         if len(self._domains) >= _DOMAINS and any(
@@ -61,23 +68,28 @@ class Refusals:
             return True
         return len(self._recent) == _WINDOW and any(map(self._is_share_exceeded, _SHARE))
 
-    def hold(self, class_: ReplyClass, domain: str, text: str, settle: Settle) -> None:
-        """A refusal for good; `settle` is told later whether it is believed."""
-        self.why = text
-        self._held.append(settle)
-        self._row[class_] = self._row.get(class_, 0) + 1
-        self._domains.add(domain)
-        self._recent.append((class_, domain))
-
-    def hold_size(self, text: str, settle: Settle) -> None:
-        """The message is larger than the server takes."""
-        self.why = text
-        self._held.append(settle)
-        self._sizes += 1
+    def heard(self, verdict: Verdict, domain: str, settle: Settle) -> None:
+        """A letter was refused; `settle` is told at once, or when that is known, what it means."""
+        if not _is_doubted(verdict):
+            settle(verdict)
+            return
+        class_ = verdict.class_
+        self._held.append((verdict, settle))
+        if class_ is ReplyClass.MESSAGE:
+            self._sizes += 1
+        else:
+            self._row[class_] = self._row.get(class_, 0) + 1
+            self._domains.add(domain)
+            self._recent.append((class_, domain))
+        if self.are_all:
+            self.decide(are_believed=False)
+        elif len(self._held) >= _MOST_HELD:
+            self.decide(are_believed=True)
 
     def accepted(self) -> None:
         """Somebody was: what was refused before is believed."""
         self._recent.append(None)
+        self._were_all = False
         if self._held:
             self.decide(are_believed=True)
 
@@ -88,9 +100,10 @@ class Refusals:
         self._domains.clear()
         self._sizes = 0
         if not are_believed:
+            self._were_all = True
             self._recent.clear()
-        for settle in held:
-            settle(are_believed)
+        for verdict, settle in held:
+            settle(verdict if are_believed else _ABOUT_US)
 
     def _in_a_row(self, class_: ReplyClass) -> int:
         if class_ is ReplyClass.UNKNOWN:
@@ -98,8 +111,16 @@ class Refusals:
         return 0 if self._of_many_servers else sum(self._row.values())
 
     def _is_share_exceeded(self, class_: ReplyClass) -> bool:
-        counted = [ReplyClass.UNKNOWN] if class_ is ReplyClass.UNKNOWN else list(DOUBTED)
+        counted = [ReplyClass.UNKNOWN] if class_ is ReplyClass.UNKNOWN else list(_DOUBTED)
         if self._of_many_servers and class_ is not ReplyClass.UNKNOWN:
             return False
         domains = [each[1] for each in self._recent if each is not None and each[0] in counted]
         return len(domains) >= _SHARE[class_] * _WINDOW and len(set(domains)) >= _WINDOW_DOMAINS
+
+
+def _is_doubted(verdict: Verdict) -> bool:
+    """Is it a refusal for good of one recipient, which may be about all of them?"""
+    if verdict.state is not State.FAILED:
+        return False
+    is_size = verdict.class_ is ReplyClass.MESSAGE and not verdict.counts_for_breaker
+    return verdict.class_ in _DOUBTED or is_size

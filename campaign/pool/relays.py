@@ -55,6 +55,13 @@ class Outlet(Protocol):
     def expect(self, domain: str) -> None:
         """A letter is being rendered, which there was room for."""
 
+    @property
+    def undecided(self) -> int:
+        """Letters that were refused, which is not believed yet: they are open, and wait."""
+
+    def believe(self) -> None:
+        """Nobody else is left to be tried: those are about their recipients."""
+
     def arrived(self, domain: str) -> None:
         """It is rendered, or will not come after all."""
 
@@ -148,6 +155,14 @@ class Pool:
 
     def expect(self, domain: str) -> None:
         self.lanes.expect(self.lanes.lane(domain))
+
+    @property
+    def undecided(self) -> int:
+        return sum(site.allowance.refusals.held for site in self.sites)
+
+    def believe(self) -> None:
+        for site in self.sites:
+            site.allowance.refusals.decide(are_believed=True)
 
     def arrived(self, domain: str) -> None:
         self.lanes.arrived(domain)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from campaign.clock import Clock
 from campaign.errors import CampaignError, SenderRefused
@@ -343,8 +344,9 @@ class Site:
         if verdict.drops_connection:
             slot.is_broken = verdict.class_ in (ReplyClass.CONNECTION, ReplyClass.PROTOCOL)
             connection.finish()
-        self._ledger.settled(letter, self.name, verdict, reply, wait_s=wait_s)
+        settle = partial(self._ledger.settled, letter, self.name, reply=reply, wait_s=wait_s)
         domain = letter.claim.domain
+        self.allowance.refusals.heard(verdict, domain, settle)
         self.allowance.note(verdict, str(reply), row=letter.row, domain=domain)
         if self.allowance.is_refused and self._is_open:
             self._fail(refused_as_sender(self.name, str(reply)))

@@ -19,6 +19,7 @@ from campaign.smtp.commands import (
 )
 from campaign.smtp.extensions import Extensions
 
+_LEAST_LIMIT = 65_536
 _NO_LIMIT = 1 << 62
 
 
@@ -48,7 +49,10 @@ class Envelopes:
     def suit(self, offered: Extensions, usable: Collection[str]) -> None:
         """Write from now on as this server wants it; of what it offers some may not be used."""
         self._offered = offered
-        self._max_size = offered.max_size_bytes or _NO_LIMIT
+        # No server may take less than 64 KB (RFC 5321, 4.5.3.1.7): "SIZE 1" is a slip of its
+        # config, and what it really takes it says itself.
+        size = offered.max_size_bytes
+        self._max_size = size if size >= _LEAST_LIMIT else _NO_LIMIT
         self.states_size = "SIZE" in usable
         self.says_body = "8BITMIME" in usable
         self._notifications = self._wanted if "DSN" in usable else None

@@ -139,8 +139,7 @@ def test_a_relay_that_knows_nobody_suppresses_nobody(tmp_path: Path) -> None:
     people = [f"r{number}@example{number % 5}.com" for number in range(40)]
     with serving(on("RCPT", say(GONE))) as server:
         ending = mailing(tmp_path / "a", server, people=people).send()
-    assert ending.all_but() == {"failed"}
-    assert [line for line in ending.heard.lines if "none of them is suppressed" in line]
+    assert ending.all_but() == {"deferred", "planned"}
     with store_of(tmp_path) as store:
         assert list(store.iterate()) == []
     with serving() as server:  # nor does the next start believe it

@@ -341,3 +341,73 @@ def test_who_waits_for_a_retry_is_tried_at_once_when_asked(serve: Serve, tmp_pat
     assert again.all_but() == {"sent"}
     assert again.passed("r3@example.com") == ["deferred", "deferred", "sending", "sent"]
     assert again.steps["r3@example.com"][-1].attempts == 2
+
+
+MANY = [f"r{n}@d{n % 40}.example" for n in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "most"),
+    [
+        ("554 IP=192.0.2.1 - A problem occurred. (Ask your postmaster for help.) (BL)", 20),
+        ("550 Rejected", 20),
+        ("550 5.1.1 no such user here", 40),
+    ],
+    ids=["a problem", "rejected", "5.1.1"],
+)
+def test_a_relay_that_refuses_everybody_for_good_stops_the_campaign(
+    through: Through, reply: str, most: int
+) -> None:
+    """Fault 62: each of 300 recipients in 40 domains is refused: by words nobody knows, or as if
+    none of them existed.
+    By: scripted server, four connections.
+    Then: stopped after a few (75); nobody is failed, and so nobody suppressed.
+    """
+    ending, server = through(on("RCPT", say(reply)), people=MANY, relay={"connections": 4})
+    assert ending.exit_code == 75
+    assert "refuses this sender" in ending.sentence
+    assert ending.all_but() == {"deferred", "planned"}
+    assert len([c for c in server.commands if c.startswith("RCPT")]) <= most
+
+
+def test_a_list_of_which_a_third_is_dead_does_not_stop_the_campaign(through: Through) -> None:
+    """Fault 62: 5.1.1 to every third recipient, over 40 domains.
+    By: scripted server.
+    Then: those are failed, all others sent; exit 1.
+    """
+    dead = [a for n, a in enumerate(MANY) if n % 3 == 0]
+    people = [a.replace("r", "dead", 1) if a in dead else a for a in MANY]
+    ending, _ = through(on("RCPT", say("550 5.1.1 no such user"), where="dead"), people=people)
+    assert ending.exit_code == 1
+    states = list(ending.states.values())
+    assert (states.count("failed"), states.count("sent")) == (100, 200)
+
+
+def test_a_few_recipients_who_are_all_refused_are_failed_at_the_end(through: Through) -> None:
+    """Fault 62: three recipients, each refused by words nobody knows.
+    By: scripted server.
+    Then: there is nobody else to tell by: they are failed; exit 1.
+    """
+    ending, _ = through(on("RCPT", say("550 Rejected")), people=3)
+    assert ending.exit_code == 1
+    assert ending.all_but() == {"failed"}
+
+
+def test_three_messages_too_large_in_a_row_do_not_stop_the_campaign(through: Through) -> None:
+    """Fault 4: 552 5.3.4 to the first three messages.
+    By: scripted server.
+    Then: those three are failed, all others sent; exit 1.
+    """
+    ending, _ = through(on("DOT", say("552 5.3.4 message too large"), times=3), people=12)
+    assert ending.exit_code == 1
+    states = list(ending.states.values())
+    assert (states.count("failed"), states.count("sent")) == (3, 9)
+
+
+def test_a_server_that_offers_size_1_is_asked_what_it_takes(through: Through) -> None:
+    """Fault 4: SIZE 1 in the reply to EHLO, where RFC 5321 asks for 64 KB at least.
+    By: scripted server, which takes every message.
+    Then: everybody is sent.
+    """
+    ending, _ = through(people=3, script={"extensions": ("PIPELINING", "SIZE 1")})
+    assert ending.all_but() == {"sent"}

@@ -55,12 +55,12 @@ def test_without_smtputf8_an_address_that_needs_it_fails(through: Through) -> No
 
 
 def test_a_letter_larger_than_size_is_failed_before_mail(through: Through) -> None:
-    """Fault 19: EHLO says SIZE 2000, one message is larger.
+    """Fault 19: EHLO says SIZE 70000, one message is larger.
     By: scripted server.
     Then: that one is failed (message) without a MAIL; the others are sent.
     """
-    body = "{% if number == '3' %}{{ 'x ' * 2000 }}{% endif %}hello\n"
-    ending, server = through(script={"extensions": ("PIPELINING", "SIZE 2000")}, body=body)
+    body = "{% if number == '3' %}{{ 'x ' * 40000 }}{% endif %}hello\n"
+    ending, server = through(script={"extensions": ("PIPELINING", "SIZE 70000")}, body=body)
     assert ending.states["r3@example.com"] == "failed"
     assert ending.results["r3@example.com"].class_ == "message"
     assert ending.all_but("r3@example.com") == {"sent"}

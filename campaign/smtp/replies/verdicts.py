@@ -161,6 +161,8 @@ def judge(stage: Stage, reply: Reply, *, has_carried: bool = False) -> Verdict:
         verdict = VERDICTS[ReplyClass.CONNECTION]
     if reply.code == 421 or stage in _OPENING:
         verdict = replace(verdict, drops_connection=True)
+    if class_ is ReplyClass.MESSAGE and _is_about_size(reply):
+        verdict = replace(verdict, counts_for_breaker=False)
     return replace(verdict, pause_s=pause_s) if pause_s else verdict
 
 
@@ -174,6 +176,12 @@ def _counts_a_session(code: int, text: str) -> bool:
         and any(word in text for word in _OF_A_SESSION)
         and not any(word in text for word in _OF_THE_PACE)
     )
+
+
+def _is_about_size(reply: Reply) -> bool:
+    """The message is too large for this server (RFC 1870, 6): not what it is, nor who sends it."""
+    said = reply.text.lower()
+    return reply.enhanced == "5.3.4" or "too large" in said or "size" in said
 
 
 def _softened(verdict: Verdict) -> Verdict:
