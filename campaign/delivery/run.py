@@ -218,7 +218,7 @@ class _Run:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._crashed)
         settings = self._campaign.settings
-        self._journal.start(loop, self._stop_for)
+        self._writer = self._journal.start(loop, self._stop_for)
         with closing(Reader.open(settings.journal.url, self._campaign.folder)) as reader:
             reader.limit_waits(ANSWER_S)
             self._reader = reader
@@ -247,7 +247,7 @@ class _Run:
                     telling.cancel()
                     self._suppression.close()
                     self._release_signals(loop)
-            await self._journal.drain()
+            await self._writer.drain()
             await self._mailboxes.finish()
             return self._result(reader.counts(), doubtful, finished, reader.unmade())
 
@@ -256,10 +256,10 @@ class _Run:
         counts = reader.counts()
         self._mailboxes = mailboxes = self._mailboxes_of(reader, counts)
         self._suppression = SuppressionLookup(
-            self._campaign, self._journal, reader, mailboxes, self._clock, self._stop_for
+            self._campaign, self._writer, reader, mailboxes, self._clock, self._stop_for
         )
         self._ledger = JournalLedger(
-            self._journal.queue,
+            self._writer.write,
             RetrySchedule(settings.delivery, random.random),
             self._clock,
             in_doubt=settings.delivery.in_doubt,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from campaign.clock import Clock, iso
 from campaign.errors import StaleError
 from campaign.journal.lock import Runner
-from campaign.journal.store import Journal, Run
+from campaign.journal.store import Journal, LastRun
 from campaign.units import show_duration
 
 MOST_SILENCE_S = 24 * 3600.0  # a journal is gone on with within a day, or with --resume-stale
@@ -75,7 +75,7 @@ def set_back_sentence(clock: RunClock) -> str:
     )
 
 
-def refuse_stale(last: Run, now_s: float, host: str, inode: str = "") -> None:
+def refuse_stale(last: LastRun, now_s: float, host: str, inode: str = "") -> None:
     """Raises StaleError for a journal that came from another host, was silent for long, or is
     another file than the last run wrote to."""
     if last.host != host:
@@ -99,7 +99,7 @@ def refuse_stale(last: Run, now_s: float, host: str, inode: str = "") -> None:
         )
 
 
-def last_seen_s(last: Run) -> float:
+def last_seen_s(last: LastRun) -> float:
     """Unix time of the last sign of life."""
     return max(last.started_s, last.ended_s, last.last_change_s)
 

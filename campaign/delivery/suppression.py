@@ -19,7 +19,7 @@ from campaign.config.loader import Campaign
 from campaign.delivery.mailboxes import Mailboxes
 from campaign.errors import CampaignError, DataError, JournalError, SuppressionError
 from campaign.journal.reading.reader import Reader
-from campaign.journal.store import Journal
+from campaign.journal.writing.writer import Writer
 from campaign.planning.suppressed import has_store, open_store, reason_of, scopes_of
 from campaign.recipients.suppression import read_suppressed, state_of
 from campaign.suppression.store import SuppressionStore
@@ -34,7 +34,7 @@ class SuppressionLookup:
     def __init__(
         self,
         campaign: Campaign,
-        journal: Journal,
+        writer: Writer,
         reader: Reader,
         mailboxes: Mailboxes,
         clock: Clock,
@@ -44,7 +44,7 @@ class SuppressionLookup:
         self._settings = campaign.settings.recipients
         self._scopes = scopes_of(campaign)
         self._store: SuppressionStore | None = None
-        self._journal = journal
+        self._writer = writer
         self._reader = reader
         self._mailboxes = mailboxes
         self._clock = clock
@@ -120,4 +120,4 @@ class SuppressionLookup:
         settings = self._settings
         keys = read_suppressed(self._campaign.folder, settings.suppress, settings.address)
         while part := await asyncio.to_thread(lambda: list(islice(keys, _PART))):
-            await self._journal.suppress(part)
+            await self._writer.suppress(part)

@@ -63,10 +63,9 @@ def _to_4(connection: Connection) -> None:
         "UPDATE history SET date_s = (SELECT date_s FROM plan) WHERE state = 'sending'",
         "UPDATE standings SET date_s = (SELECT date_s FROM plan) WHERE sendings > 0",
         # Doubt was settled only by a log, which left the recipient sent and said so.
-        "UPDATE standings SET doubts = (SELECT count(*) FROM history h"
-        " WHERE h.row = standings.row AND h.class = 'in-doubt') WHERE row IN"
-        " (SELECT row FROM history WHERE class = 'in-doubt') AND NOT EXISTS (SELECT 1"
-        " FROM history h WHERE h.change = standings.change AND h.state = 'sent'"
+        "UPDATE standings SET doubts = d.n FROM (SELECT row, count(*) AS n FROM history"
+        " WHERE class = 'in-doubt' GROUP BY row) d WHERE standings.row = d.row AND NOT EXISTS"
+        " (SELECT 1 FROM history h WHERE h.change = standings.change AND h.state = 'sent'"
         " AND h.reason <> '')",
         "DROP TABLE totals",
     ):

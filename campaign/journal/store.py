@@ -3,14 +3,16 @@
 In: a plan, then changes of state.  Out: a journal that survives any interruption.
 Touches: the database, its lock file, its emergency file.
 
-A journal is opened, then planned or put in order (`recover_in_doubt`, `put_back`), then started;
-from `start` to `close` only its writer uses the connection.
+A journal has phases, each with an object of its own.  `Journal.open` gives one that is in order: it
+can be asked for its last run, and doubt and retries are settled in it.  `plan` gives a `Planning`,
+until that is finished.  `start` gives a `Writer`, until the journal is closed: while a run lasts
+nothing else uses the connection.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -39,26 +41,25 @@ from campaign.journal.recovery import (
     write,
 )
 from campaign.journal.writing.changes import ChangeWriter
-from campaign.journal.writing.commits import Done
 from campaign.journal.writing.emergency import EmergencyFile
 from campaign.journal.writing.events import SUFFIX
 from campaign.journal.writing.log_room import make_room
 from campaign.journal.writing.totals import count_totals, totals_of
 from campaign.journal.writing.transactions import Transactions
 from campaign.journal.writing.writer import Writer
-from campaign.records import Change, Entry, PlanRecord, Source, State, unsettled_of
+from campaign.records import Change, PlanRecord, State, unsettled_of
 
 ANSWER_S = 60.0  # of a server, to one statement of a run; commits take milliseconds
 
 
-class Run(NamedTuple):
+class LastRun(NamedTuple):
     """How an earlier run went."""
 
     host: str
     boot_id: str
     pid: int
     started_s: float
-    ended_s: float  # 0.0: it never said goodbye
+    ended_s: float  # 0.0: it still runs, or was killed
     how: str  # "" likewise
     inode: str  # of the journal's file then; "" where it is not known
     last_change_s: float  # when any recipient last changed
@@ -126,54 +127,13 @@ class Journal:
                 self._lock.sign(Runner.this_process(self._clock.now_s()))
             discard(self._connection)
 
-    def begin_plan(self, record: PlanRecord) -> None:
-        """Start a plan; on a journal that has one, an amendment (its hashes then take over)."""
-        with told(self._place):
-            self._planning = Planning(self._connection, self._clock, record)
+    def plan(self, record: PlanRecord) -> Planning:
+        """Begin a plan; on a journal that has one, an amendment (its hashes then take over).
 
-    def add_source(self, source: Source) -> int:
-        with told(self._place):
-            return self._plan.add_source(source)
-
-    def add_entries(self, entries: Sequence[Entry]) -> None:
-        with told(self._place):
-            self._plan.add_entries(entries)
-
-    def add_suppressed(self, keys: Iterable[str], lists: str = "") -> None:
-        with told(self._place):
-            self._plan.add_suppressed(keys, lists)
-
-    def mark_duplicates_and_suppressed(self, duplicates: str) -> None:
-        """Every row gets its state; from here on a Reader sees the plan's rows.
-
-        Raises DataError where `duplicates` is "error" and there are any.
+        It stands once it is finished; left unfinished, it is thrown away at the next opening.
         """
         with told(self._place):
-            self._plan.mark(duplicates)
-
-    def skip_rows(self, reasons: Iterable[tuple[int, str]]) -> None:
-        with told(self._place):
-            self._plan.skip_rows(reasons)
-
-    def keep_snapshots(self, snapshots: Iterable[tuple[int, str]]) -> None:
-        """`Message.snapshot` of rendered rows; a claim hands it back."""
-        with told(self._place):
-            self._plan.keep_snapshots(snapshots)
-
-    def note_rendered(self, count: int, size_bytes: int) -> None:
-        """So many messages were made, of so many bytes in all; for `Reader.mean_size_bytes`."""
-        with told(self._place):
-            self._plan.note_rendered(count, size_bytes)
-
-    def finish_plan(self) -> None:
-        with told(self._place):
-            self._plan.finish()
-        self._planning = None
-
-    @property
-    def _plan(self) -> Planning:
-        if self._planning is None:
-            raise JournalError("no plan was begun")
+            self._planning = Planning(self._connection, self._place, self._clock, record)
         return self._planning
 
     # ---- before a run
@@ -254,7 +214,7 @@ class Journal:
         with told(self._place):
             return bring_forward(self._connection, self._changes, now_s, classes=classes)
 
-    def last_run(self) -> Run | None:
+    def last_run(self) -> LastRun | None:
         """The run before this one; asked before `start`."""
         found = self._connection.execute(
             text(
@@ -266,7 +226,7 @@ class Journal:
             text("SELECT at FROM history ORDER BY change DESC LIMIT 1")
         ).scalar()
         self._connection.rollback()
-        return Run._make([*found, changed or 0.0]) if found else None
+        return LastRun._make([*found, changed or 0.0]) if found else None
 
     @property
     def inode(self) -> str:
@@ -277,9 +237,14 @@ class Journal:
 
     def start(
         self, loop: asyncio.AbstractEventLoop, on_failure: Callable[[JournalError], None]
-    ) -> None:
-        """Start the journal thread.  `on_failure` is called in the loop, once, at the first error;
-        after it nothing more becomes durable here."""
+    ) -> Writer:
+        """Begin a run: from here to `close` only what is returned uses the connection.
+
+        `on_failure` is called in the loop, once, at the first error; after it nothing more becomes
+        durable here.
+        """
+        if self._planning and not self._planning.is_finished:
+            raise JournalError("the plan is not finished")
         with told(self._place):
             self._run = self._begin_run()
             self._sign(is_ended=False)
@@ -302,31 +267,7 @@ class Journal:
         transactions = Transactions(driver, self._place, self._changes)
         self._writer = Writer(transactions, self._emergency, loop, on_failure, self._clock)
         self._writer.start()
-
-    @property
-    def queue(self) -> Callable[[Change, Done | None], None]:
-        """Takes changes.  In the loop, where the second is called once the first is durable."""
-        if self._writer is None:
-            raise JournalError("the journal was not started")
-        return self._writer.write
-
-    def write(self, change: Change, done: Done | None = None) -> None:
-        """Queue a single change."""
-        self.queue(change, done)
-
-    async def suppress(self, keys: Sequence[str]) -> None:
-        """Take in people who must not be written to; durable when it returns.
-
-        Raises JournalError.
-        """
-        if self._writer is None:
-            raise JournalError("the journal was not started")
-        await self._writer.suppress(keys)
-
-    async def drain(self) -> None:
-        """Wait until everything written so far is durable.  Raises JournalError otherwise."""
-        if self._writer:
-            await self._writer.drain()
+        return self._writer
 
     def hurry(self) -> None:
         """Somebody wants the end now: a server that does not answer is given up in a moment."""

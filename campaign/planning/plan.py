@@ -22,6 +22,7 @@ from pathlib import Path
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.errors import TemplateError, TemplateErrors, UsageError
+from campaign.journal.planning.planning import Planning
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.planning.drift import Difference
@@ -178,11 +179,11 @@ class _Making:
 
     def plan(self, record: PlanRecord, rows: Iterable[CleanRows]) -> None:
         """The list, and each of its letters made once."""
-        self._journal.begin_plan(record)
+        self._planning = self._journal.plan(record)
         self._load(rows, record)
         self._skip_suppressed()
         self._render(record)
-        self._journal.finish_plan()
+        self._planning.finish()
 
     def amend(self, record: PlanRecord, before: PlanRecord, rows: Iterable[CleanRows]) -> Amendment:
         """What is new, and each letter that may still be sent made once more.
@@ -193,7 +194,7 @@ class _Making:
         with self._reader() as reader:
             last, open_before = reader.total(), reader.open_count(0)
             unmade = {row.row for row in reader.skipped() if row.reason.startswith("render:")}
-        self._journal.begin_plan(record)
+        self._planning = self._journal.plan(record)
         restored: set[int] = set()
         if self._workers:
             now_s = self._clock.now_s()
@@ -202,7 +203,7 @@ class _Making:
         self._load(rows, record)
         self._skip_suppressed()
         self._render(record, after=last)
-        self._journal.finish_plan()
+        self._planning.finish()
         with self._reader() as reader:
             added, open_now, total = reader.open_count(last), reader.open_count(0), reader.total()
             skipped = reader.counts()[State.SKIPPED]
@@ -229,7 +230,7 @@ class _Making:
 
     def _load(self, rows: Iterable[CleanRows], record: PlanRecord) -> None:
         """The list into the journal, if the templates can be filled from it."""
-        campaign, journal = self._campaign, self._journal
+        campaign, planning = self._campaign, self._planning
         settings = campaign.settings.recipients
         count = 0
         sources: list[Source] = []
@@ -237,23 +238,23 @@ class _Making:
             if index == len(sources):  # a long file comes in many parts
                 sources.append(source)
                 _proofread(render_spec(campaign, record, sources))
-                journal.add_source(source)
-            journal.add_entries(entries)
+                planning.add_source(source)
+            planning.add_entries(entries)
             count += len(entries)
             self._on_progress("reading", count, None)
         refuse_other_lists(campaign, record, sources)
         lists = state_of(campaign.folder, settings.suppress)
-        journal.add_suppressed(
+        planning.add_suppressed(
             read_suppressed(campaign.folder, settings.suppress, settings.address), lists
         )
         self._on_progress("looking for duplicates", count, count)
-        journal.mark_duplicates_and_suppressed(settings.duplicates)
+        planning.mark(settings.duplicates)
 
     def _skip_suppressed(self) -> None:
         """Those planned whom the suppression store knows by now."""
         with self._reader() as reader:
             jobs = reader.planned_jobs(0, _LOOKED_UP)
-            skip_suppressed(self._campaign, self._clock, self._journal, jobs)
+            skip_suppressed(self._campaign, self._clock, self._planning, jobs)
 
     def _render(self, record: PlanRecord, after: int = 0) -> set[int]:
         """Render every row beyond `after` that is not settled once; returns which cannot be."""
@@ -264,12 +265,12 @@ class _Making:
             if not total:
                 return set()
             spec = render_spec(self._campaign, record, reader.sources())
-            check = _Check(self._journal, total, self._on_progress)
+            check = _Check(self._planning, total, self._on_progress)
             has_read = partial(refuse_other_templates, self._campaign, record)
             jobs = reader.open_jobs(after, _BATCH)
             pool = RenderPool(spec, workers=self._workers, has_read=has_read, signing=self._signing)
             asyncio.run(check.all(pool, jobs, self._workers))
-        self._journal.note_rendered(check.rendered, check.size_bytes)
+        self._planning.note_rendered(check.rendered, check.size_bytes)
         return check.failed
 
 
@@ -285,8 +286,8 @@ def _proofread(spec: RenderSpec) -> None:
 class _Check:
     """Renders batches, a few at a time, and writes down what fails."""
 
-    def __init__(self, journal: Journal, total: int | None, on_progress: Progress) -> None:
-        self._journal = journal
+    def __init__(self, planning: Planning, total: int | None, on_progress: Progress) -> None:
+        self._planning = planning
         self._total = total
         self._on_progress = on_progress
         self._done = 0
@@ -320,9 +321,9 @@ class _Check:
     def _note(self, messages: list[Message]) -> None:
         problems = [(message.row, message.problem) for message in messages if message.problem]
         if problems:
-            self._journal.skip_rows(problems)
+            self._planning.skip_rows(problems)
             self.failed.update(row for row, _ in problems)
-        self._journal.keep_snapshots(
+        self._planning.keep_snapshots(
             (message.row, message.snapshot) for message in messages if message.snapshot
         )
         self.rendered += len(messages) - len(problems)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
-from campaign.journal.store import Journal
+from campaign.journal.planning.planning import Planning
 from campaign.records import Job
 from campaign.suppression.database import is_there, store_url
 from campaign.suppression.entries import EVERYWHERE, Suppressed
@@ -54,7 +54,7 @@ def reason_of(entry: Suppressed) -> str:
 
 
 def skip_suppressed(
-    campaign: Campaign, clock: Clock, journal: Journal, batches: Iterable[list[Job]]
+    campaign: Campaign, clock: Clock, planning: Planning, batches: Iterable[list[Job]]
 ) -> None:
     """Skip those planned rows whose people the store knows.  A store that is not there is not made.
 
@@ -66,7 +66,7 @@ def skip_suppressed(
     with open_store(campaign, clock) as store:
         for jobs in batches:
             if found := store.lookup([job.key for job in jobs], scopes):
-                journal.skip_rows(
+                planning.skip_rows(
                     (job.row, reason_of(found[job.key])) for job in jobs if job.key in found
                 )
 

@@ -28,13 +28,13 @@ async def keep(journal: Journal, rows: int) -> None:
     def say(row: int, state: State) -> None:
         os.write(1, f"{row} {state}\n".encode())
 
-    journal.start(asyncio.get_running_loop(), stop)
+    writer = journal.start(asyncio.get_running_loop(), stop)
     for first in range(1, rows + 1, 3):
         for state, code in ((State.SENDING, 0), (State.SENT, 250)):
             for row in range(first, min(first + 3, rows + 1)):
                 change = Change(row, state, 1e9 + row, 1, 1, 0, code=code, reply="Ok" * code)
-                journal.write(change, lambda row=row, state=state: say(row, state))
-            await journal.drain()
+                writer.write(change, lambda row=row, state=state: say(row, state))
+            await writer.drain()
 
 
 def main() -> None:

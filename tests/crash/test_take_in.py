@@ -23,13 +23,13 @@ from fakes.crashing import JOURNAL, run, write_campaign
 async def _write(journal: Journal, changes: list[Change], folder: Path) -> None:
     """All in one commit, which fails since somebody restores a backup at this moment."""
     failed = asyncio.Event()
-    journal.start(asyncio.get_running_loop(), lambda error: failed.set())
+    writer = journal.start(asyncio.get_running_loop(), lambda error: failed.set())
     os.replace(folder / "backup", folder / "state/journal.sqlite")
     for change in changes:
-        journal.write(change)
+        writer.write(change)
     await asyncio.wait_for(failed.wait(), 30)
     with suppress(JournalError):
-        await journal.drain()
+        await writer.drain()
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ import pytest
 from campaign.delivery.staleness import RunClock, clock_for, refuse_stale
 from campaign.errors import EXIT_INTERRUPTED, StaleError
 from campaign.journal.lock import Runner
-from campaign.journal.store import Run
+from campaign.journal.store import LastRun
 from fakes.clock import FakeClock
 
 DAY = 86_400.0
 NOW = 1_800_000_000.0
 
 
-def last_run(**also: object) -> Run:
+def last_run(**also: object) -> LastRun:
     known = {
         "host": "here",
         "boot_id": "",
@@ -25,7 +25,7 @@ def last_run(**also: object) -> Run:
         "inode": "7",
         "last_change_s": NOW - 600,
     }
-    return Run(**{**known, **also})
+    return LastRun(**{**known, **also})
 
 
 class _Journal:
@@ -33,10 +33,10 @@ class _Journal:
 
     inode = "7"
 
-    def __init__(self, last: Run | None) -> None:
+    def __init__(self, last: LastRun | None) -> None:
         self._last = last
 
-    def last_run(self) -> Run | None:
+    def last_run(self) -> LastRun | None:
         return self._last
 
 

@@ -50,12 +50,12 @@ def plan_into(
     record: PlanRecord = RECORD,
 ) -> None:
     """A whole plan, or a whole amendment."""
-    journal.begin_plan(record)
-    journal.add_source(SOURCE)
-    journal.add_entries(list(entries))
-    journal.add_suppressed(suppressed)
-    journal.mark_duplicates_and_suppressed(duplicates)
-    journal.finish_plan()
+    planning = journal.plan(record)
+    planning.add_source(SOURCE)
+    planning.add_entries(list(entries))
+    planning.add_suppressed(suppressed)
+    planning.mark(duplicates)
+    planning.finish()
 
 
 def open_journal(
@@ -138,12 +138,12 @@ def run(
     failures: list[JournalError] = []
 
     async def main() -> None:
-        journal.start(asyncio.get_running_loop(), failures.append)
+        writer = journal.start(asyncio.get_running_loop(), failures.append)
         for part in (changes, then):
             for change in part:
-                journal.write(change, lambda row=change.row: durable.append(row))
+                writer.write(change, lambda row=change.row: durable.append(row))
             try:
-                await journal.drain()
+                await writer.drain()
             except JournalError as error:
                 assert error in failures  # told before drain ends  # noqa: PT017
             if meanwhile and part is changes:

@@ -225,7 +225,7 @@ def test_the_audit_works_beside_a_run(tmp_path: Path) -> None:
 
 def test_without_a_finished_plan_there_is_nothing_to_audit(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, create=True)
-    journal.begin_plan(RECORD)
+    journal.plan(RECORD)
     with pytest.raises(JournalError, match="no plan"):
         audit(URL, tmp_path)
     journal.close()

@@ -34,7 +34,7 @@ async def main(folder):
         print("doubt", doubt.row)
     reader = Reader.open(URL, folder)
     claims = reader.claim_due(2.0, 10_000)[0] + reader.claim_planned(0, 10_000)
-    journal.start(asyncio.get_running_loop(), lambda error: print("failed", error))
+    writer = journal.start(asyncio.get_running_loop(), lambda error: print("failed", error))
     over = asyncio.Event()
     def next_letter():
         if not claims:
@@ -44,15 +44,15 @@ async def main(folder):
         nth, resends = claim.sendings + 1, claim.resends
         def permitted():
             print("dot", claim.row, flush=True)
-            journal.write(sent(claim.row, nth, resends=resends), accepted)
+            writer.write(sent(claim.row, nth, resends=resends), accepted)
         def accepted():
             print("sent", claim.row, flush=True)
             next_letter()
-        journal.write(sending(claim.row, nth, resends=resends), permitted)
+        writer.write(sending(claim.row, nth, resends=resends), permitted)
     for _ in range(%d):
         next_letter()
     await over.wait()
-    await journal.drain()
+    await writer.drain()
     journal.close()
 
 asyncio.run(main(Path(sys.argv[1])))

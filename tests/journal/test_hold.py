@@ -26,9 +26,9 @@ from campaign.journal.store import Journal
 from fakes.journals import URL, sending
 journal = Journal.open(URL, Path(sys.argv[1]), clock=SystemClock(), create=False)
 async def main():
-    journal.start(asyncio.get_running_loop(), print)
-    journal.write(sending(1))
-    await journal.drain()
+    writer = journal.start(asyncio.get_running_loop(), print)
+    writer.write(sending(1))
+    await writer.drain()
     os._exit(9)
 asyncio.run(main())
 """

@@ -61,13 +61,13 @@ def test_a_plan_is_read_back_as_it_was_made(journal: Journal, reader: Reader) ->
 
 
 def test_a_list_of_any_length_keeps_its_order(journal: Journal, reader: Reader) -> None:
-    journal.begin_plan(RECORD)
-    journal.add_source(SOURCE)
+    plan = journal.plan(RECORD)
+    plan.add_source(SOURCE)
     everybody = people(1603)
     for start, end in ((0, 1), (1, 1), (1, 251), (251, 752), (752, 1603)):
-        journal.add_entries(everybody[start:end])
-    journal.mark_duplicates_and_suppressed("first")
-    journal.finish_plan()
+        plan.add_entries(everybody[start:end])
+    plan.mark("first")
+    plan.finish()
     claims = reader.claim_planned(0, 2000)
     assert [claim.row for claim in claims] == list(range(1, 1604))
     assert [claim.address for claim in claims] == [entry.address for entry in everybody]
@@ -128,14 +128,14 @@ def test_a_suppressed_person_who_comes_twice_is_not_sent_by_the_second_row(
 def test_rows_that_do_not_render_are_skipped_before_the_plan_stands(
     journal: Journal, reader: Reader
 ) -> None:
-    journal.begin_plan(RECORD)
-    journal.add_source(SOURCE)
-    journal.add_entries(people(3))
-    journal.mark_duplicates_and_suppressed("first")
+    plan = journal.plan(RECORD)
+    plan.add_source(SOURCE)
+    plan.add_entries(people(3))
+    plan.mark("first")
     assert not reader.is_planned()
     assert len(reader.claim_planned(0, 10)) == 3  # readable: this is what is rendered
-    journal.skip_rows([(2, "render: body.txt line 3: 'plan' is undefined")])
-    journal.finish_plan()
+    plan.skip_rows([(2, "render: body.txt line 3: 'plan' is undefined")])
+    plan.finish()
     assert reader.skips() == {"render": 1}
 
 
@@ -163,21 +163,21 @@ def test_rows_that_were_loaded_in_bulk_but_never_marked_are_no_plan(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(planning, "BULK_ROWS", 3)
-    journal.begin_plan(RECORD)
-    journal.add_source(SOURCE)
-    journal.add_entries([entry("ada"), entry("ada", 3), entry("bob", 4)])
+    plan = journal.plan(RECORD)
+    plan.add_source(SOURCE)
+    plan.add_entries([entry("ada"), entry("ada", 3), entry("bob", 4)])
     with pytest.raises(JournalError, match="before its rows had a state"):
-        journal.finish_plan()
-    journal.mark_duplicates_and_suppressed("first")
-    journal.finish_plan()
+        plan.finish()
+    plan.mark("first")
+    plan.finish()
 
 
 def test_an_unfinished_plan_is_thrown_away(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, create=True)
-    journal.begin_plan(RECORD)
-    journal.add_source(SOURCE)
-    journal.add_entries(people(3))
-    journal.mark_duplicates_and_suppressed("first")
+    plan = journal.plan(RECORD)
+    plan.add_source(SOURCE)
+    plan.add_entries(people(3))
+    plan.mark("first")
     journal.close()
     again = open_journal(tmp_path)
     assert not again.is_planned
@@ -198,11 +198,11 @@ def test_a_finished_plan_is_never_thrown_away(tmp_path: Path) -> None:
 
 
 def test_a_plan_cannot_be_finished_before_its_rows_have_a_state(journal: Journal) -> None:
-    journal.begin_plan(RECORD)
-    journal.add_source(SOURCE)
-    journal.add_entries(people(1))
+    plan = journal.plan(RECORD)
+    plan.add_source(SOURCE)
+    plan.add_entries(people(1))
     with pytest.raises(JournalError, match="before its rows had a state"):
-        journal.finish_plan()
+        plan.finish()
 
 
 def test_an_amendment_adds_only_new_people_and_leaves_the_settled_alone(tmp_path: Path) -> None:
@@ -211,9 +211,9 @@ def test_an_amendment_adds_only_new_people_and_leaves_the_settled_alone(tmp_path
     run(journal, [sending(1), sent(1)])
     journal = open_journal(tmp_path)
     other = Source("more.csv", ("email", "name"), "utf-8", None, ";", "def")
-    journal.begin_plan(RECORD._replace(plan_id="other", hashes={"list.csv": "new"}))
-    assert journal.add_source(other) == 1
-    journal.add_entries(
+    plan = journal.plan(RECORD._replace(plan_id="other", hashes={"list.csv": "new"}))
+    assert plan.add_source(other) == 1
+    plan.add_entries(
         [
             *people(2),
             entry("bad", 9, reason="address: no @"),
@@ -222,8 +222,8 @@ def test_an_amendment_adds_only_new_people_and_leaves_the_settled_alone(tmp_path
             entry("new", 6),
         ]
     )
-    journal.mark_duplicates_and_suppressed("first")
-    journal.finish_plan()
+    plan.mark("first")
+    plan.finish()
     journal.close()
     reader = Reader.open(URL, tmp_path)
     assert reader.plan_record() == RECORD._replace(hashes={"list.csv": "new"})
@@ -258,10 +258,10 @@ def test_an_unfinished_amendment_is_thrown_away_and_the_plan_stays(tmp_path: Pat
     plan_into(journal, people(2))
     run(journal, [sending(1), sent(1)])
     journal = open_journal(tmp_path)
-    journal.begin_plan(RECORD._replace(hashes={}))
-    journal.add_source(SOURCE)
-    journal.add_entries([entry("new"), entry("newer", 3), entry("new", 4)])
-    journal.mark_duplicates_and_suppressed("first")
+    plan = journal.plan(RECORD._replace(hashes={}))
+    plan.add_source(SOURCE)
+    plan.add_entries([entry("new"), entry("newer", 3), entry("new", 4)])
+    plan.mark("first")
     journal.close()
     journal = open_journal(tmp_path)
     journal.apply([sending(2)])  # the guards are back, and allow what they should
@@ -277,12 +277,12 @@ def test_an_unfinished_amendment_is_thrown_away_and_the_plan_stays(tmp_path: Pat
 
 def test_a_mended_template_puts_back_its_rows_but_never_a_reject(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, create=True)
-    journal.begin_plan(RECORD)
-    journal.add_source(SOURCE)
-    journal.add_entries([*people(2), entry("bad", 4, reason="render: not an address")])
-    journal.mark_duplicates_and_suppressed("first")
-    journal.skip_rows([(2, "render: no such column")])
-    journal.finish_plan()
+    plan = journal.plan(RECORD)
+    plan.add_source(SOURCE)
+    plan.add_entries([*people(2), entry("bad", 4, reason="render: not an address")])
+    plan.mark("first")
+    plan.skip_rows([(2, "render: no such column")])
+    plan.finish()
     assert journal.put_back({State.SKIPPED}, 5.0, reason="render:") == 1
     journal.close()
     reader = Reader.open(URL, tmp_path)
@@ -294,12 +294,12 @@ def test_a_row_is_not_put_back_where_another_row_of_the_person_took_its_place(
     tmp_path: Path,
 ) -> None:
     journal = open_journal(tmp_path, create=True)
-    journal.begin_plan(RECORD)
-    journal.add_source(SOURCE)
-    journal.add_entries([entry("ada"), entry("bob", 3)])
-    journal.mark_duplicates_and_suppressed("first")
-    journal.skip_rows([(1, "render: no plan"), (2, "render: no plan")])
-    journal.finish_plan()
+    plan = journal.plan(RECORD)
+    plan.add_source(SOURCE)
+    plan.add_entries([entry("ada"), entry("bob", 3)])
+    plan.mark("first")
+    plan.skip_rows([(1, "render: no plan"), (2, "render: no plan")])
+    plan.finish()
     plan_into(journal, [entry("ada")._replace(data='["mended"]'), entry("bob", 3)])
     assert journal.put_back({State.SKIPPED}, 5.0, reason="render:") == 1
     journal.close()
@@ -377,23 +377,23 @@ def test_groups_of_an_amendment_name_their_own_sources(tmp_path: Path) -> None:
 def test_what_attachments_were_when_planned_comes_back_with_each_claim(
     journal: Journal, reader: Reader
 ) -> None:
-    journal.begin_plan(RECORD)
-    journal.add_source(SOURCE)
-    journal.add_entries(people(3))
-    journal.mark_duplicates_and_suppressed("first")
-    journal.keep_snapshots([(1, "aa"), (2, "bb")])
-    journal.keep_snapshots([(2, "cc")])
+    plan = journal.plan(RECORD)
+    plan.add_source(SOURCE)
+    plan.add_entries(people(3))
+    plan.mark("first")
+    plan.keep_snapshots([(1, "aa"), (2, "bb")])
+    plan.keep_snapshots([(2, "cc")])
     assert [claim.snapshot for claim in reader.claim_planned(0, 9)] == ["", "", ""]
-    journal.finish_plan()
+    plan.finish()
     assert [claim.snapshot for claim in reader.claim_planned(0, 9)] == ["aa", "cc", ""]
 
 
 def test_snapshots_of_an_unfinished_amendment_do_not_count(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, create=True)
     plan_into(journal, people(1))
-    journal.begin_plan(RECORD)
-    journal.mark_duplicates_and_suppressed("first")
-    journal.keep_snapshots([(1, "new")])
+    plan = journal.plan(RECORD)
+    plan.mark("first")
+    plan.keep_snapshots([(1, "new")])
     journal.close()
     open_journal(tmp_path).close()
     reader = Reader.open(URL, tmp_path)

@@ -123,8 +123,8 @@ def test_a_running_journal_takes_in_the_suppressed(url: str, tmp_path: Path) -> 
     plan_into(journal, people(2), suppressed=["person1@example.com"])
 
     async def main() -> None:
-        journal.start(asyncio.get_running_loop(), lambda error: None)
-        await journal.suppress(["person1@example.com", "person2@example.com"])
+        writer = journal.start(asyncio.get_running_loop(), lambda error: None)
+        await writer.suppress(["person1@example.com", "person2@example.com"])
 
     asyncio.run(main())
     journal.close()
@@ -180,18 +180,18 @@ def test_duplicates_as_an_error_are_named(url: str, tmp_path: Path) -> None:
 
 def test_an_unfinished_plan_or_amendment_is_thrown_away(url: str, tmp_path: Path) -> None:
     journal = open_journal(tmp_path, url=url, create=True)
-    journal.begin_plan(RECORD)
-    journal.add_source(SOURCE)
-    journal.add_entries(people(2))
-    journal.mark_duplicates_and_suppressed("first")
+    planning = journal.plan(RECORD)
+    planning.add_source(SOURCE)
+    planning.add_entries(people(2))
+    planning.mark("first")
     journal.close()
     journal = open_journal(tmp_path, url=url)
     assert not journal.is_planned
     plan_into(journal, people(3))
-    journal.begin_plan(RECORD)
-    journal.add_source(SOURCE)
-    journal.add_entries([entry("new")])
-    journal.mark_duplicates_and_suppressed("first")
+    planning = journal.plan(RECORD)
+    planning.add_source(SOURCE)
+    planning.add_entries([entry("new")])
+    planning.mark("first")
     journal.close()
     open_journal(tmp_path, url=url).close()
     with closing(Reader.open(url, tmp_path)) as reader:
@@ -201,15 +201,15 @@ def test_an_unfinished_plan_or_amendment_is_thrown_away(url: str, tmp_path: Path
 
 def test_groups_and_snapshots_come_with_the_claim(url: str, tmp_path: Path) -> None:
     journal = open_journal(tmp_path, url=url, create=True)
-    journal.begin_plan(RECORD)
-    journal.add_source(SOURCE)
-    journal.add_entries(
+    planning = journal.plan(RECORD)
+    planning.add_source(SOURCE)
+    planning.add_entries(
         [entry("ada", line)._replace(data=f'["ada","{line}"]', group="ada") for line in (2, 3)]
     )
-    journal.mark_duplicates_and_suppressed("error")
-    journal.keep_snapshots([(1, "aa")])
-    journal.keep_snapshots([(1, "bb")])
-    journal.finish_plan()
+    planning.mark("error")
+    planning.keep_snapshots([(1, "aa")])
+    planning.keep_snapshots([(1, "bb")])
+    planning.finish()
     journal.close()
     with closing(Reader.open(url, tmp_path)) as reader:
         [claim] = reader.claim_planned(0, 9)

@@ -93,9 +93,9 @@ def test_a_run_that_never_said_goodbye_shows(tmp_path: Path) -> None:
         "from fakes.journals import open_journal, sending\n"
         "async def main():\n"
         f"    journal = open_journal(Path({str(tmp_path)!r}))\n"
-        "    journal.start(asyncio.get_running_loop(), print)\n"
-        "    journal.write(sending(2))\n"
-        "    await journal.drain()\n"
+        "    writer = journal.start(asyncio.get_running_loop(), print)\n"
+        "    writer.write(sending(2))\n"
+        "    await writer.drain()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "asyncio.run(main())\n"
     )

@@ -19,6 +19,8 @@ from campaign.journal.writing import log_room, totals, transactions
 from campaign.records import State
 from fakes.clock import FakeClock
 from fakes.journals import (
+    RECORD,
+    SOURCE,
     URL,
     deferred,
     open_journal,
@@ -77,12 +79,12 @@ def test_a_running_journal_takes_in_people_who_must_not_be_written_to(tmp_path: 
     journal = planned(tmp_path, 3)
 
     async def main() -> set[str]:
-        journal.start(asyncio.get_running_loop(), lambda error: None)
+        writer = journal.start(asyncio.get_running_loop(), lambda error: None)
         with closing(Reader.open(URL, tmp_path)) as reader:
             assert not reader.has_suppressed()
-            journal.write(sending(1))
-            await journal.suppress(["a@example.com", "b@example.com", "a@example.com"])
-            await journal.suppress(["b@example.com", "c@example.com"])
+            writer.write(sending(1))
+            await writer.suppress(["a@example.com", "b@example.com", "a@example.com"])
+            await writer.suppress(["b@example.com", "c@example.com"])
             return reader.suppressed(["a@example.com", "b@example.com", "c@example.com", "d"])
 
     assert asyncio.run(main()) == {"a@example.com", "b@example.com", "c@example.com"}
@@ -105,7 +107,7 @@ def test_done_is_called_in_the_event_loop_and_only_once_it_is_durable(tmp_path: 
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        journal.start(loop, seen.append)
+        writer = journal.start(loop, seen.append)
         called = asyncio.Event()
 
         def done() -> None:
@@ -113,7 +115,7 @@ def test_done_is_called_in_the_event_loop_and_only_once_it_is_durable(tmp_path: 
             seen.append(_counts(tmp_path))
             called.set()
 
-        journal.write(sending(1), done)
+        writer.write(sending(1), done)
         assert seen == []
         await called.wait()
 
@@ -126,9 +128,9 @@ def test_close_writes_what_is_still_queued(tmp_path: Path) -> None:
     journal = planned(tmp_path, 50)
 
     async def main() -> None:
-        journal.start(asyncio.get_running_loop(), lambda error: None)
+        writer = journal.start(asyncio.get_running_loop(), lambda error: None)
         for row in range(1, 51):
-            journal.write(sending(row))
+            writer.write(sending(row))
         journal.close("stopped")
 
     asyncio.run(main())
@@ -139,9 +141,9 @@ def test_what_is_queued_when_the_loop_has_ended_is_still_written(tmp_path: Path)
     journal = planned(tmp_path, 500)
 
     async def main() -> None:
-        journal.start(asyncio.get_running_loop(), lambda error: None)
+        writer = journal.start(asyncio.get_running_loop(), lambda error: None)
         for row in range(1, 501):
-            journal.write(sending(row), lambda: None)
+            writer.write(sending(row), lambda: None)
 
     asyncio.run(main())
     journal.close()
@@ -173,12 +175,12 @@ def test_the_event_loop_commits_while_the_disk_is_quick_and_a_thread_while_it_is
             threads.append(threading.current_thread() is threading.main_thread())
 
     async def main() -> None:
-        journal.start(asyncio.get_running_loop(), lambda error: None)
+        writer = journal.start(asyncio.get_running_loop(), lambda error: None)
         driver.set_trace_callback(note)
         for row in range(1, 101):
             clock.disk_s = 0.5 if 21 <= row <= 40 else 0.0
-            journal.write(sending(row))
-            await journal.drain()
+            writer.write(sending(row))
+            await writer.drain()
         driver.set_trace_callback(None)
 
     asyncio.run(main())
@@ -203,9 +205,24 @@ def test_a_row_that_is_not_in_the_plan_stops_the_journal(tmp_path: Path) -> None
     assert "no such row" in str(failures[0])
 
 
-def test_writing_before_start_is_refused(tmp_path: Path) -> None:
-    with closing(planned(tmp_path, 1)) as journal, pytest.raises(JournalError):
-        journal.write(sending(1))
+def test_a_run_does_not_begin_before_the_plan_is_finished(tmp_path: Path) -> None:
+    async def main() -> None:
+        with closing(planned(tmp_path, 1)) as journal:
+            journal.plan(RECORD)
+            with pytest.raises(JournalError, match="not finished"):
+                journal.start(asyncio.get_running_loop(), lambda error: None)
+
+    asyncio.run(main())
+
+
+def test_a_finished_plan_is_not_added_to(tmp_path: Path) -> None:
+    with closing(planned(tmp_path, 1)) as journal:
+        planning = journal.plan(RECORD)
+        planning.add_source(SOURCE)
+        planning.mark("first")
+        planning.finish()
+        with pytest.raises(JournalError, match="this plan is finished"):
+            planning.add_entries([])
 
 
 def test_the_journal_file_deleted_while_running_is_noticed_before_anybody_hears_of_a_commit(
@@ -421,11 +438,11 @@ def test_a_backup_that_holds_the_journal_for_a_moment_loses_no_outcome(tmp_path:
     async def main() -> list[JournalError]:
         failures: list[JournalError] = []
         loop = asyncio.get_running_loop()
-        journal.start(loop, failures.append)
+        writer = journal.start(loop, failures.append)
         other.execute("BEGIN IMMEDIATE")
-        journal.write(sending(1))
+        writer.write(sending(1))
         loop.call_later(0.1, other.execute, "ROLLBACK")
-        await journal.drain()
+        await writer.drain()
         return failures
 
     assert asyncio.run(main()) == []
@@ -440,12 +457,12 @@ def test_an_outcome_does_not_wait_for_those_of_other_letters_that_do_not_come(
     journal = planned(tmp_path, 9)
 
     async def main() -> None:
-        journal.start(asyncio.get_running_loop(), lambda error: None)
+        writer = journal.start(asyncio.get_running_loop(), lambda error: None)
         for row in range(1, 10):
-            journal.write(sending(row))
-        await journal.drain()
+            writer.write(sending(row))
+        await writer.drain()
         durable = asyncio.Event()
-        journal.write(sent(1), durable.set)
+        writer.write(sent(1), durable.set)
         await durable.wait()
         assert _counts(tmp_path) == {State.SENDING: 8, State.SENT: 1}
 
@@ -478,11 +495,11 @@ def test_what_calls_back_may_fail_and_the_journal_goes_on(tmp_path: Path) -> Non
     async def main() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
-        journal.start(loop, lambda error: None)
-        journal.write(sending(1), fail)
+        writer = journal.start(loop, lambda error: None)
+        writer.write(sending(1), fail)
         await asyncio.sleep(0.05)
-        journal.write(sending(2))
-        await journal.drain()
+        writer.write(sending(2))
+        await writer.drain()
 
     asyncio.run(main())
     journal.close()

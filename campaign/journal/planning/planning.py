@@ -11,11 +11,14 @@ what is left of an unfinished one is thrown away when the journal is opened agai
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from campaign.clock import Clock
+from campaign.database.failures import told
+from campaign.database.places import Place
 from campaign.database.sql import Connection, CursorResult, Insert, insert, text
 from campaign.errors import DataError, JournalError
 from campaign.journal import schema
@@ -24,9 +27,27 @@ from campaign.journal.planning.domains import DomainCount
 from campaign.journal.writing.totals import count_totals, forget_totals
 from campaign.records import Entry, PlanRecord, Source
 
+_Given = ParamSpec("_Given")
+_Got = TypeVar("_Got")
+
 BULK_ROWS = 20_000  # rows in one transaction while loading
 _TOGETHER = 250  # rows in one statement: a row costs SQLite's driver 2 µs, one by one 4 µs
 _SHOWN = 10  # pairs of duplicates named in an error
+
+
+def _while_planning(
+    method: Callable[Concatenate[Planning, _Given], _Got],
+) -> Callable[Concatenate[Planning, _Given], _Got]:
+    """Errors of the database are told in a sentence, and what stands is not changed."""
+
+    @wraps(method)
+    def wrapped(self: Planning, /, *given: _Given.args, **also: _Given.kwargs) -> _Got:
+        if self.is_finished:
+            raise JournalError("this plan is finished")
+        with told(self._place):
+            return method(self, *given, **also)
+
+    return wrapped
 
 
 class Planning:
@@ -35,7 +56,11 @@ class Planning:
     An amendment is loaded into a temporary table first, and only what is new moves on.
     """
 
-    def __init__(self, connection: Connection, clock: Clock, record: PlanRecord) -> None:
+    def __init__(
+        self, connection: Connection, place: Place, clock: Clock, record: PlanRecord
+    ) -> None:
+        self._place = place
+        self.is_finished = False
         self._connection = connection
         self._clock = clock
         self._record = record
@@ -52,9 +77,11 @@ class Planning:
         self._insert = inserted.replace("recipients", self._table, 1)
         into, values, row = self._insert.partition("VALUES ")
         self._insert_together = f"{into}{values}{', '.join([row] * _TOGETHER)}"
-        self._sync("NORMAL")
-        self._begin()
+        with told(place):
+            self._sync("NORMAL")
+            self._begin()
 
+    @_while_planning
     def add_source(self, source: Source) -> int:
         """Keep how a file was read.  Returns its number; entries count from 0 in each plan."""
         number = self._sources
@@ -63,6 +90,7 @@ class Planning:
         self._run(insert(schema.sources).values(source=number, **fields))
         return number
 
+    @_while_planning
     def add_entries(self, entries: Sequence[Entry]) -> None:
         """Rows in file order.  The first row of the plan is 1; rejects count as rows."""
         if not entries:
@@ -89,7 +117,8 @@ class Planning:
                 self._give_birth()
             self._commit()
 
-    def add_suppressed(self, keys: Iterable[str], lists: str) -> None:
+    @_while_planning
+    def add_suppressed(self, keys: Iterable[str], lists: str = "") -> None:
         """Normalised keys of people who must not be written to; known ones may come again.
 
         `lists`: what tells the state of the lists they are from, for `Reader.suppression_lists`.
@@ -102,6 +131,7 @@ class Planning:
         remember(self._connection, "suppression_lists", lists)
         self._commit()
 
+    @_while_planning
     def mark(self, duplicates: str) -> None:
         """Give every row its state: planned, or skipped if rejected, suppressed or a duplicate.
 
@@ -141,6 +171,7 @@ class Planning:
         self._is_marked = True
         self._commit()
 
+    @_while_planning
     def skip_rows(self, reasons: Iterable[tuple[int, str]]) -> None:
         """Planned rows that cannot be sent after all, e.g. (7, "render: ...")."""
         now = self._clock.now_s()
@@ -151,6 +182,7 @@ class Planning:
             self._connection.execute(text(_PUT_INTO), rows)
             self._commit()
 
+    @_while_planning
     def keep_snapshots(self, snapshots: Iterable[tuple[int, str]]) -> None:
         """What the own attachments of rows were; counts when the plan is finished."""
         pairs = [{"row": row, "snapshot": snapshot} for row, snapshot in snapshots]
@@ -158,12 +190,14 @@ class Planning:
             self._connection.execute(text(_PHOTOGRAPH), pairs)
             self._commit()
 
+    @_while_planning
     def note_rendered(self, count: int, size_bytes: int) -> None:
         """Messages that were made, and their bytes in all; amendments add to them."""
         before, bytes_before = rendered(self._connection)
         remember(self._connection, "rendered", f"{before + count} {bytes_before + size_bytes}")
         self._commit()
 
+    @_while_planning
     def finish(self) -> None:
         """The plan stands from here on.
 
@@ -187,6 +221,7 @@ class Planning:
         self._domains.write(self._connection)
         count_totals(self._connection)
         self._connection.commit()
+        self.is_finished = True
 
     def _begin(self) -> None:
         record = self._record

@@ -62,7 +62,7 @@ class Writer:
         self._commits.stop()
         self._transactions.end()
 
-    def write(self, change: Change, done: Done | None) -> None:
+    def write(self, change: Change, done: Done | None = None) -> None:
         """Into the next commit."""
         self._batch.changes.append(change)
         if done is not None:
