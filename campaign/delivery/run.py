@@ -335,6 +335,7 @@ class _Run:
             say=self._observer.say,
             transcript=options.transcript,
             patience=options.patience,
+            no_wait=options.no_wait,
             on_trial=self._on_trial,
         )
 

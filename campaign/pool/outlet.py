@@ -30,6 +30,9 @@ from campaign.smtp.opening.connect import connect
 from campaign.smtp.transcript import Transcript
 from campaign.suppression.database import store_url
 
+# How long a relay that worked before is tried for, without and with `--no-wait`.
+_OUTAGE_S = {False: 1800.0, True: 60.0}
+
 
 def relay_pool(
     campaign: Campaign,
@@ -44,11 +47,13 @@ def relay_pool(
     say: Callable[[str], None],
     transcript: Path | None,
     patience: Patience | None,
+    no_wait: bool,
     on_trial: bool,
 ) -> Pool:
     """One site a relay, all fed from the same lanes.  ConfigError where there is no relay.
 
-    `on_trial`: the last run was refused as a sender; each relay gets one letter to begin with.
+    `no_wait`: a relay that dies is given up soon.  `on_trial`: the last run was refused as a
+    sender; each relay gets one letter to begin with.
     """
     if not relays:
         raise ConfigError(
@@ -56,7 +61,7 @@ def relay_pool(
             file=str(campaign.file),
             remedy="add [relay] with host, port and security, or try `campaign run --sandbox`",
         )
-    patience = patience or Patience(connect_wait())
+    patience = patience or Patience(connect_wait(), outage_s=_OUTAGE_S[no_wait])
     limits = Limits(campaign.settings.limits)
     most = sum(relay.connections for relay in relays)
     lanes = Lanes(

@@ -218,3 +218,29 @@ def test_a_530_that_asks_for_tls_stops_the_run(through: Through) -> None:
     assert ending.exit_code == 75
     assert "STARTTLS" in ending.sentence
     assert ending.all_but() <= {"deferred", "planned"}
+
+
+@pytest.mark.parametrize(("no_wait", "least_s", "most_s"), [(True, 60, 200), (False, 1800, 2400)])
+def test_a_relay_that_dies_is_given_up_sooner_with_no_wait(
+    through: Through, no_wait: bool, least_s: float, most_s: float
+) -> None:
+    """Fault 23: the relay is gone after two letters, with and without `--no-wait`.
+    By: scripted server, which then closes each connection at once; time skips ahead.
+    Then: given up after a minute, or after half an hour; nobody is lost.
+    """
+    skipping, begun = Skipping(20.0), list[str]()
+
+    def is_third(command: str) -> bool:
+        begun.append(command)
+        return len(begun) > 2 and skipping.begins()
+
+    ending, _ = through(
+        on("MAIL", drop(), test=is_third),
+        on("CONNECT", drop(), test=lambda _: len(begun) > 2),
+        options={"no_wait": no_wait},
+        **{**skipping.fields, "patience": None},
+    )
+    assert list(ending.states.values()).count("sent") == 2
+    assert ending.all_but() == {"sent", "planned"}
+    assert ending.exit_code == 69
+    assert least_s <= skipping.ahead_s <= most_s
