@@ -13,6 +13,8 @@ from typing import cast
 import psycopg
 import pytest
 
+from campaign.cli.journals import is_planned
+from campaign.config.reading import Whereabouts
 from campaign.database import postgresql
 from campaign.database.places import locate
 from campaign.database.postgresql import Session, refuse_forgetful
@@ -335,3 +337,9 @@ def test_a_password_is_in_no_message(url: str, tmp_path: Path) -> None:
         with pytest.raises(JournalError) as refused:
             open_journal(tmp_path, url=f"postgresql+psycopg://{told}", create=True)
         assert "geheim" not in str(refused.value)
+
+
+def test_a_fresh_database_is_planned_into(url: str, tmp_path: Path) -> None:
+    assert not is_planned(Whereabouts(url, tmp_path))
+    planned(tmp_path, 2, url=url).close()
+    assert is_planned(Whereabouts(url, tmp_path))
