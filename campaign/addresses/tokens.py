@@ -115,11 +115,18 @@ class UnsubscribeTokens:
         or twice, `=3D` and the other escapes of quoted-printable.  `old_campaigns`: names of
         campaigns whose tokens of before lists had names are to be read too.
         """
+        found = self.find(text, old_campaigns)
+        return found[1] if found else None
+
+    def find(
+        self, text: str, old_campaigns: Iterable[str] = ()
+    ) -> tuple[str, Unsubscription] | None:
+        """As `read`, with the token itself, as it may stand in another link."""
         names = list(old_campaigns)
         for run in _runs(text):
             found = self._opened(run) or self._old(run, names)
             if found:
-                return found
+                return run, found
         return None
 
     def _opened(self, token: str) -> Unsubscription | None:

@@ -39,6 +39,7 @@ _COMMANDS = {
     "sandbox": "sandbox",
     "dkim": "dkim",
     "suppress": "suppress",
+    "serve": "serve",
     "mx": "mx",
     "probe": "probe",
 }

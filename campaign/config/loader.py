@@ -7,7 +7,7 @@ Touches: the file, whether the files it names are there, and its secrets if aske
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from campaign.config.checks import (
 )
 from campaign.config.positions import Positions
 from campaign.config.reading import Whereabouts, read_config
+from campaign.config.sections import fields_of, good_value
 from campaign.config.settings import Settings
 from campaign.config.validation import is_within, validate
 from campaign.config.wording import Fault
@@ -70,6 +71,23 @@ def load(path: Path, *, need_secrets: bool = False, need_letters: bool = False) 
     faults += [fault for fault in found if not is_within(fault.path, mended)]
     if faults:
         raise ConfigErrors(_placed(faults, config.name, config.text))
+    return Campaign(config.file, config.folder, settings, config.sha256, config.text)
+
+
+def load_tables(path: Path, names: Collection[str]) -> Campaign:
+    """These tables alone: whatever else the file has, or lacks, is passed over.
+
+    Nothing but these tables is to be read of the settings that come back.  Raises ConfigErrors.
+    """
+    config = read_config(path)
+    tables = {name: table for name, table in config.tables.items() if name in names}
+    for name, key in fields_of(Settings).items():
+        if key.is_required() and name not in names:
+            tables[name] = good_value(key)
+    settings, faults, mended = validate(tables)
+    faults += [fault for fault in check_values(settings) if not is_within(fault.path, mended)]
+    if own := [fault for fault in faults if fault.path[:1] and fault.path[0] in names]:
+        raise ConfigErrors(_placed(own, config.name, config.text))
     return Campaign(config.file, config.folder, settings, config.sha256, config.text)
 
 

@@ -159,6 +159,26 @@ def read_selector(value: str) -> str:
 Selector = Annotated[str, AfterValidator(read_selector)]
 
 
+LIST_NAME = r"[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?"  # what one leaves
+_LISTEN = re.compile(r"unix:/.+|(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5})")
+
+
+def read_listen(value: str) -> str:
+    """Where a server listens: "127.0.0.1:8025", "[::1]:8025", "unix:/run/campaign/serve.sock"."""
+    found = _LISTEN.fullmatch(value)
+    if not found or int(found["port"] or 0) > 65535:
+        raise ValueError(
+            f"'{value}' is not a place to listen;"
+            ' write "127.0.0.1:8025", "[::1]:8025" or "unix:/run/campaign/serve.sock"'
+        )
+    return value
+
+
+def _titles(value: Any) -> Any:
+    """One title, or a title for each language, by its tag; "" is all languages."""
+    return {"": value} if isinstance(value, str) else value
+
+
 def _composed(value: str) -> str:
     return unicodedata.normalize("NFC", value)
 
@@ -178,6 +198,10 @@ Rates = Annotated[
 ColumnName = Annotated[str, AfterValidator(_composed)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 RelayHost = Annotated[HostName, AfterValidator(_relay_host)]
+Listen = Annotated[str, AfterValidator(read_listen)]
+Titles = Annotated[
+    dict[str, str], BeforeValidator(_titles, json_schema_input_type=str | dict[str, str])
+]
 Locale = Annotated[str, AfterValidator(_locale)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]

@@ -30,7 +30,7 @@ class Look:
     """The templates of one room, over those that all rooms share.
 
     `room` names its style sheet and its script, where it has them; `viewer` adds what shows one
-    letter, `charts` what charts need.
+    letter, `charts` what charts need.  `style` is the text of the style sheets together.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Look:
         self._environment.filters.update(_FILTERS)
         shared = ["base", *(["viewer"] if viewer else []), *(["charts"] if charts else [])]
         names = [*(_HERE / name for name in shared), folder / room]
-        self._style = "".join(_read(name.with_suffix(".css")) for name in names)
+        self.style = "".join(_read(name.with_suffix(".css")) for name in names)
         self._script = "".join(_read(name.with_suffix(".js")) for name in names)
 
     def page(
@@ -56,7 +56,7 @@ class Look:
         return self._environment.get_template(template).render(
             nonce=request.state.nonce,
             rung=request.state.rung,
-            style=self._style,
+            style=self.style,
             script=self._script,
             path=request.url.path,
             **values,
@@ -64,7 +64,7 @@ class Look:
 
     def plain(self, template: str, /, **values: Any) -> str:
         """A page that is kept as a file: no nonce, no script."""
-        return self._environment.get_template(template).render(style=self._style, **values)
+        return self._environment.get_template(template).render(style=self.style, **values)
 
 
 def ago(at_s: float, now_s: float) -> str:

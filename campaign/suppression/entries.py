@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 EVERYWHERE = "*"
 EVIDENCE_MAX = 1000  # characters kept
+UNDO_WITHIN_S = 30 * 86400.0
 
 
 class Reason(StrEnum):
@@ -73,6 +74,18 @@ class Suppressed(NamedTuple):
 
     def is_in_force(self, now_s: float) -> bool:
         return self.until is None or self.until > now_s
+
+    def can_be_undone(self, now_s: float, campaign: str | None = None) -> bool:
+        """Whether the person may take it back: an unsubscribe of the last 30 days.
+
+        campaign: whose letter it must have been about; None: any
+        """
+        return (
+            self.reason is Reason.UNSUBSCRIBE
+            and self.is_in_force(now_s)
+            and self.at > now_s - UNDO_WITHIN_S
+            and campaign in (None, self.campaign)
+        )
 
 
 class SoftBounce(NamedTuple):

@@ -35,7 +35,6 @@ from campaign.suppression.erasure import PREFIX as ERASED
 from campaign.suppression.erasure import ErasureKeys, version_of
 from campaign.suppression.soft import SoftRuns
 
-UNDO_WITHIN_S = 30 * 86400.0
 _DIGESTED = "sha256:"  # as `key_digest` begins
 _DIGESTED_BYTES = 31  # a token has room for keys up to here, whatever the list is called
 _ASKED_AT_ONCE = 500  # keys of one query; SQLite takes 999 values in old versions
@@ -188,17 +187,17 @@ class SuppressionStore:
             self._softs.forget([key])
         return ended
 
-    def undo(self, key: str, scope: str) -> bool:
+    def undo(self, key: str, scope: str, campaign: str | None = None) -> bool:
         """Take an unsubscribe of the last 30 days back, by the wish of the same person.
 
+        campaign: whose letter it must have been about; None: any
         What it took the place of, such as a hard bounce, is in force again.  False: there is no
         such unsubscribe.
         """
         now_s = self._clock.now_s()
         with self._database.writing():
             for _, entry in self._entries([key]):
-                is_own = entry.scope == scope and entry.reason is Reason.UNSUBSCRIBE
-                if is_own and entry.is_in_force(now_s) and entry.at > now_s - UNDO_WITHIN_S:
+                if entry.scope == scope and entry.can_be_undone(now_s, campaign):
                     self._end(entry, now_s, "undone by the person", restores=True)
                     return True
         return False
@@ -231,6 +230,11 @@ class SuppressionStore:
             )
             for bounce in full
         )  # fmt: skip
+
+    def try_writing(self) -> None:
+        """Raises SuppressionError where nothing could be written now; changes nothing."""
+        with self._database.writing():
+            pass
 
     def accepted(self, keys: Iterable[str]) -> None:
         """A letter to them was accepted: their soft bounces are forgotten."""

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from campaign.addresses.tokens import key_digest
 from campaign.errors import ConfigError, SuppressionError
-from campaign.suppression.entries import Added, Reason, SoftBounce, Suppressed
-from campaign.suppression.store import UNDO_WITHIN_S, SuppressionStore
+from campaign.suppression.entries import UNDO_WITHIN_S, Added, Reason, SoftBounce, Suppressed
+from campaign.suppression.store import SuppressionStore
 from fakes.clock import FakeClock
 
 NOW = FakeClock().wall

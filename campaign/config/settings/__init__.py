@@ -38,6 +38,7 @@ from campaign.config.settings.stores import (
     JournalSettings,
     Suppression,
 )
+from campaign.config.settings.web import Serve
 from campaign.config.values import as_list
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Secret",
     "Secrets",
     "Section",
+    "Serve",
     "Settings",
     "Suppression",
     "Tls",
@@ -86,6 +88,7 @@ class Settings(Section):
     dns: Dns = Dns()
     suppression: Suppression = Suppression()
     bounces: Bounces = Bounces()
+    serve: Serve = Serve()
 
     def rules(self) -> Iterator[RuleError]:
         if self.message.subjects and not (self.recipients.locale or self.recipients.default_locale):

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from campaign.config.settings.section import RuleError, Secret, Secrets, Section
 from campaign.config.values import (
+    LIST_NAME,
     ColumnName,
     Delimiter,
     Duration,
@@ -119,7 +120,7 @@ class Unsubscribe(Section):
     first signs and all are read: put a new one first, and keep the old ones."""
     list: str = Field(
         default="*",
-        pattern=r"^(\*|[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?)$",
+        pattern=rf"^(\*|{LIST_NAME})$",
         examples=["newsletter"],
     )
     """Lasting name of what one leaves, the same in all campaigns that go to it: small letters,

@@ -1,0 +1,100 @@
+"""`campaign serve`: the web side of the letters.
+
+In: [unsubscribe], [suppression] and [serve] of a campaign.toml.  Out: served requests.
+Touches: a port; the suppression store.
+
+Here the routes of all rooms come together, in this order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.serving import need_web
+from campaign.errors import EXIT_DONE, ConfigError, ConfigErrors, UsageError
+
+if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
+    from campaign.serve.app import RouteSet
+
+EXAMPLES = ("campaign serve spring", "campaign serve spring --listen 127.0.0.1:8080")
+# [journal] says where the store is where [suppression] does not.
+_TABLES = frozenset({"unsubscribe", "suppression", "serve", "journal"})
+
+
+def command(
+    path: PathArgument = HERE,
+    listen: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT", help="Left out: `listen` in [serve]. unix:/PATH is a socket."
+        ),
+    ] = "",
+) -> int:
+    """Serve the pages behind the links in letters, one-click unsubscribe among them.
+
+    It needs the secrets of [unsubscribe] and the suppression store, and nothing else of the
+    campaign: no list, no template, no relay, no journal.
+    """
+    need_web()
+    from campaign.config.loader import load_tables
+    from campaign.config.values import read_listen
+    from campaign.serve.app import application
+    from campaign.serve.server import serve
+
+    settings = load_tables(path, _TABLES)
+    try:
+        where = read_listen(listen or settings.settings.serve.listen)
+    except ValueError as error:
+        what, _, remedy = str(error).partition("; ")
+        raise UsageError(f"--listen: {what}", remedy=remedy) from None
+    app = application([_leaving(settings)])
+    serve(
+        app,
+        where,
+        settings.settings.serve.proxies,
+        lambda address: print(f"Serving on {address}; Ctrl-C ends it.", flush=True),
+    )
+    return EXIT_DONE
+
+
+def _leaving(campaign: Campaign) -> RouteSet:
+    """Raises ConfigErrors, ConfigError, SuppressionError."""
+    from campaign.addresses.tokens import UnsubscribeTokens
+    from campaign.clock import SystemClock
+    from campaign.config.reading import read_config
+    from campaign.config.secrets import read_secret
+    from campaign.serve.leaving import Leaving
+    from campaign.serve.wording import Wordings
+    from campaign.serve.writing import Writer
+    from campaign.suppression.database import store_url
+    from campaign.suppression.store import SuppressionStore
+
+    clock, settings, folder = SystemClock(), campaign.settings, campaign.folder
+    secrets = settings.unsubscribe.secret if settings.unsubscribe else ()
+    if not secrets:
+        raise ConfigErrors(
+            [
+                ConfigError(
+                    "there is no secret of tokens, so no link can be read",
+                    file=str(campaign.file),
+                    remedy='add secret = { env = "CAMPAIGN_SECRET" } to [unsubscribe]',
+                )
+            ]
+        )
+    tokens = UnsubscribeTokens([read_secret(secret, folder) for secret in secrets])
+    wordings = Wordings(folder / settings.serve.languages if settings.serve.languages else None)
+    url = store_url(settings.suppression.url, settings.journal.url)
+    name = read_config(campaign.file).tables.get("name")
+    return Leaving(
+        tokens,
+        Writer(lambda: SuppressionStore.open(url, folder, clock), clock),
+        wordings,
+        clock,
+        lists=settings.serve.lists,
+        title=settings.serve.title,
+        old_campaigns=[name] if isinstance(name, str) else [],
+    ).routes()

@@ -1,0 +1,67 @@
+"""The application over each kind of store, with one sender's lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from campaign.addresses.tokens import UnsubscribeTokens
+from campaign.serve.app import application
+from campaign.serve.leaving import Leaving
+from campaign.serve.wording import Wordings
+from campaign.serve.writing import Writer
+from campaign.suppression.store import SuppressionStore
+from fakes.asgi import visitor
+from fakes.clock import FakeClock
+from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.serve_site import SECRET, Site
+
+LISTS = {"newsletter": {"": "Monthly newsletter", "zh": "每月通讯"}, "offers": {"": "Offers"}}
+NO_SERVER = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[DatabaseServer]:
+    with database_server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NO_SERVER)])
+def url(request: pytest.FixtureRequest) -> str:
+    if request.param == "sqlite":
+        return "sqlite:///suppression.sqlite"
+    pytest.importorskip("psycopg")
+    server: DatabaseServer = request.getfixturevalue("server")
+    return server.new_database()
+
+
+@pytest.fixture
+def site(url: str, tmp_path: Path) -> Iterator[Site]:
+    clock = FakeClock()
+
+    def opened() -> SuppressionStore:
+        return SuppressionStore.open(url, tmp_path, clock)
+
+    slept_s: list[float] = []
+    said: list[str] = []
+
+    async def sleep(seconds: float) -> None:
+        slept_s.append(seconds)
+
+    leaving = Leaving(
+        UnsubscribeTokens([SECRET, "an older secret, still read"]),
+        Writer(opened, clock),
+        Wordings(None),
+        clock,
+        lists=LISTS,
+        title="Analytical Engines",
+        old_campaigns=["spring"],
+        sleep=sleep,
+        complain=said.append,
+    )
+    with visitor(application([leaving.routes()])) as visiting, opened() as store:
+        there = Site(visiting, store, clock)
+        there.slept_s, there.said = slept_s, said
+        yield there
