@@ -23,7 +23,8 @@ ELSEWHERE = {
     "probe",
     "dkim",
     "suppress",
-}  # these ask the servers of others, or read their files; see their own tests
+    "serve",
+}  # these ask the servers of others, read their files, or end with Ctrl-C; see their own tests
 FOREVER = {"campaign sandbox spring --port 2525"}  # ends with Ctrl-C
 
 
