@@ -218,6 +218,7 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     *_each(ReplyClass.THROTTLE, "reputation", digit=4),
     # -- how to connect and who to be -------------------------------------------------------
+    *_each(ReplyClass.MESSAGE, "resolver.rst. + sizelimit", digit=5),  # Exchange
     *_each(ReplyClass.RECIPIENT_REFUSES, "resolver.rst."),  # Exchange: a closed group
     *_each(
         ReplyClass.TLS,
@@ -268,6 +269,7 @@ PHRASES: tuple[Phrase, ...] = (
         quota limit exceeded | quota violation | mailbox quota | mailbox full | mailbox is full
         mailbox for user is full | box is full | storage full | out of storage | storage space
         storage allocation | exceeded storage | mailbox limit
+        邮箱已满 | 邮箱空间不足 | 信箱已满  # QQ, 163
         recipient address rejected: access denied  # Exchange 5.4.1
         blocked by recipient | rejected by recipient | recipient has blocked | recipient refuses
         user rejected | not allowed to receive | doesn't accept mail from
@@ -297,7 +299,8 @@ PHRASES: tuple[Phrase, ...] = (
         account is not active | account inactive | account is suspended | account not activated
         account deactivated | undeliverable address | unrouteable address
         no longer on server | no longer valid | no longer active | no longer available
-        null mx | tenant or domain not found
+        null mx | (nullmx) | tenant or domain not found
+        邮箱不存在 | 邮箱地址不存在 | 地址不存在 | 用户不存在 | 收件人不存在 | 帐号不存在  # QQ, 163
         utilisateur inconnu | adresse inconnue | empfänger unbekannt | nessun utente simile
         no existe
         """,

@@ -1,0 +1,1 @@
+"""What comes back: bounces, complaints, unsubscribes and replies, into journals and the store."""
