@@ -43,11 +43,10 @@ from campaign.journal.recovery import (
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.emergency import EmergencyFile
 from campaign.journal.writing.events import SUFFIX
-from campaign.journal.writing.log_room import make_room
-from campaign.journal.writing.totals import count_totals, totals_of
+from campaign.journal.writing.totals import count_totals
 from campaign.journal.writing.transactions import Transactions
 from campaign.journal.writing.writer import Writer
-from campaign.records import Change, PlanRecord, State, unsettled_of
+from campaign.records import Change, PlanRecord, State
 
 ANSWER_S = 60.0  # of a server, to one statement of a run; commits take milliseconds
 
@@ -249,7 +248,6 @@ class Journal:
             self._run = self._begin_run()
             self._sign(is_ended=False)
             plan_id = read_plan(self._connection).plan_id
-            counts = totals_of(self._connection)
             self._connection.rollback()
         self._emergency = EmergencyFile(self._place.emergency, plan_id)
         try:
@@ -260,7 +258,6 @@ class Journal:
                 file=str(self._place.emergency),
                 remedy="make room on the disk (1 MB)",
             ) from error
-        make_room(self._place, unsettled_of(counts))
         limit_waits(self._connection, ANSWER_S)
         driver = self._connection.connection.dbapi_connection
         assert driver is not None

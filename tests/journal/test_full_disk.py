@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from campaign.database.places import locate
 from campaign.errors import JournalError
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
-from campaign.journal.writing import log_room
 from campaign.journal.writing.emergency import EmergencyFile, read_kept
 from campaign.records import State
 from fakes.journals import URL, open_journal, planned, run, sending, sent
@@ -40,10 +38,7 @@ def _fill(disk: Path) -> None:
             return
 
 
-def test_outcomes_have_room_on_a_full_disk_and_the_next_start_takes_them_in(
-    disk: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(log_room, "LETTER_BYTES", 0)  # else they would fit into the log
+def test_outcomes_have_room_on_a_full_disk_and_the_next_start_takes_them_in(disk: Path) -> None:
     journal = planned(disk, 2000)
     rows = range(1, 2001)
     durable, [failure] = run(
@@ -59,17 +54,6 @@ def test_outcomes_have_room_on_a_full_disk_and_the_next_start_takes_them_in(
     journal.close()
     with closing(Reader.open(URL, disk)) as reader:
         assert reader.counts()[State.SENT] == 2000
-    assert audit(URL, disk).is_clean
-
-
-def test_where_a_disk_has_no_room_for_a_longer_log_it_stays_as_it_was(disk: Path) -> None:
-    journal = planned(disk, 20)
-    log = disk / "state/journal.sqlite-wal"
-    before = log.read_bytes()
-    _fill(disk)
-    log_room.make_room(locate(URL, disk), 5000)
-    assert log.read_bytes() == before
-    journal.close()
     assert audit(URL, disk).is_clean
 
 

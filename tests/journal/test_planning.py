@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import DataError, JournalError
-from campaign.journal.planning import domains, planning
+from campaign.journal.planning import planning
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
@@ -139,11 +139,7 @@ def test_rows_that_do_not_render_are_skipped_before_the_plan_stands(
     assert reader.skips() == {"render": 1}
 
 
-@pytest.mark.parametrize("most", [100, 1], ids=["as rows come", "by the database"])
-def test_domains_are_counted_without_the_skipped(
-    journal: Journal, reader: Reader, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    monkeypatch.setattr(domains, "_MOST", most)
+def test_domains_are_counted_without_the_skipped(journal: Journal, reader: Reader) -> None:
     others = [
         entry(f"eve{n}", 9 + n)._replace(domain=domain)
         for n, domain in enumerate(["b.example", "a.example", "例子.example", "gone.example", ""])

@@ -15,7 +15,7 @@ import pytest
 from campaign.errors import JournalError
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
-from campaign.journal.writing import log_room, totals, transactions
+from campaign.journal.writing import totals, transactions
 from campaign.records import State
 from fakes.clock import FakeClock
 from fakes.journals import (
@@ -317,9 +317,8 @@ def full_disk() -> object:
 
 
 def test_outcomes_that_no_longer_fit_are_kept_beside_the_journal_and_taken_in_by_the_next_start(
-    tmp_path: Path, full_disk: object, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, full_disk: object
 ) -> None:
-    monkeypatch.setattr(log_room, "LETTER_BYTES", 0)  # else they would fit into the log
     journal = planned(tmp_path, 400)
     rows = range(1, 401)
     log = tmp_path / "state/journal.sqlite-wal"

@@ -23,7 +23,17 @@ from campaign.database.sql import Connection, CursorResult, Insert, insert, text
 from campaign.errors import DataError, JournalError
 from campaign.journal import schema
 from campaign.journal.notes import forget, is_finished, remember, rendered
-from campaign.journal.planning.domains import DomainCount
+from campaign.journal.planning.domains import write_domains
+from campaign.journal.planning.statements import (
+    DUPLICATES,
+    MENDED,
+    NOT_RENDERED,
+    NOTE_REPEATS,
+    PART_OF,
+    PHOTOGRAPH,
+    PUT_INTO,
+    SAME_AS,
+)
 from campaign.journal.writing.totals import count_totals, forget_totals
 from campaign.records import Entry, PlanRecord, Source
 
@@ -72,7 +82,6 @@ class Planning:
         self._sources = self._sources_base
         self._pending = 0
         self._is_marked = True  # nothing is there to be marked yet
-        self._domains = DomainCount(is_partial=self._amends)
         inserted = str(insert(schema.recipients).compile(dialect=connection.dialect))
         self._insert = inserted.replace("recipients", self._table, 1)
         into, values, row = self._insert.partition("VALUES ")
@@ -110,11 +119,8 @@ class Planning:
             cursor.executemany(self._insert, numbered[-rest:])
         self._row = row + len(entries)
         self._is_marked = False
-        self._domains.add(entries)
         self._pending += len(entries)
         if self._pending >= BULK_ROWS:
-            if not self._amends:
-                self._give_birth()
             self._commit()
 
     @_while_planning
@@ -155,19 +161,17 @@ class Planning:
             " CROSS JOIN recipients r WHERE r.key = s.key AND r.reason = ''"
         )
         self._skip(
-            f"SELECT r.row AS row, {_PART_OF} || g.head AS reason FROM (SELECT group_key,"
+            f"SELECT r.row AS row, {PART_OF} || g.head AS reason FROM (SELECT group_key,"
             " min(row) AS head FROM recipients WHERE group_key <> '' AND row > :base"
             " GROUP BY group_key HAVING count(*) > 1) g JOIN recipients r"
             " ON r.group_key = g.group_key AND r.group_key <> '' AND r.row > g.head"
         )
         if duplicates == "first":
-            self._skip(
-                f"SELECT d.row AS row, {_SAME_AS} || d.first AS reason FROM ({_DUPLICATES}) d"
-            )
+            self._skip(f"SELECT d.row AS row, {SAME_AS} || d.first AS reason FROM ({DUPLICATES}) d")
         if self._amends:
             self._retire_mended()
         if duplicates == "allow" or self._amends:
-            self._run(_NOTE_REPEATS, base=self._base)
+            self._run(NOTE_REPEATS, base=self._base)
         self._is_marked = True
         self._commit()
 
@@ -179,7 +183,7 @@ class Planning:
             {"of": row, "state": "skipped", "reason": reason, "at": now} for row, reason in reasons
         ]
         if rows:
-            self._connection.execute(text(_PUT_INTO), rows)
+            self._connection.execute(text(PUT_INTO), rows)
             self._commit()
 
     @_while_planning
@@ -187,7 +191,7 @@ class Planning:
         """What the own attachments of rows were; counts when the plan is finished."""
         pairs = [{"row": row, "snapshot": snapshot} for row, snapshot in snapshots]
         if pairs:
-            self._connection.execute(text(_PHOTOGRAPH), pairs)
+            self._connection.execute(text(PHOTOGRAPH), pairs)
             self._commit()
 
     @_while_planning
@@ -218,7 +222,7 @@ class Planning:
             self._run("UPDATE plan SET hashes = :hashes", hashes=json.dumps(self._record.hashes))
         else:
             remember(self._connection, "finished", "yes")
-        self._domains.write(self._connection)
+        write_domains(self._connection)
         count_totals(self._connection)
         self._connection.commit()
         self.is_finished = True
@@ -267,11 +271,11 @@ class Planning:
 
         A row is known by its person where it has one, otherwise by its file and line.
         """
-        found = self._run(_MENDED, base=self._base).all()
+        found = self._run(MENDED, base=self._base).all()
         now = self._clock.now_s()
         for row, by in found:
             for state, reason in (("planned", "put back"), ("skipped", f"mended: as row {by}")):
-                self._run(_PUT_INTO, of=row, state=state, reason=reason, at=now)
+                self._run(PUT_INTO, of=row, state=state, reason=reason, at=now)
 
     def _move_arrivals(self) -> None:
         """Rows of an amendment whose key, or whose reject, the plan does not have yet.
@@ -287,7 +291,7 @@ class Planning:
             " ON a.reason <> '' AND known.address = a.address AND known.reason = a.reason"
             " WHERE known.address IS NULL AND (a.reason <> '' OR NOT EXISTS (SELECT 1"
             " FROM recipients r WHERE r.key = a.key AND r.reason = ''"
-            f" AND (r.data = a.data OR NOT {_NOT_RENDERED}))) ORDER BY a.row",
+            f" AND (r.data = a.data OR NOT {NOT_RENDERED}))) ORDER BY a.row",
             base=self._base,
         )
         self._run("DROP TABLE arrivals")
@@ -295,7 +299,7 @@ class Planning:
     def _refuse_duplicates(self) -> None:
         pairs = self._run(
             "SELECT f.name, first.line, s.name, r.line, r.address"
-            f" FROM ({_DUPLICATES}) d JOIN recipients r ON r.row = d.row"
+            f" FROM ({DUPLICATES}) d JOIN recipients r ON r.row = d.row"
             " JOIN recipients first ON first.row = d.first"
             " JOIN sources s ON s.source = r.source JOIN sources f ON f.source = first.source"
             f" ORDER BY r.row LIMIT {_SHOWN + 1}",
@@ -344,58 +348,6 @@ class Planning:
         self._commit()
         if self._connection.dialect.name == "sqlite":
             self._connection.connection.cursor().execute(f"PRAGMA synchronous = {level}")
-
-
-_PUT_INTO = (  # a row that was put back has counts that must stay
-    "INSERT INTO history (row, state, at, attempts, sendings, resends, reason)"
-    " SELECT s.row, :state, :at, s.attempts, s.sendings, s.resends, :reason"
-    " FROM standings s WHERE s.row = :of"
-)
-_NOT_RENDERED = (
-    "EXISTS (SELECT 1 FROM standings s JOIN history h ON h.change = s.change"
-    " WHERE s.row = r.row AND s.state = 'skipped' AND h.reason LIKE 'render:%')"
-)
-# Rows up to :base that could not be used, each with the row that takes its place.
-_MENDED = (
-    "SELECT row, min(by) FROM (SELECT r.row AS row, n.row AS by FROM recipients r"
-    " JOIN standings s ON s.row = r.row JOIN history h ON h.change = s.change"
-    " JOIN recipients n ON n.key = r.key AND n.reason = '' AND n.row > :base"
-    " WHERE r.row <= :base AND r.reason = '' AND s.state = 'skipped' AND h.reason LIKE 'render:%'"
-    " UNION ALL SELECT r.row AS row, n.row AS by FROM recipients r"
-    " JOIN standings s ON s.row = r.row JOIN history h ON h.change = s.change"
-    " JOIN sources f ON f.source = r.source"
-    " JOIN recipients n ON n.line = r.line AND n.reason = '' AND n.row > :base"
-    " JOIN sources g ON g.source = n.source AND g.name = f.name"
-    " WHERE r.row <= :base AND r.reason <> '' AND s.state = 'skipped'"
-    " AND h.reason NOT LIKE 'mended:%') found GROUP BY row ORDER BY row"
-)
-_PHOTOGRAPH = (
-    "INSERT INTO photographed (row, snapshot) VALUES (:row, :snapshot)"
-    " ON CONFLICT (row) DO UPDATE SET snapshot = excluded.snapshot"
-)
-_PART_OF = "'grouped: in the message of row '"
-_SAME_AS = "'duplicate: same address as row '"
-
-# Rows beyond :base that have the key of an earlier row, with that earlier row.
-# Of a group only the first counts: the others are in its message.  Whose keys come up only once,
-# nearly all, are told by the index alone.
-_SUSPECTS = "SELECT key FROM recipients GROUP BY key HAVING count(*) > 1"
-_HEADS = (
-    "reason = '' AND row > :base AND (group_key = '' OR row IN (SELECT min(row) FROM recipients"
-    " WHERE group_key <> '' AND row > :base GROUP BY group_key))"
-)
-_DUPLICATES = (
-    "SELECT r.row AS row, k.first AS first FROM (SELECT key, min(row) AS first FROM recipients"
-    f" WHERE key IN ({_SUSPECTS}) AND {_HEADS} GROUP BY key HAVING count(*) > 1) k"
-    f" JOIN (SELECT row, key FROM recipients WHERE {_HEADS}) r"
-    " ON r.key = k.key AND r.row > k.first"
-)
-_NOTE_REPEATS = (
-    "INSERT INTO repeats (row) SELECT r.row FROM (SELECT key, min(row) AS first FROM recipients"
-    " WHERE reason = '' GROUP BY key HAVING count(*) > 1) k"
-    " JOIN recipients r ON r.key = k.key AND r.row > k.first"
-    " WHERE r.reason = '' AND r.row > :base ORDER BY r.row"
-)
 
 
 def _count(connection: Connection, table: str) -> int:
