@@ -20,6 +20,7 @@ ROWS = {
     "dkim": "bench.dkim",
     "postfix": "bench.postfix",
     "distance": "bench.distance",
+    "throttled": "bench.throttled",
     "attachment": "bench.attachment",
     "plan": "bench.plan",
     "suppression": "bench.suppression",

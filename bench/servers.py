@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,11 +116,13 @@ def _never_back(count: Callable[[], int]) -> Callable[[], int]:
 
 
 @contextlib.contextmanager
-def wire_server(*, certificate: Path | None = None, way_ms: float = 0.0) -> Iterator[Server]:
+def wire_server(
+    *, certificate: Path | None = None, way_ms: float = 0.0, options: Sequence[str] = ()
+) -> Iterator[Server]:
     """bench/wire_server.py in a process of its own."""
     with _folder() as folder:
         counter = folder / "counter"
-        command = [sys.executable, "-m", "bench.wire_server", "--counter", str(counter)]
+        command = [sys.executable, "-m", "bench.wire_server", "--counter", str(counter), *options]
         if certificate:
             command += ["--certificate", str(certificate)]
         if way_ms:
