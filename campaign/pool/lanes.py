@@ -143,6 +143,8 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
         self._by_domain: dict[str, Lane] = {}
         self._turn: deque[Lane] = deque()
+        self._paced: deque[Lane] = deque()  # those with a rate, which take two turns of three
+        self._favoured = 0  # turns in a row that they had
         self._waiting: list[tuple[float, int, Lane]] = []
         self._order = count()  # breaks ties in the heap
         self.ready = 0  # letters in all lanes
@@ -191,13 +193,14 @@ class Lanes:
         """
         turn, yielding = self._turn, None
         while self._waiting and self._waiting[0][0] <= now_s:
-            turn.append(heapq.heappop(self._waiting)[2])
+            lane = heapq.heappop(self._waiting)[2]
+            (self._paced if lane.pacing.interval_s else turn).append(lane)
         crowded = self._crowded
         if crowded is not None and crowded.may_ride(connection, now_s):
             # Another's letter would wait here for an answer that may be long in coming.
             return self._give(crowded, connection, now_s)
-        while turn:
-            lane = turn.popleft()
+        while turn or self._paced:
+            lane = self._next()
             lane.is_queued = False
             count = len(lane.holders)
             if not lane.ready:
@@ -208,7 +211,7 @@ class Lanes:
             if wait_s > 0:
                 lane.is_queued = True
                 heapq.heappush(self._waiting, (now_s + wait_s, next(self._order), lane))
-            elif count >= self._share and turn and yielding is None:
+            elif count >= self._share and (turn or self._paced) and yielding is None:
                 yielding = lane  # to the others, unless none of them may go
             else:
                 if yielding is not None:
@@ -218,6 +221,15 @@ class Lanes:
             lane = self.lane(behind.claim.domain)  # all its places are taken, one by this very one
             yielding = lane if lane.may_ride(connection, now_s) else None
         return self._give(yielding, connection, now_s) if yielding else None
+
+    def _next(self) -> Lane:
+        """Lanes with a rate first, or they would lose their share of a relay that is full, and be
+        left over at the end; yet the others have a turn of three."""
+        if self._paced and (self._favoured < 2 or not self._turn):
+            self._favoured += 1
+            return self._paced.popleft()
+        self._favoured = 0
+        return self._turn.popleft()
 
     def _give(self, lane: Lane, connection: Hashable, now_s: float) -> Letter:
         letter = lane.ready.popleft()
@@ -304,7 +316,7 @@ class Lanes:
 
     def may_have_one(self, now_s: float) -> bool:
         """Is there a lane that neither waits for time nor is full?"""
-        return bool(self._turn) or self.next_wait_s(now_s) == 0.0
+        return bool(self._turn or self._paced) or self.next_wait_s(now_s) == 0.0
 
     def forget_plain(self, now_s: float) -> None:
         """Drop lanes that hold nothing: a list has many domains with a single recipient."""
@@ -328,4 +340,4 @@ class Lanes:
     def _queue(self, lane: Lane) -> None:
         if lane.ready and not lane.is_queued and not lane.is_full:
             lane.is_queued = True
-            self._turn.append(lane)
+            (self._paced if lane.pacing.interval_s else self._turn).append(lane)

@@ -197,3 +197,24 @@ def test_a_lane_that_rests_is_not_forgotten_where_one_connection_is_its_limit():
     assert lanes.take(1.0, "a") is None
     lanes.forget_plain(1.0)
     assert lanes.lane("x.test").wait_s(1.0) > 0
+
+
+def test_a_provider_with_a_rate_keeps_its_share_of_a_full_relay():
+    lanes = lanes_with(paced=((Rate(100, 1.0),), 1000))
+    many = [letter(n, f"d{n % 300}.test") for n in range(3000)]
+    lanes.put(many)
+    lanes.put([letter(n, "paced.test") for n in range(5000, 5500)])
+    paced = 0
+    for n in range(900):  # three seconds of a relay that takes 300/s
+        taken = lanes.take(n / 300, n)
+        assert taken is not None
+        paced += taken.row >= 5000
+    assert 290 <= paced <= 310
+
+
+def test_providers_with_rates_leave_the_others_a_turn_of_three():
+    lanes = lanes_with(paced=((Rate(10_000, 1.0),), 1000))
+    lanes.put([letter(n, f"d{n % 10}.test") for n in range(300)])
+    lanes.put([letter(n, "paced.test") for n in range(1000, 1300)])
+    rows = [taken.row for n in range(90) if (taken := lanes.take(n / 10, n)) is not None]
+    assert 55 <= sum(row >= 1000 for row in rows) <= 65
