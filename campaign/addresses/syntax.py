@@ -1,6 +1,6 @@
 """One address, parsed, mended where that is safe, and brought to the form the envelope carries.
 
-In: text from a cell or from campaign.toml.  Out: `Address`, `Mailbox`.  Touches: nothing.
+In: text from a cell or from campaign.toml.  Out: `Address`, `NamedAddress`.  Touches: nothing.
 
 What passes here is safe in an SMTP command: dot-atom local part (RFC 5321, 4.1.2; RFC 6531 for
 other scripts) and A-label domain, hence no space, no control character, no quote, no `<>`.
@@ -63,7 +63,7 @@ class Address(NamedTuple):
         return f"{fold(self.local)}@{self.domain}"
 
 
-class Mailbox(NamedTuple):
+class NamedAddress(NamedTuple):
     """A display name, possibly empty, and its address."""
 
     name: str
@@ -123,14 +123,14 @@ def _parse_plain(text: str) -> tuple[str, str]:
     return (local, host) if host else ("", "")
 
 
-def parse_mailbox(text: str) -> Mailbox:
+def parse_mailbox(text: str) -> NamedAddress:
     """`Ada Lovelace <ada@example.com>`, `"Lovelace, Ada" <ada@example.com>` or a bare address.
 
     Raises AddressError.
     """
     stripped = text.strip(_ASCII_SPACE)
     if not stripped.endswith(">"):
-        return Mailbox("", parse_address(stripped))
+        return NamedAddress("", parse_address(stripped))
     name, bracket, spec = stripped[:-1].rpartition("<")
     if not bracket:
         raise AddressError(f"no '<' before the address in {shown(text)}")
@@ -142,7 +142,7 @@ def parse_mailbox(text: str) -> Mailbox:
     for char in name:
         if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}:
             raise AddressError(f"the name in {shown(text)} holds {_named(char)}")
-    return Mailbox(name, parse_address(spec))
+    return NamedAddress(name, parse_address(spec))
 
 
 def shown(text: str) -> str:

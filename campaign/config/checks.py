@@ -1,6 +1,6 @@
 """What the model cannot know: whether named files are there, addresses read, secrets come.
 
-In: settings and the campaign's folder.  Out: `Fault`s.  Touches: the file system, to look
+In: settings and the campaign's folder.  Out: `Mistake`s.  Touches: the file system, to look
 whether files exist; `check_secrets` also fetches each secret.
 """
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from campaign.addresses.syntax import AddressError, parse_address, parse_mailbox
 from campaign.config import positions
 from campaign.config.secrets import look_for_secret, read_secret
-from campaign.config.settings import Message, Secret, Settings
-from campaign.config.wording import Fault
+from campaign.config.settings import MessageSettings, Secret, Settings
+from campaign.config.wording import Mistake
 from campaign.errors import ConfigError
 from campaign.languages import written_in
 from campaign.records import TOKEN_LENGTH, TOKEN_MARK
@@ -33,7 +33,7 @@ _BY_LANGUAGE = frozenset({"text", "html", "markdown", "calendar"})
 TomlPath = positions.Path
 
 
-def check_values(settings: Settings) -> Iterator[Fault]:
+def check_values(settings: Settings) -> Iterator[Mistake]:
     """Addresses, domains and header names."""
     message = settings.message
     yield from _check_mailbox(("message", "from"), message.from_)
@@ -48,11 +48,11 @@ def check_values(settings: Settings) -> Iterator[Fault]:
     yield from _check_headers(message, unsubscribes=settings.unsubscribe is not None)
 
 
-def check_files(settings: Settings, folder: Path) -> Iterator[Fault]:
+def check_files(settings: Settings, folder: Path) -> Iterator[Mistake]:
     """Every file that the settings name, other than per-recipient attachments and secrets."""
     for index, pattern in enumerate(settings.recipients.files):
         if pattern == "-":
-            yield Fault(
+            yield Mistake(
                 ("recipients", "files", index),
                 "a list on standard input cannot be read twice",
                 "write it into a file, and name that",
@@ -76,7 +76,7 @@ def _is_written(settings: Settings, folder: Path, name: str) -> bool:
     return files.default != name
 
 
-def check_secrets(settings: Settings, folder: Path) -> Iterator[Fault]:
+def check_secrets(settings: Settings, folder: Path) -> Iterator[Mistake]:
     """Fetch every secret once and forget it; of keys only look whether they are there."""
     yield from check_token_secrets(settings, folder)
     for path, secret in _logins(settings):
@@ -85,18 +85,18 @@ def check_secrets(settings: Settings, folder: Path) -> Iterator[Fault]:
         yield from _tried(look_for_secret, path, secret, folder)
 
 
-def check_token_secrets(settings: Settings, folder: Path) -> Iterator[Fault]:
+def check_token_secrets(settings: Settings, folder: Path) -> Iterator[Mistake]:
     """The secrets that letters are made with: those of the tokens."""
     for index, secret in enumerate(settings.unsubscribe.secret if settings.unsubscribe else ()):
         yield from _tried(_strong_secret, ("unsubscribe", "secret", index), secret, folder)
 
 
-def look_ahead(settings: Settings, folder: Path) -> Iterator[Fault]:
+def look_ahead(settings: Settings, folder: Path) -> Iterator[Mistake]:
     """What a plan does without and a run will miss: secrets that are not there, a way out."""
     for path, secret in (*_logins(settings), *_keys(settings)):
         yield from _tried(look_for_secret, path, secret, folder)
     if not settings.relay and not settings.direct:
-        yield Fault(
+        yield Mistake(
             (),
             "nothing says where to send: there is no [relay]",
             'add [relay] with host = "smtp.example.com", username and password',
@@ -115,13 +115,13 @@ def _strong_secret(secret: Secret, folder: Path) -> None:
 
 def _tried(
     fetch: Callable[[Secret, Path], object], path: TomlPath, secret: Secret | None, folder: Path
-) -> Iterator[Fault]:
+) -> Iterator[Mistake]:
     if secret and not list(secret.rules()):
         try:
             fetch(secret, folder)
         except ConfigError as trouble:
             name = next(part for part in reversed(path) if isinstance(part, str))
-            yield Fault(path, f"{name}: {trouble.what}", trouble.remedy)
+            yield Mistake(path, f"{name}: {trouble.what}", trouble.remedy)
 
 
 def is_template(text: str) -> bool:
@@ -161,55 +161,55 @@ def _keys(settings: Settings) -> Iterator[tuple[TomlPath, Secret]]:
         yield ("dkim", index, "key"), entry.key
 
 
-def _check_mailbox(path: TomlPath, text: str) -> Iterator[Fault]:
+def _check_mailbox(path: TomlPath, text: str) -> Iterator[Mistake]:
     if text and not is_template(text):
         try:
             parse_mailbox(text)
         except AddressError as trouble:
-            yield Fault(path, f"{path[-1]}: {trouble}", "write Ada Lovelace <ada@example.com>")
+            yield Mistake(path, f"{path[-1]}: {trouble}", "write Ada Lovelace <ada@example.com>")
 
 
-def _check_address(path: TomlPath, text: str) -> Iterator[Fault]:
+def _check_address(path: TomlPath, text: str) -> Iterator[Mistake]:
     if text and not is_template(text):
         try:
             parse_address(text)
         except AddressError as trouble:
-            yield Fault(path, f"{path[-1]}: {trouble}", "write an address: ada@example.com")
+            yield Mistake(path, f"{path[-1]}: {trouble}", "write an address: ada@example.com")
 
 
-def _check_envelope_from(text: str) -> Iterator[Fault]:
+def _check_envelope_from(text: str) -> Iterator[Mistake]:
     path, remedy = ("bounces", "envelope_from"), 'write for example "b+{token}@b.example.com"'
     if text.count(TOKEN_MARK) != 1 or TOKEN_MARK in text.rpartition("@")[2]:
-        yield Fault(path, f"envelope_from: {TOKEN_MARK} does not stand once before the @", remedy)
+        yield Mistake(path, f"envelope_from: {TOKEN_MARK} does not stand once before the @", remedy)
         return
     try:
         parse_address(text.replace(TOKEN_MARK, "2" * TOKEN_LENGTH))
     except AddressError as trouble:
-        yield Fault(path, f"envelope_from: {trouble}", remedy)
+        yield Mistake(path, f"envelope_from: {trouble}", remedy)
 
 
-def _check_domain(path: TomlPath, text: str) -> Iterator[Fault]:
+def _check_domain(path: TomlPath, text: str) -> Iterator[Mistake]:
     try:
         parse_address(f"postmaster@{text}")
     except AddressError as trouble:
-        yield Fault(path, f"{path[-1]}: {trouble}", "write a domain: example.com")
+        yield Mistake(path, f"{path[-1]}: {trouble}", "write a domain: example.com")
 
 
-def _check_headers(message: Message, *, unsubscribes: bool) -> Iterator[Fault]:
+def _check_headers(message: MessageSettings, *, unsubscribes: bool) -> Iterator[Mistake]:
     for name, value in message.headers.items():
         path, lower = ("message", "headers", name), name.lower()
         if not _FIELD_NAME.fullmatch(name):
-            yield Fault(
+            yield Mistake(
                 path,
                 f"'{name}' is not a header name",
                 "use letters, digits and hyphens, without colon and spaces",
             )
         elif lower in RESERVED_HEADERS or lower.startswith("content-"):
-            yield Fault(path, f"the header {name} is written by campaign", _instead(lower))
+            yield Mistake(path, f"the header {name} is written by campaign", _instead(lower))
         elif unsubscribes and lower in _UNSUBSCRIBE_HEADERS:
-            yield Fault(path, f"the header {name} is made from [unsubscribe]", "keep one of them")
+            yield Mistake(path, f"the header {name} is made from [unsubscribe]", "keep one of them")
         if "\n" in value or "\r" in value:
-            yield Fault(path, f"the header {name} has a line break", "write it on one line")
+            yield Mistake(path, f"the header {name} has a line break", "write it on one line")
 
 
 def _instead(header: str) -> str:
@@ -219,7 +219,7 @@ def _instead(header: str) -> str:
     return "leave it out"
 
 
-def _check_glob(path: TomlPath, pattern: str, folder: Path) -> Iterator[Fault]:
+def _check_glob(path: TomlPath, pattern: str, folder: Path) -> Iterator[Mistake]:
     """A file of that very name, or at least one that the pattern matches."""
     if (folder / pattern).is_file() or not any(char in pattern for char in "*?["):
         yield from _check_file(path, pattern, folder)
@@ -227,18 +227,18 @@ def _check_glob(path: TomlPath, pattern: str, folder: Path) -> Iterator[Fault]:
     anchor = Path(pattern).anchor
     found = (Path(anchor) if anchor else folder).glob(pattern[len(anchor) :])
     if not any(file.is_file() for file in found):
-        yield Fault(path, f"no file matches '{pattern}'", f"patterns are relative to {folder}")
+        yield Mistake(path, f"no file matches '{pattern}'", f"patterns are relative to {folder}")
 
 
-def _check_file(path: TomlPath, name: str, folder: Path) -> Iterator[Fault]:
+def _check_file(path: TomlPath, name: str, folder: Path) -> Iterator[Mistake]:
     file = folder / name
     if file.is_file():
         return
     if file.is_dir():
-        yield Fault(path, f"'{name}' is a folder, not a file", "name a file in it")
+        yield Mistake(path, f"'{name}' is a folder, not a file", "name a file in it")
         return
     if file.exists():
-        yield Fault(path, f"'{name}' is not a regular file", "write what it gives into a file")
+        yield Mistake(path, f"'{name}' is not a regular file", "write what it gives into a file")
         return
     there = [found.name for found in file.parent.iterdir()] if file.parent.is_dir() else []
     close = difflib.get_close_matches(file.name, there, 1)
@@ -247,4 +247,4 @@ def _check_file(path: TomlPath, name: str, folder: Path) -> Iterator[Fault]:
         remedy = f"did you mean {Path(name).with_name(close[0]).as_posix()}?"
     elif not file.parent.is_dir():
         remedy = f"there is no folder {file.parent}"
-    yield Fault(path, f"there is no file '{name}'", remedy)
+    yield Mistake(path, f"there is no file '{name}'", remedy)

@@ -23,7 +23,7 @@ from campaign.config.reading import Whereabouts, read_config
 from campaign.config.sections import fields_of, good_value
 from campaign.config.settings import Settings
 from campaign.config.validation import is_within, validate
-from campaign.config.wording import Fault
+from campaign.config.wording import Mistake
 from campaign.errors import ConfigError, ConfigErrors, TemplateError
 
 
@@ -91,7 +91,7 @@ def load_tables(path: Path, names: Collection[str]) -> Campaign:
     return Campaign(config.file, config.folder, settings, config.sha256, config.text)
 
 
-def _placed(faults: Iterable[Fault], file: str, text: str) -> list[ConfigError]:
+def _placed(faults: Iterable[Mistake], file: str, text: str) -> list[ConfigError]:
     """Faults with their lines, in the order of the file; what has no place stands at its end."""
     positions = Positions(text)
     errors = [

@@ -1,6 +1,6 @@
 """A parsed campaign.toml against the model: settings, and every fault in a plain sentence.
 
-In: the dict that `tomllib` made.  Out: `Settings` and `Fault`s.  Touches: nothing.
+In: the dict that `tomllib` made.  Out: `Settings` and `Mistake`s.  Touches: nothing.
 
 Pydantic asks for rules between keys only when every key is right by itself.  So each wrong value
 is noted and a good one put in its place, and the rules are asked of the result: one look finds
@@ -18,13 +18,13 @@ from pydantic import ValidationError
 from campaign.config.positions import Path
 from campaign.config.sections import fields_of, good_value, section_at
 from campaign.config.settings import WITHOUT_RULES, RuleError, Section, Settings
-from campaign.config.wording import Fault, say
+from campaign.config.wording import Mistake, say
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-def validate(raw: Mapping[str, Any]) -> tuple[Settings, list[Fault], set[Path]]:
+def validate(raw: Mapping[str, Any]) -> tuple[Settings, list[Mistake], set[Path]]:
     """Settings, faults, and the paths at which the settings are not what the file says."""
     try:
         return Settings.model_validate(raw), [], set()
@@ -41,7 +41,7 @@ def validate(raw: Mapping[str, Any]) -> tuple[Settings, list[Fault], set[Path]]:
     for path, broken in _broken_rules(settings, ()):
         judged = [(*path, key) for key in broken.keys] or [path]
         if not any(is_within(at, mended) for at in judged):
-            faults.append(Fault(judged[0], broken.what, broken.remedy))
+            faults.append(Mistake(judged[0], broken.what, broken.remedy))
     return settings, faults, mended
 
 

@@ -1,6 +1,6 @@
 """What pydantic found wrong, said in a sentence with a remedy.
 
-In: pydantic's error type, path, input and context.  Out: `Fault`.  Touches: nothing.
+In: pydantic's error type, path, input and context.  Out: `Mistake`.  Touches: nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PLAIN = (str, int, list, dict)
 _LONGEST_VALUE = 60  # characters of a value shown in a sentence
 
 
-class Fault(NamedTuple):
+class Mistake(NamedTuple):
     """One thing that is wrong, at the key or element `path` leads to."""
 
     path: Path
@@ -39,7 +39,7 @@ class Fault(NamedTuple):
     remedy: str
 
 
-def say(kind: str, path: Path, value: Any, context: Mapping[str, Any]) -> Fault:
+def say(kind: str, path: Path, value: Any, context: Mapping[str, Any]) -> Mistake:
     """One pydantic error (its type, loc, input and ctx) as a person would put it."""
     key = next((step for step in reversed(path) if isinstance(step, str)), "")
     if kind == "extra_forbidden":
@@ -48,16 +48,16 @@ def say(kind: str, path: Path, value: Any, context: Mapping[str, Any]) -> Fault:
         return _missing(path, key)
     if kind == "value_error":
         what, _, remedy = str(context["error"]).partition("; ")
-        return Fault(path, f"{key}: {what}", remedy)
+        return Mistake(path, f"{key}: {what}", remedy)
     field = field_at(path)
     section = section_in(field.annotation) if field else None
     if section is Secret:
         return _open_secret(path, key)
     if section is not None:
-        return Fault(
+        return Mistake(
             path, f"{key} is {_show(value)}, not a table", f"write [{key}], its keys below"
         )
-    return Fault(path, *_about_value(kind, key, value, context, field))
+    return Mistake(path, *_about_value(kind, key, value, context, field))
 
 
 def _about_value(
@@ -89,41 +89,41 @@ def _example(key: str, field: FieldInfo | None) -> str:
     return f"for example {key} = {toml(value)}" if value and isinstance(value, _PLAIN) else ""
 
 
-def _open_secret(path: Path, key: str) -> Fault:
+def _open_secret(path: Path, key: str) -> Mistake:
     """A secret as plain text; the value is not shown."""
-    return Fault(
+    return Mistake(
         path,
         f"{key} is written into the file",
         f'say where it comes from: {key} = {{ env = "NAME" }}, {{ file = ... }} or command',
     )
 
 
-def _missing(path: Path, key: str) -> Fault:
+def _missing(path: Path, key: str) -> Mistake:
     field = field_at(path)
     assert field is not None, "only a field of ours can be missing"
     if section := section_in(field.annotation):
         needed = ", ".join(name for name, f in fields_of(section).items() if f.is_required())
         where = ".".join(str(step) for step in path if isinstance(step, str))
-        return Fault(path, f"[{where}] is missing", f"add it with its keys: {needed}")
+        return Mistake(path, f"[{where}] is missing", f"add it with its keys: {needed}")
     table = next((step for step in reversed(path[:-1]) if isinstance(step, str)), "")
     what = f"[{table}] has no {key}" if table else f"{key} is missing"
-    return Fault(path, what, f"add {key} = {toml(good_value(field))}")
+    return Mistake(path, what, f"add {key} = {toml(good_value(field))}")
 
 
-def _unknown(path: Path, key: str) -> Fault:
+def _unknown(path: Path, key: str) -> Mistake:
     section = section_at(path[:-1])
     assert section is not None, "only in a table of ours is a key unknown"
     table = ".".join(str(step) for step in path[:-1] if isinstance(step, str))
     what = f"unknown key '{key}'" + (f" in [{table}]" if table else "")
     if path[0] == "limits" and len(path) == 3 and key.isalpha() and len(key) <= 3:
         domain = f"{path[1]}.{key}"
-        return Fault(path, what, f'a domain needs quotes: [limits."{domain}"]')
+        return Mistake(path, what, f'a domain needs quotes: [limits."{domain}"]')
     known = list(fields_of(section))
     if homes := _tables_with(key):
-        return Fault(path, what, f"it belongs {' or '.join(homes)}")
+        return Mistake(path, what, f"it belongs {' or '.join(homes)}")
     if close := difflib.get_close_matches(key, known, 1):
-        return Fault(path, what, f"did you mean {close[0]}?")
-    return Fault(path, what, f"known here: {', '.join(known)}")
+        return Mistake(path, what, f"did you mean {close[0]}?")
+    return Mistake(path, what, f"known here: {', '.join(known)}")
 
 
 def _tables_with(key: str) -> list[str]:

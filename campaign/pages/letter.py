@@ -51,7 +51,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Letter:
+class Opened:
     """What there is to see."""
 
     source: bytes
@@ -79,11 +79,11 @@ class Letter:
         return any(found.lower() == "dark" for found in _SCHEME.findall(self.html))
 
 
-def take_apart(source: bytes) -> Letter:
+def take_apart(source: bytes) -> Opened:
     """Parse a message."""
     message = message_from_bytes(source, policy=default)
     leaves = [part for part in message.walk() if not part.is_multipart()]
-    return Letter(
+    return Opened(
         source=source,
         headers=tuple(
             Header(name, _value(message, at), raw)
@@ -95,7 +95,7 @@ def take_apart(source: bytes) -> Letter:
     )
 
 
-def framed(letter: Letter, *, images: bool, dark: bool) -> str:
+def framed(letter: Opened, *, images: bool, dark: bool) -> str:
     """The HTML as it goes into the sandboxed frame: pictures that travel along stand in it as
     data: URLs; for a reader who blocks pictures they stay where nobody finds them, and their alt
     text shows.

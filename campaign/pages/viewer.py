@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from campaign.pages.guard import LETTER_POLICY, LETTER_POLICY_WITHOUT_IMAGES
-from campaign.pages.letter import Letter, framed
+from campaign.pages.letter import Opened, framed
 
 VIEWS = ("html", "text", "headers", "source", "files")
 
@@ -28,7 +28,7 @@ class Enclosed(NamedTuple):
     is_shown: bool  # inside the HTML
 
 
-def files_of(letter: Letter) -> list[Enclosed]:
+def files_of(letter: Opened) -> list[Enclosed]:
     """Every part that is a file."""
     return [
         Enclosed(
@@ -43,7 +43,7 @@ def files_of(letter: Letter) -> list[Enclosed]:
     ]
 
 
-def frame(letter: Letter | None, request: Request) -> Response:
+def frame(letter: Opened | None, request: Request) -> Response:
     """The HTML for the sandboxed frame, under its own policy; 404 without a letter."""
     if letter is None:
         return PlainTextResponse("", 404)
@@ -53,14 +53,14 @@ def frame(letter: Letter | None, request: Request) -> Response:
     return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
 
-def source(letter: Letter | None, name: str) -> Response:
+def source(letter: Opened | None, name: str) -> Response:
     """The letter as a file."""
     if letter is None:
         return PlainTextResponse("", 404)
     return _download(letter.source, "message/rfc822", name)
 
 
-def part(letter: Letter | None, at: int) -> Response:
+def part(letter: Opened | None, at: int) -> Response:
     """One of its files."""
     if letter is None or at >= len(letter.parts):
         return PlainTextResponse("", 404)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from campaign.addresses.syntax import Mailbox, parse_mailbox
+from campaign.addresses.syntax import NamedAddress, parse_mailbox
 from campaign.addresses.tokens import UnsubscribeTokens, verp_token
 from campaign.config.loader import Campaign
 from campaign.config.secrets import read_secret
@@ -22,7 +22,7 @@ from campaign.records import TOKEN_MARK, PlanRecord, Source
 from campaign.rendering.render import RenderSpec, UnsubscribeSpec, input_files
 
 
-def sender_of(campaign: Campaign) -> Mailbox:
+def sender_of(campaign: Campaign) -> NamedAddress:
     """Who the letters are from; checked by the loader."""
     return parse_mailbox(campaign.settings.message.from_)
 

@@ -24,7 +24,7 @@ from campaign.planning.inputs import render_spec
 from campaign.planning.keys import signing_spec
 from campaign.records import Job
 from campaign.rendering.render import RenderSpec
-from campaign.rendering.templating.branches import Sample, Shown, Traced, covering
+from campaign.rendering.templating.branches import Sampled, Sampling, Traced, covering
 from campaign.signing.spec import SigningSpec
 from campaign.workers.traced_pool import TracedPool
 
@@ -39,7 +39,7 @@ def _let_be(note: str) -> None:
 
 def render_one(
     campaign: Campaign, row: int | None, address: str | None, on_note: Note = _let_be
-) -> Shown:
+) -> Sampled:
     """The letter of one row, of one address, or of the first who is to get one.
 
     Raises UsageError where the plan has no such recipient, RenderError where it cannot be made.
@@ -50,14 +50,14 @@ def render_one(
     return next(map(_shown, press.letters(iter([[job]]))))
 
 
-def render_all(campaign: Campaign, on_note: Note = _let_be) -> Iterator[Shown]:
+def render_all(campaign: Campaign, on_note: Note = _let_be) -> Iterator[Sampled]:
     """The letters of everybody who is still to be sent to, in the order of the plan."""
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         press = _Press.of(campaign, reader, on_note)
         yield from map(_shown, press.letters(reader.planned_jobs(0, _BATCH)))
 
 
-def render_sample(campaign: Campaign, count: int, on_note: Note = _let_be) -> Sample:
+def render_sample(campaign: Campaign, count: int, on_note: Note = _let_be) -> Sampling:
     """Up to `count` letters of those still to be sent that show every branch of the templates.
 
     Letters are rendered until nothing is left to find: of a list where nobody takes some branch
@@ -73,7 +73,7 @@ def render_sample(campaign: Campaign, count: int, on_note: Note = _let_be) -> Sa
         rows = sorted(chosen)
         jobs = (browser.jobs(rows[at : at + _BATCH]) for at in range(0, len(rows), _BATCH))
         letters = [_shown(one) for one in press.letters(jobs)]
-    return Sample(
+    return Sampling(
         letters=[one._replace(adds=_added(one, chosen[one.row])) for one in letters],
         shown=len(shown),
         left_out=[branch for branch in every if branch in found - shown],
@@ -102,7 +102,7 @@ def _covered(first: dict[frozenset[str], int], count: int) -> int:
     return sum(len(adds) for _, adds in covering(first, count))
 
 
-def _added(one: Shown, adds: list[str]) -> tuple[str, ...]:
+def _added(one: Sampled, adds: list[str]) -> tuple[str, ...]:
     """In the order of the templates."""
     return tuple(branch for branch in one.taken if branch in adds)
 
@@ -176,6 +176,6 @@ class _Press(NamedTuple):
                 runner.run(pool.close())
 
 
-def _shown(one: Traced) -> Shown:
+def _shown(one: Traced) -> Sampled:
     taken = tuple(branch for branch, is_taken in one.branches.items() if is_taken)
-    return Shown(one.message.row, one.message.wire, taken)
+    return Sampled(one.message.row, one.message.wire, taken)

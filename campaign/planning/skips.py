@@ -29,7 +29,7 @@ _OWN = re.compile(  # what a reason says of its own row
 )
 
 
-class Cause(NamedTuple):
+class SkipKind(NamedTuple):
     """Rows that are skipped for the same cause; the place and words are those of the first."""
 
     kind: str
@@ -45,7 +45,7 @@ class Skips:
     """Every row that is skipped."""
 
     kinds: list[tuple[str, int]]  # most first
-    causes: list[Cause]  # those to look at, letters that cannot be made first
+    causes: list[SkipKind]  # those to look at, letters that cannot be made first
     mended: int  # rows that a later row takes the place of
 
 
@@ -66,7 +66,7 @@ def read_skips(reader: Reader) -> Skips:
         counts[cause] += 1
     mended = kinds.pop(MENDED, 0)
     causes = [
-        Cause(kind_of(row.reason), counts[cause], row.file, row.line, row.address, row.reason)
+        SkipKind(kind_of(row.reason), counts[cause], row.file, row.line, row.address, row.reason)
         for cause, row in first.items()
     ]
     return Skips(kinds.most_common(), sorted(causes, key=_urgency), mended)
@@ -82,7 +82,7 @@ def cause_of(reason: str) -> str:
     return _OWN.sub("…", reason)
 
 
-def _urgency(cause: Cause) -> tuple[int, int]:
+def _urgency(cause: SkipKind) -> tuple[int, int]:
     place = _FIRST.index(cause.kind) if cause.kind in _FIRST else len(_FIRST)
     return place, -cause.rows
 

@@ -14,7 +14,7 @@ from campaign.errors import EmptyPlanError
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.planning.bulk import missing_for_bulk
-from campaign.planning.skips import Cause, Skips, read_skips
+from campaign.planning.skips import SkipKind, Skips, read_skips
 from campaign.pool.limits import Limits
 from campaign.pool.pacing import Pacing
 from campaign.records import Source, State, unsettled_of
@@ -37,7 +37,7 @@ class PlanSummary:
     left: int  # of those, who is not settled
     skipped: int
     reasons: list[tuple[str, int]]
-    causes: list[Cause]  # of rows that could be mended, letters that cannot be made first
+    causes: list[SkipKind]  # of rows that could be mended, letters that cannot be made first
     domains: list[tuple[str, int]]
     sources: list[Source]  # each file once, as it was read last
     forecast_s: float | None

@@ -23,7 +23,7 @@ from campaign.clock import Clock
 from campaign.journal.reading.browsing import Listed, Page, Wanted
 from campaign.pages import viewer
 from campaign.pages.events import Bell
-from campaign.pages.letter import Letter
+from campaign.pages.letter import Opened
 from campaign.pages.look import Look
 from campaign.preview.desk import Desk, Tally
 from campaign.preview.survey import Findings, cells_of, survey
@@ -162,10 +162,10 @@ class Preview:
     async def _part(self, request: Request) -> Response:
         return viewer.part(await self._made(request), request.path_params["part"])
 
-    async def _made(self, request: Request) -> Letter | None:
+    async def _made(self, request: Request) -> Opened | None:
         standing = await self._desk.standing(request.path_params["row"])
         made = await self._workbench.letter(standing) if standing else None
-        return made if isinstance(made, Letter) else None
+        return made if isinstance(made, Opened) else None
 
     # -- what templates get --------------------------------------------------------------------
 
@@ -220,7 +220,7 @@ class Preview:
         edition = self._workbench.edition
         made = await self._workbench.letter(standing)
         cells = cells_of(standing.cells, edition.sources[standing.source])
-        letter = made if isinstance(made, Letter) else None
+        letter = made if isinstance(made, Opened) else None
         fault = made if isinstance(made, Fault) else None
         last = await self._desk.last_row()
         return {
@@ -286,7 +286,7 @@ class Preview:
         await survey(self._workbench, self._desk, findings, lambda: self.bell.ring("figures"))
 
 
-def _badges(letter: Letter, cells: Mapping[str, str], edition: Edition) -> list[tuple[str, Warn]]:
+def _badges(letter: Opened, cells: Mapping[str, str], edition: Edition) -> list[tuple[str, Warn]]:
     found = warnings_of(letter, cells, edition.relied_on)
     return [(_TONES[warn.gravity], warn) for warn in found]
 

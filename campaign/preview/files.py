@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from campaign.errors import UsageError
-from campaign.pages.letter import Letter, framed, take_apart
-from campaign.rendering.templating.branches import Sample, Shown
+from campaign.pages.letter import Opened, framed, take_apart
+from campaign.rendering.templating.branches import Sampled, Sampling
 from campaign.rendering.templating.templates import page_environment
 from campaign.units import show_size
 
@@ -40,7 +40,7 @@ class _Item(NamedTuple):
 
 
 def write_files(
-    folder: Path, campaign: str, letters: Iterable[Shown], sample: Sample | None = None
+    folder: Path, campaign: str, letters: Iterable[Sampled], sample: Sampling | None = None
 ) -> int:
     """Write every letter and the index; the number of letters.  UsageError where it cannot."""
     pages = _Pages(campaign)
@@ -91,10 +91,10 @@ class _Pages:
         self._index = environment.get_template("files_index.html")
         self._letter = environment.get_template("files_letter.html")
 
-    def index(self, items: list[_Item], sample: Sample | None) -> str:
+    def index(self, items: list[_Item], sample: Sampling | None) -> str:
         return self._index.render(items=items, sample=sample)
 
-    def letter(self, name: str, shown: Shown, letter: Letter) -> str:
+    def letter(self, name: str, shown: Sampled, letter: Opened) -> str:
         # The policy comes first, so that nothing in the letter can come before it.
         policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         html = policy + framed(letter, images=True, dark=False) if letter.html else ""

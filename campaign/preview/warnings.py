@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from campaign.pages.letter import Letter
+from campaign.pages.letter import Opened
 from campaign.preview.markup import Image, Link, Markup, read_markup
 from campaign.units import show_size
 
@@ -75,7 +75,7 @@ KINDS = {
 
 
 def warnings_of(
-    letter: Letter, cells: Mapping[str, str], used: frozenset[str] = frozenset()
+    letter: Opened, cells: Mapping[str, str], used: frozenset[str] = frozenset()
 ) -> list[Warn]:
     """Everything there is to say about one letter, gravest first.
 
@@ -96,7 +96,7 @@ def warnings_of(
     return sorted(found, key=lambda warn: -warn.gravity)
 
 
-def left_over(letter: Letter) -> Iterator[Warn]:
+def left_over(letter: Opened) -> Iterator[Warn]:
     """Something that looks like a template came out (fault 57)."""
     for text, where in (
         (letter.subject, "subject"), (letter.text, "text"), (letter.html, "HTML")
@@ -108,7 +108,7 @@ def left_over(letter: Letter) -> Iterator[Warn]:
             )
 
 
-def not_a_value(letter: Letter, markup: Markup, cells: Mapping[str, str]) -> Iterator[Warn]:
+def not_a_value(letter: Opened, markup: Markup, cells: Mapping[str, str]) -> Iterator[Warn]:
     """ "None" or "nan" where a value should stand."""
     for text, where in (
         (letter.subject, "subject"), (letter.text, "text"), (markup.text, "HTML")
@@ -177,7 +177,7 @@ def clipped(html: str) -> Iterator[Warn]:
         )  # fmt: skip
 
 
-def without_unsubscribe(letter: Letter, markup: Markup) -> Iterator[Warn]:
+def without_unsubscribe(letter: Opened, markup: Markup) -> Iterator[Warn]:
     """Bulk mail needs a way out, in the header (RFC 8058) and where people look."""
     in_header = bool(letter.header("List-Unsubscribe"))
     in_body = _UNSUBSCRIBE.search(markup.text + letter.text) or any(

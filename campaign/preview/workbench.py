@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol, Self
 from campaign.config.loader import Campaign, load
 from campaign.errors import CampaignError, ConfigErrors
 from campaign.journal.reading.browsing import Standing
-from campaign.pages.letter import Letter, take_apart
+from campaign.pages.letter import Opened, take_apart
 from campaign.planning.inputs import changes_since
 from campaign.preview.desk import Desk
 from campaign.records import Job, Message, PlanRecord, Source
@@ -92,7 +92,7 @@ class Workbench:
         self._desk = desk
         self._open_press = open_press
         self._press: Press | None = None
-        self._letters: OrderedDict[int, Letter | Fault] = OrderedDict()
+        self._letters: OrderedDict[int, Opened | Fault] = OrderedDict()
         self._turn = asyncio.Lock()
         self.edition = Edition(0, "", (), "", 0.0, frozenset(), frozenset(), (), (), ())
 
@@ -121,7 +121,7 @@ class Workbench:
         async with self._turn:
             await self._close_press()
 
-    async def letter(self, standing: Standing) -> Letter | Fault:
+    async def letter(self, standing: Standing) -> Opened | Fault:
         """What this recipient would get."""
         if self.edition.faults:
             return self.edition.faults[0]
@@ -147,7 +147,7 @@ class Workbench:
                 return [Traced(Message(job.row, b"", 0, False, broken), {}) for job in jobs]
             return await self._press.trace(jobs, is_shown=is_shown)
 
-    def _made(self, message: Message) -> Letter | Fault:
+    def _made(self, message: Message) -> Opened | Fault:
         if not message.problem:
             return take_apart(message.wire)
         found = _PROBLEM.match(message.problem)

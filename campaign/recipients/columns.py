@@ -1,6 +1,6 @@
 """The head of a list: its columns, its delimiter, its line ends.
 
-In: the first text of a file.  Out: `Head`, checked column names.  Touches: nothing.
+In: the first text of a file.  Out: `ListHead`, checked column names.  Touches: nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SAMPLED_LINES = 50
 _EXCEL_HINT = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 
-class Head(NamedTuple):
+class ListHead(NamedTuple):
     """What the first lines of a CSV file say."""
 
     delimiter: str
@@ -31,7 +31,7 @@ class Head(NamedTuple):
     chars: int  # characters up to and with the header
 
 
-def read_head(text: str, *, delimiter: str, needs: Mapping[str, str], file: str) -> Head:
+def read_head(text: str, *, delimiter: str, needs: Mapping[str, str], file: str) -> ListHead:
     """The header of a CSV file, from its first block of text.
 
     `delimiter` as in the settings: "auto" or the character.  Excel's `sep=;` line is
@@ -58,7 +58,7 @@ def read_head(text: str, *, delimiter: str, needs: Mapping[str, str], file: str)
     record, count = _first_record(lines[first:], best, end)
     used = sum(len(line) + 1 for line in lines[: first + count])
     columns = check_columns(split_record(record, best), needs=needs, file=file, line=first + 1)
-    return Head(best, columns, end, first + 1, first + count, min(used, len(text)))
+    return ListHead(best, columns, end, first + 1, first + count, min(used, len(text)))
 
 
 def needed_columns(settings: Recipients) -> dict[str, str]:

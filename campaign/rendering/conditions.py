@@ -20,7 +20,7 @@ _NAME = "--where"
 _EXAMPLE = "write it as in a template: company == 'Acme'"
 
 
-class Condition:
+class RowCondition:
     """One expression over these names."""
 
     def __init__(self, text: str, names: Collection[str]) -> None:

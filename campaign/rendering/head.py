@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from campaign.addresses.syntax import AddressError, Mailbox, parse_mailbox
+from campaign.addresses.syntax import AddressError, NamedAddress, parse_mailbox
 from campaign.errors import ConfigError, RenderError
 from campaign.rendering.body import refuse_leftover
 from campaign.rendering.bulk import bulk_fields
@@ -83,7 +83,7 @@ class Head:
         headers.verify(block, names)
         sheet.head = _date_field(sheet.job.date_s or self._spec.date_s) + block
 
-    def _written_once(self, sender: Mailbox) -> bytes:
+    def _written_once(self, sender: NamedAddress) -> bytes:
         names = [b"From", b"MIME-Version"]
         lines = [
             headers.mailbox_field("From", sender.name, sender.address.spec),
@@ -158,7 +158,7 @@ def _subject_field(subject: str) -> bytes:
     return headers.text_field("Subject", subject)
 
 
-def _sender(text: str) -> Mailbox:
+def _sender(text: str) -> NamedAddress:
     if not is_constant(text):
         raise ConfigError("message.from: must be the same for everybody")
     try:

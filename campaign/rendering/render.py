@@ -32,7 +32,7 @@ from campaign.rendering.templating.versions import reach_of, reach_of_spec, temp
 from campaign.units import show_size
 
 if TYPE_CHECKING:
-    from campaign.config.settings import Message as MessageSettings
+    from campaign.config.settings import MessageSettings
 
 __all__ = [
     "Content", "RenderSpec", "Renderer", "TracingRenderer", "UnsubscribeSpec", "input_files",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from campaign.addresses.tokens import EVERYTHING, UnsubscribeTokens
 
 if TYPE_CHECKING:  # pydantic stays out of the render workers
-    from campaign.config.settings import Message as MessageSettings
+    from campaign.config.settings import MessageSettings as MessageSettings
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Skips:
+class SkipGroup:
     """Rows of one reason."""
 
     reason: str
@@ -79,7 +79,7 @@ class Figures:
     waits: list[int]  # by WAITS_S, and beyond
     retries: list[tuple[int, int]]
     in_doubt: list[Answer]
-    skips: list[Skips]
+    skips: list[SkipGroup]
 
     @property
     def total(self) -> int:
@@ -130,7 +130,7 @@ def gather(tallies: Tallies, now_s: float) -> Figures:
     )
 
 
-def _skips(tallies: Tallies) -> list[Skips]:
+def _skips(tallies: Tallies) -> list[SkipGroup]:
     """Each reason with its first rows."""
     examples: dict[str, list[Skipped]] = {}
     counts = dict(tallies.skips())
@@ -142,7 +142,7 @@ def _skips(tallies: Tallies) -> list[Skips]:
             missing -= len(of_reason) == _EXAMPLES
             if not missing:
                 break
-    return [Skips(reason, rows, examples.get(reason, [])) for reason, rows in counts.items()]
+    return [SkipGroup(reason, rows, examples.get(reason, [])) for reason, rows in counts.items()]
 
 
 def kinds_of_reply(answers: list[Answer]) -> list[tuple[str, int, str]]:

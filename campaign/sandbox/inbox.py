@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from campaign.pages import viewer
 from campaign.pages.events import Bell
-from campaign.pages.letter import Letter
+from campaign.pages.letter import Opened
 from campaign.pages.look import Look
 from campaign.pages.server import PageServer
 from campaign.sandbox.inbox_store import Inbox
@@ -87,8 +87,8 @@ class InboxPages:
     async def _part(self, request: Request) -> Response:
         return viewer.part(await self._letter(request), request.path_params["part"])
 
-    async def _letter(self, request: Request) -> Letter | None:
-        letter: Letter | None = await self._ask(self._inbox.letter, request.path_params["name"])
+    async def _letter(self, request: Request) -> Opened | None:
+        letter: Opened | None = await self._ask(self._inbox.letter, request.path_params["name"])
         return letter
 
     async def _refusals(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ from email.policy import default
 from pathlib import Path
 from typing import NamedTuple
 
-from campaign.pages.letter import Letter, take_apart
+from campaign.pages.letter import Opened, take_apart
 from campaign.sandbox.mailbox import Refusal, read_refusals
 
 _HEAD_BYTES = 16_384
@@ -75,7 +75,7 @@ class Inbox:
             self._heads[name] = _summary(path)
         return self._heads[name]
 
-    def letter(self, name: str) -> Letter | None:
+    def letter(self, name: str) -> Opened | None:
         """One message taken apart."""
         path = self._path(name)
         return take_apart(path.read_bytes()) if path else None

@@ -25,7 +25,7 @@ from campaign.pages.charts import draw_curve
 from campaign.pages.events import Bell
 from campaign.pages.look import Look
 from campaign.pages.server import PageServer, until_interrupted
-from campaign.watch.sampling import Sample, Sampler
+from campaign.watch.sampling import RunSample, Sampler
 
 _EVERY_S = 1.0
 _SHARE = 10  # the journal is asked for at most a tenth of the time
@@ -43,7 +43,7 @@ class Watch:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="watch")
         self._sampler: Sampler | None = None
         self._tallies: Tallies | None = None
-        self._sample: Sample | None = None
+        self._sample: RunSample | None = None
         self.bell = Bell()
         self.bell.last_word = self._last_word
         self.app = Starlette(
@@ -69,7 +69,7 @@ class Watch:
             self._sample = await self._ask()
         return self._drawn(self._sample)
 
-    def _drawn(self, sample: Sample) -> dict[str, Any]:
+    def _drawn(self, sample: RunSample) -> dict[str, Any]:
         return {
             "run": sample,
             "curve": draw_curve(sample.curve, sample.deferrals_s),
@@ -80,10 +80,10 @@ class Watch:
         """The board as it stays on pages that are open when the run's process goes."""
         return self._look.plain("run.html", **self._drawn(await self._ask()))
 
-    async def _ask(self) -> Sample:
+    async def _ask(self) -> RunSample:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._look_at)
 
-    def _look_at(self) -> Sample:
+    def _look_at(self) -> RunSample:
         if self._sampler is None:
             self._tallies = Tallies.open(self._url, self._folder)
             self._sampler = Sampler(self._tallies, self._clock)

@@ -1,6 +1,6 @@
 """Asks the journal how the run stands, again and again, without getting in its way.
 
-In: a journal.  Out: `Sample`s.  Touches: the journal, read-only, in a thread of its own.
+In: a journal.  Out: `RunSample`s.  Touches: the journal, read-only, in a thread of its own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Obstacle(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sample:
+class RunSample:
     """The run at one moment."""
 
     at_s: float
@@ -73,7 +73,7 @@ class Sampler:
         self._clock = clock
         self._seen: deque[tuple[float, int]] = deque(maxlen=120)
 
-    def sample(self) -> Sample:
+    def sample(self) -> RunSample:
         """Look at everything once."""
         tallies, now_s = self._tallies, self._clock.now_s()
         counts = tallies.counts()
@@ -83,7 +83,7 @@ class Sampler:
         unsettled = unsettled_of(counts)
         next_due_s = tallies.next_due()
         curve = self._curve(now_s)
-        return Sample(
+        return RunSample(
             at_s=now_s,
             campaign=tallies.plan_record().campaign,
             counts=counts,

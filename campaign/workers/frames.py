@@ -104,7 +104,7 @@ def _read(descriptor: int, size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-class Inbox:
+class FrameReader:
     """Frames out of the bytes that a pipe gives, however it cuts them."""
 
     def __init__(self, capacity: int, largest: int, shelf: Shelf) -> None:

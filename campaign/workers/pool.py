@@ -19,10 +19,10 @@ from campaign.errors import CampaignError, ConfigError, TemplateError
 from campaign.records import Job, Message
 from campaign.rendering.render import RUNAWAYS_MAX, RenderSpec
 from campaign.signing.spec import SigningSpec
-from campaign.workers.process import Batch, RenderProcess
+from campaign.workers.process import RenderBatch, RenderProcess
 from campaign.workers.signing.signers import Signers, resized
 from campaign.workers.start import WorkerProcess
-from campaign.workers.worker import Limits
+from campaign.workers.worker import WorkerLimits
 
 _DIED_TWICE = "render: the worker died twice (memory or time limit)"
 _FAILED_STARTS_MAX = 3  # in a row; an overloaded machine may kill one that is starting
@@ -46,7 +46,7 @@ class RenderPool:
         spec: RenderSpec,
         *,
         workers: int,
-        limits: Limits | None = None,
+        limits: WorkerLimits | None = None,
         ahead: deque[WorkerProcess] | None = None,
         has_read: Callable[[], None] = lambda: None,
         signing: SigningSpec | None = None,
@@ -60,11 +60,11 @@ class RenderPool:
         self._signature_bytes = 0  # of one letter; 0 until one was signed
         self._has_read = has_read
         self._count = workers
-        self._limits = limits or Limits()
+        self._limits = limits or WorkerLimits()
         self._ahead = deque() if ahead is None else ahead
         self._processes: list[RenderProcess] = []
         self._ended: list[RenderProcess] = []
-        self._waiting: deque[Batch] = deque()
+        self._waiting: deque[RenderBatch] = deque()
         self._shared: dict[bytes, bytes] = {}
         self._failure: BaseException | None = None
         self._failed_starts = 0
@@ -189,7 +189,7 @@ class RenderPool:
         """Messages of the first rows: of all, unless the worker ended on the way."""
         if self._failure:
             raise self._failure
-        batch = Batch(jobs, asyncio.get_running_loop().create_future(), is_check)
+        batch = RenderBatch(jobs, asyncio.get_running_loop().create_future(), is_check)
         self._waiting.append(batch)
         self._hand_out()
         messages = await batch.done
@@ -242,7 +242,7 @@ class RenderPool:
         """All workers have the same shared pieces; one of each stays in memory."""
         return self._shared.setdefault(piece, piece)
 
-    def _on_end(self, process: RenderProcess, untouched: list[Batch]) -> None:
+    def _on_end(self, process: RenderProcess, untouched: list[RenderBatch]) -> None:
         self._processes.remove(process)
         self._ended = [ended for ended in self._ended if not ended.is_gone] + [process]
         self._waiting.extendleft(reversed(untouched))

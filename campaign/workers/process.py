@@ -18,16 +18,16 @@ from campaign.errors import CampaignError
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
 from campaign.workers.confinement import limits_remedy
-from campaign.workers.frames import Inbox, Started, framed, pack_jobs, unpack
+from campaign.workers.frames import FrameReader, Started, framed, pack_jobs, unpack
 from campaign.workers.pipes import PIPE_BYTES
 from campaign.workers.start import WorkerProcess
-from campaign.workers.worker import Limits
+from campaign.workers.worker import WorkerLimits
 
 QUEUED = 2  # batches a worker has at once, as its shelf has halves: one it works on, one waits
 _REAP_S = 0.005
 
 
-class Batch:
+class RenderBatch:
     """Jobs on their way; `done` gets the messages, fewer than jobs if the worker ended."""
 
     __slots__ = ("done", "is_check", "jobs", "messages")
@@ -58,11 +58,11 @@ class RenderProcess:
         self,
         worker: WorkerProcess,
         spec: RenderSpec,
-        limits: Limits,
+        limits: WorkerLimits,
         keep: Callable[[bytes], bytes],
         has_read: Callable[[], None],
         on_room: Callable[[], None],
-        on_end: Callable[[RenderProcess, list[Batch]], None],
+        on_end: Callable[[RenderProcess, list[RenderBatch]], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._worker = worker
@@ -72,9 +72,9 @@ class RenderProcess:
         self._has_read = has_read
         self._on_room = on_room
         self._on_end = on_end
-        self._queue: deque[Batch] = deque()
+        self._queue: deque[RenderBatch] = deque()
         self._unsent = bytearray()
-        self._inbox = Inbox(PIPE_BYTES, limits.memory_bytes, worker.shelf)
+        self._inbox = FrameReader(PIPE_BYTES, limits.memory_bytes, worker.shelf)
         self._shared: list[bytes] = []
         self._awaited = 0  # shared pieces still on their way
         self._deadline: asyncio.TimerHandle | None = None
@@ -110,7 +110,7 @@ class RenderProcess:
         """The process has ended and was reaped."""
         return self._worker.is_gone
 
-    def submit(self, batch: Batch) -> None:
+    def submit(self, batch: RenderBatch) -> None:
         """Queue a batch; `has_room` must be true."""
         self._queue.append(batch)
         self._send(pack_jobs(batch.jobs, batch.is_check, self._token_of))

@@ -46,7 +46,7 @@ _LOOKS = 3  # at one step, before it is ended
 _START_CPU_S = 30  # to read and compile all templates and encode fixed attachments
 
 
-class Limits(NamedTuple):
+class WorkerLimits(NamedTuple):
     """What a worker may use."""
 
     memory_bytes: int = 1_000_000_000  # address space, with the interpreter (about 100 MB)
@@ -93,7 +93,7 @@ class _Watch:
     template; a worker that does not hear of it, deep in C code, is killed by RLIMIT_CPU.
     """
 
-    def __init__(self, renderer: Renderer, limits: Limits) -> None:
+    def __init__(self, renderer: Renderer, limits: WorkerLimits) -> None:
         self._renderer = renderer
         self._limits = limits
         self._progress = 0

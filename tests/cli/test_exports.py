@@ -26,7 +26,7 @@ from campaign.cli.files.exports import (
     WRITERS,
     Export,
     Format,
-    Listed,
+    ListedRow,
     as_object,
     format_of,
     write_csv_for_excel,
@@ -43,13 +43,13 @@ CONTRACT = (
 ROW = ListRow("list.csv", 2, {"姓名": "王小明", "state": "BY"})
 
 
-def result(**changes: object) -> Listed:
+def result(**changes: object) -> ListedRow:
     values: dict[str, object] = dict.fromkeys(Result._fields, "")
     values |= {"row": 1, "attempts": 1, "code": 250, "address": "ada@example.com"}
-    return Listed(Result(**(values | changes)), ROW)  # type: ignore[arg-type]
+    return ListedRow(Result(**(values | changes)), ROW)  # type: ignore[arg-type]
 
 
-def written(format_: str, *found: Listed, columns: tuple[str, ...] = ()) -> bytes:
+def written(format_: str, *found: ListedRow, columns: tuple[str, ...] = ()) -> bytes:
     file = io.BytesIO()
     assert WRITERS[Format(format_)](file, Export(iter(found), columns)) == len(found)
     return file.getvalue()
@@ -164,7 +164,7 @@ def test_the_table_of_a_terminal_fits_it_and_shows_the_last_word_on_each() -> No
     assert shown[3].startswith("3 recipients")
 
 
-def _cut_off() -> Iterator[Listed]:
+def _cut_off() -> Iterator[ListedRow]:
     yield result()
     raise OSError(errno.ENOSPC, "No space left on device")
 

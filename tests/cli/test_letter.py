@@ -12,7 +12,7 @@ from campaign.cli.terminal.tables import columns
 from campaign.errors import UsageError
 from campaign.pages.letter import framed, take_apart
 from campaign.preview.files import write_files
-from campaign.rendering.templating.branches import Sample, Shown
+from campaign.rendering.templating.branches import Sampled, Sampling
 
 LETTER = (
     b"From: Ada Lovelace <ada@example.com>\r\n"
@@ -69,7 +69,7 @@ def test_colour_changes_nothing_but_the_colour() -> None:
 
 def test_every_letter_becomes_an_eml_file_and_a_page_of_the_index(tmp_path: Path) -> None:
     folder = tmp_path / "letters"
-    assert write_files(folder, "spring", [Shown(3, LETTER), Shown(12, LETTER)]) == 2
+    assert write_files(folder, "spring", [Sampled(3, LETTER), Sampled(12, LETTER)]) == 2
     assert sorted(file.name for file in folder.iterdir()) == [
         "000003.eml",
         "000003.html",
@@ -84,7 +84,7 @@ def test_every_letter_becomes_an_eml_file_and_a_page_of_the_index(tmp_path: Path
 
 
 def test_a_page_forbids_the_letter_to_run_or_fetch_anything(tmp_path: Path) -> None:
-    write_files(tmp_path, "spring", [Shown(1, LETTER)])
+    write_files(tmp_path, "spring", [Sampled(1, LETTER)])
     page = (tmp_path / "000001.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in page
     assert 'sandbox=""' in page
@@ -94,9 +94,9 @@ def test_a_page_forbids_the_letter_to_run_or_fetch_anything(tmp_path: Path) -> N
 
 def test_the_index_says_which_branches_a_letter_shows_and_which_none_does(tmp_path: Path) -> None:
     letters = [
-        Shown(3, LETTER, ('body.html:3 if a < "b"', "body.html:9 else"), ("body.html:9 else",))
+        Sampled(3, LETTER, ('body.html:3 if a < "b"', "body.html:9 else"), ("body.html:9 else",))
     ]
-    write_files(tmp_path, "spring", letters, Sample(letters, 2, [], ["body.html:5 if never"]))
+    write_files(tmp_path, "spring", letters, Sampling(letters, 2, [], ["body.html:5 if never"]))
     index = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "2 of 3 template branches" in index
     assert "<code>body.html:9 else</code>" in index
@@ -109,7 +109,7 @@ def test_the_index_says_which_branches_a_letter_shows_and_which_none_does(tmp_pa
 def test_a_folder_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot write"):
-        write_files(tmp_path / "file" / "letters", "spring", [Shown(1, LETTER)])
+        write_files(tmp_path / "file" / "letters", "spring", [Sampled(1, LETTER)])
 
 
 def test_a_long_subject_stays_whole_in_the_terminal() -> None:

@@ -15,7 +15,7 @@ import pytest
 from campaign.cli.main import main
 from campaign.errors import UsageError
 from campaign.journal.pausing import Pause, PauseMark
-from campaign.rendering.conditions import Condition
+from campaign.rendering.conditions import RowCondition
 from fakes.journals import URL, open_journal
 from fakes.recorder import Recorder, recorder
 
@@ -165,10 +165,10 @@ def test_a_campaign_that_runs_is_paused_before_anybody_is_cancelled(ask: Ask, fo
 )
 def test_what_is_no_condition_is_a_usage_error(text: str, said: str) -> None:
     with pytest.raises(UsageError, match="--where") as caught:
-        Condition(text, ["company", "email"]).holds({"company": "", "email": ""})
+        RowCondition(text, ["company", "email"]).holds({"company": "", "email": ""})
     assert said in str(caught.value)
 
 
 def test_a_condition_that_a_row_cannot_be_asked_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="--where"):
-        Condition("1 // (no | int)", ["no"]).holds({"no": "0"})
+        RowCondition("1 // (no | int)", ["no"]).holds({"no": "0"})

@@ -12,7 +12,7 @@ from campaign.cli.sending import next_steps, summary
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import columns
 from campaign.delivery.run_records import RunResult
-from campaign.planning.skips import Cause
+from campaign.planning.skips import SkipKind
 from campaign.planning.summary import Amendment, PlanSummary
 from campaign.records import Source, State
 
@@ -26,8 +26,10 @@ PLAN = PlanSummary(
     skipped=29,
     reasons=[("duplicate", 12), ("address", 9), ("suppressed", 8)],
     causes=[
-        Cause("address", 8, "a.csv", 14, "ada\x1b(at)example.com", "address: there is no @ in it"),
-        Cause("address", 1, "a.csv", 20, "x" * 60, f"address: {'the part before the @ ' * 9}"),
+        SkipKind(
+            "address", 8, "a.csv", 14, "ada\x1b(at)example.co", "address: there is no @ in it"
+        ),
+        SkipKind("address", 1, "a.csv", 20, "x" * 60, f"address: {'the part before the @ ' * 9}"),
     ],
     domains=[("gmail.com", 210), ("例え.jp", 61)],
     sources=[Source("recipients.csv", ("email", "name"), "gb18030", 0.98, ",", "00")],
@@ -59,7 +61,7 @@ def test_the_plan_says_who_gets_it_who_does_not_and_how_long_it_takes() -> None:
     assert "200  42.5 %  all others" in shown
     assert "12  duplicate" in shown
     assert "  8 x  address: there is no @ in it\n" in shown
-    assert "      the first: a.csv:14  ada\\x1b(at)example.com" in shown
+    assert "      the first: a.csv:14  ada\\x1b(at)example.co" in shown
     assert "471 messages of 5.4 KB on average, 2.5 MB in all; about 9s on the way" in shown
 
 

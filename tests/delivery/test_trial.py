@@ -11,7 +11,7 @@ from campaign.addresses.syntax import parse_address
 from campaign.config.loader import Campaign, load
 from campaign.delivery.trial import send_trial
 from campaign.errors import RelayError, UsageError
-from campaign.pages.letter import Letter, take_apart
+from campaign.pages.letter import Opened, take_apart
 from campaign.sandbox.server import Sandbox
 from fakes.campaigns import TOML, planned
 
@@ -31,7 +31,7 @@ def campaign(tmp_path: Path, sandbox: Sandbox) -> Campaign:
     return planned(tmp_path / "campaign", toml=toml)
 
 
-def arrived(tmp_path: Path) -> list[Letter]:
+def arrived(tmp_path: Path) -> list[Opened]:
     return [take_apart(path.read_bytes()) for path in sorted((tmp_path / "mail/new").iterdir())]
 
 

@@ -10,7 +10,7 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
 
-from campaign.config.settings import Message as MessageSettings
+from campaign.config.settings import MessageSettings
 from campaign.records import Job, Message
 from campaign.rendering.render import Renderer, RenderSpec, UnsubscribeSpec
 from campaign.rendering.templating.roots import Reach

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from campaign.pages.letter import Letter, take_apart
+from campaign.pages.letter import Opened, take_apart
 from campaign.preview.warnings import warnings_of
 
 GOOD = (
@@ -15,7 +15,7 @@ GOOD = (
 )
 
 
-def letter(html: str = GOOD, subject: str = "Your plan renews", text: str = "Hello.") -> Letter:
+def letter(html: str = GOOD, subject: str = "Your plan renews", text: str = "Hello.") -> Opened:
     message = EmailMessage()
     message["Subject"] = subject
     message["List-Unsubscribe"] = "<mailto:out@example.com>"
@@ -25,12 +25,12 @@ def letter(html: str = GOOD, subject: str = "Your plan renews", text: str = "Hel
 
 
 def kinds(
-    of: Letter, cells: dict[str, str] | None = None, used: set[str] | None = None
+    of: Opened, cells: dict[str, str] | None = None, used: set[str] | None = None
 ) -> set[str]:
     return {warn.kind for warn in warnings_of(of, cells or {}, frozenset(used or ()))}
 
 
-def with_body(inside: str) -> Letter:
+def with_body(inside: str) -> Opened:
     return letter(GOOD.replace("</h1>", f"</h1>{inside}"))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from campaign.errors import CampaignError, ConfigError, TemplateError
 from campaign.records import Job
 from campaign.rendering.draft import Draft, joined, merged, size_of
-from campaign.workers.frames import Inbox, Started, framed, laid, pack, unpack
+from campaign.workers.frames import FrameReader, Started, framed, laid, pack, unpack
 from campaign.workers.shelf import Shelf, shared_memory
 from fakes.letters import all_of
 
@@ -80,7 +80,7 @@ def test_frames_arrive_whole_however_the_pipe_cuts_them(
     payloads: list[bytes], cuts: list[int], capacity: int
 ) -> None:
     stream = b"".join(map(framed, payloads))
-    inbox = Inbox(capacity, largest=100, shelf=Shelf(None))
+    inbox = FrameReader(capacity, largest=100, shelf=Shelf(None))
     found = []
     cuts = [*cuts, *([7] * len(stream))]
     while stream:
@@ -94,7 +94,7 @@ def test_frames_arrive_whole_however_the_pipe_cuts_them(
 
 
 def test_a_frame_that_is_too_large_is_refused() -> None:
-    inbox = Inbox(8, largest=100, shelf=Shelf(None))
+    inbox = FrameReader(8, largest=100, shelf=Shelf(None))
     inbox.room()[:4] = (97).to_bytes(4, "little")
     with pytest.raises(ValueError, match="a frame of 101 bytes"):
         list(inbox.frames(4))
@@ -105,7 +105,7 @@ def test_batches_arrive_whole_whether_the_shelf_has_room_for_them_or_not(
     batches: list[list[int]],
 ) -> None:
     worker, pool = shelves()
-    inbox = Inbox(1_000_000, largest=1_000_000, shelf=pool)
+    inbox = FrameReader(1_000_000, largest=1_000_000, shelf=pool)
     waiting: list[list[bytes]] = []
     for batch, sizes in enumerate(batches, 1):
         sent = [bytes([16 * batch + at]) * size for at, size in enumerate(sizes)]
@@ -135,7 +135,7 @@ def test_what_fits_on_the_shelf_is_a_length_in_the_pipe() -> None:
 
 
 def test_more_than_the_shelf_can_hold_is_nonsense() -> None:
-    inbox = Inbox(8, largest=100, shelf=shelves()[1])
+    inbox = FrameReader(8, largest=100, shelf=shelves()[1])
     inbox.room()[:4] = (1 << 31 | (1 << 20) + 1).to_bytes(4, "little")
     with pytest.raises(ValueError, match="1048577 bytes where there is room for 1048576"):
         list(inbox.frames(4))

@@ -23,7 +23,7 @@ from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec, UnsubscribeSpec
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import WorkerProcess, workers_ahead
-from campaign.workers.worker import Limits
+from campaign.workers.worker import WorkerLimits
 from fakes.letters import all_of, job, parsed, spec, write
 
 # 10,000,000,000 turns: only a limit ends it.
@@ -51,7 +51,7 @@ def run(
     spec: RenderSpec,
     use: Callable[[RenderPool], Awaitable[None]],
     workers: int = 1,
-    limits: Limits | None = None,
+    limits: WorkerLimits | None = None,
     ahead: deque[WorkerProcess] | None = None,
 ) -> None:
     async def main() -> None:
@@ -187,7 +187,7 @@ def test_a_config_fault_is_raised_as_one(tmp_path: Path) -> None:
 
 def test_a_worker_that_does_not_start_in_time_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(CampaignError, match=r"did not start: no answer within 0\.001 s"):
-        run(cells(tmp_path), lambda _: asyncio.sleep(0), limits=Limits(start_s=0.001))
+        run(cells(tmp_path), lambda _: asyncio.sleep(0), limits=WorkerLimits(start_s=0.001))
 
 
 def test_a_row_that_hangs_costs_itself_only(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_row_that_hangs_costs_itself_only(tmp_path: Path) -> None:
         )
         assert [subjects(messages) for messages in found] == [["a", DIED_TWICE, "b"], ["c"], ["d"]]
 
-    run(cells(tmp_path, HANG), use, limits=Limits(wall_s=0.4))
+    run(cells(tmp_path, HANG), use, limits=WorkerLimits(wall_s=0.4))
 
 
 def test_the_cpu_limit_ends_a_row_that_hangs(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_the_cpu_limit_ends_a_row_that_hangs(tmp_path: Path) -> None:
         assert subjects(await pool.render(jobs("hang"))) == [DIED_TWICE]
         assert subjects(await pool.render(jobs("a"))) == ["a"]
 
-    run(cells(tmp_path, HANG), use, limits=Limits(cpu_s=0))
+    run(cells(tmp_path, HANG), use, limits=WorkerLimits(cpu_s=0))
 
 
 def test_a_row_that_takes_too_long_is_told_with_its_line(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_row_that_takes_too_long_is_told_with_its_line(tmp_path: Path) -> None
         assert hang == f"render: message.subject:2: {what}"
         assert pool.pids == before  # the worker is none the worse for it
 
-    run(cells(tmp_path, "\n" + HANG), use, limits=Limits(row_s=0.1))
+    run(cells(tmp_path, "\n" + HANG), use, limits=WorkerLimits(row_s=0.1))
 
 
 def test_a_template_that_runs_away_ends_the_plan_after_a_few_rows(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_template_that_runs_away_ends_the_plan_after_a_few_rows(tmp_path: Path
 
     runaway = spec(tmp_path, ("cell",), text="body.txt")
     with pytest.raises(TemplateError) as caught:
-        run(runaway, use, workers=2, limits=Limits(row_s=0.1))
+        run(runaway, use, workers=2, limits=WorkerLimits(row_s=0.1))
     assert str(caught.value) == (
         "body.txt:2: it takes more than 0.1 s of processor time for one recipient,"
         " for 3 recipients in a row (mend what repeats itself there)"
@@ -240,7 +240,7 @@ def test_rows_that_end_their_workers_end_the_plan_too(tmp_path: Path) -> None:
         await pool.render(jobs("a", *["hang"] * 50))
 
     with pytest.raises(TemplateError, match="3 recipients in a row, to row 4, each ended a render"):
-        run(cells(tmp_path, HANG), use, limits=Limits(wall_s=0.2))
+        run(cells(tmp_path, HANG), use, limits=WorkerLimits(wall_s=0.2))
 
 
 @pytest.mark.parametrize("limits", ["-v 900000", "-t 3000", "-f 3000"])
@@ -298,7 +298,7 @@ def test_a_row_that_wants_too_much_memory_costs_itself_only(tmp_path: Path, sour
         assert bomb.startswith("render: ")
         assert bomb.endswith("the template needs more memory than it may have")
 
-    run(cells(tmp_path, source), use, limits=Limits(memory_bytes=500_000_000))
+    run(cells(tmp_path, source), use, limits=WorkerLimits(memory_bytes=500_000_000))
 
 
 def test_a_worker_killed_from_outside_loses_nothing(tmp_path: Path) -> None:
@@ -438,7 +438,7 @@ def test_a_stopped_worker_is_replaced(tmp_path: Path) -> None:
         assert subjects(await pool.render(jobs("a"))) == ["a"]
         assert pool.pids != [pid]
 
-    run(cells(tmp_path), use, limits=Limits(wall_s=0.4))
+    run(cells(tmp_path), use, limits=WorkerLimits(wall_s=0.4))
 
 
 def test_workers_that_die_leave_no_descriptor_behind(tmp_path: Path) -> None:

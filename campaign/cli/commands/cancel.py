@@ -86,11 +86,11 @@ def _chosen(reader: Reader, where: str | None) -> Iterator[Candidate]:
     if where is None:
         yield from reader.candidates()
         return
-    from campaign.rendering.conditions import Condition
+    from campaign.rendering.conditions import RowCondition
 
     sources = reader.sources()
     names = dict.fromkeys(name for source in sources for name in source.columns)
-    condition = Condition(where, [*names, *_OURS])
+    condition = RowCondition(where, [*names, *_OURS])
     empty = dict.fromkeys(names, "")
     for each in reader.candidates():
         source = sources[each.source]

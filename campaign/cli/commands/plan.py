@@ -28,7 +28,7 @@ from campaign.units import show_duration, show_size
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.planning.skips import Cause
+    from campaign.planning.skips import SkipKind
     from campaign.planning.summary import Amendment, PlanSummary
     from campaign.workers.list_ahead import CleanRows
 
@@ -280,7 +280,7 @@ def _typos(typos: Iterable[tuple[str, int, str]]) -> list[str]:
     ]
 
 
-def _causes(causes: Iterable[Cause]) -> list[str]:
+def _causes(causes: Iterable[SkipKind]) -> list[str]:
     """How many rows each cause has, and the place of the first, with its reason below."""
     shown = []
     for cause in causes:

@@ -31,9 +31,9 @@ from campaign.units import show_size
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.pages.letter import Letter
+    from campaign.pages.letter import Opened
     from campaign.records import ListRow
-    from campaign.rendering.templating.branches import Sample
+    from campaign.rendering.templating.branches import Sampling
 
 EXAMPLES = (
     "campaign preview spring --line recipients.csv:3",
@@ -154,7 +154,7 @@ def place_of(campaign: Campaign, row: int) -> ListRow:
         return reader.list_rows([row])[row]
 
 
-def as_object(letter: Letter, row: int, place: ListRow) -> dict[str, Any]:
+def as_object(letter: Opened, row: int, place: ListRow) -> dict[str, Any]:
     """A letter as `--json` prints it."""
     return {
         "row": row,
@@ -171,7 +171,7 @@ def as_object(letter: Letter, row: int, place: ListRow) -> dict[str, Any]:
     }
 
 
-def _coverage(sample: Sample) -> list[str]:
+def _coverage(sample: Sampling) -> list[str]:
     """Which branches the letters show, and which they do not."""
     every = sample.shown + len(sample.left_out) + len(sample.untaken)
     branches = counted(every, "template branch", "template branches")
@@ -181,7 +181,7 @@ def _coverage(sample: Sample) -> list[str]:
     return said
 
 
-def lines(view: Letter, paint: Paint) -> list[str]:
+def lines(view: Opened, paint: Paint) -> list[str]:
     """Headers, text and a list of the parts."""
     shown = [_header(name, view.header(name), paint) for name in _FIRST if view.header(name)]
     others = [

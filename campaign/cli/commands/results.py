@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.cli.arguments import HERE, PathArgument, RehearsalOption
-from campaign.cli.files.exports import WRITERS, Export, Format, Listed, format_of
+from campaign.cli.files.exports import WRITERS, Export, Format, ListedRow, format_of
 from campaign.cli.terminal.tables import clip, counted, escape, pad
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.records import ListRow, Result, State
@@ -112,15 +112,15 @@ def _named(columns: str, reader: Reader) -> list[str]:
     return asked
 
 
-def listed(reader: Reader, state: State | None) -> Iterator[Listed]:
+def listed(reader: Reader, state: State | None) -> Iterator[ListedRow]:
     """What became of each recipient, with its row of the list."""
     results = reader.results(state)
     while page := list(islice(results, _PAGE)):
         rows = reader.list_rows([result.row for result in page])
-        yield from (Listed(result, rows[result.row]) for result in page)
+        yield from (ListedRow(result, rows[result.row]) for result in page)
 
 
-def table(found: Iterable[Listed], width: int) -> Iterator[str]:
+def table(found: Iterable[ListedRow], width: int) -> Iterator[str]:
     """State, address and the last word on each, in lines of at most `width` columns."""
     count = 0
     for count, (result, _) in enumerate(found, 1):  # noqa: B007
@@ -135,10 +135,10 @@ def _cell(text: str, width: int) -> str:
     return pad(clip(escape(text), width), width)
 
 
-def harmless(one: Listed) -> Listed:
+def harmless(one: ListedRow) -> ListedRow:
     """The same with nothing in it that a terminal would obey."""
     result = Result._make(
         escape(value) if isinstance(value, str) else value for value in one.result
     )
     cells = {escape(name): escape(value) for name, value in one.row.cells.items()}
-    return Listed(result, ListRow(escape(one.row.file), one.row.line, cells))
+    return ListedRow(result, ListRow(escape(one.row.file), one.row.line, cells))

@@ -39,7 +39,7 @@ class Format(StrEnum):
     XLSX = "xlsx"
 
 
-class Listed(NamedTuple):
+class ListedRow(NamedTuple):
     """What became of one recipient, and the row of the list it came from."""
 
     result: Result
@@ -49,7 +49,7 @@ class Listed(NamedTuple):
 class Export(NamedTuple):
     """What is written."""
 
-    recipients: Iterable[Listed]
+    recipients: Iterable[ListedRow]
     columns: Sequence[str] = ()  # of the list, that are written as well
 
     @property

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from campaign.config.settings.letter import (
     Dkim,
-    Message,
+    MessageSettings,
     Recipients,
     Unsubscribe,
 )
@@ -50,7 +50,7 @@ __all__ = [
     "Dns",
     "JournalSettings",
     "Limit",
-    "Message",
+    "MessageSettings",
     "Recipients",
     "Relay",
     "RuleError",
@@ -71,7 +71,7 @@ class Settings(Section):
     name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=64, examples=["spring-renewal"])
     """Name of the campaign: small letters, digits and "-"."""
     recipients: Recipients
-    message: Message
+    message: MessageSettings
     unsubscribe: Unsubscribe | None = None
     relay: Annotated[
         tuple[Relay, ...],

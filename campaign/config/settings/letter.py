@@ -57,7 +57,7 @@ class Recipients(Section):
     """Largest cell, in bytes or with a unit; a row with a larger one is skipped."""
 
 
-class Message(Section):
+class MessageSettings(Section):
     """What everybody gets. Subject, addresses and header values are Jinja2 templates."""
 
     from_: str = Field(alias="from", examples=["Ada Lovelace <ada@example.com>"])

@@ -29,7 +29,7 @@ class Traced(NamedTuple):
         return frozenset(branch for branch, is_taken in self.branches.items() if is_taken)
 
 
-class Shown(NamedTuple):
+class Sampled(NamedTuple):
     """A letter to look at, as it is stored."""
 
     row: int
@@ -38,10 +38,10 @@ class Shown(NamedTuple):
     adds: tuple[str, ...] = ()  # those that no letter chosen before it shows
 
 
-class Sample(NamedTuple):
+class Sampling(NamedTuple):
     """A few letters that stand for all."""
 
-    letters: list[Shown]
+    letters: list[Sampled]
     shown: int  # branches that they show together
     left_out: list[str]  # branches that others take; more letters would show them
     untaken: list[str]  # branches that nobody takes

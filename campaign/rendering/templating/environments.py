@@ -35,7 +35,7 @@ _REMEMBERED = 1000  # names of templates; those made from cells must not fill th
 _REPEAT_MAX = 1_000_000  # characters or items that `*` may make of a sequence
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class TemplateSandbox(ImmutableSandboxedEnvironment):
     """Strict, without a way to files outside the loader's roots."""
 
     code_generator_class = PrintingCode
@@ -125,7 +125,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-class TracedSandbox(Sandbox):
+class TracedSandbox(TemplateSandbox):
     """Every branch begins by saying that it was taken; what is printed is the same."""
 
     def __init__(

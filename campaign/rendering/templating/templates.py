@@ -27,7 +27,7 @@ from jinja2.tests import TESTS
 
 from campaign.errors import RenderError, RunawayError, TemplateError
 from campaign.rendering.templating.branches import Trace
-from campaign.rendering.templating.environments import Sandbox, TracedSandbox
+from campaign.rendering.templating.environments import TemplateSandbox, TracedSandbox
 from campaign.rendering.templating.escaping import Escaping
 from campaign.rendering.templating.formats import FormatError, Formats
 from campaign.rendering.templating.generated import Row, RowContext
@@ -140,7 +140,7 @@ class TemplateCompiler:
         self._folder = reach.folder
         self._trace = trace
         self._formats = Formats(list_locale)
-        self._globals = Sandbox(None, "none", self._formats).globals
+        self._globals = TemplateSandbox(None, "none", self._formats).globals
 
     def values(self, locale: str = "") -> Row:
         """A fresh row of what every template can use; the row's values are added to it.
@@ -181,7 +181,9 @@ class TemplateCompiler:
     def files_of(self, path: str) -> list[Path]:
         """The template and every file it can reach by a fixed name.  Raises TemplateError."""
         roots = self._reach.of(path)
-        return [Path(name) for name in _reached(Sandbox(roots, "none", self._formats), roots)]
+        return [
+            Path(name) for name in _reached(TemplateSandbox(roots, "none", self._formats), roots)
+        ]
 
     def words_of(self, path: str) -> Iterator[Word]:
         """Every name that a template file and what it reaches need a value for.
@@ -189,19 +191,19 @@ class TemplateCompiler:
         Raises TemplateError.
         """
         roots = self._reach.of(path)
-        environment = Sandbox(roots, "none", self._formats)
+        environment = TemplateSandbox(roots, "none", self._formats)
         for reached in _reached(environment, roots):
             yield from _words(environment.parse(roots.read(reached)), roots.shown(reached))
 
     def words_in(self, source: str, name: str) -> Iterator[Word]:
         """The same for a text in the config.  Raises TemplateError."""
         with _template_errors(name):
-            tree = Sandbox(None, "none", self._formats).parse(source)
+            tree = TemplateSandbox(None, "none", self._formats).parse(source)
         yield from _words(tree, name)
 
-    def _sandbox(self, roots: Roots | None, escaping: Escaping) -> Sandbox:
+    def _sandbox(self, roots: Roots | None, escaping: Escaping) -> TemplateSandbox:
         if self._trace is None:
-            return Sandbox(roots, escaping, self._formats)
+            return TemplateSandbox(roots, escaping, self._formats)
         return TracedSandbox(roots, escaping, self._formats, self._trace)
 
 
@@ -215,7 +217,7 @@ def is_constant(source: str) -> bool:
     return fixed_start(source) == source
 
 
-def _reached(environment: Sandbox, roots: Roots) -> Iterator[str]:
+def _reached(environment: TemplateSandbox, roots: Roots) -> Iterator[str]:
     """Paths of the main template and of all it names, each once.  Raises TemplateError."""
     seen: set[str] = set()
     waiting = [roots.main]

@@ -14,7 +14,7 @@ from campaign.rendering.spec import Content, RenderSpec
 from campaign.rendering.templating.roots import Reach
 
 if TYPE_CHECKING:
-    from campaign.config.settings import Message as MessageSettings
+    from campaign.config.settings import MessageSettings as MessageSettings
 
 
 def versions_of(folder: Path, name: str, *, default_locale: str, by_locale: bool) -> list[str]:

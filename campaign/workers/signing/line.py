@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from campaign.errors import CampaignError
-from campaign.workers.frames import Inbox, Started, framed, laid
+from campaign.workers.frames import FrameReader, Started, framed, laid
 from campaign.workers.pipes import PIPE_BYTES
 from campaign.workers.shelf import Shelf
 from campaign.workers.signing.ends import BATCH, LARGEST, unpacked
@@ -52,7 +52,7 @@ class SignerLine:
         self._shelf = shelf
         self._on_room = on_room
         self._on_end = on_end
-        self._inbox = Inbox(PIPE_BYTES, LARGEST, Shelf(None))
+        self._inbox = FrameReader(PIPE_BYTES, LARGEST, Shelf(None))
         self._queue: deque[SignatureBatch] = deque()
         self._unsent = bytearray()
         self.started: asyncio.Future[Sequence[str]] = self._loop.create_future()

@@ -24,7 +24,7 @@ from campaign.signing.keys import read_key
 from campaign.signing.signature import Signer, signatures
 from campaign.signing.spec import SignatureSpec, SigningSpec
 from campaign.workers.confinement import end_with_parent, hide_memory, read_only
-from campaign.workers.frames import Inbox, Started, framed, read_frames
+from campaign.workers.frames import FrameReader, Started, framed, read_frames
 from campaign.workers.pipes import PIPE_BYTES
 from campaign.workers.shelf import Shelf
 from campaign.workers.signing.ends import BATCH, LARGEST, SignerEnds, packed
@@ -87,7 +87,7 @@ def _own_lane(lanes: Sequence[SignerEnds]) -> SignerEnds:
 
 def _serve(lane: SignerEnds, signers: Sequence[Signer]) -> None:
     shelf = Shelf(None) if lane.shelf < 0 else Shelf.of(lane.shelf)
-    inbox = Inbox(PIPE_BYTES, LARGEST, shelf)
+    inbox = FrameReader(PIPE_BYTES, LARGEST, shelf)
     at_s, left = 0.0, 0
     done: list[bytes] = []
     while count := os.readv(lane.input, [inbox.room()]):
