@@ -86,7 +86,7 @@ def system_nameservers() -> list[Nameserver]:
 
 
 class Resolver:
-    """A stub resolver (RFC 1034, 5.3.1) for mail: MX, A, AAAA, TXT, NS and TLSA."""
+    """A stub resolver (RFC 1034, 5.3.1) for mail: MX, A, AAAA, TXT, NS, PTR and TLSA."""
 
     def __init__(self, nameservers: Sequence[str] = (), *, clock: Clock, timeout_s: float = 5.0):
         """`timeout_s` is how long one nameserver may take for one question."""
@@ -121,6 +121,11 @@ class Resolver:
     async def nameservers(self, name: str) -> Answer[str]:
         """NS records: the authoritative nameservers of a zone."""
         return await self._look_up(name, RdataType.NS, lambda r: _text(r.target))
+
+    async def pointers(self, address: str) -> Answer[str]:
+        """PTR records: the names of an IP address (RFC 1035, 3.5; RFC 3596, 2.5)."""
+        name = ip_address(address).reverse_pointer
+        return await self._look_up(name, RdataType.PTR, lambda r: _text(r.target))
 
     async def tlsa(self, name: str) -> Answer[TlsaRecord]:
         """TLSA records."""
