@@ -49,6 +49,7 @@ from campaign.errors import (
 )
 from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
+from campaign.journal.schema import LISTED_DOMAINS
 from campaign.journal.states import NOT_REACHED
 from campaign.journal.store import ANSWER_S, Journal
 from campaign.planning.inputs import (
@@ -58,6 +59,7 @@ from campaign.planning.inputs import (
     render_spec,
 )
 from campaign.planning.keys import signing_spec
+from campaign.pool.limits import Limits
 from campaign.pool.outlet import relay_pool
 from campaign.pool.relays import Outlet
 from campaign.pool.tasks import Tasks
@@ -285,6 +287,8 @@ class _Run:
         self._speed = Speed()
         self._total = sum(counts.values())
         self._settled_when_idle = self._ledger.settled_count
+        # How many of the list are of providers that are limited.
+        self._limited = Limits(settings.limits).count(reader.domains(LISTED_DOMAINS))
         self._outlet.start()
 
     def _mailboxes_of(self, reader: Reader, counts: Mapping[State, int]) -> Mailboxes:
@@ -488,11 +492,16 @@ class _Run:
             counts=counts,
             total=self._total,
             rate_s=rate_s,
-            left_s=left / rate_s if left > 0 and rate_s > 0 else None,
+            left_s=max(left / rate_s, self._limits_s(left)) if left > 0 and rate_s > 0 else None,
             waiting_for=self._outlet.waiting_for(self._feed.behind) or self._retry_in(),
             connections=self._outlet.connections,
             stopping=self._is_stopping,
         )
+
+    def _limits_s(self, left: int) -> float:
+        """Seconds that the limits leave no choice about; who is left is as the list is."""
+        by_lane = {lane: round(count * left / self._total) for lane, count in self._limited.items()}
+        return self._outlet.left_s(left, by_lane)
 
     def _retry_in(self) -> str:
         """What a run waits for that has tried everybody."""

@@ -8,7 +8,7 @@ All relays of a run are one destination; sent directly, each set of mail servers
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from campaign.pool.lanes import KEPT_S, Lanes
 from campaign.pool.site import Site
@@ -71,6 +71,16 @@ class Destination:
             ahead = int(_AHEAD_S / pacing.interval_s) + 1 if pacing.interval_s else sys.maxsize
             most += min(ahead, pacing.left(now_s))
         return most if self.sites else sys.maxsize
+
+    def left_s(self, count: int, by_lane: Mapping[str, int], now_s: float) -> float:
+        """Seconds that the limits alone leave no choice about, for so many letters, of which so
+        many are of lanes with limits."""
+        lanes_s = [
+            self.lanes.lane(name).pacing.left_s(of_lane, now_s) for name, of_lane in by_lane.items()
+        ]
+        each = -(-count // max(1, len(self.sites)))
+        sites_s = [site.allowance.pacing.left_s(each, now_s) for site in self.sites]
+        return max([*lanes_s, min(sites_s, default=0.0)])
 
     # -- what is kept --------------------------------------------------------------------------
 

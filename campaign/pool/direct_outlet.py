@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -174,6 +174,10 @@ class DirectOutlet:
     @property
     def connections(self) -> int:
         return sum(len(each.site.connections) for each in self._destinations.values())
+
+    def left_s(self, count: int, by_lane: Mapping[str, int]) -> float:
+        own_s = self._pacing.left_s(count, self._clock.tick_s())
+        return max(own_s, self._limits.span_of(by_lane))
 
     def waiting_for(self, behind: Sequence[str]) -> str:
         tick_s, now_s = self._clock.tick_s(), self._clock.now_s()

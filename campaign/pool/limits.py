@@ -56,11 +56,22 @@ class Limits:
 
     def span_s(self, domains: Iterable[tuple[str, int]]) -> float:
         """Seconds that letters to these domains take at least, by the slowest limit."""
+        return self.span_of(self.count(domains))
+
+    def count(self, domains: Iterable[tuple[str, int]]) -> Counter[str]:
+        """How many of these letters are of each lane that has a limit."""
         counts: Counter[str] = Counter()
-        for domain, count in domains:
-            counts[lane_of(domain)] += count
+        if self._by_lane:
+            for domain, count in domains:
+                lane = lane_of(domain)
+                if lane in self._by_lane:
+                    counts[lane] += count
+        return counts
+
+    def span_of(self, by_lane: Mapping[str, int]) -> float:
+        """The same of letters that were counted by lane."""
         return max(
-            (Pacing(each.rates).span_s(counts[lane]) for lane, each in self._by_lane.items()),
+            (Pacing(self._by_lane[lane].rates).span_s(n) for lane, n in by_lane.items()),
             default=0.0,
         )
 

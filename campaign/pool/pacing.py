@@ -30,6 +30,7 @@ class Window(Protocol):
     def wait_s(self, now_s: float) -> float: ...
     def take(self, now_s: float) -> None: ...
     def span_s(self, count: int) -> float: ...
+    def left_s(self, count: int, now_s: float) -> float: ...
 
 
 class Pace:
@@ -50,6 +51,10 @@ class Pace:
     def span_s(self, count: int) -> float:
         """Seconds that so many messages take at least."""
         return count * self.interval_s
+
+    def left_s(self, count: int, now_s: float) -> float:
+        """Seconds from now that so many messages take at least."""
+        return self.wait_s(now_s) + count * self.interval_s
 
 
 class Quota:
@@ -96,6 +101,14 @@ class Quota:
     def span_s(self, count: int) -> float:
         """Seconds that so many messages take at least: full windows before the last."""
         return max(0, count - 1) // self._count * self._per_s
+
+    def left_s(self, count: int, now_s: float) -> float:
+        """Seconds from now that so many messages take at least, after what was used."""
+        free = self.left(now_s)
+        if count <= free:
+            return 0.0
+        first_s = self._slots[0][0] + self._slot_s + self._per_s - now_s if self._slots else 0.0
+        return first_s + self.span_s(count - free)
 
     def _forget(self, now_s: float) -> None:
         # A slot leaves only when even its last moment is older than the window.
@@ -150,3 +163,7 @@ class Pacing:
     def span_s(self, count: int) -> float:
         """Seconds that so many messages take at least."""
         return max((window.span_s(count) for window in self.windows), default=0.0)
+
+    def left_s(self, count: int, now_s: float) -> float:
+        """Seconds from now that so many messages take at least, after what was used of quotas."""
+        return max((window.left_s(count, now_s) for window in self.windows), default=0.0)

@@ -68,6 +68,9 @@ class Outlet(Protocol):
     def put(self, letters: Sequence[Letter]) -> None:
         """Letters ready to go."""
 
+    def left_s(self, count: int, by_lane: Mapping[str, int]) -> float:
+        """Seconds that so many letters take at least by the limits, so many of limited lanes."""
+
     def start(self) -> None:
         """Begin to keep house."""
 
@@ -173,6 +176,9 @@ class Pool:
     @property
     def connections(self) -> int:
         return sum(len(site.connections) for site in self.sites)
+
+    def left_s(self, count: int, by_lane: Mapping[str, int]) -> float:
+        return self._destination.left_s(count, by_lane, self._clock.tick_s())
 
     def waiting_for(self, behind: Sequence[str]) -> str:
         tick_s, now_s = self._clock.tick_s(), self._clock.now_s()

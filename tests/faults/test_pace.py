@@ -308,6 +308,7 @@ def test_who_waits_for_a_limit_costs_no_line_of_history(
     assert {tuple(ending.passed(a)) for a in addresses} == {("sending", "sent")}
     assert len(server.accepted) == 210
     assert "waits its turn: limits qq.com 50/s" in ending.heard.waits
+    assert max(view.left_s or 0.0 for view in ending.heard.views) > 1.5  # 140 at 50/s
     sent = {a: ending.steps[a][-1].at for a in addresses}
     others = [at for a, at in sent.items() if "other" in a]
     assert max(others) < max(sent.values()) - 1.0

@@ -1,5 +1,7 @@
 """Rates, asked with a clock that only moves when told."""
 
+import pytest
+
 from campaign.pool.pacing import Pacing
 from campaign.units import Rate
 
@@ -74,3 +76,14 @@ def test_the_time_for_a_list_is_that_of_its_rates():
     assert both.span_s(1001) == 86400.0
     assert both.span_s(3500) == 3 * 86400.0
     assert Pacing(()).span_s(5) == 0.0
+
+
+def test_what_is_left_takes_as_long_as_what_was_used_of_a_quota_leaves_free():
+    pacing = Pacing([Rate(100, 1.0), Rate(1000, 86400.0)])
+    assert pacing.left_s(1000, 0.0) == 10.0
+    for n in range(900):
+        pacing.take(n / 100)
+    assert pacing.left_s(100, 9.0) == pytest.approx(1.0, abs=0.05)
+    tomorrow_s = pacing.left_s(200, 9.0)
+    assert 86_000 < tomorrow_s < 87_000
+    assert pacing.left_s(1200, 9.0) == pytest.approx(tomorrow_s + 86_400)
