@@ -17,7 +17,8 @@ class JournalSettings(Section):
     """Where the outcomes are kept."""
 
     url: JournalUrl = JOURNAL_URL
-    """sqlite:/// and a path relative to campaign.toml, or postgresql+psycopg://..."""
+    """sqlite:/// and a path relative to campaign.toml, or postgresql+psycopg://USER@HOST/DATABASE.
+    A server's password stands in ~/.pgpass, or in the variable PGPASSWORD, never here."""
 
 
 class Suppression(Section):
