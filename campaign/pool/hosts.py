@@ -98,7 +98,7 @@ class KnownHost:
             if kind == _STEP.strip() and value in ("0", "1"):
                 self._most = min(self._most, Step(int(value)))
             elif kind == _WITHOUT.strip():
-                self._without |= {value}
+                self._without = self._without.union((value,))
             elif kind == _LETTERS.strip() and value.isdecimal():
                 self.letters_per_connection = min(
                     self.letters_per_connection or int(value), int(value)
@@ -176,7 +176,7 @@ class KnownHost:
         step = connection.session.step_used(stage)
         used = connection.session.parameters_used(letter)
         if step:
-            used |= {PIPELINING}
+            used = used.union((PIPELINING,))
         guilty = blamed(stage, reply, used, works=self._works)
         if not guilty:
             return False
@@ -228,7 +228,7 @@ class KnownHost:
         new = extensions - self._without
         if not new:
             return
-        self._without |= new
+        self._without = self._without.union(new)
         names = " and ".join(sorted(new))
         self._say(
             f"{self.name} offers {names} but does not keep to it ({why}): done without from now on"
