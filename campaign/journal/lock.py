@@ -109,14 +109,24 @@ class FileLock:
         self._database = file
 
     def sign(self, runner: Runner, note: RunNote | None = None) -> None:
-        """Say who holds it, once the journal is there, and how its last run stands."""
+        """Say who holds it, once the journal is there, and how its last run stands.
+
+        Raises JournalError.
+        """
         self.note = note or self.note
         said: dict[str, Any] = runner._asdict()
         if self.note:
             said["last_run"] = self.note._asdict()
         data = json.dumps(said).encode()
-        os.pwrite(self._file, data.ljust(512), 0)  # in one sector: it is never half another
-        os.fsync(self._file)
+        try:
+            os.pwrite(self._file, data.ljust(512), 0)  # in one sector: it is never half another
+            os.fsync(self._file)
+        except OSError as error:
+            raise JournalError(
+                f"the journal's lock cannot be written: {error.strerror}",
+                file=str(self._path),
+                remedy="make room on the disk, then `campaign resume`",
+            ) from error
 
     def clear(self) -> None:
         """There is no journal here any more."""

@@ -282,10 +282,10 @@ class Journal:
             with told(self._place):
                 self._end_run(how)
         if failed:  # nothing that is read after a failure is trusted
-            with suppress(OSError):
+            with suppress(JournalError):
                 self._lock.sign(self._runner, RunNote(self._run, 0, is_ended=True))
         elif self._run or self._lock.note:  # closing takes the log in
-            with suppress(OSError, JournalError), told(self._place):
+            with suppress(JournalError), told(self._place):
                 self._sign(is_ended=True)
         if isinstance(self._lock, AdvisoryLock):
             self._lock.release()

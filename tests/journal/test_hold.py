@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -151,6 +152,21 @@ def test_a_lock_file_of_any_content_locks(tmp_path: Path, content: str) -> None:
     _file(tmp_path, ".lock").write_text(content)
     with closing(open_journal(tmp_path)), pytest.raises(JournalBusy):
         open_journal(tmp_path)
+
+
+def test_a_lock_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned(tmp_path, 1).close()
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(JournalError, match=r"\.lock: .*No space left on device.*make room"):
+        open_journal(tmp_path)
+    monkeypatch.undo()
+    open_journal(tmp_path).close()
 
 
 def test_an_empty_file_is_planned_into(tmp_path: Path) -> None:
