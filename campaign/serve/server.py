@@ -34,8 +34,14 @@ UNIX = "unix:"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(app: ASGIApp, listen: str, proxies: Sequence[str], ready: Callable[[str], None]) -> None:
-    """Until SIGINT or SIGTERM; then requests that are being answered are.
+def serve(
+    app: ASGIApp,
+    listen: str,
+    proxies: Sequence[str],
+    ready: Callable[[str], None],
+    head_within_s: float = HEAD_WITHIN_S,
+) -> None:
+    """Until SIGINT or SIGTERM; what is being answered then is answered first.
 
     listen: HOST:PORT or unix:PATH; port 0 takes a free one
     proxies: whose X-Forwarded-For is believed
@@ -46,7 +52,7 @@ def serve(app: ASGIApp, listen: str, proxies: Sequence[str], ready: Callable[[st
     try:
         config = uvicorn.Config(
             app,
-            http=PatientProtocol,
+            http=type("Patient", (PatientProtocol,), {"head_within_s": head_within_s}),
             ws="none",
             log_level="error",
             access_log=False,
@@ -67,6 +73,7 @@ def serve(app: ASGIApp, listen: str, proxies: Sequence[str], ready: Callable[[st
 class PatientProtocol(HttpToolsProtocol):
     """Closes a connection whose next request does not begin, or whose head does not end."""
 
+    head_within_s = HEAD_WITHIN_S
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
 
@@ -96,7 +103,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _wait_for_head(self) -> None:
         self._head_is_there()
-        self._deadline = self.loop.call_later(HEAD_WITHIN_S, self.transport.abort)
+        self._deadline = self.loop.call_later(self.head_within_s, self.transport.abort)
 
     def _head_is_there(self) -> None:
         if self._deadline is not None:
