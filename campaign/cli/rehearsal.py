@@ -30,7 +30,7 @@ HOST = "127.0.0.1"
 
 def rehearsal_of(campaign: Campaign) -> Campaign:
     """The campaign with the rehearsal's journal in place of the real one; who is suppressed is
-    asked of the real store."""
+    asked of the real store.  It shows letters, so it waits for no window."""
     from campaign.config.settings import JournalSettings
     from campaign.suppression.database import store_url
 
@@ -38,7 +38,11 @@ def rehearsal_of(campaign: Campaign) -> Campaign:
     url = store_url(settings.suppression.url, settings.journal.url)
     store = settings.suppression.model_copy(update={"url": url})
     settings = settings.model_copy(
-        update={"journal": JournalSettings(url=JOURNAL_URL), "suppression": store}
+        update={
+            "journal": JournalSettings(url=JOURNAL_URL),
+            "suppression": store,
+            "schedule": None,
+        }
     )
     return dataclasses.replace(campaign, settings=settings)
 

@@ -45,6 +45,10 @@ def check_values(settings: Settings) -> Iterator[Mistake]:
         yield from _check_address(("unsubscribe", "mailto"), settings.unsubscribe.mailto)
     for index, entry in enumerate(settings.dkim):
         yield from _check_domain(("dkim", index, "domain"), entry.domain)
+    if settings.schedule is not None:
+        from campaign.config.hours import check_hours  # most campaigns do without zones
+
+        yield from check_hours(settings.schedule)
     yield from _check_headers(message, unsubscribes=settings.unsubscribe is not None)
 
 

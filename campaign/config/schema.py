@@ -144,6 +144,8 @@ def _value(entry: dict[str, Any], field: FieldInfo) -> str:
         return "a secret"
     if section:
         return f"`{{ {', '.join(f'{name} = …' for name in fields_of(section))} }}`"
+    if entry.get("format") == "date-time":
+        return "moment, as `2026-12-01T09:00:00+08:00`"
     if "enum" in entry:
         return " ".join(f"`{toml(choice)}`" for choice in entry["enum"] if choice)
     choices = entry.get("items", {}).get("enum")

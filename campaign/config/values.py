@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -44,6 +45,25 @@ def _size(value: Any) -> Any:
 def as_list(value: Any) -> Any:
     """What may stand alone or in a list, as a list."""
     return [value] if isinstance(value, str | dict) else value
+
+
+def as_default(value: Any) -> Any:
+    """A zone that stands alone is the one of everybody."""
+    return {"default": value} if isinstance(value, str) else value
+
+
+def _moment(value: Any) -> Any:
+    if not isinstance(value, datetime):
+        raise ValueError(
+            f"{value} is not a moment; write a date, a time and an offset without quotes:"
+            " 2026-12-01T09:00:00+08:00"
+        )
+    if value.tzinfo is None:
+        raise ValueError(
+            f"{value.isoformat()} does not say in which time zone; add an offset:"
+            f" {value.isoformat()}+08:00, or Z for UTC"
+        )
+    return value
 
 
 _SOFT = re.compile(
@@ -185,6 +205,7 @@ def _composed(value: str) -> str:
 
 Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str)]
 RateText = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=str)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 SoftBounces = Annotated[SoftPolicy, BeforeValidator(_soft_policy, json_schema_input_type=str)]
 Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str | int)]
 Strings = Annotated[

@@ -3,6 +3,7 @@
 In: rows by lane, and when to ask again whether the lane has room.  Out: the same rows, in order.
 Touches: nothing.
 
+Rows whose window is closed wait here too, by zone: a queue of a zone is looked at when it opens.
 A lane whose rate, quota or rest lets nothing more go has its rows left behind here, as bare
 numbers: eight bytes each, and no more than `_MOST` of them, however long the list is.  Beyond that
 a lane remembers only where in the list the rest of its planned rows begins; they are looked for
@@ -26,15 +27,17 @@ class Queue:
     """What one lane left behind.
 
     domain: one of its domains, by which the outlet is asked for room
+    zone: of rows that wait for their window, whatever lane they have; else ""
     due: deferred rows, which go first; planned: rows never tried
     more_from: the first planned row that is not among `planned` although it was read; 0: none
     """
 
-    __slots__ = ("domain", "due", "lane", "look_s", "more_from", "planned")
+    __slots__ = ("domain", "due", "lane", "look_s", "more_from", "planned", "zone")
 
-    def __init__(self, lane: str, domain: str) -> None:
+    def __init__(self, lane: str, domain: str, zone: str = "") -> None:
         self.lane = lane
         self.domain = domain
+        self.zone = zone
         self.due = array("Q")
         self.planned = array("Q")
         self.more_from = 0
@@ -81,9 +84,9 @@ class Backlog:
         """When the first lane is to be asked again; None without rows."""
         return self._looks[0][0] if self._looks else None
 
-    def leave(self, lane: str, claim: Claim, look_s: float) -> None:
+    def leave(self, lane: str, claim: Claim, look_s: float, zone: str = "") -> None:
         """A row behind those of its lane that were left before; the first one sets `look_s`."""
-        queue = self._queue(lane, claim.domain, look_s)
+        queue = self._queue(lane, claim.domain, look_s, zone)
         if claim.state is State.DEFERRED:
             queue.due.append(claim.row)
             self._due += 1
@@ -95,9 +98,9 @@ class Backlog:
         else:
             queue.more_from = claim.row
 
-    def put_back(self, lane: str, claims: Sequence[Claim], look_s: float) -> None:
+    def put_back(self, lane: str, claims: Sequence[Claim], look_s: float, zone: str = "") -> None:
         """Rows before all others of their lane, which were claimed and did not go."""
-        queue = self._queue(lane, claims[0].domain, look_s)
+        queue = self._queue(lane, claims[0].domain, look_s, zone)
         due = [claim.row for claim in claims if claim.state is State.DEFERRED]
         planned = [claim.row for claim in claims if claim.state is not State.DEFERRED]
         queue.due[0:0] = array("Q", due)
@@ -136,9 +139,9 @@ class Backlog:
         self._planned += len(rows)
         queue.more_from = more_from
 
-    def _queue(self, lane: str, domain: str, look_s: float) -> Queue:
+    def _queue(self, lane: str, domain: str, look_s: float, zone: str) -> Queue:
         queue = self._queues.get(lane)
         if queue is None:
-            queue = self._queues[lane] = Queue(lane, domain)
+            queue = self._queues[lane] = Queue(lane, domain, zone)
             heapq.heappush(self._looks, (look_s, next(self._order), queue))
         return queue

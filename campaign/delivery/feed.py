@@ -11,6 +11,7 @@ the journal as it is (`backlog`), and read again when its turn has come.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Coroutine
 from functools import partial
@@ -21,9 +22,11 @@ from campaign.delivery.backlog import Backlog, Queue
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.staleness import RunClock
 from campaign.delivery.suppression import SuppressionLookup
+from campaign.delivery.turns import Turns
 from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
 from campaign.pool.relays import Outlet
 from campaign.records import Claim, Job, Letter, Message, State
+from campaign.schedule.timetable import Turn
 from campaign.workers.pool import RenderPool
 
 _MOST_LETTERS = 2000  # claimed and not yet settled
@@ -36,6 +39,7 @@ _SEARCHED = 10_000  # rows looked through at once for those of one lane
 _SHOWN = 20  # lanes that are looked at for the progress line
 _LEAST_LOOK_S = 0.02  # between two questions to the outlet about a lane
 _DRY_S = 0.05  # after a query that brought nothing; outcomes alone must not cause queries
+_LONGEST_LOOK_S = 60.0  # between two looks at a window: the clock may be set meanwhile
 _LANE_SHARE = 4  # one provider may fill a quarter of the window, the rest is for others
 
 
@@ -49,6 +53,7 @@ class Feed:
         outlet: Outlet,
         rendering: RenderPool,
         suppression: SuppressionLookup,
+        turns: Turns,
         clock: RunClock,
         *,
         sender_of: Callable[[int], str],
@@ -62,7 +67,9 @@ class Feed:
         self._outlet = outlet
         self._rendering = rendering
         self._suppression = suppression
+        self._turns = turns
         self._clock = clock
+        self._closes_s = math.inf  # when the first window closes of those with letters in memory
         self._sender_of = sender_of
         self._left = most  # how many more recipients may be claimed; None = all
         self._expire_after_s = expire_after_s
@@ -79,8 +86,12 @@ class Feed:
 
     async def fill(self) -> None:
         """Claim and start to render as much as fits now."""
+        if self._clock.now_s() >= self._closes_s:
+            self._call_back()
         while not self.is_stopping and self._left != 0 and self.has_room:
             if self._outlet.rest_s(self._clock.tick_s()):
+                return
+            if self._turns.wait_s(self._clock.now_s()):
                 return
             if not self._ahead:
                 await self._read_on()
@@ -120,13 +131,20 @@ class Feed:
     @property
     def behind(self) -> list[str]:
         """A domain of each lane that has rows left behind; of the first lanes, if they are many."""
-        return [queue.domain for queue in islice(self._backlog, _SHOWN)]
+        return [queue.domain for queue in islice(self._backlog, _SHOWN) if not queue.zone]
+
+    @property
+    def closed_zones(self) -> list[str]:
+        """The zones whose rows wait for their window."""
+        return [queue.zone for queue in self._backlog if queue.zone]
 
     @property
     def wait_s(self) -> float | None:
-        """Seconds until rows that wait for a limit, a quota or a rest may go; None: none does."""
+        """Seconds until rows that wait for a limit, a quota, a rest or a window may go; None: none
+        does."""
         tick_s = self._clock.tick_s()
         rest_s, look_s = self._outlet.rest_s(tick_s), self._backlog.next_look_s
+        rest_s = max(rest_s, self._turns.wait_s(self._clock.now_s()))
         if look_s is None:
             return rest_s or None
         return max(rest_s, look_s - tick_s, 0.0)
@@ -142,6 +160,20 @@ class Feed:
         for lane, claims in lanes.items():
             claims.sort(key=attrgetter("row"))
             self._backlog.put_back(lane, claims, self._look_at_s(claims[0].domain))
+
+    def _call_back(self) -> None:
+        """Letters in memory whose window has closed go back to the journal."""
+        now_s = self._clock.now_s()
+        self._closes_s = math.inf
+        if letters := self._outlet.call_back(partial(self._is_closed, now_s)):
+            self.take_back(letters)
+
+    def _is_closed(self, now_s: float, letter: Letter) -> bool:
+        answer = self._turns.at_dot(letter.claim, now_s)
+        if answer.turn is not Turn.NOW:
+            return True
+        self._closes_s = min(self._closes_s, answer.until_s)
+        return False
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -164,10 +196,9 @@ class Feed:
         """Rows that were left behind, of the first lane that has room for them by now."""
         tick_s = self._clock.tick_s()
         while (queue := self._backlog.to_look_at(tick_s)) is not None:
-            room = self._outlet.room(queue.domain, tick_s, self._share)
-            self._is_given_up = self._outlet.refused_s(queue.domain, tick_s) > self._expire_after_s
+            room, look_s = self._room_of(queue, tick_s)
             if not room and not self._is_given_up:
-                self._backlog.look_again(queue, self._look_at_s(queue.domain))
+                self._backlog.look_again(queue, look_s)
                 continue
             if queue.more_from and not queue.due and not queue.planned:
                 await self._search(queue)
@@ -181,12 +212,32 @@ class Feed:
                 return True
         return False
 
+    def _room_of(self, queue: Queue, tick_s: float) -> tuple[int, float]:
+        """For how many of its rows there is room, and when to look again where there is none;
+        notes whether its servers are given up."""
+        self._is_given_up = False
+        if queue.zone:
+            now_s = self._clock.now_s()
+            answer = self._turns.of_zone(queue.zone, now_s)
+            if answer.turn is Turn.LATER:
+                return 0, self._opening_s(answer.until_s)
+            return self._batch, tick_s
+        self._is_given_up = self._outlet.refused_s(queue.domain, tick_s) > self._expire_after_s
+        return self._outlet.room(queue.domain, tick_s, self._share), self._look_at_s(queue.domain)
+
+    def _opening_s(self, at_s: float) -> float:
+        """When to look at a zone whose window opens at a Unix time."""
+        wait_s = max(_LEAST_LOOK_S, min(_LONGEST_LOOK_S, at_s - self._clock.now_s()))
+        return self._clock.tick_s() + wait_s
+
     async def _due(self) -> list[Claim]:
         before = self._due_after
         ends: list[Due] = []
 
         def ask() -> list[Claim]:
-            claims, last = self._reader.claim_due(self._clock.now_s(), _READ, before)
+            now_s = self._clock.now_s()
+            until_s = math.inf if self._turns.is_over(now_s) else now_s
+            claims, last = self._reader.claim_due(until_s, _READ, before)
             ends.append(last)
             return claims
 
@@ -219,13 +270,14 @@ class Feed:
     async def _search(self, queue: Queue) -> None:
         """Planned rows of a lane again that has more than are kept as numbers."""
         rows: list[int] = []
+        sought = queue.zone or queue.lane
         after, most = queue.more_from - 1, max(self._batch, self._backlog.planned_room)
         while after < self._after and len(rows) < most:
-            ask = partial(self._reader.planned_domains, after, self._after, _SEARCHED)
+            ask = partial(self._named, queue, after)
             found = ask() if self._reader.answers_at_once else await asyncio.to_thread(ask)
             after = found[-1][0] if len(found) == _SEARCHED else self._after
-            for row, domain in found:
-                if self._outlet.lane_of(domain) == queue.lane:
+            for row, name in found:
+                if (name if queue.zone else self._outlet.lane_of(name)) == sought:
                     rows.append(row)
                     if len(rows) == most:
                         after = row
@@ -233,12 +285,21 @@ class Feed:
             await asyncio.sleep(0)
         self._backlog.refill(queue, rows, after + 1 if after < self._after else 0)
 
+    def _named(self, queue: Queue, after: int) -> list[tuple[int, str]]:
+        """Planned rows behind one, each with its zone, or with its domain, as the queue asks."""
+        if not queue.zone:
+            return self._reader.planned_domains(after, self._after, _SEARCHED)
+        claims = self._reader.claim_planned(after, _SEARCHED)
+        return [(each.row, self._turns.zone_of(each)) for each in claims if each.row <= self._after]
+
     # -- admitting -----------------------------------------------------------------------------
 
     async def _admit(self) -> list[Claim]:
         """The next batch; rows that may not go now are settled or left behind on the way."""
         count = min(self._batch, len(self._ahead), self._left or self._batch)
-        taken = self._without_those_behind([self._ahead.popleft() for _ in range(count)])
+        taken = [self._ahead.popleft() for _ in range(count)]
+        over = {} if self._turns.is_empty else self._sort_by_turn(taken)
+        taken = self._without_those_behind(taken)
         self._ledger.claim(taken)
         suppressed = await self._suppression.among([claim.key for claim in taken]) if taken else {}
         if suppressed is None:  # it cannot be known, and the run stops for it
@@ -250,7 +311,9 @@ class Feed:
         for claim in taken:
             if why := suppressed.get(claim.key):
                 self._ledger.settle_unsent(claim, State.SKIPPED, why)
-            elif claim.first_at and claim.first_at < expired_s:
+            elif why := over.get(claim.row):
+                self._ledger.settle_unsent(claim, State.EXPIRED, why)
+            elif claim.first_at and self._has_expired(claim, expired_s, now_s):
                 self._ledger.settle_unsent(claim, State.EXPIRED, "no try was left in its time")
             elif self._returning and self._is_given_up:
                 self._ledger.settle_unsent(claim, State.EXPIRED, "its servers put off everything")
@@ -263,6 +326,33 @@ class Feed:
             self._left -= len(taken) - len(refused)
         self._leave(refused)
         return batch
+
+    def _has_expired(self, claim: Claim, expired_s: float, now_s: float) -> bool:
+        """Whether no try is left in its time, in which closed windows do not count."""
+        if claim.first_at >= expired_s:
+            return False
+        return claim.first_at + self._turns.closed_s(claim, claim.first_at, now_s) < expired_s
+
+    def _sort_by_turn(self, claims: list[Claim]) -> dict[int, str]:
+        """Leave those behind whose window is not open; why the time of others is over, by row."""
+        now_s, over, now = self._clock.now_s(), {}, []
+        for claim in claims:
+            answer = self._turns.ask(claim, now_s)
+            if answer.turn is Turn.NEVER:
+                over[claim.row] = answer.why
+            elif answer.turn is Turn.LATER:
+                self._wait_for_window(claim, self._opening_s(answer.until_s))
+                continue
+            elif answer.until_s < self._closes_s:
+                self._closes_s = answer.until_s
+            now.append(claim)
+        claims[:] = now
+        return over
+
+    def _wait_for_window(self, claim: Claim, look_s: float) -> None:
+        zone = self._turns.zone_of(claim)
+        name = f"{zone} hours"  # no domain has a space
+        self._backlog.leave(name, claim, look_s, zone)
 
     def _without_those_behind(self, claims: list[Claim]) -> list[Claim]:
         """Rows whose lane has others left behind stand behind those."""

@@ -15,6 +15,7 @@ from typing import Literal
 
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.staleness import RunClock
+from campaign.delivery.turns import Turns
 from campaign.journal.states import in_doubt
 from campaign.journal.writing.commits import Done
 from campaign.records import (
@@ -51,6 +52,7 @@ class JournalLedger:
         queue: Callable[[Change, Done], None],
         schedule: RetrySchedule,
         clock: RunClock,
+        turns: Turns,
         *,
         in_doubt: Literal["resend", "hold"],
         counts: dict[State, int],
@@ -69,6 +71,7 @@ class JournalLedger:
         self._queue = queue
         self._schedule = schedule
         self._clock = clock
+        self._turns = turns
         self._in_doubt = in_doubt
         self._on_outcome = on_outcome
         self._on_due = on_due
@@ -97,13 +100,18 @@ class JournalLedger:
 
     # -- what sites report ---------------------------------------------------------------------
 
-    def permit(self, letter: Letter, relay: str, go: Callable[[], None]) -> None:
-        """Rule 1: `sending(n)` is durable before the first byte of the final dot."""
+    def permit(self, letter: Letter, relay: str, go: Callable[[], None]) -> bool:
+        """Rule 1: `sending(n)` is durable before the first byte of the final dot.
+
+        False where the recipient's window has closed meanwhile: then nothing is written."""
         claim, before, sending = letter.claim, self.open[letter.row], State.SENDING
+        now_s = self._clock.now_s()
+        if not self._turns.is_empty and not self._turns.may_go(claim, now_s):
+            return False
         change = Change(
             letter.row,
             sending,
-            self._clock.now_s(),
+            now_s,
             claim.attempts,
             claim.sendings + 1,
             claim.resends,
@@ -115,6 +123,7 @@ class JournalLedger:
         self.counts[sending] += 1
         self.open[letter.row] = sending
         self._queue(change, partial(self._permitted, letter.row, go))
+        return True
 
     def settled(
         self, letter: Letter, relay: str, verdict: Verdict, reply: Reply, *, wait_s: float | None
@@ -130,7 +139,7 @@ class JournalLedger:
             due_s = max(due_s, now_s + verdict.pause_s)
             if verdict.class_ is ReplyClass.PROTOCOL and attempts >= _MOST_PROTOCOL_ERRORS:
                 state, due_s = State.FAILED, 0.0
-            elif self._expires(claim.first_at, due_s):
+            elif self._expires(claim, due_s):
                 state, due_s = State.EXPIRED, 0.0
         self._write(
             claim,
@@ -156,7 +165,7 @@ class JournalLedger:
         attempts = claim.attempts + 1
         due_s = self._schedule.due_s(attempts, now_s)
         if not dot_written:
-            expires = self._expires(claim.first_at, due_s)
+            expires = self._expires(claim, due_s)
             state = State.EXPIRED if expires else State.DEFERRED
             reason = f"connection lost at {stage}: {why}"
             class_ = ReplyClass.CONNECTION
@@ -182,7 +191,7 @@ class JournalLedger:
         claim, now_s = letter.claim, self._clock.now_s()
         attempts = claim.attempts + 1
         due_s = self._schedule.due_s(attempts, now_s)
-        expires = self._schedule.expires(claim.first_at, due_s)
+        expires = self._expires(claim, due_s)
         self._write(
             claim,
             State.EXPIRED if expires else State.DEFERRED,
@@ -235,9 +244,12 @@ class JournalLedger:
     def _was_never_sent(self, row: int) -> bool:
         return self._is_broken and row not in self._on_the_wire
 
-    def _expires(self, first_at_s: float, due_s: float) -> bool:
-        """Nobody's time runs out while the machine sleeps."""
-        return self._schedule.expires(first_at_s, due_s - self._clock.asleep_s)
+    def _expires(self, claim: Claim, due_s: float) -> bool:
+        """Nobody's time runs out while the machine sleeps, or while their windows are closed."""
+        if not claim.first_at:
+            return False
+        lost_s = self._clock.asleep_s + self._turns.closed_s(claim, claim.first_at, due_s)
+        return self._schedule.expires(claim.first_at, due_s - lost_s)
 
     def _write(
         self,

@@ -37,6 +37,7 @@ from campaign.delivery.settling import settle_by
 from campaign.delivery.speed import Speed
 from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
 from campaign.delivery.suppression import SuppressionLookup
+from campaign.delivery.turns import closed_hours, turns_of
 from campaign.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -116,7 +117,12 @@ def run_campaign(
         PauseMark(url, folder).refuse()
         refuse_drift(campaign, record)
         _refuse_another_plan(options.agreed, record, counts)
-        run_clock = clock_for(journal, clock, may_be_stale=options.resume_stale or is_finished)
+        run_clock = clock_for(
+            journal,
+            clock,
+            closed_hours(settings.schedule),
+            may_be_stale=options.resume_stale or is_finished,
+        )
         if not journal.is_safe_from_power_loss:
             observer.say("the journal's server has fsync = off: a loss of power may undo commits")
         if run_clock.was_set_back:
@@ -260,10 +266,12 @@ class _Run:
         self._suppression = SuppressionLookup(
             self._campaign, self._writer, reader, mailboxes, self._clock, self._stop_for
         )
+        self._turns = turns_of(self._campaign, self._record, reader, self._clock.now_s())
         self._ledger = JournalLedger(
             self._writer.write,
             RetrySchedule(settings.delivery, random.random),
             self._clock,
+            self._turns,
             in_doubt=settings.delivery.in_doubt,
             counts=counts,
             on_outcome=self._heed,
@@ -278,6 +286,7 @@ class _Run:
             self._outlet,
             rendering,
             self._suppression,
+            self._turns,
             self._clock,
             sender_of=envelope_senders(self._campaign, self._record),
             most=self._options.limit,
@@ -493,7 +502,9 @@ class _Run:
             total=self._total,
             rate_s=rate_s,
             left_s=max(left / rate_s, self._limits_s(left)) if left > 0 and rate_s > 0 else None,
-            waiting_for=self._outlet.waiting_for(self._feed.behind) or self._retry_in(),
+            waiting_for=self._outlet.waiting_for(self._feed.behind)
+            or self._window_opens()
+            or self._retry_in(),
             connections=self._outlet.connections,
             stopping=self._is_stopping,
         )
@@ -502,6 +513,12 @@ class _Run:
         """Seconds that the limits leave no choice about; who is left is as the list is."""
         by_lane = {lane: round(count * left / self._total) for lane, count in self._limited.items()}
         return self._outlet.left_s(left, by_lane)
+
+    def _window_opens(self) -> str:
+        """What a run waits for that has nobody to write to at this time of day."""
+        if self._ledger.open:
+            return ""
+        return self._turns.waiting_for(self._feed.closed_zones, self._clock.now_s())
 
     def _retry_in(self) -> str:
         """What a run waits for that has tried everybody."""

@@ -10,6 +10,8 @@ be told from the original by what is in it, but it shows in three ways: another 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from campaign.clock import Clock, iso
 from campaign.errors import StaleError
 from campaign.journal.lock import Runner
@@ -18,6 +20,12 @@ from campaign.units import show_duration
 
 MOST_SILENCE_S = 24 * 3600.0  # a journal is gone on with within a day, or with --resume-stale
 _SLACK_S = 300.0  # what two honest clocks may differ by (Kerberos, RFC 4120, allows the same)
+
+Closed = Callable[[float, float], float]  # seconds of a stretch of Unix time
+
+
+def _never(from_s: float, to_s: float) -> float:
+    return 0.0
 
 
 class RunClock:
@@ -57,14 +65,19 @@ class RunClock:
         return max(0.0, slept_s)
 
 
-def clock_for(journal: Journal, clock: Clock, *, may_be_stale: bool) -> RunClock:
-    """The clock of a run that is to begin.  Raises StaleError."""
+def clock_for(
+    journal: Journal, clock: Clock, closed_s: Closed = _never, *, may_be_stale: bool
+) -> RunClock:
+    """The clock of a run that is to begin.  Raises StaleError.
+
+    `closed_s`: for how long of a stretch nobody could be written to; such a silence says nothing.
+    """
     last = journal.last_run()
     if last is None:
         return RunClock(clock, 0.0)
     if not may_be_stale:
         host = Runner.this_process(clock.now_s()).host
-        refuse_stale(last, clock.now_s(), host, journal.inode)
+        refuse_stale(last, clock.now_s(), host, journal.inode, closed_s)
     return RunClock(clock, last_seen_s(last))
 
 
@@ -75,7 +88,9 @@ def set_back_sentence(clock: RunClock) -> str:
     )
 
 
-def refuse_stale(last: LastRun, now_s: float, host: str, inode: str = "") -> None:
+def refuse_stale(
+    last: LastRun, now_s: float, host: str, inode: str = "", closed_s: Closed = _never
+) -> None:
     """Raises StaleError for a journal that came from another host, was silent for long, or is
     another file than the last run wrote to."""
     if last.host != host:
@@ -91,7 +106,7 @@ def refuse_stale(last: LastRun, now_s: float, host: str, inode: str = "") -> Non
             remedy=_REMEDY,
         )
     seen_s = last_seen_s(last)
-    if now_s - seen_s > MOST_SILENCE_S:
+    if now_s - seen_s - closed_s(seen_s, now_s) > MOST_SILENCE_S:
         raise StaleError(
             f"this journal was last used {iso(seen_s)}, {show_duration(now_s - seen_s)} ago by this"
             " machine's clock: it may be an old copy, and the retries of many may have run out",

@@ -39,6 +39,7 @@ from campaign.planning.inputs import (
 from campaign.planning.keys import keys_at_hand
 from campaign.planning.summary import Amendment, PlanSummary, read_summary, refuse_empty
 from campaign.planning.suppressed import skip_suppressed
+from campaign.planning.times import ZoneColumn
 from campaign.recipients.readers import input_files as list_files
 from campaign.recipients.suppression import read_suppressed, state_of
 from campaign.records import Job, Message, PlanRecord, Source, State, is_begun
@@ -155,7 +156,8 @@ def _record(campaign: Campaign, clock: Clock, before: PlanRecord | None) -> Plan
     if before is None:
         return record
     # Message-ID, boundary and Date of letters already sent must stay what they were.
-    return before._replace(hashes=record.hashes)
+    # Who is late is late since the amendment, for nobody can tell when who was added.
+    return before._replace(hashes=record.hashes, created_s=now_s)
 
 
 class _Making:
@@ -234,12 +236,14 @@ class _Making:
         settings = campaign.settings.recipients
         count = 0
         sources: list[Source] = []
+        zones = ZoneColumn(campaign.settings.schedule)
         for source, index, entries in rows:
             if index == len(sources):  # a long file comes in many parts
                 sources.append(source)
                 _proofread(render_spec(campaign, record, sources))
                 planning.add_source(source)
-            planning.add_entries(entries)
+                zones.add(source, campaign)
+            planning.add_entries(zones.refused(entries))
             count += len(entries)
             self._on_progress("reading", count, None)
         refuse_other_lists(campaign, record, sources)

@@ -171,6 +171,11 @@ class DirectOutlet:
         for site in touched:
             site.wake()
 
+    def call_back(self, is_over: Callable[[Letter], bool]) -> list[Letter]:
+        """Those whose route is still looked for come back at their dot."""
+        lanes = [each.lanes for each in self._destinations.values()]
+        return [letter for each in lanes for letter in each.call_back(is_over)]
+
     @property
     def connections(self) -> int:
         return sum(len(each.site.connections) for each in self._destinations.values())

@@ -22,9 +22,10 @@ class Slot:
 class Flight:
     """A letter from when it is first taken until it is settled, put back or not."""
 
-    __slots__ = ("is_permitted", "was_excused", "was_retried")
+    __slots__ = ("is_called_back", "is_permitted", "was_excused", "was_retried")
 
     def __init__(self) -> None:
         self.is_permitted = False  # its `sending` was asked of the journal
+        self.is_called_back = False  # its window closed while its envelope was under way
         self.was_retried = False  # given its one second chance after a fresh connection broke
         self.was_excused = False  # went again because the server did not keep to what it offers

@@ -136,7 +136,7 @@ class Lanes:
         few are left.
         """
         self._limit_name = limit_name
-        self._give_back = give_back
+        self.give_back = give_back
         self.on_low = on_low
         self._limit_of = limit_of
         self._name_of = name_of
@@ -272,7 +272,19 @@ class Lanes:
     def rest(self, lane: Lane, wait_s: float) -> None:
         """A lane cannot go on for so long: a short rest is waited out in memory."""
         if wait_s > KEPT_S and lane.ready:
-            self._give_back(self.withdraw(lane))
+            self.give_back(self.withdraw(lane))
+
+    def call_back(self, is_over: Callable[[Letter], bool]) -> list[Letter]:
+        """The ready letters that must not go any more."""
+        found: list[Letter] = []
+        for lane in self._lanes.values():
+            over = [letter for letter in lane.ready if is_over(letter)]
+            if over:
+                rows = {letter.row for letter in over}
+                lane.ready = deque(each for each in lane.ready if each.row not in rows)
+                self.ready -= len(over)
+                found += over
+        return found
 
     def withdraw_all(self) -> list[Letter]:
         """Every ready letter; the campaign stops."""

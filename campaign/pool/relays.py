@@ -71,6 +71,9 @@ class Outlet(Protocol):
     def left_s(self, count: int, by_lane: Mapping[str, int]) -> float:
         """Seconds that so many letters take at least by the limits, so many of limited lanes."""
 
+    def call_back(self, is_over: Callable[[Letter], bool]) -> list[Letter]:
+        """The letters put here that must not go any more and are on no connection."""
+
     def start(self) -> None:
         """Begin to keep house."""
 
@@ -172,6 +175,9 @@ class Pool:
 
     def put(self, letters: Iterable[Letter]) -> None:
         self._destination.put(letters)
+
+    def call_back(self, is_over: Callable[[Letter], bool]) -> list[Letter]:
+        return self.lanes.call_back(is_over)
 
     @property
     def connections(self) -> int:

@@ -127,8 +127,11 @@ class Site:
         if isinstance(self.failure, SenderRefused):  # while the envelope was under way
             connection.abort(str(self.failure))
             return
-        self._flights[letter.row].is_permitted = True
-        self._ledger.permit(letter, self.name, go)
+        flight = self._flights[letter.row]
+        flight.is_permitted = self._ledger.permit(letter, self.name, go)
+        if not flight.is_permitted:  # after DATA only an end of the connection takes it back
+            flight.is_called_back = True
+            connection.abort("the recipient's window has closed")
 
     def answered(self, connection: Connection, letter: Letter, stage: Stage, reply: Reply) -> None:
         """A complete reply settles the letter."""
@@ -158,6 +161,10 @@ class Site:
         slot, flight, end = self.connections[connection], self._flights[letter.row], connection.end
         is_broken = end is not None and end.cause in (EndedBy.BREAK, EndedBy.SILENCE)
         slot.is_broken |= is_broken
+        if flight.is_called_back:
+            del self._flights[letter.row]
+            self._lanes.give_back([letter])
+            return
         if not flight.is_permitted:
             if not is_broken or connection.letters > 1:
                 # It ended over the letter before this one; or the server had had enough, for

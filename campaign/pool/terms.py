@@ -43,8 +43,8 @@ class Patience:
 class Ledger(Protocol):
     """Who writes down what became of letters."""
 
-    def permit(self, letter: Letter, relay: str, go: Callable[[], None]) -> None:
-        """Make `sending` durable, then call `go`."""
+    def permit(self, letter: Letter, relay: str, go: Callable[[], None]) -> bool:
+        """Make `sending` durable, then call `go`; False: its window has closed, it must not go."""
 
     def settled(
         self, letter: Letter, relay: str, verdict: Verdict, reply: Reply, *, wait_s: float | None

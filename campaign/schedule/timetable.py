@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from enum import Enum
 
 from campaign.schedule.calendar import Calendar
+from campaign.schedule.zones import zone_named
+
+_A_WEEK_S = 6 * 86400.0  # up to here a weekday names one day
 
 
 class Turn(Enum):
@@ -68,6 +71,22 @@ class Timetable:
             return self._after(closes_s, zone)
         return Answer(Turn.NOW, closes_s)
 
+    def closed_s(self, zone: tzinfo, from_s: float, to_s: float) -> float:
+        """For how many seconds of a stretch nobody of a zone may be written to."""
+        if to_s <= from_s:
+            return 0.0
+        opens_s, ends_s = max(from_s, self.start_s), min(to_s, self.end_s)
+        return to_s - from_s - self.calendar.open_s(zone, opens_s, ends_s)
+
+    def waiting(self, answer: Answer, zone: str, now_s: float) -> str:
+        """What an answer of LATER waits for: "waits for a window: Mon-Fri 09:00-17:30
+        Asia/Shanghai, opens Mon 09:00"."""
+        moment = as_clock(answer.until_s, zone, now_s)
+        if answer.until_s == self.start_s:
+            return f"waits for its start, {moment} {zone}"
+        hours = ", ".join(map(str, self.calendar.windows)) or "any but the quiet hours"
+        return f"waits for a window: {hours} {zone}, opens {moment}"
+
     def _after(self, closes_s: float, zone: tzinfo) -> Answer:
         """The answer of an instant too close to the end of its window."""
         if closes_s >= self.end_s:
@@ -76,3 +95,9 @@ class Timetable:
         if span is None or span[0] >= self.end_s:
             return Answer(Turn.NEVER, math.inf, "no window opens before its time is over")
         return Answer(Turn.LATER, span[0], "a window")
+
+
+def as_clock(at_s: float, zone: str, now_s: float) -> str:
+    """A moment on the clock of a zone: "Mon 09:00"; with its date from a week on."""
+    at = datetime.fromtimestamp(at_s, zone_named(zone))
+    return f"{at:%a %H:%M}" if at_s - now_s < _A_WEEK_S else f"{at:%Y-%m-%d %H:%M}"

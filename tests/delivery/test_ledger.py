@@ -10,7 +10,10 @@ from campaign.config.settings import Delivery
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.staleness import RunClock
+from campaign.delivery.turns import Turns
+from campaign.planning.times import ZoneColumn
 from campaign.records import Change, Stage, State
+from campaign.schedule.timetable import Timetable
 from fakes.postman import letter
 
 
@@ -36,6 +39,7 @@ def ledger_over(queue: Queue) -> JournalLedger:
         queue.write,
         RetrySchedule(Delivery(), lambda: 0.0),
         RunClock(SystemClock(), 0.0),
+        Turns(Timetable(), ZoneColumn(None)),
         in_doubt="hold",
         counts=dict.fromkeys(State, 0),
         on_outcome=lambda: None,

@@ -38,6 +38,7 @@ from campaign.config.settings.stores import (
     JournalSettings,
     Suppression,
 )
+from campaign.config.settings.timing import Schedule, TimeZone
 from campaign.config.settings.web import Serve
 from campaign.config.values import as_list
 
@@ -54,12 +55,14 @@ __all__ = [
     "Recipients",
     "Relay",
     "RuleError",
+    "Schedule",
     "Secret",
     "Secrets",
     "Section",
     "Serve",
     "Settings",
     "Suppression",
+    "TimeZone",
     "Tls",
     "Unsubscribe",
 ]
@@ -80,6 +83,7 @@ class Settings(Section):
     direct: Direct | None = None
     limits: dict[str, Limit] = Field(default={})
     delivery: Delivery = Delivery()
+    schedule: Schedule | None = None
     dkim: Annotated[
         tuple[Dkim, ...],
         BeforeValidator(as_list, json_schema_input_type=Dkim | list[Dkim]),

@@ -135,6 +135,18 @@ class Reader(Glance):
         )
         return [Source(row[0], tuple(json.loads(row[1])), *row[2:]) for row in found]
 
+    def run_spans(self) -> list[tuple[float, float]]:
+        """From when to when (Unix time) each run ran; of one that was killed, to its last sign."""
+        return [
+            (float(start), float(end or seen or start))
+            for start, end, seen in self._all(
+                "SELECT o.started_s, o.ended_s, CASE WHEN o.ended_s > 0 THEN 0 ELSE"
+                " (SELECT max(h.at) FROM history h WHERE h.at >= o.started_s AND h.at < COALESCE("
+                " (SELECT min(n.started_s) FROM runs n WHERE n.run > o.run), h.at + 1)) END"
+                " FROM runs o ORDER BY o.run"
+            )
+        ]
+
     def total(self) -> int:
         """Rows of the list, rejects included."""
         return int(self._all("SELECT count(*) FROM recipients")[0][0])
