@@ -40,6 +40,7 @@ _COMMANDS = {
     "dkim": "dkim",
     "suppress": "suppress",
     "serve": "serve",
+    "verify": "verify",
     "mx": "mx",
     "probe": "probe",
 }

@@ -30,6 +30,7 @@ from campaign.clock import Clock
 from campaign.errors import ConfigError
 from campaign.routing.answers import Answer, DnsError, MxRecord, Status, TlsaRecord
 from campaign.routing.cache import Cache
+from campaign.routing.pace import QuestionPace
 
 LEAST_TTL_S = 30.0  # a TTL of 0 must not make a question of every letter
 MOST_TTL_S = 86400.0  # a TTL of ten years must not outlive a move
@@ -88,10 +89,18 @@ def system_nameservers() -> list[Nameserver]:
 class Resolver:
     """A stub resolver (RFC 1034, 5.3.1) for mail: MX, A, AAAA, TXT, NS, PTR and TLSA."""
 
-    def __init__(self, nameservers: Sequence[str] = (), *, clock: Clock, timeout_s: float = 5.0):
+    def __init__(
+        self,
+        nameservers: Sequence[str] = (),
+        *,
+        clock: Clock,
+        timeout_s: float = 5.0,
+        pace: QuestionPace | None = None,
+    ):
         """`timeout_s` is how long one nameserver may take for one question."""
         self._servers = [read_nameserver(text) for text in nameservers] or system_nameservers()
         self._timeout_s = timeout_s
+        self._pace = pace
         self._clock = clock
         self._cache: Cache[tuple[dns.name.Name, RdataType], Answer[dns.rdata.Rdata]] = Cache(clock)
         self._failures: Cache[tuple[dns.name.Name, RdataType], str] = Cache(clock)
@@ -225,6 +234,8 @@ class Resolver:
         query = dns.message.make_query(
             name, kind, use_edns=0, payload=_PAYLOAD, flags=dns.flags.RD | dns.flags.AD
         )
+        if self._pace:
+            await self._pace.turn(str(server))
         reply, _ = await dns.asyncquery.udp_with_fallback(
             query,
             server.address,

@@ -2,9 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from campaign.addresses.typos import _PROVIDERS, _REAL, likely_typo
+from campaign.addresses.syntax import AddressError, parse_cell
+from campaign.addresses.typos import _PROVIDERS, _REAL, likely_typo, mended_address
+
+HERE = Path(__file__).parent
+# Slips as people make them, and domains that are none ("-").
+CORPUS = [
+    tuple(line.split("\t"))
+    for line in (HERE / "typos.tsv").read_text(encoding="utf-8").splitlines()[1:]
+]
+# Mail domains that exist, from the help pages of the providers and their regional services.
+PROVIDERS = (HERE / "providers.txt").read_text().split()
+
+
+def meant_by(domain: str) -> str:
+    """What stands in the column of suggestions for an address in this domain, or "-"."""
+    cell = f"ada@{domain}"
+    try:
+        address = parse_cell(cell)
+    except AddressError:
+        return (mended_address(cell) or "-").rpartition("@")[2]
+    meant = likely_typo(address.domain)
+    return meant or ("-" if address.spec == cell else address.domain)
+
+
+def test_at_least_95_of_100_slips_are_read_as_they_were_meant() -> None:
+    assert len(CORPUS) >= 106
+    wrong = [(typed, meant_by(typed)) for typed, meant in CORPUS if meant_by(typed) != meant]
+    assert len(wrong) <= 0.05 * len(CORPUS), wrong
+
+
+def test_no_suggestion_is_made_where_none_is_due() -> None:
+    assert [typed for typed, meant in CORPUS if meant == "-" and meant_by(typed) != "-"] == []
 
 
 @pytest.mark.parametrize(
@@ -12,16 +45,9 @@ from campaign.addresses.typos import _PROVIDERS, _REAL, likely_typo
     [
         ("gmial.com", "gmail.com"),
         ("gamil.com", "gmail.com"),
-        ("gmai.com", "gmail.com"),
-        ("gmaill.com", "gmail.com"),
         ("gmail.con", "gmail.com"),
-        ("gmail.co", "gmail.com"),
         ("hotmial.com", "hotmail.com"),
-        ("hotmal.com", "hotmail.com"),
-        ("yaho.com", "yahoo.com"),
-        ("outlok.com", "outlook.com"),
-        ("iclod.com", "icloud.com"),
-        ("foxmial.com", "foxmail.com"),
+        ("qq.co", "qq.com"),
         ("example.con", "example.com"),
     ],
 )
@@ -34,45 +60,29 @@ def test_no_known_provider_is_taken_for_a_slip_of_another(domain: str) -> None:
     assert likely_typo(domain) is None
 
 
-@pytest.mark.parametrize("domain", ["example.com", "example.co", "x.cm", "ibm.com", "gmail.io"])
-def test_other_domains_are_left_alone(domain: str) -> None:
-    assert likely_typo(domain) is None
+def test_none_of_300_real_mail_domains_is_called_a_slip() -> None:
+    assert len(set(PROVIDERS)) >= 300
+    found = [(domain, meant) for domain in PROVIDERS if (meant := likely_typo(domain))]
+    assert found == []
 
 
-# Mail domains that exist, from the help pages of the providers and their regional services.
-REAL = [
-    "163.com", "126.com", "yeah.net", "qq.com", "vip.qq.com", "foxmail.com", "sina.com",
-    "sina.cn", "vip.sina.com", "sohu.com", "tom.com", "21cn.com", "139.com", "189.cn", "wo.cn",
-    "aliyun.com", "263.net", "gmail.com", "googlemail.com", "mail.com", "email.com", "usa.com",
-    "ymail.com", "rocketmail.com", "yahoo.com", "yahoo.co.uk", "yahoo.co.in", "yahoo.co.jp",
-    "yahoo.co.id", "yahoo.com.br", "yahoo.com.au", "yahoo.com.ar", "yahoo.com.mx", "yahoo.com.sg",
-    "yahoo.com.hk", "yahoo.com.tw", "yahoo.com.ph", "yahoo.com.vn", "yahoo.ca", "yahoo.de",
-    "yahoo.fr", "yahoo.es", "yahoo.it", "yahoo.in", "yahoo.gr", "yahoo.ie", "yahoo.se",
-    "hotmail.com", "hotmail.co.uk", "hotmail.co.jp", "hotmail.fr", "hotmail.de", "hotmail.es",
-    "hotmail.it", "hotmail.be", "hotmail.nl", "hotmail.se", "hotmail.no", "hotmail.dk",
-    "hotmail.ch", "hotmail.ca", "hotmail.com.br", "hotmail.com.ar", "hotmail.com.tr",
-    "hotmail.gr", "outlook.com", "outlook.de", "outlook.fr", "outlook.es", "outlook.it",
-    "outlook.pt", "outlook.jp", "outlook.com.br", "outlook.com.au", "outlook.co.th", "outlook.sa",
-    "live.com", "live.co.uk", "live.fr", "live.de", "live.nl", "live.it", "live.be", "live.ca",
-    "live.cn", "live.jp", "live.com.au", "live.com.mx", "live.se", "live.no", "msn.com",
-    "icloud.com", "me.com", "mac.com", "aol.com", "aol.co.uk", "aol.de", "aim.com", "gmx.de",
-    "gmx.net", "gmx.at", "gmx.ch", "gmx.com", "gmx.fr", "web.de", "t-online.de", "magenta.de",
-    "freenet.de", "arcor.de", "online.de", "posteo.de", "mailbox.org", "orange.fr", "wanadoo.fr",
-    "free.fr", "sfr.fr", "laposte.net", "neuf.fr", "bbox.fr", "numericable.fr", "libero.it",
-    "virgilio.it", "alice.it", "tiscali.it", "tim.it", "telefonica.net", "terra.com.br",
-    "uol.com.br", "bol.com.br", "ig.com.br", "globo.com", "comcast.net", "verizon.net", "att.net",
-    "sbcglobal.net", "bellsouth.net", "cox.net", "charter.net", "shaw.ca", "rogers.com",
-    "sympatico.ca", "btinternet.com", "virginmedia.com", "ntlworld.com", "sky.com",
-    "talktalk.net", "bigpond.com", "optusnet.com.au", "xtra.co.nz", "naver.com", "daum.net",
-    "hanmail.net", "nate.com", "docomo.ne.jp", "ezweb.ne.jp", "softbank.ne.jp", "nifty.com",
-    "mail.ru", "bk.ru", "list.ru", "inbox.ru", "yandex.ru", "yandex.com", "ya.ru", "rambler.ru",
-    "seznam.cz", "centrum.cz", "wp.pl", "o2.pl", "onet.pl", "interia.pl", "op.pl", "abv.bg",
-    "mail.bg", "ukr.net", "i.ua", "proton.me", "protonmail.com", "pm.me", "tutanota.com",
-    "tuta.com", "fastmail.com", "fastmail.fm", "hey.com", "zoho.com", "zoho.eu", "zoho.in",
-    "rediffmail.com", "hushmail.com", "duck.com", "cloud.com",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("domain", REAL)
-def test_no_real_mail_domain_is_called_a_slip(domain: str) -> None:
-    assert likely_typo(domain) is None
+@pytest.mark.parametrize(
+    ("cell", "meant"),
+    [
+        ("ada@@gmail.com", "ada@gmail.com"),
+        ("ada..king@gmail.com", "ada.king@gmail.com"),
+        ("ada.@gmail.com", "ada@gmail.com"),
+        ("ada @ gmail.com", "ada@gmail.com"),
+        ("<ada@gmail,con>", "ada@gmail.com"),
+        ("ada@gmail.com,", "ada@gmail.com"),
+        ("", None),
+        ("ada", None),
+        ("ada@", None),
+        ("@gmail.com", None),
+        ("ada.gmail.com", None),
+        ("ada@b@example.com", None),
+        ("ada@firm", None),
+    ],
+)
+def test_a_cell_that_is_nearly_an_address_is_mended(cell: str, meant: str | None) -> None:
+    assert mended_address(cell) == meant

@@ -24,6 +24,7 @@ ELSEWHERE = {
     "dkim",
     "suppress",
     "serve",
+    "verify",
 }  # these ask the servers of others, read their files, or end with Ctrl-C; see their own tests
 FOREVER = {"campaign sandbox spring --port 2525"}  # ends with Ctrl-C
 

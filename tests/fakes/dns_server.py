@@ -52,6 +52,7 @@ class DnsServer:
 
     def __init__(self, *, tcp: bool = True, host: str = "127.0.0.1", port: int = 0) -> None:
         self.asked: list[tuple[str, str]] = []  # (name, type), TCP as type "MX/tcp"
+        self._has_come = threading.Event()
         self._records: dict[tuple[str, str], dns.rrset.RRset] = {}
         self._faults: dict[tuple[str, str], list[Fault]] = {}
         self._secure: set[str] = set()
@@ -91,6 +92,11 @@ class DnsServer:
         `name` "*" is every name not mentioned otherwise, `kind` "*" every type.
         """
         self._faults[name, kind] = list(faults)
+
+    def wait_for_question(self, at_most_s: float = 10.0) -> None:
+        """Until one more has come."""
+        self._has_come.clear()
+        self._has_come.wait(at_most_s)
 
     def mend(self) -> None:
         """No more faults."""
@@ -146,6 +152,7 @@ class DnsServer:
         name = question.name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(question.rdtype)
         self.asked.append((name, kind if is_udp else f"{kind}/tcp"))
+        self._has_come.set()
         fault = self._next_fault(name, kind)
         if fault is Fault.SILENCE:
             return b"", 0.0

@@ -1,0 +1,112 @@
+"""What is to be thought of one row of a list.
+
+In: cells, findings about domains and mailboxes.  Out: `AddressFinding`.  Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from campaign.addresses.disposable import Disposables, is_relay
+from campaign.addresses.roles import is_role
+from campaign.addresses.syntax import Address, AddressError, parse_cell
+from campaign.addresses.typos import is_provider, likely_typo, mended_address
+from campaign.preflight.verify.findings import AddressFinding, DomainFinding, Standing
+
+_REMEMBERED = 100_000  # domains, about 50 MB
+_FEW_ROWS = 3  # of a domain with a mail server of its own may be slips
+DomainLookUp = Callable[[str], tuple[DomainFinding, int]]
+
+
+class _Domain(NamedTuple):
+    """What all rows of a domain share."""
+
+    finding: DomainFinding
+    kind: str
+    meant: str  # the domain that was probably meant, or ""
+
+
+class Judge:
+    """Says what is to be thought of each address."""
+
+    def __init__(self, look_up: DomainLookUp, disposables: Disposables) -> None:
+        self._disposables = disposables
+        self._look_up = look_up
+        self._domain = lru_cache(maxsize=_REMEMBERED)(self._made)
+
+    def of_cell(self, cell: str) -> tuple[Address | None, AddressFinding]:
+        """The address in a cell, None where there is none, and what is to be thought of it."""
+        try:
+            address = parse_cell(cell)
+        except AddressError as error:
+            standing, cause = (
+                (Standing.DOUBTFUL, "not supported")
+                if _is_rare_form(cell)
+                else (Standing.BAD, "syntax")
+            )
+            meant = mended_address(cell) or ""
+            return None, AddressFinding(standing, cause, str(error), meant)
+        return address, self._of_address(address, cell)
+
+    def _of_address(self, address: Address, cell: str) -> AddressFinding:
+        domain = self._domain(address.domain)
+        found = domain.finding
+        standing, cause, detail = found.standing, found.cause, found.detail
+        if standing is Standing.GOOD and domain.meant:
+            standing, cause = Standing.DOUBTFUL, "slip of the finger?"
+            detail = f"{domain.meant} is more likely"
+        elif standing is Standing.GOOD and domain.kind == "disposable":
+            standing, cause = Standing.DOUBTFUL, "disposable"
+            detail = f"{address.domain} gives mailboxes away for a short time"
+        elif standing is Standing.GOOD and is_role(address.local):
+            cause = "role account"
+        return AddressFinding(
+            standing,
+            cause,
+            detail,
+            _suggestion(address, domain.meant, cell),
+            domain.kind,
+            found.mx,
+            found.checked_at_s,
+            address.domain,
+        )
+
+    def _made(self, domain: str) -> _Domain:
+        finding, rows = self._look_up(domain)
+        meant = likely_typo(domain) or ""
+        takes_mail = finding.standing in (Standing.GOOD, Standing.DOUBTFUL)
+        if takes_mail and rows > _FEW_ROWS and not is_provider(meant):
+            meant = ""  # so many people do not all slip in the same place
+        return _Domain(finding, self._kind(domain, finding), meant)
+
+    def _kind(self, domain: str, finding: DomainFinding) -> str:
+        if is_relay(domain):
+            return "relay"
+        if is_provider(domain):
+            return "mailbox"
+        if domain in self._disposables:
+            return "disposable"
+        if finding.provider:
+            return "hosted"
+        return "own" if finding.mx else ""
+
+
+def _suggestion(address: Address, meant: str, cell: str) -> str:
+    """The address that was meant; also where the cell was mended to become one."""
+    if meant:
+        return f"{address.local}@{meant}"
+    local, _, domain = cell.strip().rpartition("@")
+    if local == address.local and domain.lower() == address.domain:
+        return ""
+    is_foreign = not domain.isascii() and address.domain.startswith(("xn--",))
+    return "" if is_foreign or ".xn--" in address.domain else address.spec
+
+
+def _is_rare_form(cell: str) -> bool:
+    """Right by RFC 5321 and yet nothing that we write to: `"a b"@example.com`, `a@[192.0.2.1]`."""
+    local, at, domain = cell.strip().rpartition("@")
+    is_quoted = len(local) > 2 and local[0] == local[-1] == '"'
+    is_literal = domain.startswith("[") and domain.endswith("]")
+    return bool(at and local and domain) and (is_quoted or is_literal)
