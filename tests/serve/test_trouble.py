@@ -40,20 +40,16 @@ def impatient(tmp_path: Path) -> Iterator[Impatient]:
     clock = FakeClock()
     url = "sqlite:///suppression.sqlite"
     writer = Writer(lambda: SuppressionStore.open(url, tmp_path, clock), clock, patience_s=0.1)
-    leaving = Leaving(
-        UnsubscribeTokens([SECRET]),
-        writer,
-        Wordings(None),
-        clock,
-        lists={},
-        complain=lambda _: None,
-    )
+    tokens, said = UnsubscribeTokens([SECRET]), list[str]()
+    leaving = Leaving(tokens, writer, Wordings(None), clock, lists={}, complain=said.append)
     path = tmp_path / "suppression.sqlite"
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        with visitor(application([leaving.routes()])) as visiting:
-            yield visiting, other
-            if other.in_transaction:
-                other.execute("ROLLBACK")
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+        visitor(application([leaving.routes()])) as visiting,
+    ):
+        yield Impatient(visiting, other, said, clock)
+        if other.in_transaction:
+            other.execute("ROLLBACK")
 
 
 def test_while_the_store_is_locked_the_answer_is_503_and_come_again(
