@@ -110,8 +110,14 @@ class RelayError(CampaignError):
     exit_code = EXIT_UNAVAILABLE
 
 
+class MailboxError(CampaignError):
+    """The mailbox of bounces cannot be reached or read."""
+
+    exit_code = EXIT_UNAVAILABLE
+
+
 class LoginError(CampaignError):
-    """The relay refused user name or password: nothing is tried a second time."""
+    """A server refused user name or password: nothing is tried a second time."""
 
     exit_code = EXIT_LOGIN
 

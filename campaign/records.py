@@ -406,6 +406,10 @@ class Result(NamedTuple):
     relay: str
     sent_at: str  # RFC 3339, "" if never
     updated_at: str
+    bounced_at: str = ""  # what came back stands beside the state
+    bounce_class: str = ""
+    complained_at: str = ""
+    unsubscribed_at: str = ""
 
 
 class ListRow(NamedTuple):

@@ -34,6 +34,8 @@ _COMMANDS = {
     "cancel": "cancel",
     "status": "status",
     "results": "results",
+    "events": "events",
+    "bounces": "bounces",
     "report": "report",
     "audit": "audit",
     "sandbox": "sandbox",

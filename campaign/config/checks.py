@@ -146,6 +146,7 @@ def _plain_files(settings: Settings) -> Iterator[tuple[TomlPath, str]]:
     for index, file in enumerate(message.attachments):
         if not is_template(file):
             yield ("message", "attachments", index), file
+    yield ("bounces", "ca_file"), settings.bounces.ca_file
     for index, relay in enumerate(settings.relay):
         yield ("relay", index, "ca_file"), relay.ca_file
         if certificate := relay.client_certificate:

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "suppress",
     "serve",
     "verify",
+    "bounces",
 }  # these ask the servers of others, read their files, or end with Ctrl-C; see their own tests
 FOREVER = {"campaign sandbox spring --port 2525"}  # ends with Ctrl-C
 

@@ -39,6 +39,7 @@ from campaign.records import ListRow, Result
 CONTRACT = (
     *("row", "address", "key", "state", "reason", "class", "attempts", "code", "enhanced"),
     *("reply", "message_id", "relay", "sent_at", "updated_at"),
+    *("bounced_at", "bounce_class", "complained_at", "unsubscribed_at"),
 )
 ROW = ListRow("list.csv", 2, {"姓名": "王小明", "state": "BY"})
 
@@ -115,7 +116,10 @@ def test_parquet_gives_back_what_was_written_times_as_times() -> None:
     assert found.schema.field("code").type == pa.int32()
     for line, one in zip(found.to_pylist(), given_, strict=True):
         assert (line.pop("file"), line.pop("line"), line.pop("姓名")) == ("list.csv", 2, "王小明")
-        assert line == as_object(one.result) | {"sent_at": WHEN, "updated_at": None}
+        assert line == as_object(one.result) | {
+            "sent_at": WHEN, "updated_at": None, "bounced_at": None, "complained_at": None,
+            "unsubscribed_at": None,
+        }  # fmt: skip
 
 
 def test_a_workbook_has_text_as_text_and_times_as_times() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,10 +18,12 @@ import typer
 from campaign.cli.arguments import HERE, PathArgument, RehearsalOption
 from campaign.cli.files.exports import WRITERS, Export, Format, ListedRow, format_of
 from campaign.cli.terminal.tables import clip, counted, escape, pad
+from campaign.clock import iso
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.records import ListRow, Result, State
 
 if TYPE_CHECKING:
+    from campaign.journal.reading.events import CameBack
     from campaign.journal.reading.reader import Reader
 
 EXAMPLES = (
@@ -66,13 +68,15 @@ def command(
     """
     from campaign.cli.files.exports import write_csv_for_excel
     from campaign.cli.files.writing import whole_file
-    from campaign.cli.journals import look_up
+    from campaign.cli.journals import journal_to_look_at, look_up
+    from campaign.journal.reading.events import came_back
 
-    kind = _kind(format_, output)
+    kind = kind_of(format_, output)
     write = write_csv_for_excel if bom and kind is Format.CSV else WRITERS.get(kind)
     with look_up(path, sandbox) as reader:
         names = _named(columns, reader)
-        found = listed(reader, state)
+        back = came_back(*journal_to_look_at(path, sandbox))
+        found = listed(reader, state, back)
         if output is not None:
             assert write is not None
             with whole_file(output) as file:
@@ -87,7 +91,7 @@ def command(
     return EXIT_DONE
 
 
-def _kind(format_: Format | None, output: Path | None) -> Format:
+def kind_of(format_: Format | None, output: Path | None) -> Format:
     kind = format_ or (format_of(output) if output else None)
     if kind is None:
         kind = Format.TABLE if sys.stdout.isatty() else Format.CSV
@@ -112,12 +116,25 @@ def _named(columns: str, reader: Reader) -> list[str]:
     return asked
 
 
-def listed(reader: Reader, state: State | None) -> Iterator[ListedRow]:
-    """What became of each recipient, with its row of the list."""
-    results = reader.results(state)
+def listed(
+    reader: Reader, state: State | None, back: Mapping[int, CameBack] | None = None
+) -> Iterator[ListedRow]:
+    """What became of each recipient, with what came back, and its row of the list."""
+    results = (_with(result, (back or {}).get(result.row)) for result in reader.results(state))
     while page := list(islice(results, _PAGE)):
         rows = reader.list_rows([result.row for result in page])
         yield from (ListedRow(result, rows[result.row]) for result in page)
+
+
+def _with(result: Result, back: CameBack | None) -> Result:
+    if back is None:
+        return result
+    return result._replace(
+        bounced_at=iso(back.bounced_at),
+        bounce_class=back.bounce_class,
+        complained_at=iso(back.complained_at),
+        unsubscribed_at=iso(back.unsubscribed_at),
+    )
 
 
 def table(found: Iterable[ListedRow], width: int) -> Iterator[str]:
@@ -126,9 +143,18 @@ def table(found: Iterable[ListedRow], width: int) -> Iterator[str]:
     for count, (result, _) in enumerate(found, 1):  # noqa: B007
         reply = f"{result.code} {result.reply}" if result.code else ""
         last = result.reason if result.state == State.SKIPPED else reply or result.reason
+        if came := _came_back(result):
+            last = f"{came}; {last}"
         line = f"{pad(result.state, _STATE)}  {_cell(result.address or '(empty)', _ADDRESS)}  "
         yield clip((line + escape(last)).rstrip(), width)
     yield f"{counted(count, 'recipient')}; -o FILE writes all that is known of each"
+
+
+def _came_back(result: Result) -> str:
+    """ "bounced (recipient-gone), complained"; "" where nothing came."""
+    told = [f"bounced ({result.bounce_class})"] if result.bounced_at else []
+    told += ["complained"] if result.complained_at else []
+    return ", ".join([*told, *(["unsubscribed"] if result.unsubscribed_at else [])])
 
 
 def _cell(text: str, width: int) -> str:

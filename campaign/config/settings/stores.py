@@ -6,10 +6,12 @@ looked at by `checks` and `secrets`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import Field
 
 from campaign.config.reading import JOURNAL_URL
-from campaign.config.settings.section import Section
+from campaign.config.settings.section import RuleError, Secret, Section
 from campaign.config.values import Duration, JournalUrl, SoftBounces, StoreUrl
 
 
@@ -45,3 +47,22 @@ class Bounces(Section):
     envelope_from: str = Field(default="", examples=["b+{token}@b.example.com"])
     """Envelope sender (MAIL FROM) of its own for each letter, `{token}` being 32 letters and
     digits that are signed and name the letter; empty: the same for all."""
+    source: str = Field(default="", examples=["imaps://bounces@example.com/INBOX"])
+    """What `campaign bounces` reads when it is given nothing: a Maildir, an mbox, a folder of .eml
+    files, relative to campaign.toml, or imaps://USER@HOST:PORT/FOLDER (imap:// begins in clear text
+    and turns to TLS). An @ within USER is written %40."""
+    password: Secret | None = None
+    """Password of that mailbox."""
+    token: Secret | None = None
+    """Access token of that mailbox (XOAUTH2), fetched anew for each connection."""
+    ca_file: str = ""
+    """Certificates to trust instead of the system's (PEM)."""
+
+    def rules(self) -> Iterator[RuleError]:
+        if self.password and self.token:
+            yield RuleError(
+                "password and token in [bounces] exclude each other",
+                "keep one",
+                "token",
+                "password",
+            )

@@ -66,6 +66,7 @@ class Returned(NamedTuple):
     digest: the same mail has the same, whatever it was read from
     at: Unix time that it says; 0.0 where it does not
     why: why it is of that sort, for people
+    sender, to: addresses of From and of To, in small letters
     """
 
     sort: Sort
@@ -75,3 +76,5 @@ class Returned(NamedTuple):
     clues: Clues
     subject: str
     why: str = ""
+    sender: str = ""
+    to: tuple[str, ...] = ()

@@ -11,8 +11,12 @@ from email.utils import mktime_tz, parsedate_tz
 
 from campaign.feedback.parsing import sorts
 from campaign.feedback.parsing.complaints import read_feedback_report
-from campaign.feedback.parsing.delivery_status import envelope_sender_of, read_delivery_status
-from campaign.feedback.parsing.mail import Mail, Piece, decoded_words, read_mail
+from campaign.feedback.parsing.delivery_status import (
+    envelope_sender_of,
+    read_delivery_status,
+    spec_in,
+)
+from campaign.feedback.parsing.mail import LOOKED_AT, Mail, Piece, decoded_words, read_mail
 from campaign.feedback.parsing.notices import Clues, Notice, Returned, Sort
 from campaign.feedback.parsing.prose import looks_like_a_bounce, read_prose, refusal_in, told_in
 
@@ -35,12 +39,16 @@ def digest_of(raw: bytes) -> str:
 def read(raw: bytes) -> Returned:
     """What the mail says; see `Sort` for what it may be."""
     mail = read_mail(raw)
-    digest = digest_of(raw)
+    digest = digest_of(raw[:LOOKED_AT])
     subject = decoded_words(mail.fields.get("subject"))[:200]
     if not mail.fields:
         return Returned(Sort.UNREADABLE, digest, 0.0, (), Clues(), "", "it has no header fields")
     sort, why, notices = _sorted(mail)
-    return Returned(sort, digest, _moment(mail), tuple(notices), _clues(mail), subject, why)
+    return Returned(
+        sort, digest, _moment(mail), tuple(notices), _clues(mail), subject, why,
+        spec_in(mail.fields.get("from")).lower(),
+        tuple(spec_in(value).lower() for value in mail.fields.all("to", "delivered-to")),
+    )  # fmt: skip
 
 
 def _sorted(mail: Mail) -> tuple[Sort, str, list[Notice]]:

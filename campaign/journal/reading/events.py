@@ -20,6 +20,7 @@ from campaign.journal.writing.events import EVENT_FIELDS, SUFFIX
 from campaign.records import Event
 
 _PAGE = 2_000
+_ASKED_AT_ONCE = 500  # SQLite takes 999 values in old versions
 _COLUMNS = ", ".join(f'"{name}"' for name in EVENT_FIELDS)
 
 
@@ -56,6 +57,18 @@ def count_events(url: str, folder: Path) -> dict[str, int]:
     with _store(url, folder) as ask:
         found = ask("SELECT kind, count(*) FROM events GROUP BY kind ORDER BY kind", ())
     return {str(kind): int(count) for kind, count in found}
+
+
+def known_digests(url: str, folder: Path, digests: Sequence[str]) -> set[str]:
+    """Those of the digests whose events are there."""
+    known: set[str] = set()
+    with _store(url, folder) as ask:
+        for at in range(0, len(digests), _ASKED_AT_ONCE):
+            part = digests[at : at + _ASKED_AT_ONCE]
+            signs = ", ".join("?" * len(part))
+            found = ask(f"SELECT digest FROM events WHERE digest IN ({signs})", part)
+            known.update(str(digest) for (digest,) in found)
+    return known
 
 
 def came_back(url: str, folder: Path) -> dict[int, CameBack]:

@@ -333,6 +333,12 @@ class Reader(Glance):
             )
         return listed
 
+    def addresses_of(self, rows: Sequence[int]) -> dict[int, str]:
+        """Row -> address."""
+        with told(self._place):
+            found = self._connection.execute(_ADDRESSES, {"rows": list(rows)}).all()
+        return {int(row): str(address) for row, address in found}
+
     def row_of(self, key: str) -> int | None:
         """The row of a person, by the normalised key of the address."""
         found = self._all(
@@ -378,6 +384,9 @@ class Reader(Glance):
 
 
 _LIST_ROWS = text("SELECT row, source, line, data FROM recipients WHERE row IN :rows").bindparams(
+    bindparam("rows", expanding=True)
+)
+_ADDRESSES = text("SELECT row, address FROM recipients WHERE row IN :rows").bindparams(
     bindparam("rows", expanding=True)
 )
 _SUPPRESSED = text("SELECT key FROM suppressed WHERE key IN :keys").bindparams(

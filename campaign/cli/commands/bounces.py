@@ -1,0 +1,246 @@
+"""`campaign bounces`: what came back by mail, into journals and the suppression store.
+
+In: a Maildir, an mbox, a folder of .eml files, standard input, a mailbox on a server.
+Out: what became of each mail, and counts.
+Touches: the events of journals, suppression stores; the source only with --move-to and --delete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from campaign.cli.arguments import JsonOption
+from campaign.cli.terminal.tables import counted, escape
+from campaign.errors import EXIT_DONE, MailboxError, UsageError
+
+if TYPE_CHECKING:
+    from campaign.feedback.mailings import Mailing
+    from campaign.feedback.sources.files import Postbox
+    from campaign.feedback.taking import MailOutcome, TakenIn, Taking
+
+EXAMPLES = (
+    "campaign bounces ~/Maildir --campaign spring",
+    "campaign bounces imaps://bounces@mail.example.com/INBOX --watch",
+    "campaign bounces bounces.mbox --campaign campaigns --verbose",
+)
+_SHOWN = 20  # mails that are named without --verbose
+_WAIT_S = 60.0
+_WEIGHTS = {
+    "hard": "no such mailbox: suppressed",
+    "soft": "full, refusing or not reached in time: counted",
+    "message": "the message was refused",
+    "sender": "we were refused, or were too fast",
+    "infrastructure": "nobody was asked: name servers, connections",
+}
+
+
+def command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="[SOURCE]",
+            help="A Maildir, an mbox, a folder of .eml files, one mail, - or imaps://USER@HOST;"
+            " left out: `source` in [bounces].",
+            show_default=False,
+        ),
+    ] = "",
+    campaigns: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--campaign",
+            metavar="PATH",
+            help="Whose letters: a campaign, or a folder of campaigns; may be repeated; left out:"
+            " the current folder.",
+            show_default=False,
+        ),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on reading until Ctrl-C.")] = False,
+    move_to: Annotated[
+        str, typer.Option(metavar="FOLDER", help="Where mails go once they are taken in.")
+    ] = "",
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete mails once they are taken in.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print a line for each mail.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Take in bounces, complaints, unsubscribes and answers.
+
+    Each is counted once, however often it is read. Hard bounces, complaints and unsubscribes
+    suppress the address in all campaigns that share the store. What is about other people's
+    letters changes nothing, and is named.
+    """
+    from campaign.clock import SystemClock
+    from campaign.feedback.mailings import close_mailings, find_campaigns, open_mailings
+    from campaign.feedback.taking import Taking
+
+    if move_to and delete:
+        raise UsageError("--move-to and --delete exclude each other", remedy="keep one")
+    mailings = open_mailings(find_campaigns(campaigns or [Path()]))
+    inbox = _inbox(source, mailings, move_to, delete, watch)
+    taking = Taking(mailings, SystemClock())
+    spoken = _Spoken(verbose, sys.stderr if as_json else sys.stdout)
+    try:
+        _read(inbox, taking, spoken, watch)
+    except KeyboardInterrupt:
+        if not watch:
+            raise
+    finally:
+        inbox.close()
+        taking.close()
+        close_mailings(mailings)
+    if as_json:
+        print(json.dumps(as_object(taking.tally, spoken), ensure_ascii=False))
+    else:
+        print("\n".join(lines(inbox.name, taking.tally, spoken)))
+    return EXIT_DONE
+
+
+class _Spoken:
+    """What is said of single mails: with --verbose of all, else of those that need a person."""
+
+    def __init__(self, verbose: bool, stream: Any) -> None:
+        self._verbose = verbose
+        self._stream = stream
+        self.odd: list[MailOutcome] = []  # not ours, unreadable
+
+    def say(self, outcomes: Sequence[MailOutcome]) -> None:
+        for outcome in outcomes:
+            if outcome.what in ("not ours", "unreadable") and len(self.odd) < 10_000:
+                self.odd.append(outcome)
+            if self._verbose:
+                print(line_of(outcome), file=self._stream, flush=True)
+
+    def told(self, sentence: str) -> None:
+        print(escape(sentence), file=sys.stderr, flush=True)
+
+
+def _read(inbox: Postbox, taking: Taking, spoken: _Spoken, watch: bool) -> None:
+    while True:
+        try:
+            _read_once(inbox, taking, spoken)
+            if not watch:
+                return
+            inbox.wait(_WAIT_S)
+        except MailboxError as error:
+            if not watch:
+                raise
+            spoken.told(f"{error.what}; it is tried again in a minute")
+            _sleep(_WAIT_S)
+
+
+def _sleep(seconds: float) -> None:
+    import time
+
+    time.sleep(seconds)
+
+
+def _read_once(inbox: Postbox, taking: Taking, spoken: _Spoken) -> None:
+    from campaign.feedback.parsing.reading import read
+    from campaign.feedback.taking import Told
+
+    for batch in inbox.batches():
+        spoken.say(taking.take([Told(mail.name, read(mail.raw)) for mail in batch]))
+        inbox.done(batch)
+
+
+def _inbox(
+    source: str, mailings: Sequence[Mailing], move_to: str, delete: bool, watch: bool
+) -> Postbox:
+    from campaign.config.secrets import read_secret
+    from campaign.database.places import locate
+    from campaign.feedback.sources.files import Afterwards, open_files
+
+    afterwards = Afterwards(move_to, delete)
+    campaign = mailings[0].campaign
+    settings = campaign.settings.bounces
+    if not source:
+        source = settings.source
+        if not source:
+            raise UsageError(
+                "nothing says where the mail is", remedy="name a Maildir, a file or imaps://"
+            )
+        if "://" not in source:
+            source = str(campaign.folder / Path(source).expanduser())
+    if not source.startswith(("imap:", "imaps:")):
+        return open_files(source, afterwards, watch=watch)
+    from campaign.feedback.sources.imap import ImapInbox, read_url
+
+    box = read_url(source)
+    plans = " ".join(sorted(mailing.plan_id for mailing in mailings))
+    mark = hashlib.sha256(f"{box.shown} {plans}".encode()).hexdigest()[:12]
+    journal = locate(*campaign.journal).path
+    folder = journal.parent if journal else campaign.folder / "state"
+
+    def secret(of: Any) -> Any:
+        return (lambda: read_secret(of, campaign.folder)) if of else None
+
+    return ImapInbox(
+        box,
+        afterwards,
+        password=secret(settings.password),
+        token=secret(settings.token),
+        ca_file=str(campaign.folder / settings.ca_file) if settings.ca_file else "",
+        memory=folder / f"mailbox-{mark}.json",
+    )
+
+
+def line_of(outcome: MailOutcome) -> str:
+    """One mail: what it is, whom it is about, how that is known, what it says."""
+    known = f" ({outcome.how})" if outcome.how else ""
+    about = f" {outcome.campaign}: {outcome.address}" if outcome.address else ""
+    class_ = f" {outcome.class_}" if outcome.class_ else ""
+    said = outcome.why or outcome.subject
+    return escape(f"{outcome.where}: {outcome.what}{class_}{about}{known}: {said}")
+
+
+def lines(name: str, tally: TakenIn, spoken: _Spoken) -> list[str]:
+    """The counts of a reading, for a terminal."""
+    shown = [f"{name}: {counted(tally.mails, 'mail')}"]
+    for what, count in tally.what.most_common():
+        shown.append(f"  {count:,} {what}")
+        if what == "bounced":
+            shown += [
+                f"    {tally.weights[weight]:,} {words}"
+                for weight, words in _WEIGHTS.items()
+                if tally.weights[weight]
+            ]
+    if tally.new_events or tally.known_events:
+        known = f", {tally.known_events:,} known before" if tally.known_events else ""
+        shown.append(f"{counted(tally.new_events, 'new event')}{known}")
+    if tally.suppressed:
+        shown.append(f"{counted(tally.suppressed, 'address', 'addresses')} suppressed")
+    if tally.rewritten:
+        shown.append(
+            f"{counted(tally.rewritten, 'bounce')} came without the envelope sender that"
+            " [bounces] gave: the relay writes its own, and Message-IDs were used instead"
+        )
+    for outcome in spoken.odd[:_SHOWN]:
+        shown.append(line_of(outcome))
+    if (more := len(spoken.odd) - _SHOWN) > 0:
+        shown.append(f"and {more:,} more that are not ours or unreadable; --verbose names all")
+    return shown
+
+
+def as_object(tally: TakenIn, spoken: _Spoken) -> dict[str, Any]:
+    """The counts as --json prints them."""
+    return {
+        "mails": tally.mails,
+        "what": dict(tally.what),
+        "bounced": dict(tally.weights),
+        "known_by": dict(tally.how),
+        "new_events": tally.new_events,
+        "known_events": tally.known_events,
+        "suppressed": tally.suppressed,
+        "rewritten_senders": tally.rewritten,
+        "not_taken": [outcome._asdict() for outcome in spoken.odd],
+    }

@@ -1,0 +1,105 @@
+"""Letters of a plan found again by what comes back of them.
+
+In: a reader of a journal; Message-IDs, rows, keys.  Out: `SentLetter`.
+Touches: the database, read-only.
+
+A Message-ID is a keyed hash and cannot be turned back, so all of a plan are made once, and kept as
+eight bytes each: 4 of the hash, 4 of the row.  A million take 8 MB, and some seconds when the first
+is asked for.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from typing import NamedTuple
+
+from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.results import message_ids
+from campaign.journal.schema import REPEAT, REPEATS
+from campaign.records import PlanRecord
+
+_PAGE = 20_000
+
+
+class SentLetter(NamedTuple):
+    """A letter of the plan, and what a server said of it.
+
+    sent_at: Unix time at which it was accepted; 0.0 where it was not
+    """
+
+    row: int
+    address: str
+    key: str
+    domain: str
+    state: str
+    sent_at: float
+    message_id: str
+
+
+class LetterBook:
+    """Those of one journal; a plan that grows meanwhile is read anew."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.plan: PlanRecord = reader.plan_record()
+        self._message_id = message_ids(self.plan)
+        self._index = array("Q")
+        self._indexed = 0  # the last row
+
+    def letter(self, row: int) -> SentLetter | None:
+        """Of a row of the plan that had an address."""
+        found = self._reader.ask(
+            f"SELECT r.row, r.address, r.key, r.domain, l.state, l.sent_at, {REPEAT}"
+            f" FROM recipients r JOIN letters l ON l.row = r.row {REPEATS}"
+            " WHERE r.row = :row AND r.reason = ''",
+            row=row,
+        )
+        if not found:
+            return None
+        row, address, key, domain, state, sent_at, repeat = found[0]
+        id_ = self._message_id(key + repeat)
+        return SentLetter(row, address, key, domain, state, float(sent_at), id_)
+
+    def by_message_id(self, spec: str) -> SentLetter | None:
+        """`spec`: as it stands between the angle brackets."""
+        tag, _, domain = spec.partition("@")
+        if domain.lower() != self.plan.message_id_domain.lower():
+            return None
+        self._read_on()
+        wanted = int(tag[:8], 16) << 32
+        at = bisect_left(self._index, wanted)
+        while at < len(self._index) and self._index[at] >> 32 == wanted >> 32:
+            letter = self.letter(self._index[at] & 0xFFFFFFFF)
+            if letter and letter.message_id == f"<{tag}@{self.plan.message_id_domain}>":
+                return letter
+            at += 1
+        return None
+
+    def by_key(self, key: str) -> list[SentLetter]:
+        """Those to one person."""
+        found = self._reader.ask(
+            "SELECT row FROM recipients WHERE key = :key AND reason = '' ORDER BY row LIMIT 50",
+            key=key,
+        )
+        return [letter for (row,) in found if (letter := self.letter(row))]
+
+    def _read_on(self) -> None:
+        last = self._reader.ask("SELECT max(row) FROM recipients")[0][0] or 0
+        if last == self._indexed:
+            return
+        if last < self._indexed:  # an amendment that was taken back
+            self._index, self._indexed = array("Q"), 0
+        added = list(self._index)
+        after = self._indexed
+        while page := self._reader.ask(
+            f"SELECT r.row, r.key, {REPEAT} FROM recipients r {REPEATS}"
+            " WHERE r.row > :after AND r.reason = '' ORDER BY r.row LIMIT :page",
+            after=after,
+            page=_PAGE,
+        ):
+            for row, key, repeat in page:
+                added.append(int(self._message_id(key + repeat)[1:9], 16) << 32 | row)
+            after = page[-1][0]
+        added.sort()
+        self._index, self._indexed = array("Q", added), last
