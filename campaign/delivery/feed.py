@@ -22,8 +22,8 @@ from campaign.delivery.backlog import Backlog, Queue
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.staleness import RunClock
 from campaign.delivery.suppression import SuppressionLookup
-from campaign.delivery.turns import Turns
 from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
+from campaign.planning.turns import Turns
 from campaign.pool.relays import Outlet
 from campaign.records import Claim, Job, Letter, Message, State
 from campaign.schedule.timetable import Turn

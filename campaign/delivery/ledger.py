@@ -15,9 +15,9 @@ from typing import Literal
 
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.staleness import RunClock
-from campaign.delivery.turns import Turns
 from campaign.journal.states import in_doubt
 from campaign.journal.writing.commits import Done
+from campaign.planning.turns import Turns
 from campaign.records import (
     Change,
     Claim,

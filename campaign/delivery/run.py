@@ -37,7 +37,6 @@ from campaign.delivery.settling import settle_by
 from campaign.delivery.speed import Speed
 from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
 from campaign.delivery.suppression import SuppressionLookup
-from campaign.delivery.turns import closed_hours, turns_of
 from campaign.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -60,6 +59,7 @@ from campaign.planning.inputs import (
     render_spec,
 )
 from campaign.planning.keys import signing_spec
+from campaign.planning.turns import closed_hours, turns_of
 from campaign.pool.limits import Limits
 from campaign.pool.outlet import relay_pool
 from campaign.pool.relays import Outlet

@@ -85,7 +85,7 @@ def make_plan(
         if before and not amend:
             if _has_begun(url, campaign.folder):
                 refuse_drift(campaign, before)
-                return read_summary(campaign)
+                return read_summary(campaign, clock)
             journal.discard_plan()
         if amend and not before:
             raise UsageError("there is no plan to amend", remedy="`campaign plan` makes one")
@@ -97,9 +97,9 @@ def make_plan(
         record = _record(campaign, clock, before if amend else None)
         if before and amend:
             amendment = making.amend(record, before, rows)
-            return replace(read_summary(campaign), amendment=amendment)
+            return replace(read_summary(campaign, clock), amendment=amendment)
         making.plan(record, rows)
-    summary = read_summary(campaign)
+    summary = read_summary(campaign, clock)
     refuse_empty(summary)
     return summary
 

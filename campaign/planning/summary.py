@@ -5,24 +5,26 @@ In: a planned campaign.  Out: `PlanSummary`, rows to mend.  Touches: the journal
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from campaign.addresses.typos import likely_typo
+from campaign.clock import Clock, SystemClock
 from campaign.config.loader import Campaign
 from campaign.errors import EmptyPlanError
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.planning.bulk import missing_for_bulk
+from campaign.planning.forecast import Forecast
+from campaign.planning.outlook import ORDINARY_RATE, outlook
 from campaign.planning.skips import SkipKind, Skips, read_skips
 from campaign.pool.limits import Limits
 from campaign.pool.pacing import Pacing
 from campaign.records import Source, State, unsettled_of
 
 _SHOWN_CAUSES = 20
-# Messages per second and connection through a relay of ordinary distance (50 ms), for the
-# forecast only; configured rates come first.
-_ORDINARY_RATE = 18.0
+_CLOCK = SystemClock()
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,12 @@ class PlanSummary:
     causes: list[SkipKind]  # of rows that could be mended, letters that cannot be made first
     domains: list[tuple[str, int]]
     sources: list[Source]  # each file once, as it was read last
-    forecast_s: float | None
+    forecast_s: float | None  # seconds that a run takes by the limits; with [schedule], from now
     size_bytes: int  # mean of a message; 0 where nothing was rendered
     typos: list[tuple[str, int, str]] = field(default_factory=list)  # domain, how many, meant
     amendment: Amendment | None = None
     missing: list[str] = field(default_factory=list)  # what bulk mail should have
+    outlook: Forecast | None = None  # None without a way out
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,8 @@ class Amendment:
     settled: int  # stay as they are
 
 
-def read_summary(campaign: Campaign) -> PlanSummary:
-    """The existing plan.  Raises JournalError where there is none."""
+def read_summary(campaign: Campaign, clock: Clock = _CLOCK) -> PlanSummary:
+    """The existing plan, and its forecast from now on.  Raises JournalError without a plan."""
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         record = reader.plan_record()
         counts = reader.counts()
@@ -70,6 +73,11 @@ def read_summary(campaign: Campaign) -> PlanSummary:
         skips = read_skips(reader) if skipped else Skips([], [], 0)
         domains = reader.domains(LISTED_DOMAINS)
         to_go = [(domain, round(count * left / planned)) for domain, count in domains]
+        now_s = clock.now_s()
+        seen = outlook(campaign, reader, to_go, left, now_s)
+        by_limits_s = forecast_s(campaign, left, to_go)
+        if seen and campaign.settings.schedule:
+            by_limits_s = seen.finish_s - now_s if math.isfinite(seen.finish_s) else None
         return PlanSummary(
             campaign=record.campaign,
             plan_id=record.plan_id,
@@ -83,7 +91,8 @@ def read_summary(campaign: Campaign) -> PlanSummary:
             domains=domains[:10],
             typos=_typos(domains),
             sources=list({source.name: source for source in reader.sources()}.values()),
-            forecast_s=forecast_s(campaign, left, to_go),
+            forecast_s=by_limits_s,
+            outlook=seen,
             size_bytes=reader.mean_size_bytes(),
             missing=missing_for_bulk(campaign.settings),
         )
@@ -107,7 +116,7 @@ def forecast_s(campaign: Campaign, planned: int, domains: list[tuple[str, int]])
         return None
     pacings = [Pacing(relay.rates) for relay in settings.relay]
     rates = [  # each relay takes its share of the letters
-        1 / max(pacing.interval_s, 1 / (relay.connections * _ORDINARY_RATE))
+        1 / max(pacing.interval_s, 1 / (relay.connections * ORDINARY_RATE))
         for relay, pacing in zip(settings.relay, pacings, strict=True)
     ]
     spans_s = [planned / sum(rates)]

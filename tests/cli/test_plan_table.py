@@ -12,6 +12,7 @@ from campaign.cli.sending import next_steps, summary
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import columns
 from campaign.delivery.run_records import RunResult
+from campaign.planning.forecast import Forecast
 from campaign.planning.skips import SkipKind
 from campaign.planning.summary import Amendment, PlanSummary
 from campaign.records import Source, State
@@ -150,3 +151,10 @@ def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:
         "left_s": 2.0,
         "next_due_s": 4.2,
     }
+
+
+def test_the_plan_says_what_holds_it_up_and_how_many_will_expire() -> None:
+    seen = Forecast(1_796_000_000.0, 400, 71, {}, ("windows", "gmail.com 20/s", "relay 50/s"))
+    shown = lines(replace(PLAN, outlook=seen), Paint(False))
+    assert "held up by windows; then gmail.com 20/s" in shown
+    assert "71 messages will not go in time and will expire (expire_at)" in shown

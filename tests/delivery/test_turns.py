@@ -16,6 +16,7 @@ from campaign.errors import ConfigError
 from campaign.planning.plan import make_plan
 from campaign.planning.summary import read_summary
 from campaign.records import Letter
+from fakes.clock import FakeClock
 from fakes.scripted_smtp import Script, ScriptedServer, on, say
 from fakes.sending import Mailing, relay
 
@@ -225,3 +226,26 @@ def test_a_list_without_the_column_of_zones_is_blamed_with_the_line_of_the_setti
         make_plan(campaign, clock=SystemClock(), render=False)
     line = campaign.text.splitlines()[told.value.line - 1]
     assert line.startswith("timezone = {")
+
+
+def test_the_plan_s_forecast_waits_for_the_windows_and_says_so(tmp_path: Path) -> None:
+    """An hour before the window opens in Shanghai."""
+    campaign = Mailing(tmp_path, relay(1), more=SHANGHAI, clock=ClockAt(MONDAY)).plan()
+    summary = read_summary(campaign, FakeClock(MONDAY))
+    assert summary.forecast_s == pytest.approx(HOUR, abs=5)
+    assert summary.outlook is not None
+    assert summary.outlook.binds[0] == "windows"
+    assert summary.outlook.expired == 0
+
+
+def test_the_plan_s_forecast_counts_those_of_each_zone_whose_time_will_be_over(
+    tmp_path: Path,
+) -> None:
+    """New York opens at 14:00 UTC, two hours too late; Shanghai and Berlin do before."""
+    zones = "Asia/Shanghai", "America/New_York", "Europe/Berlin", "America/New_York"
+    mailing = mailing_in(tmp_path, 1, *zones, at_s=MONDAY)
+    mailing.more += "expire_at = 2026-11-30T12:00:00Z\n"
+    seen = read_summary(mailing.plan(), FakeClock(MONDAY)).outlook
+    assert seen is not None
+    assert (seen.sent, seen.expired) == (2, 2)
+    assert seen.finish_s == pytest.approx(MONDAY + 8 * HOUR, abs=1)

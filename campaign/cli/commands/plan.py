@@ -227,7 +227,7 @@ def lines(summary: PlanSummary, paint: Paint, *, causes: bool = True) -> list[st
         shown += ["", paint.bold("Slips of the finger?"), *_typos(summary.typos)]
     if causes and summary.causes:
         shown += ["", paint.bold("To look at"), *_causes(summary.causes)]
-    return [*shown, "", _forecast(summary)]
+    return [*shown, "", _forecast(summary), *map(escape, _outlook(summary))]
 
 
 def _amendment(amendment: Amendment) -> list[str]:
@@ -303,6 +303,19 @@ def _forecast(summary: PlanSummary) -> str:
     return text
 
 
+def _outlook(summary: PlanSummary) -> list[str]:
+    """What holds it up, and whose time will be over first."""
+    seen = summary.outlook
+    if seen is None:
+        return []
+    shown = [f"held up by {seen.held_up_by}"] if seen.binds else []
+    if seen.expired:
+        shown.append(
+            f"{counted(seen.expired, 'message')} will not go in time and will expire (expire_at)"
+        )
+    return shown
+
+
 def as_object(summary: PlanSummary) -> dict[str, Any]:
     """The plan as `--json` prints it."""
     return {
@@ -320,6 +333,7 @@ def as_object(summary: PlanSummary) -> dict[str, Any]:
         ],
         "sources": [source._asdict() for source in summary.sources],
         "forecast_s": summary.forecast_s,
+        "forecast": summary.outlook.as_object() if summary.outlook else None,
         "size_bytes": summary.size_bytes,
         "missing_for_bulk": summary.missing,
     }

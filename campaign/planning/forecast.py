@@ -1,0 +1,274 @@
+"""When a plan will be done, and what holds it up until then.
+
+In: how many letters of each lane and zone, limits, ways out, a timetable, an instant.
+Out: a `Forecast`.  Touches: nothing.
+
+The run's own quotas, rates and timetable are asked on a virtual clock, for many letters at a step
+instead of for each.  What nobody can know is left out: throttles, failures, a slow server.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from campaign.clock import iso
+from campaign.pool.pacing import Pacing
+from campaign.schedule.timetable import Timetable, Turn
+
+_STEPS = 1000  # the clock's step is this part of the time that the limits alone would take
+_MOST_STEPS = 50_000
+_LEAST_STEP_S, _LONGEST_STEP_S = 0.05, 300.0
+WINDOWS = "windows"
+Load = Mapping[tuple[str, str], int]  # letters by lane and zone
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How it will go, if nothing but our own limits holds it up."""
+
+    finish_s: float  # Unix time at which everybody is settled; infinite: not to be foreseen
+    sent: int
+    expired: int  # whose time will be over before their turn
+    by_lane: dict[str, float]  # when the last letter of each lane goes
+    binds: tuple[str, ...]  # what holds it up, longest first
+
+    @property
+    def held_up_by(self) -> str:
+        """ "windows; then gmail.com 20/s"."""
+        return "; then ".join(self.binds[:2])
+
+    def as_object(self) -> dict[str, object]:
+        """As `--json` prints it; lanes without a limit are "" together."""
+        return {
+            "finish_at": iso(self.finish_s) if math.isfinite(self.finish_s) else None,
+            "sent": self.sent,
+            "expired": self.expired,
+            "held_up_by": list(self.binds),
+            "providers": {lane: iso(at_s) for lane, at_s in self.by_lane.items()},
+        }
+
+
+@dataclass
+class Way:
+    """Something that letters go through: a lane with its limit, or a relay."""
+
+    name: str
+    pacing: Pacing
+    rate_s: float = math.inf  # letters a second, where its own rates are not what counts
+    sent: float = 0.0
+    _rest: float = field(default=0.0, repr=False)  # of a letter, not yet counted by the quotas
+
+    def most(self, now_s: float, step_s: float) -> float:
+        """How many letters it lets through in a step."""
+        interval_s = self.pacing.interval_s
+        rate_s = min(self.rate_s, 1 / interval_s if interval_s else math.inf)
+        return min(rate_s * step_s, float(self.pacing.left(now_s)))
+
+    def take(self, now_s: float, count: float) -> None:
+        self._rest += count
+        whole = int(self._rest + 1e-9)
+        if whole and self.pacing.quotas:
+            for quota in self.pacing.quotas:
+                quota.seed(now_s, whole)
+        self._rest -= whole
+
+    def binding(self, now_s: float) -> str:
+        """What of it holds letters up."""
+        used_up = next((each for each in self.pacing.quotas if not each.left(now_s)), None)
+        if used_up is not None:
+            return f"{self.name} {used_up.rate}"
+        slowest = self.pacing.slowest
+        is_paced = slowest is not None and 1 / self.pacing.interval_s <= self.rate_s
+        return f"{self.name} {slowest}" if is_paced else self.name
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds until its quotas let something through."""
+        return max((quota.wait_s(now_s) for quota in self.pacing.quotas), default=0.0)
+
+
+def foresee(
+    load: Load,
+    lanes: Mapping[str, Way],
+    ways: Sequence[Way],
+    timetable: Timetable,
+    zones: Mapping[str, tzinfo],
+    now_s: float,
+) -> Forecast:
+    """Let the clock run until everybody has gone or their time is over.
+
+    `lanes`: those that have a limit; letters of others go as fast as the `ways` let them.
+    """
+    return _Course(load, lanes, ways, timetable, zones, now_s).run()
+
+
+class _Course:
+    """One course of a virtual clock."""
+
+    def __init__(
+        self,
+        load: Load,
+        lanes: Mapping[str, Way],
+        ways: Sequence[Way],
+        timetable: Timetable,
+        zones: Mapping[str, tzinfo],
+        now_s: float,
+    ) -> None:
+        self._left = {group: float(count) for group, count in load.items() if count}
+        self._lanes = lanes
+        self._ways = ways
+        self._timetable = timetable
+        self._zones = zones
+        self._now_s = now_s
+        self._sent = 0.0
+        self._expired = 0.0
+        self._last: dict[str, float] = {}
+        self._held: defaultdict[str, float] = defaultdict(float)
+        self._step_s = min(_LONGEST_STEP_S, max(_LEAST_STEP_S, self._least_s() / _STEPS))
+
+    def _least_s(self) -> float:
+        """What the limits alone would take."""
+        total = sum(self._left.values())
+        by_lane: defaultdict[str, float] = defaultdict(float)
+        for (lane, _), count in self._left.items():
+            by_lane[lane] += count
+        limited = [(lane, n) for lane, n in by_lane.items() if lane in self._lanes]
+        spans = [self._lanes[lane].pacing.span_s(math.ceil(n)) for lane, n in limited]
+        spans += [way.pacing.span_s(math.ceil(total / len(self._ways))) for way in self._ways]
+        rate_s = sum(way.most(self._now_s, 1.0) for way in self._ways)
+        return max([*spans, total / rate_s if rate_s else 0.0])
+
+    def run(self) -> Forecast:
+        for _ in range(_MOST_STEPS):
+            if not self._left:
+                break
+            self._step()
+        return Forecast(
+            math.inf if self._left else self._now_s,
+            round(self._sent),
+            round(self._expired),
+            self._last,
+            tuple(sorted(self._held, key=lambda name: -self._held[name])),
+        )
+
+    def _step(self) -> None:
+        """What goes in one step, or the way to the next moment at which something may."""
+        now_s, changes_s = self._now_s, math.inf
+        wanted: defaultdict[str, float] = defaultdict(float)
+        open_groups: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        for group in list(self._left):
+            lane, zone = group
+            answer = self._timetable.ask(now_s, self._zones[zone])
+            if answer.turn is Turn.NEVER:
+                self._expired += self._left.pop(group)
+                continue
+            changes_s = min(changes_s, answer.until_s)
+            if answer.turn is Turn.NOW:
+                wanted[lane] += self._left[group]
+                open_groups[lane].append(group)
+        if not self._left:
+            return
+        if not wanted:
+            self._pass(changes_s - now_s, WINDOWS)
+            return
+        step_s = min(self._step_s, changes_s - now_s)
+        may = {lane: self._most(lane, count, step_s) for lane, count in wanted.items()}
+        most = sum(way.most(now_s, step_s) for way in self._ways) if self._ways else math.inf
+        given = shared(may, wanted, most)
+        gone = sum(given.values())
+        if gone <= 1e-9:
+            self._wait(wanted, most, changes_s)
+            return
+        if gone >= sum(wanted.values()) - 1e-6:  # the last ones of now: a part of the step
+            step_s *= self._part(wanted, most, step_s)
+        self._note_holders(wanted, given, most, gone, step_s)
+        self._go(open_groups, wanted, given, step_s)
+        for way in self._ways:
+            way.take(now_s, gone * way.most(now_s, step_s) / most if most < math.inf else 0.0)
+        self._now_s += max(step_s, 1e-3)
+
+    def _most(self, lane: str, count: float, step_s: float) -> float:
+        limited = self._lanes.get(lane)
+        return min(count, limited.most(self._now_s, step_s)) if limited else count
+
+    def _part(self, wanted: Mapping[str, float], most: float, step_s: float) -> float:
+        """Which part of a step takes all that are wanted now."""
+        parts = [sum(wanted.values()) / most]
+        for lane, count in wanted.items():
+            if lane in self._lanes:
+                parts.append(count / self._lanes[lane].most(self._now_s, step_s))
+        return min(1.0, max(parts))
+
+    def _go(
+        self,
+        groups: Mapping[str, list[tuple[str, str]]],
+        wanted: Mapping[str, float],
+        given: Mapping[str, float],
+        step_s: float,
+    ) -> None:
+        for lane, count in given.items():
+            if count <= 0:
+                continue
+            if lane in self._lanes:
+                self._lanes[lane].take(self._now_s, count)
+            self._sent += count
+            self._last[lane] = self._now_s + step_s
+            part = count / wanted[lane]
+            for group in groups[lane]:
+                self._left[group] *= 1 - part
+                if self._left[group] < 1e-6:
+                    del self._left[group]
+
+    def _wait(self, wanted: Mapping[str, float], most: float, changes_s: float) -> None:
+        """Nothing goes, for quotas are used up: to the moment when one lets something through."""
+        blocking = list(self._ways) if most <= 0 else []
+        blocking += [self._lanes[lane] for lane in wanted if lane in self._lanes]
+        waits = [(way.wait_s(self._now_s), way) for way in blocking]
+        wait_s, way = min(
+            ((wait_s, way) for wait_s, way in waits if wait_s > 0),
+            key=lambda each: each[0],
+            default=(self._step_s, blocking[0]),
+        )
+        self._pass(min(max(wait_s, 1e-3), changes_s - self._now_s), way.binding(self._now_s))
+
+    def _note_holders(
+        self,
+        wanted: Mapping[str, float],
+        given: Mapping[str, float],
+        most: float,
+        gone: float,
+        step_s: float,
+    ) -> None:
+        """What kept the others from going too."""
+        if gone >= most - 1e-9 and self._ways:
+            self._held[self._ways[0].binding(self._now_s)] += step_s
+        for lane, count in wanted.items():
+            if lane in self._lanes and given[lane] < count - 1e-9 and gone < most - 1e-9:
+                self._held[self._lanes[lane].binding(self._now_s)] += step_s
+
+    def _pass(self, seconds: float, why: str) -> None:
+        self._held[why] += seconds
+        self._now_s += seconds
+
+
+def shared(may: Mapping[str, float], wanted: Mapping[str, float], most: float) -> dict[str, float]:
+    """`most` letters divided among lanes by what they want, none getting more than it may.
+
+    The list is read in its order, so a lane with twice the letters gets twice as many.
+    """
+    given: dict[str, float] = {}
+    open_lanes, left = set(may), most
+    while open_lanes:
+        weight = sum(wanted[lane] for lane in open_lanes)
+        full = [lane for lane in open_lanes if may[lane] <= left * wanted[lane] / weight]
+        if not full:
+            given |= {lane: left * wanted[lane] / weight for lane in open_lanes}
+            return given
+        for lane in full:
+            given[lane] = may[lane]
+            left = max(0.0, left - may[lane]) if left < math.inf else left
+            open_lanes.discard(lane)
+    return given
