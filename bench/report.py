@@ -62,6 +62,12 @@ message; one that puts the next envelope behind the dot needs one."""),
     "attachment": ("Large messages", """
 A 40 KB message with a fixed attachment of 200 KB."""),
     "plan": ("Planning", ""),
+    "serve": ("Unsubscribed", """
+One-click POSTs of as many people to `campaign serve` over 64 connections, each answered once it is
+in the SQLite store and synced. Beside it, by turns, stands a bare starlette application under the
+same server that appends a line to a file and syncs it: what "durable before 200" costs at least,
+one request at a time. Ours is ahead because requests that wait at the same time share one
+commit."""),
     "scale": ("Long lists", """
 Peak memory is that of all processes together (PSS), looked at while planning and sending. The
 render workers are up to 2,000 letters ahead of the connections, which flatters the time while

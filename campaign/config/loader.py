@@ -74,11 +74,11 @@ def load(path: Path, *, need_secrets: bool = False, need_letters: bool = False) 
     return Campaign(config.file, config.folder, settings, config.sha256, config.text)
 
 
-def load_tables(path: Path, names: Collection[str]) -> Campaign:
+def load_tables(path: Path, names: Collection[str], *, need_letters: bool = False) -> Campaign:
     """These tables alone: whatever else the file has, or lacks, is passed over.
 
-    Nothing but these tables is to be read of the settings that come back.  The secrets of tokens
-    are fetched once where they are in these.  Raises ConfigErrors.
+    Nothing but these tables is to be read of the settings that come back; `need_letters` as of
+    `load`.  Raises ConfigErrors.
     """
     config = read_config(path)
     tables = {name: table for name, table in config.tables.items() if name in names}
@@ -86,7 +86,9 @@ def load_tables(path: Path, names: Collection[str]) -> Campaign:
         if key.is_required() and name not in names:
             tables[name] = good_value(key)
     settings, faults, mended = validate(tables)
-    found = [*check_values(settings), *check_token_secrets(settings, config.folder)]
+    found = [*check_values(settings)]
+    if need_letters:
+        found += check_token_secrets(settings, config.folder)
     faults += [fault for fault in found if not is_within(fault.path, mended)]
     if own := [fault for fault in faults if fault.path[:1] and fault.path[0] in names]:
         raise ConfigErrors(_placed(own, config.name, config.text))

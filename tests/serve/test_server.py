@@ -11,6 +11,7 @@ import pytest
 
 from campaign.cli.main import main
 from campaign.clock import SystemClock
+from campaign.config.loader import load_tables
 from campaign.suppression.store import SuppressionStore
 from fakes.serve_site import ONE_CLICK, SECRET, link
 from fakes.serving import serving, start, write
@@ -103,6 +104,25 @@ def test_what_is_wrong_in_its_own_tables_is_told_before_it_begins(
     file.write_text(file.read_text().replace(old, new, 1))
     assert main(["serve", str(tmp_path)]) == 78
     assert said in capsys.readouterr().err
+
+
+def test_the_sample_in_the_documentation_is_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/serve.md").read_text("utf-8")
+    sample = page.partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "campaign.toml").write_text(sample, "utf-8")
+    settings = load_tables(tmp_path, ["unsubscribe", "suppression", "serve"]).settings
+    assert settings.serve.lists["offers"]["zh"] == "优惠"
+    assert settings.unsubscribe is not None
+    assert settings.unsubscribe.list in settings.serve.lists
+
+
+def test_the_folder_of_a_server_is_enough_to_ask_who_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, STORE)
+    assert main(["suppress", "add", "ada@example.com", "--campaign", str(tmp_path)]) == 0
+    assert main(["suppress", "why", "ada@example.com", "--campaign", str(tmp_path)]) in (0, 1)
+    assert "by hand" in capsys.readouterr().out
 
 
 def test_a_place_that_is_taken_is_told(

@@ -45,7 +45,7 @@ def command(
     from campaign.serve.app import application
     from campaign.serve.server import serve
 
-    settings = load_tables(path, _TABLES)
+    settings = load_tables(path, _TABLES, need_letters=True)
     try:
         where = read_listen(listen or settings.settings.serve.listen)
     except ValueError as error:

@@ -37,6 +37,8 @@ ListOption = Annotated[
         "--list", metavar="NAME", help="Only letters to this list; left out: all letters (*)."
     ),
 ]
+# A folder that only `campaign serve` uses has no more.
+_TABLES = frozenset({"suppression", "journal", "unsubscribe"})
 _LIST = re.compile(r"\*|[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?")  # as [unsubscribe] list
 
 
@@ -52,10 +54,10 @@ class Opened:
 @contextmanager
 def opened(path: Path) -> Iterator[Opened]:
     """The store of the campaign.  Raises ConfigErrors, SuppressionError."""
-    from campaign.config.loader import load
+    from campaign.config.loader import load_tables
     from campaign.planning.suppressed import open_store, scopes_of
 
-    campaign = load(path)
+    campaign = load_tables(path, _TABLES)
     with open_store(campaign, SystemClock()) as store:
         yield Opened(store, scopes_of(campaign))
 
