@@ -11,41 +11,36 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import Any
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
+from campaign.delivery.beginning import put_in_order, refuse_another_plan
 from campaign.delivery.feed import Feed
+from campaign.delivery.leaving import outlet_of
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.mailboxes import Mailboxes
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.run_records import (
-    Agreement,
     Observer,
     RunOptions,
     RunResult,
-    RunView,
     Unheard,
 )
-from campaign.delivery.settling import settle_by
-from campaign.delivery.speed import Speed
-from campaign.delivery.staleness import RunClock, clock_for, set_back_sentence
+from campaign.delivery.staleness import RunClock, clock_for
+from campaign.delivery.stopping import Stopping
 from campaign.delivery.suppression import SuppressionLookup
+from campaign.delivery.view import Viewer
 from campaign.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
-    CampaignError,
     Interrupted,
     JournalError,
-    SenderRefused,
-    UsageError,
 )
 from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
@@ -61,8 +56,6 @@ from campaign.planning.inputs import (
 from campaign.planning.keys import signing_spec
 from campaign.planning.turns import closed_hours, turns_of
 from campaign.pool.limits import Limits
-from campaign.pool.outlet import relay_pool
-from campaign.pool.relays import Outlet
 from campaign.pool.tasks import Tasks
 from campaign.records import Letter, PlanRecord, State
 from campaign.units import show_duration
@@ -74,15 +67,9 @@ _VIEW_EVERY_S = 0.2
 # 5 ms, as Python has it, is longer than a commit, and all connections wait for commits.
 _TURN_S = 0.001
 _SHORT_WAIT_S = 30.0  # `--no-wait` waits so long for a limit or a rest
-_PAUSE_EVERY_S = 1.0
 _LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
 _GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
 REFUSED = "refused"  # how a run ended whose sender was refused: the next one starts with a canary
-_SIGNALS = {  # as people call them
-    signal.SIGINT: "Ctrl-C",
-    signal.SIGTERM: "a request to end (SIGTERM)",
-    signal.SIGHUP: "the end of its terminal",
-}
 
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -116,29 +103,14 @@ def run_campaign(
             counts = reader.counts()
         PauseMark(url, folder).refuse()
         refuse_drift(campaign, record)
-        _refuse_another_plan(options.agreed, record, counts)
+        refuse_another_plan(options.agreed, record, counts)
         run_clock = clock_for(
             journal,
             clock,
             closed_hours(settings.schedule),
             may_be_stale=options.resume_stale or is_finished,
         )
-        if not journal.is_safe_from_power_loss:
-            observer.say("the journal's server has fsync = off: a loss of power may undo commits")
-        if run_clock.was_set_back:
-            observer.say(set_back_sentence(run_clock))
-        if journal.recovered:
-            observer.say(f"{journal.recovered} outcomes taken in from the emergency file")
-        if options.resolve:
-            observer.say(settle_by(options.resolve, campaign, journal, run_clock.now_s()))
-        # Earlier versions deferred those who waited for our own limits, or for a DNS.
-        journal.bring_forward(run_clock.now_s(), classes=("paced", "dns"))
-        if options.now and (count := journal.bring_forward(run_clock.now_s())):
-            observer.say(f"{count:,} recipients that waited for a retry are tried now")
-        doubts = journal.recover_in_doubt(settings.delivery.in_doubt, run_clock.now_s())
-        doubtful = [doubt.address for doubt in doubts]
-        if doubtful:
-            observer.say(_doubt_sentence(doubtful, settings.delivery.in_doubt))
+        doubtful = put_in_order(campaign, options, journal, run_clock, observer)
         sys.setswitchinterval(_TURN_S)
         with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:
             run = _Run(campaign, options, journal, record, run_clock, observer, ahead)
@@ -146,22 +118,6 @@ def run_campaign(
             if run.is_refused:
                 how.append(REFUSED)
             return result
-
-
-def _refuse_another_plan(
-    agreed: Agreement | None, record: PlanRecord, counts: Mapping[State, int]
-) -> None:
-    """Somebody may have planned anew, or amended the plan, while the question was on the screen."""
-    planned = sum(counts.values()) - counts.get(State.SKIPPED, 0)
-    if agreed and (
-        (record.plan_id, record.hashes) != (agreed.plan_id, agreed.hashes)
-        or planned > agreed.planned
-    ):
-        raise UsageError(
-            f"another plan was made meanwhile: {agreed.planned:,} messages were agreed to, it has"
-            f" {planned:,}",
-            remedy="`campaign run` shows it and asks again",
-        )
 
 
 @contextmanager
@@ -180,12 +136,6 @@ def _loop_factory() -> LoopFactory:
     import uvloop
 
     return uvloop.new_event_loop
-
-
-def _doubt_sentence(addresses: list[str], policy: str) -> str:
-    shown = ", ".join(addresses)  # all, here and now: this run may not come to its summary
-    does = "sent again" if policy == "resend" else "held"
-    return f"in doubt since the last run, {does}: {shown}"
 
 
 class _Run:
@@ -213,20 +163,22 @@ class _Run:
         self._is_continued = last is not None
         self._on_trial = last is not None and last.how == REFUSED
         self._tasks = Tasks()
-        self._error: CampaignError | None = None
-        self._crash: BaseException | None = None  # a bug of ours, raised when all is wound up
-        self._signals = 0
+        self._stopping = Stopping(
+            observer.say,
+            wake=self._wanted.set,
+            hurry=self._hurry,
+            on_broken_journal=lambda: self._ledger.journal_broke(),
+        )
         self._reader: Reader | None = None
         self._started_s = clock.tick_s()
         self._settled_when_idle = 0  # how many were, when there was last nothing to do
-        self._retry_s: float | None = None  # when the first deferred recipient is due
 
     async def send(self, doubtful: list[str]) -> RunResult:
         """The whole run."""
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(self._crashed)
+        loop.set_exception_handler(self._stopping.crashed)
         settings = self._campaign.settings
-        self._writer = self._journal.start(loop, self._stop_for)
+        self._writer = self._journal.start(loop, self._stopping.stop_for)
         with closing(Reader.open(settings.journal.url, self._campaign.folder)) as reader:
             reader.limit_waits(ANSWER_S)
             self._reader = reader
@@ -242,9 +194,10 @@ class _Run:
                 on_note=self._observer.say,
             ) as rendering:
                 self._set_up(reader, rendering)
-                self._catch_signals(loop)
+                self._stopping.catch_signals(loop)
                 watch = loop.create_task(self._watch())
-                pausing = loop.create_task(self._heed_pause())
+                mark = PauseMark(*self._campaign.journal)
+                pausing = loop.create_task(self._stopping.heed_pause(mark))
                 telling = loop.create_task(self._mailboxes.keep_writing())
                 try:
                     finished = await self._until_done(reader)
@@ -254,7 +207,7 @@ class _Run:
                     pausing.cancel()
                     telling.cancel()
                     self._suppression.close()
-                    self._release_signals(loop)
+                    self._stopping.release_signals(loop)
             await self._writer.drain()
             await self._mailboxes.finish()
             return self._result(reader.counts(), doubtful, finished, reader.unmade())
@@ -264,7 +217,7 @@ class _Run:
         counts = reader.counts()
         self._mailboxes = mailboxes = self._mailboxes_of(reader, counts)
         self._suppression = SuppressionLookup(
-            self._campaign, self._writer, reader, mailboxes, self._clock, self._stop_for
+            self._campaign, self._writer, reader, mailboxes, self._clock, self._stopping.stop_for
         )
         self._turns = turns_of(self._campaign, self._record, reader, self._clock.now_s())
         self._ledger = JournalLedger(
@@ -279,7 +232,18 @@ class _Run:
             learn=self._mailboxes.learn,
             soft_keys=self._mailboxes.soft_keys,
         )
-        self._outlet = self._way_out(reader)
+        self._outlet = outlet_of(
+            self._campaign,
+            self._options,
+            self._ledger,
+            reader,
+            self._clock,
+            give_back=self._take_back,
+            on_low=self._heed,
+            must_stop=self._stopping.stop_for,
+            say=self._observer.say,
+            on_trial=self._on_trial,
+        )
         self._feed = Feed(
             reader,
             self._ledger,
@@ -293,11 +257,11 @@ class _Run:
             expire_after_s=settings.delivery.expire_after,
             spawn=self._tasks.spawn,
         )
-        self._speed = Speed()
-        self._total = sum(counts.values())
         self._settled_when_idle = self._ledger.settled_count
-        # How many of the list are of providers that are limited.
-        self._limited = Limits(settings.limits).count(reader.domains(LISTED_DOMAINS))
+        limited = Limits(settings.limits).count(reader.domains(LISTED_DOMAINS))
+        self._viewer = Viewer(
+            self._ledger, self._outlet, self._feed, self._turns, self._clock, limited=limited
+        )
         self._outlet.start()
 
     def _mailboxes_of(self, reader: Reader, counts: Mapping[State, int]) -> Mailboxes:
@@ -308,53 +272,15 @@ class _Run:
             is_sandbox=self._options.relay_override is not None,
             sent_count=lambda: self._ledger.counts[State.SENT],
             say=self._observer.say,
-            must_stop=self._stop_for,
+            must_stop=self._stopping.stop_for,
         )
         if self._is_continued:
             mailboxes.take_in(reader.results(State.FAILED), counts.get(State.SENT, 0))
         return mailboxes
 
-    def _way_out(self, reader: Reader) -> Outlet:
-        """Relays, or the mail servers of each domain."""
-        settings, options = self._campaign.settings, self._options
-        if settings.direct and not options.relay_override:
-            # With DNS and MTA-STS it takes a sixth of the start; a relay needs none of it.
-            from campaign.pool.direct_outlet import direct_outlet
-
-            return direct_outlet(
-                self._campaign,
-                settings.direct,
-                self._ledger,
-                reader,
-                self._clock,
-                give_back=self._take_back,
-                on_low=self._heed,
-                must_stop=self._stop_for,
-                say=self._observer.say,
-                transcript=options.transcript,
-                patience=options.patience,
-                on_trial=self._on_trial,
-            )
-        override = options.relay_override
-        return relay_pool(
-            self._campaign,
-            (override,) if override else settings.relay,
-            self._ledger,
-            reader,
-            self._clock,
-            give_back=self._take_back,
-            on_low=self._heed,
-            must_stop=self._stop_for,
-            say=self._observer.say,
-            transcript=options.transcript,
-            patience=options.patience,
-            no_wait=options.no_wait,
-            on_trial=self._on_trial,
-        )
-
     async def _until_done(self, reader: Reader) -> bool:
         """Feed until the journal says that everybody is settled.  True if so."""
-        while not self._is_stopping:
+        while not self._stopping:
             self._wanted.clear()
             await self._feed.fill()
             turn_s = self._feed.wait_s  # until rows that wait for a limit or a rest may go
@@ -370,7 +296,7 @@ class _Run:
             if await asyncio.to_thread(reader.is_finished):
                 return True
             due_s = await asyncio.to_thread(reader.next_due, self._clock.now_s())
-            self._retry_s = due_s
+            self._viewer.retry_s = due_s
             waits = [] if due_s is None else [due_s - self._clock.now_s()]
             if turn_s is not None:
                 waits.append(turn_s)
@@ -415,7 +341,7 @@ class _Run:
         """
         self._feed.is_stopping = True
         waiting = asyncio.create_task(self._outlet.drain(_GRACE_S))
-        while not waiting.done() and self._signals < 2 and not self._is_waiting_in_vain:
+        while not waiting.done() and not self._stopping.is_at_once and not self._is_waiting_in_vain:
             await asyncio.wait({waiting}, timeout=0.05)
         waiting.cancel()
         await self._outlet.close("stopped")
@@ -426,118 +352,39 @@ class _Run:
     @property
     def is_refused(self) -> bool:
         """Did replies that refuse the sender end it?"""
-        return isinstance(self._error, SenderRefused)
-
-    @property
-    def _is_stopping(self) -> bool:
-        return self._error is not None or self._crash is not None
+        return self._stopping.is_refusal
 
     @property
     def _is_waiting_in_vain(self) -> bool:
-        return isinstance(self._error, JournalError) and not self._ledger.is_awaiting_replies
+        broke = isinstance(self._stopping.error, JournalError)
+        return broke and not self._ledger.is_awaiting_replies
 
-    def _crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """An exception nobody awaited: our bug must stop the run, not become their bounce."""
-        self._crash = context.get("exception") or RuntimeError(context["message"])
-        self._wanted.set()
-
-    def _stop_for(self, error: CampaignError) -> None:
-        """The first reason counts; a broken journal always does."""
-        if isinstance(error, JournalError):
-            self._error = error
-            self._ledger.journal_broke()
-        self._error = self._error or error
-        self._wanted.set()
-
-    def _catch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self._signalled, number)
-
-    def _release_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
-
-    def _signalled(self, number: int) -> None:
-        self._signals += 1
-        what = _SIGNALS[signal.Signals(number)]
-        if self._signals == 1:
-            self._observer.say(
-                f"{what}: no new messages; waiting for the replies on the way"
-                " (once more stops at once)"
-            )
-            self._stop_for(
-                Interrupted(f"stopped by {what}", remedy="`campaign resume` goes on from here")
-            )
-        else:
-            self._observer.say(f"{what} again: stopping at once")
-            self._journal.hurry()
-            if self._reader:
-                self._reader.hurry()
+    def _hurry(self) -> None:
+        self._journal.hurry()
+        if self._reader:
+            self._reader.hurry()
 
     # -- small parts ---------------------------------------------------------------------------
 
     async def _watch(self) -> None:
         while True:
-            self._observer.update(self._view())
+            self._observer.update(self._viewer.view(is_stopping=bool(self._stopping)))
             await asyncio.sleep(_VIEW_EVERY_S)
-
-    async def _heed_pause(self) -> None:
-        """`campaign pause` in another process stops this run as Ctrl-C does."""
-        mark = PauseMark(*self._campaign.journal)
-        while not self._is_stopping:
-            if pause := await asyncio.to_thread(mark.read):
-                self._observer.say(f"{pause}; no new messages, waiting for the replies on the way")
-                self._stop_for(
-                    Interrupted(str(pause), remedy="`campaign resume` goes on from here")
-                )
-            await asyncio.sleep(_PAUSE_EVERY_S)
-
-    def _view(self) -> RunView:
-        counts = dict(self._ledger.counts)
-        settled = self._ledger.settled_count
-        rate_s = self._speed.note(self._clock.tick_s(), settled)
-        left = self._total - settled - counts[State.DEFERRED]  # those go when they are due
-        return RunView(
-            counts=counts,
-            total=self._total,
-            rate_s=rate_s,
-            left_s=max(left / rate_s, self._limits_s(left)) if left > 0 and rate_s > 0 else None,
-            waiting_for=self._outlet.waiting_for(self._feed.behind)
-            or self._window_opens()
-            or self._retry_in(),
-            connections=self._outlet.connections,
-            stopping=self._is_stopping,
-        )
-
-    def _limits_s(self, left: int) -> float:
-        """Seconds that the limits leave no choice about; who is left is as the list is."""
-        by_lane = {lane: round(count * left / self._total) for lane, count in self._limited.items()}
-        return self._outlet.left_s(left, by_lane)
-
-    def _window_opens(self) -> str:
-        """What a run waits for that has nobody to write to at this time of day."""
-        if self._ledger.open:
-            return ""
-        return self._turns.waiting_for(self._feed.closed_zones, self._clock.now_s())
-
-    def _retry_in(self) -> str:
-        """What a run waits for that has tried everybody."""
-        left_s = self._retry_s - self._clock.now_s() if self._retry_s else 0.0
-        return f"next retry in {show_duration(left_s)}" if left_s >= 1 else ""
 
     def _result(
         self, counts: dict[State, int], doubtful: list[str], finished: bool, unmade: int
     ) -> RunResult:
-        self._observer.update(self._view())
-        if self._crash is not None:
-            raise self._crash
-        if self._error is not None and not isinstance(self._error, Interrupted):
-            raise self._error
+        self._observer.update(self._viewer.view(is_stopping=bool(self._stopping)))
+        error = self._stopping.error
+        if self._stopping.crash is not None:
+            raise self._stopping.crash
+        if error is not None and not isinstance(error, Interrupted):
+            raise error
         left_over = unmade + sum(counts.get(state, 0) for state in NOT_REACHED)
         seconds = self._clock.tick_s() - self._started_s
         if not finished:
             code = EXIT_INTERRUPTED
-            sentence = str(self._error) if self._error else _unfinished(counts)
+            sentence = str(error) if error else _unfinished(counts)
         else:
             code = EXIT_SOME_FAILED if left_over else EXIT_DONE
             sentence = f"every recipient is settled after {show_duration(seconds)}"
