@@ -17,6 +17,7 @@ import pytest
 
 from campaign.cli.main import main
 from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.scripted_smtp import Script, ScriptedServer, on, say
 
 LIST = """name,email
 Ada,ada@own.example
@@ -274,3 +275,62 @@ def test_no_nameserver_is_asked_faster_than_allowed(
     )
     assert main(["verify", "list.csv", "--nameserver", server.address]) == 1
     assert waits[-1] - waits[0] >= 0.05 * (len(waits) - 1) * 0.99
+
+
+@pytest.fixture
+def prober(verify: Verify, server: DnsServer) -> Iterator[ScriptedServer]:
+    """The folder becomes a campaign that may ask this mail server, which knows Ada alone."""
+    gone = say("550 5.1.1 no such user")
+    with ScriptedServer(Script(on("RCPT", gone, test=lambda line: "ada@" not in line))) as smtp:
+        Path("body.txt").write_text("Hello")
+        Path("campaign.toml").write_text(
+            'name = "small"\n[recipients]\nfiles = ["list.csv"]\n'
+            '[message]\nfrom = "Ada <a@me.example>"\nsubject = "Hello"\ntext = "body.txt"\n'
+            f'[direct]\nhello = "me.example"\nport = {smtp.port}\nallow_private = true\n'
+        )
+        server.add("me.example", "A", "127.0.0.1")
+        server.add("asked.example", "MX", "10 mx.asked.example.")
+        server.add("mx.asked.example", "A", "127.0.0.1")
+        server.add("gmail.com", "MX", "10 gmail-smtp-in.l.google.com.")
+        Path("list.csv").write_text(
+            "email\nada@asked.example\nbob@asked.example\nada@gmail.com\nx@gone.example\n"
+        )
+        yield smtp
+
+
+def test_probe_asks_the_mail_servers_and_sends_nothing(
+    verify: Verify, server: DnsServer, prober: ScriptedServer
+) -> None:
+    server.add("1.0.0.127.in-addr.arpa", "PTR", "me.example.")
+    code, _, _ = verify("-o", "checked.csv", "--probe", "--apply", "bad.csv")
+    assert code == 1
+    assert [(row["verdict"], row["reason"]) for row in rows("checked.csv")] == [
+        ("good", ""),
+        ("bad", "no such mailbox: 550 5.1.1 no such user"),
+        ("unknown", "provider does not tell"),
+        ("bad", "no such domain: there is no domain gone.example"),
+    ]
+    assert [row["email"] for row in rows("bad.csv")] == ["bob@asked.example", "x@gone.example"]
+    assert prober.commands[1] == "MAIL FROM:<a@me.example>"
+    assert not any(command.startswith("DATA") for command in prober.commands)
+    assert not list(Path().glob("**/suppression*"))
+
+
+def test_probe_without_a_ptr_is_refused_before_anything_is_asked(
+    verify: Verify, prober: ScriptedServer
+) -> None:
+    code, _, said = verify("--probe")
+    assert code == 78
+    assert "no PTR that leads back to it" in said
+    assert prober.sessions == []
+
+
+def test_probe_without_direct_is_refused(verify: Verify) -> None:
+    Path("body.txt").write_text("Hello")
+    Path("campaign.toml").write_text(
+        'name = "small"\n[recipients]\nfiles = ["list.csv"]\n[relay]\nhost = "127.0.0.1"\n'
+        '[message]\nfrom = "a@me.example"\nsubject = "Hello"\ntext = "body.txt"\n'
+    )
+    code, _, said = verify("--probe")
+    assert code == 78
+    assert "--probe needs [direct] with hello" in said

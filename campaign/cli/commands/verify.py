@@ -1,31 +1,34 @@
 """`campaign verify`: which addresses of a list can be written to.
 
 In: a list file.  Out: its rows with a verdict each, totals.
-Touches: the DNS; the file named by -o, which appears whole or not at all, and a notebook beside it
-while the verify is not done.
+Touches: the DNS, with --probe mail servers; the file named by -o, which appears whole or not at
+all, and a notebook beside it while the verify is not done.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from campaign.cli.arguments import JsonOption
+from campaign.cli.arguments import HERE, JsonOption
+from campaign.cli.asking import Means, ask_servers, probing_means
 from campaign.cli.terminal.tables import counted, escape, percent, table
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, DataError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from campaign.addresses.disposable import Disposables
     from campaign.cli.terminal.paint import Paint
-    from campaign.preflight.verify.findings import VerifyTotals
+    from campaign.preflight.verify.findings import VerifiedRow, VerifyTotals
     from campaign.preflight.verify.verification import Verification
     from campaign.units import Rate
 
 EXAMPLES = (
+    "campaign verify recipients.csv -o checked.csv --probe --campaign spring",
     "campaign verify recipients.csv -o checked.csv",
     "campaign verify recipients.xlsx --column Mail --json",
 )
@@ -66,6 +69,23 @@ def command(
     dns_rate: Annotated[
         str, typer.Option(metavar="RATE", help="Questions to one nameserver, at most.")
     ] = "20/s",
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Ask the mail servers, who must know us by our PTR.")
+    ] = False,
+    ask_all: Annotated[
+        bool, typer.Option("--all", help="Ask about more than 25 names of a domain.")
+    ] = False,
+    sender: Annotated[
+        str, typer.Option("--from", metavar="ADDRESS", help="MAIL FROM of the questions.")
+    ] = "",
+    campaign: Annotated[
+        Path,
+        typer.Option(
+            metavar="PATH",
+            help="Whose [direct] asks: a campaign.toml or its folder; left out: the current one.",
+            show_default=False,
+        ),
+    ] = HERE,
     as_json: JsonOption = False,
 ) -> int:
     """Say which addresses of a list can be written to, without writing to them.
@@ -73,9 +93,10 @@ def command(
     good, bad (no such domain, or it takes no mail), doubtful (a slip of the finger, a disposable
     domain) or unknown. Exit code 1 where some are bad. A verify that was killed goes on where it
     was when the same command is given again.
-    """
-    import asyncio  # 50 ms
 
+    --probe asks mail servers whether they would take each address, and sends nothing: one a
+    second at each, never the large providers, who do not tell.
+    """
     from campaign.cli.files.exports import format_of
     from campaign.cli.terminal.progress import PlanProgress
     from campaign.clock import SystemClock
@@ -83,24 +104,21 @@ def command(
     from campaign.preflight.verify.notebook import open_notebook
     from campaign.preflight.verify.verification import Verification
     from campaign.routing.pace import QuestionPace
-    from campaign.routing.resolver import Resolver
 
     if output:
         format_of(output)  # its name is judged before an hour of look-ups
     clock = SystemClock()
-    rate = _rate(dns_rate)
+    means = probing_means(campaign, sender, ask_all) if probe else Means()
+    if nameserver:
+        means = means._replace(nameservers=tuple(nameserver))
+    pace = QuestionPace(_rate(dns_rate), clock)
     disposables, note = _disposables(allow)
     with open_notebook(output, clock) as notebook, PlanProgress(sys.stderr, clock) as progress:
         verification = Verification(file, column, notebook, clock, progress)
         domains = _counted(verification, column)
-        pace = QuestionPace(rate, clock)
-
-        async def look_up() -> None:
-            resolver = Resolver(nameserver or (), clock=clock, pace=pace)
-            await verification.look_up_domains(resolver)
-
-        asyncio.run(look_up())
-        left_out = _write(verification, disposables, output, apply)
+        ask_servers(verification, means, disposables, notebook, clock, progress, pace)
+        rows = verification.rows(disposables, means.prober)
+        left_out = _write(rows, verification.columns, output, apply)
     totals = verification.totals
     if as_json:
         print(json.dumps(as_object(totals, domains, disposables), ensure_ascii=False))
@@ -162,27 +180,29 @@ def _counted(verification: Verification, column: str) -> int:
 
 
 def _write(
-    verification: Verification, disposables: Disposables, output: Path | None, apply: Path | None
+    rows: Iterator[VerifiedRow],
+    columns: Sequence[str],
+    output: Path | None,
+    apply: Path | None,
 ) -> str:
-    """Judge every row and write what was asked for; a sentence about what was left out."""
+    """Judge every row and write what was asked for; a sentence about the bad ones."""
     from contextlib import ExitStack
 
     from campaign.cli.files.exports import WRITERS, format_of
     from campaign.cli.files.verified import BadOnes, VerifiedSheet, shown_to
     from campaign.cli.files.writing import whole_file
 
-    rows = verification.rows(disposables)
     with ExitStack() as stack:
         bad = BadOnes(stack.enter_context(whole_file(apply))) if apply else None
         if bad:
             rows = shown_to(rows, bad.take)
         if output:
             file = stack.enter_context(whole_file(output))
-            WRITERS[format_of(output)](file, VerifiedSheet(rows, verification.columns))
+            WRITERS[format_of(output)](file, VerifiedSheet(rows, columns))
         else:
             for _ in rows:
                 pass
-    if bad is None:
+    if apply is None or bad is None:
         return ""
     left = bad.without_address
     beside = f"; {counted(left, 'row')} without an address left out" if left else ""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from campaign.clock import Clock
 from campaign.errors import UsageError
-from campaign.preflight.verify.findings import DomainFinding, Standing
+from campaign.preflight.verify.findings import DomainFinding, MailboxFinding, Standing
 
 KEPT_S = 86400.0
 _PAGE = 2000  # domains asked for at once
@@ -33,6 +33,16 @@ CREATE TABLE IF NOT EXISTS domains (
     provider TEXT NOT NULL DEFAULT '',
     checked_at REAL NOT NULL DEFAULT 0  -- Unix time
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS names (  -- to be asked of their mail servers
+    key TEXT PRIMARY KEY,  -- equal for the same person
+    domain TEXT NOT NULL,
+    spec TEXT NOT NULL,
+    standing TEXT NOT NULL DEFAULT '',  -- '' until it was asked
+    cause TEXT NOT NULL DEFAULT '',
+    detail TEXT NOT NULL DEFAULT '',
+    checked_at REAL NOT NULL DEFAULT 0  -- Unix time
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS names_by_domain ON names (domain, standing);
 """
 
 
@@ -47,10 +57,12 @@ class Notebook:
         file.execute("PRAGMA synchronous=NORMAL")
         file.executescript(_TABLES)
         file.execute("UPDATE domains SET rows = 0")
-        file.execute(  # "no answer" is asked again, and so is what is a day old
-            "UPDATE domains SET standing = '' WHERE standing = ? OR checked_at < ?",
-            (Standing.UNKNOWN, clock.now_s() - KEPT_S),
-        )
+        file.execute("DELETE FROM names WHERE standing = ''")  # the list may have lost them
+        for table in ("domains", "names"):  # "no answer" is asked again, and what is a day old
+            file.execute(
+                f"UPDATE {table} SET standing = '' WHERE standing = ? OR checked_at < ?",
+                (Standing.UNKNOWN, clock.now_s() - KEPT_S),
+            )
         file.commit()
 
     def count(self, domains: Iterable[tuple[str, int]]) -> None:
@@ -96,6 +108,55 @@ class Notebook:
             (domain,),
         ).fetchone()
         return DomainFinding(Standing(row[0]), *row[1:6]), int(row[6])
+
+    def add_name(self, key: str, domain: str, spec: str, most: int | None) -> None:
+        """To be asked, unless `most` names of the domain are there already."""
+        if most is not None:
+            there = self._file.execute(
+                "SELECT count(*) FROM (SELECT 1 FROM names WHERE domain = ? LIMIT ?)",
+                (domain, most),
+            ).fetchone()
+            if there[0] >= most:
+                return
+        self._file.execute(
+            "INSERT OR IGNORE INTO names (key, domain, spec) VALUES (?, ?, ?)", (key, domain, spec)
+        )
+
+    def domains_to_ask(self) -> list[str]:
+        """Those with names that were not asked yet."""
+        found = self._file.execute(
+            "SELECT DISTINCT domain FROM names WHERE standing = '' ORDER BY domain"
+        )
+        return [str(domain) for (domain,) in found]
+
+    def name_totals(self) -> tuple[int, int]:
+        """How many names are to be asked in all, and how many of them were."""
+        found = self._file.execute("SELECT count(*), count(nullif(standing, '')) FROM names")
+        every, asked = found.fetchone()
+        return int(every), int(asked)
+
+    def names_to_ask(self, domain: str) -> list[tuple[str, str]]:
+        """Key and address of those of a domain that were not asked yet."""
+        found = self._file.execute(
+            "SELECT key, spec FROM names WHERE domain = ? AND standing = '' ORDER BY key", (domain,)
+        )
+        return [(str(key), str(spec)) for key, spec in found]
+
+    def keep_name(self, key: str, found: MailboxFinding) -> None:
+        self._file.execute(
+            "UPDATE names SET standing = ?, cause = ?, detail = ?, checked_at = ? WHERE key = ?",
+            (*found, key),
+        )
+        self._commit_now_and_then()
+
+    def name(self, key: str) -> MailboxFinding | None:
+        """What its mail server said; None: it was not asked."""
+        row = self._file.execute(
+            "SELECT standing, cause, detail, checked_at FROM names"
+            " WHERE key = ? AND standing != ''",
+            (key,),
+        ).fetchone()
+        return MailboxFinding(Standing(row[0]), *row[1:]) if row else None
 
     def commit(self) -> None:
         self._file.commit()

@@ -13,11 +13,17 @@ from campaign.addresses.disposable import Disposables, is_relay
 from campaign.addresses.roles import is_role
 from campaign.addresses.syntax import Address, AddressError, parse_cell
 from campaign.addresses.typos import is_provider, likely_typo, mended_address
-from campaign.preflight.verify.findings import AddressFinding, DomainFinding, Standing
+from campaign.preflight.verify.findings import (
+    AddressFinding,
+    DomainFinding,
+    MailboxFinding,
+    Standing,
+)
 
 _REMEMBERED = 100_000  # domains, about 50 MB
 _FEW_ROWS = 3  # of a domain with a mail server of its own may be slips
 DomainLookUp = Callable[[str], tuple[DomainFinding, int]]
+MailboxLookUp = Callable[[Address, DomainFinding], MailboxFinding]
 
 
 class _Domain(NamedTuple):
@@ -31,8 +37,15 @@ class _Domain(NamedTuple):
 class Judge:
     """Says what is to be thought of each address."""
 
-    def __init__(self, look_up: DomainLookUp, disposables: Disposables) -> None:
+    def __init__(
+        self,
+        look_up: DomainLookUp,
+        disposables: Disposables,
+        mailbox: MailboxLookUp | None = None,
+    ) -> None:
+        """`mailbox` says what mail servers told of those that are good so far; None: not asked."""
         self._disposables = disposables
+        self._mailbox = mailbox
         self._look_up = look_up
         self._domain = lru_cache(maxsize=_REMEMBERED)(self._made)
 
@@ -60,8 +73,9 @@ class Judge:
         elif standing is Standing.GOOD and domain.kind == "disposable":
             standing, cause = Standing.DOUBTFUL, "disposable"
             detail = f"{address.domain} gives mailboxes away for a short time"
-        elif standing is Standing.GOOD and is_role(address.local):
-            cause = "role account"
+        elif standing is Standing.GOOD:
+            standing, cause, detail, at_s = self._of_mailbox(address, found)
+            found = found._replace(checked_at_s=at_s)
         return AddressFinding(
             standing,
             cause,
@@ -72,6 +86,18 @@ class Judge:
             found.checked_at_s,
             address.domain,
         )
+
+    def _of_mailbox(self, address: Address, domain: DomainFinding) -> MailboxFinding:
+        """Of an address that is good as far as the DNS knows."""
+        cause, detail, at_s = domain.cause, domain.detail, domain.checked_at_s
+        if self._mailbox:
+            told = self._mailbox(address, domain)
+            if told.standing is not Standing.GOOD:
+                return told
+            at_s = told.checked_at_s
+        if is_role(address.local):
+            cause, detail = "role account", ""
+        return MailboxFinding(Standing.GOOD, cause, detail, at_s)
 
     def _made(self, domain: str) -> _Domain:
         finding, rows = self._look_up(domain)

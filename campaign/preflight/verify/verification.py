@@ -16,12 +16,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from campaign.addresses.disposable import Disposables
-from campaign.addresses.syntax import AddressError, parse_cell
+from campaign.addresses.syntax import Address, AddressError, parse_cell
 from campaign.clock import Clock
 from campaign.config.settings import Recipients
 from campaign.preflight.verify.domains import look_at_domain
+from campaign.preflight.verify.etiquette import Prober, tells_nothing
 from campaign.preflight.verify.findings import (
     AddressFinding,
+    DomainFinding,
+    MailboxFinding,
     Standing,
     VerifiedRow,
     VerifyTotals,
@@ -96,9 +99,30 @@ class Verification:
         finally:
             self._notebook.commit()
 
-    def rows(self, disposables: Disposables) -> Iterator[VerifiedRow]:
-        """Every row in the order of the list, judged; the totals grow along."""
+    def collect_names(self, disposables: Disposables, prober: Prober) -> None:
+        """Into the notebook those whose mail servers are to be asked, and may be."""
         judge = Judge(self._notebook.domain, disposables)
+        done = 0
+        for chunk in self._chunks():
+            at = chunk.source.columns.index(self._settings.address)
+            for cells in chunk.rows:
+                address, finding = judge.of_cell(cells[at])
+                if address and finding.standing is Standing.GOOD:
+                    found, _ = self._notebook.domain(address.domain)
+                    if not tells_nothing(address.domain, found):
+                        most = prober.names_per_domain
+                        self._notebook.add_name(address.key, address.domain, address.spec, most)
+            done += len(chunk.rows)
+            self._progress("names", done, self._rows)
+        self._notebook.commit()
+
+    def rows(self, disposables: Disposables, prober: Prober | None = None) -> Iterator[VerifiedRow]:
+        """Every row in the order of the list, judged; the totals grow along.
+
+        With a `prober`, by what mail servers said, which then must have been asked.
+        """
+        mailbox = self._mailbox if prober else None
+        judge = Judge(self._notebook.domain, disposables, mailbox)
         done = 0
         for chunk in self._chunks():
             for row in _judged(chunk, self._settings.address, judge):
@@ -106,6 +130,16 @@ class Verification:
                 yield row
             done += len(chunk.rows) + len(chunk.rejects)
             self._progress("rows", done, self._rows)
+
+    def _mailbox(self, address: Address, domain: DomainFinding) -> MailboxFinding:
+        """What is known of the mailbox of an address that the DNS thinks good."""
+        if tells_nothing(address.domain, domain):
+            cause, detail = "provider does not tell", ""
+        elif found := self._notebook.name(address.key):
+            return found
+        else:
+            cause, detail = "not asked", "there are many names of its domain; --all asks for each"
+        return MailboxFinding(Standing.UNKNOWN, cause, detail, domain.checked_at_s)
 
     def _chunks(self) -> Iterator[Chunk]:
         for chunk in read_lists(self._file.resolve().parent, self._settings):

@@ -28,6 +28,8 @@ from campaign.smtp.wire import Wire
 
 Dial = Callable[[Endpoint, float], Awaitable[socket.socket]]
 
+# Asked here, they belong to no letter: their replies are heard as those of the opening are.
+_OF_A_LETTER = frozenset({Stage.MAIL, Stage.RCPT, Stage.RSET})
 _TLS_PORT_S = 15.0  # for a greeting in clear text from a port that is known for TLS
 
 
@@ -76,6 +78,18 @@ async def _open(
     transcript: Transcript | None,
     dial: Dial,
 ) -> Connection:
+    opening = await opened(endpoint, timeouts, transcript, dial)
+    return Connection(opening.wire, opening.client, endpoint, courier, limit, timeouts)
+
+
+async def opened(
+    endpoint: Endpoint,
+    timeouts: Timeouts,
+    transcript: Transcript | None = None,
+    dial: Dial = dial_endpoint,
+) -> Opening:
+    """A session through its EHLO and AUTH.  ConnectRefused, LoginRefused or RelayError, NoTls
+    among them."""
     if endpoint.security != "none":
         tls_context(endpoint)  # faults of the config before anything is dialled
     sock = await dial(endpoint, timeouts.connect)
@@ -91,7 +105,7 @@ async def _open(
     except BaseException:
         wire.abort()
         raise
-    return Connection(wire, opening.client, endpoint, courier, limit, timeouts)
+    return opening
 
 
 class Opening:
@@ -147,7 +161,7 @@ class Opening:
         self.refuse_if_ended()
         self._answer = self.wire.loop.create_future()
         self._stage = stage
-        self.client.ask(stage)
+        self.client.ask(Stage.EHLO if stage in _OF_A_LETTER else stage)
         if self.wire.transcript:
             self.wire.transcript.client(f"{shown}\r\n".encode() if shown else line)
         self.wire.write([line])
