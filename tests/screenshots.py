@@ -33,6 +33,8 @@ from campaign.report.page import report
 from campaign.sandbox import inbox
 from campaign.watch import app as watch
 from fakes.browser import DESKTOP, PHONE, Visit, chromium
+from fakes.serve_site import ONE_CLICK, link
+from fakes.serving import serving, write
 
 ROOT = Path(__file__).parents[1]
 COLOURS = 128  # flat pages need no more, and each picture is some 40 KB
@@ -70,6 +72,19 @@ def campaign_command(*arguments: str) -> None:
     )
 
 
+def shoot_leaving(folder: Path, out: Path) -> None:
+    """The pages of `campaign serve`, for somebody who has not left yet and then has."""
+    with serving(write(folder, "sqlite:///suppression.sqlite")) as site, chromium() as browser:
+        address, target = f"{site.address}/?", link()
+        shoot(browser, address, "serve-unsubscribe", out, target)
+        shoot(browser, address, "serve-choose", out, f"{target}&view=choose")
+        connection = site.connection()
+        connection.request("POST", target, ONE_CLICK)
+        assert connection.getresponse().status == 200
+        connection.close()
+        shoot(browser, address, "serve-unsubscribed", out, f"{target}&l=zh")
+
+
 def dark_phone(page: Page) -> None:
     page.keyboard.press("d")
     page.keyboard.press("w")
@@ -81,6 +96,7 @@ def main() -> None:
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
+        shoot_leaving(Path(temporary) / "serve", out)
         folder = Path(temporary) / "sample_data"
         for name in ("sample_data", "templates"):
             shutil.copytree(ROOT / name, Path(temporary) / name, dirs_exist_ok=True)

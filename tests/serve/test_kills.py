@@ -16,7 +16,7 @@ from campaign.suppression.store import SuppressionStore
 from fakes.serve_site import ONE_CLICK, SECRET
 from fakes.serving import Serving, serving, write
 
-POSTS = int(os.environ.get("SERVE_POSTS", "300"))
+POSTS = int(os.environ.get("SERVE_POSTS", "200"))
 TOKENS = UnsubscribeTokens([SECRET])
 
 
@@ -45,7 +45,7 @@ def test_who_was_answered_is_in_the_store_however_the_server_dies(url: str, tmp_
     kills = 0
     write(tmp_path, url)
     while len(answered) < POSTS:
-        until = len(answered) + chance.randint(1, max(2, POSTS // 3))
+        until = len(answered) + chance.randint(1, min(POSTS // 3, 500))
         with serving(tmp_path) as running:
             clients = [
                 threading.Thread(target=post_until_killed, args=(running, numbers, answered))
