@@ -146,7 +146,7 @@ def can_run(name: str) -> bool:
 def dovecot_submission() -> Iterator[Foreign]:
     """It hands on to a server of ours, whatever the user name and the password are."""
     owner = shutil.which("dovecot", path="/usr/sbin:/sbin")
-    with _folder("dovecot") as folder, ScriptedServer() as backend:
+    with new_folder("dovecot") as folder, ScriptedServer() as backend:
         (folder / "run").mkdir()
         (folder / "mail").mkdir()
         shutil.chown(folder / "mail", "nobody", "nogroup")
@@ -158,14 +158,14 @@ def dovecot_submission() -> Iterator[Foreign]:
             )
         )
         log = folder / "log"
-        with _running([str(owner), "-F", "-c", str(config)], port, log):
+        with running([str(owner), "-F", "-c", str(config)], port, log):
             yield Foreign(port, lambda: _subjects(each.data for each in backend.accepted), log)
 
 
 @contextlib.contextmanager
 def chasquid() -> Iterator[Foreign]:
     """It pipes everything for example.com into files."""
-    with _folder("chasquid") as folder:
+    with new_folder("chasquid") as folder:
         for name in ("etc/domains/example.com", "etc/certs/chasquid.example", "data", "new"):
             (folder / name).mkdir(parents=True)
         pair = Authority(folder / "etc").issue("chasquid.example")
@@ -181,7 +181,7 @@ def chasquid() -> Iterator[Foreign]:
             _CHASQUID.format(folder=folder, port=port, spare=own_port())
         )
         log = folder / "log"
-        with _running(["chasquid", f"-config_dir={folder}/etc"], port, log):
+        with running(["chasquid", f"-config_dir={folder}/etc"], port, log):
             new = folder / "new"
             yield Foreign(port, lambda: _subjects(p.read_bytes() for p in new.iterdir()), log)
 
@@ -189,7 +189,7 @@ def chasquid() -> Iterator[Foreign]:
 @contextlib.contextmanager
 def courier() -> Iterator[Foreign]:
     """It takes mail into its queue; nothing is delivered from there."""
-    with _folder("courier") as folder:
+    with new_folder("courier") as folder:
         etc, queue = folder / "etc", folder / "queue"
         shutil.copytree(UNPACKED / "etc" / "courier", etc / "courier")
         (folder / "lib" / "courier").mkdir(parents=True)
@@ -202,7 +202,7 @@ def courier() -> Iterator[Foreign]:
             os.chown(path, _UID, _UID)
         port, log = own_port(), folder / "log"
         script = _COURIER.format(unpacked=UNPACKED, folder=folder, port=port)
-        with _running(["unshare", "-m", "sh", "-ec", script], port, log):
+        with running(["unshare", "-m", "sh", "-ec", script], port, log):
             tmp = queue / "tmp"  # D...: a message, C...: its envelope, written when it is taken
             yield Foreign(
                 port,
@@ -218,7 +218,7 @@ def courier() -> Iterator[Foreign]:
 @contextlib.contextmanager
 def exim() -> Iterator[Foreign]:
     """It takes mail into its queue, but for recipients whose name begins with "dead"."""
-    with _folder("exim") as folder:
+    with new_folder("exim") as folder:
         (folder / "etc").mkdir()
         _add_user(folder / "etc", "Debian-exim")
         (folder / "spool").mkdir()
@@ -228,7 +228,7 @@ def exim() -> Iterator[Foreign]:
         script = _EXIM_SCRIPT.format(unpacked=UNPACKED, folder=folder)
         log = folder / "spool" / "mainlog"
         said = folder / "said"
-        with _running(["unshare", "-m", "sh", "-ec", script], port, said):
+        with running(["unshare", "-m", "sh", "-ec", script], port, said):
             spool = folder / "spool" / "input"  # ...-H: envelope and headers of a message
             yield Foreign(
                 port, lambda: _subjects(path.read_bytes() for path in spool.rglob("*-H")), log
@@ -252,7 +252,7 @@ def _subjects(messages: Iterator[bytes]) -> Counter[str]:
 
 
 @contextlib.contextmanager
-def _folder(name: str) -> Iterator[Path]:
+def new_folder(name: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f"campaign-{name}-", dir="/var/tmp") as made:
         folder = Path(made)
         folder.chmod(0o755)
@@ -260,7 +260,7 @@ def _folder(name: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
+def running(command: list[str], port: int, log: Path) -> Iterator[None]:
     """The program and all it starts, until the block ends."""
     said = log.with_name("output")
     with said.open("wb") as output:

@@ -92,6 +92,7 @@ class ImapInbox:
         self._ca_file = ca_file
         self._memory = memory
         self._client: Any = None
+        self._is_idle = False
         self._validity = 0
         self._last_uid = 0
         self._pending: dict[str, int] = {}  # name -> UID of mails that were given
@@ -141,11 +142,15 @@ class ImapInbox:
 
                 time.sleep(min(seconds, _POLL_S))
                 return
+            self._is_idle = True
             client.idle()
             client.idle_check(timeout=min(seconds, IDLE_S))
             client.idle_done()
+            self._is_idle = False
 
     def close(self) -> None:
+        if self._is_idle:  # interrupted: a server that idles hears no LOGOUT
+            self.lost()
         client, self._client = self._client, None
         if client is not None:
             with suppress(Exception):
@@ -213,7 +218,7 @@ class ImapInbox:
 
     def lost(self) -> None:
         """The connection is of no use any more."""
-        client, self._client = self._client, None
+        client, self._client, self._is_idle = self._client, None, False
         if client is not None:
             with suppress(Exception):
                 client.shutdown()
