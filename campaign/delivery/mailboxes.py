@@ -145,8 +145,8 @@ class Mailboxes:
             return
         self._entries, self._softs, self._accepted = [], [], []
         try:
-            store = self._opened()
-            await asyncio.to_thread(_write_all, store, entries, softs, accepted)
+            store, name = self._opened(), self._campaign.settings.name
+            await asyncio.to_thread(_write_all, store, entries, softs, accepted, name)
         except CampaignError as error:
             self._must_stop(error)
 
@@ -161,7 +161,8 @@ def _write_all(
     entries: list[Suppressed],
     softs: list[SoftBounce],
     accepted: list[str],
+    campaign: str,
 ) -> None:
-    store.accepted(accepted)
+    store.accepted(accepted, campaign)
     store.add(entries)
     store.soft(softs)

@@ -10,7 +10,7 @@ Others use these names::
         store.remove(key, scope, because="...")      # an operator's
         store.erase(key)                             # forgets the address, and still knows it
         store.soft([SoftBounce(key, campaign, at, evidence)])   # may suppress, by the policy
-        store.accepted(keys)                         # their runs of soft bounces are over
+        store.accepted(keys, campaign)               # their runs of soft bounces are over
         store.iterate(), store.load(entries)         # all of it; millions at once
 
 A key is `Address.key`; where all that is known is `addresses.tokens.key_digest`, that is one too.

@@ -4,7 +4,7 @@ In: soft bounces, keys of accepted letters.  Out: those that are too many by the
 Touches: the store's database.
 
 A bounce is noted once for each campaign and moment, however often it is told.  An accepted letter
-ends the row: what came before it is forgotten.
+ends the row, unless it bounces later: a relay accepts what the mailbox behind it does not take.
 """
 
 from __future__ import annotations
@@ -37,8 +37,13 @@ class SoftRuns:
                 " ON CONFLICT DO NOTHING",
                 sorted(rows),
             )
+            self._take_back([(row.key, row.campaign) for row in rows])
             self._database.change_each(
                 "DELETE FROM suppression_soft WHERE key = ? AND at < ?",
+                [(row.key, row.at - policy.within_s) for row in rows],
+            )
+            self._database.change_each(
+                "DELETE FROM suppression_ended WHERE key = ? AND at < ?",
                 [(row.key, row.at - policy.within_s) for row in rows],
             )
         return [bounce for bounce in rows if _is_too_many(self.of(bounce.key), policy)]
@@ -63,11 +68,34 @@ class SoftRuns:
             found.update(key for (key,) in self._database.rows(sql, part))
         return found
 
-    def forget(self, keys: Collection[str]) -> None:
-        """Within a transaction of the caller."""
-        self._database.change_each(
-            "DELETE FROM suppression_soft WHERE key = ?", [(key,) for key in sorted(keys)]
+    def end(self, keys: Collection[str], campaign: str) -> None:
+        """By an accepted letter of the campaign; within a transaction of the caller."""
+        change = self._database.change_each
+        change(
+            "INSERT INTO suppression_ended (key, campaign, at, evidence, ended_by)"
+            " SELECT key, campaign, at, evidence, ? FROM suppression_soft WHERE key = ?"
+            " ON CONFLICT DO NOTHING",
+            [(campaign, key) for key in sorted(keys)],
         )
+        change("DELETE FROM suppression_soft WHERE key = ?", [(key,) for key in sorted(keys)])
+
+    def _take_back(self, bounced: Sequence[tuple[str, str]]) -> None:
+        """The letters of these campaigns bounced, so that they ended nothing."""
+        change = self._database.change_each
+        change(
+            "INSERT INTO suppression_soft (key, campaign, at, evidence)"
+            " SELECT key, campaign, at, evidence FROM suppression_ended"
+            " WHERE key = ? AND ended_by = ? ON CONFLICT DO NOTHING",
+            sorted(bounced),
+        )
+        change("DELETE FROM suppression_ended WHERE key = ? AND ended_by = ?", sorted(bounced))
+
+    def forget(self, keys: Collection[str]) -> None:
+        """For good; within a transaction of the caller."""
+        for table in ("suppression_soft", "suppression_ended"):
+            self._database.change_each(
+                f"DELETE FROM {table} WHERE key = ?", [(key,) for key in sorted(keys)]
+            )
 
 
 def _is_too_many(bounces: Sequence[SoftBounce], policy: SoftPolicy) -> bool:

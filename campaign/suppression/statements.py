@@ -14,6 +14,7 @@ _COLUMN_TYPES = (
     "key TEXT NOT NULL, scope TEXT NOT NULL, reason TEXT NOT NULL, source TEXT NOT NULL,"
     f" campaign TEXT NOT NULL, at {_DOUBLE} NOT NULL, until {_DOUBLE}, evidence TEXT NOT NULL"
 )
+# `suppression_ended`: soft bounces that an accepted letter of the campaign `ended_by` ended.
 # `earlier`: the lighter entry that a graver one took the place of, for an undo; "" is none.
 # The primary key of SQLite is the table itself: a look-up is one way down one tree.
 TABLES = (
@@ -21,6 +22,9 @@ TABLES = (
     " PRIMARY KEY (key, scope))",
     "CREATE TABLE IF NOT EXISTS suppression_soft (key TEXT NOT NULL, campaign TEXT NOT NULL,"
     f" at {_DOUBLE} NOT NULL, evidence TEXT NOT NULL, PRIMARY KEY (key, campaign, at))",
+    "CREATE TABLE IF NOT EXISTS suppression_ended (key TEXT NOT NULL, campaign TEXT NOT NULL,"
+    f" at {_DOUBLE} NOT NULL, evidence TEXT NOT NULL, ended_by TEXT NOT NULL,"
+    " PRIMARY KEY (key, campaign, at))",
 )
 SQLITE_END = " WITHOUT ROWID"
 

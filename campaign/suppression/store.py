@@ -213,7 +213,7 @@ class SuppressionStore:
             gone = [
                 self._database.change(f"DELETE FROM {table} WHERE key = ?", (each,))
                 for each in (key, key_digest(key))
-                for table in ("suppression", "suppression_soft")
+                for table in ("suppression", "suppression_soft", "suppression_ended")
             ]
             self._database.change(statements.INSERT, row)
         return any(gone)
@@ -236,11 +236,12 @@ class SuppressionStore:
         with self._database.writing():
             pass
 
-    def accepted(self, keys: Iterable[str]) -> None:
-        """A letter to them was accepted: their soft bounces are forgotten."""
+    def accepted(self, keys: Iterable[str], campaign: str) -> None:
+        """A letter of the campaign to them was accepted: their soft bounces count no more, unless
+        that letter bounces softly itself."""
         if known := self._softs.among(list(keys)):
             with self._database.writing():
-                self._softs.forget(known)
+                self._softs.end(known, campaign)
 
     # -- inside --------------------------------------------------------------------------------
 

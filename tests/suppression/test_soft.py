@@ -32,9 +32,25 @@ def test_an_accepted_letter_ends_the_row(store: SuppressionStore) -> None:
     for nth in range(4):
         store.soft([bounce(nth), bounce(nth, BOB)])
     assert store.with_softs([ADA, BOB, "eve@example.com"]) == {ADA, BOB}
-    store.accepted([ADA, "eve@example.com"])
+    store.accepted([ADA, "eve@example.com"], "another")
     assert store.soft([bounce(5), bounce(5, BOB)]) == Added(new=1)
     assert set(store.lookup([ADA, BOB], ("*",))) == {BOB}
+
+
+def test_a_letter_that_was_accepted_and_bounced_later_ends_nothing(store: SuppressionStore) -> None:
+    for nth in range(5):
+        assert store.lookup([ADA], ("*",)) == {}
+        store.accepted([ADA], f"campaign-{nth}")  # by the relay
+        store.soft([bounce(nth)])
+    assert store.lookup([ADA], ("*",))[ADA].reason is Reason.SOFT
+
+
+def test_an_ended_row_that_is_erased_does_not_come_back(store: SuppressionStore) -> None:
+    store.soft([bounce(1)])
+    store.accepted([ADA], "campaign-2")
+    store.remove(ADA, "", because="asked")
+    store.soft([bounce(2)])
+    assert [soft.campaign for soft in store.why(ADA).softs] == ["campaign-2"]
 
 
 def test_bounces_of_long_ago_are_forgotten(store: SuppressionStore) -> None:
