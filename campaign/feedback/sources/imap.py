@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from campaign.errors import LoginError, MailboxError, MissingExtraError, UsageError
+from campaign.errors import CampaignError, LoginError, MailboxError, MissingExtraError, UsageError
 from campaign.extras import pip_line
 from campaign.feedback.parsing.mail import LOOKED_AT
 from campaign.feedback.sources.files import Afterwards, RawMail
@@ -172,7 +172,7 @@ class ImapInbox:
                     "IMAPClient is not installed, which reads mailboxes", remedy=pip_line("imap")
                 ) from None
             with self._guarded():
-                self._client = self._logged_in(imapclient)
+                self._log_in(imapclient)
                 selected = self._client.select_folder(
                     self._box.folder, readonly=self._afterwards == Afterwards()
                 )
@@ -181,13 +181,14 @@ class ImapInbox:
             self._last_uid = self._recalled()
         return self._client
 
-    def _logged_in(self, library: Any) -> Any:
+    def _log_in(self, library: Any) -> None:
         box = self._box
         context = tls_context(Endpoint(box.host, box.host, box.port, ca_file=self._ca_file))
         client = library.IMAPClient(
             box.host, port=box.port, ssl=box.is_tls, ssl_context=context if box.is_tls else None,
             timeout=_TIMEOUT_S,
         )  # fmt: skip
+        self._client = client  # from here on it is closed, whatever happens
         if not box.is_tls:
             if client.has_capability("STARTTLS"):
                 client.starttls(context)
@@ -211,7 +212,6 @@ class ImapInbox:
                 f"{box.host} refused the login of {box.user}: {error}",
                 remedy="correct user, password or token of [bounces]",
             ) from None
-        return client
 
     def _guarded(self) -> _Guarded:
         return _Guarded(self)
@@ -257,6 +257,8 @@ class _Guarded:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, CampaignError):
+            self._inbox.lost()
         if isinstance(error, (OSError, socket.timeout)) or (
             error is not None and type(error).__module__.startswith(("imaplib", "imapclient"))
         ):
