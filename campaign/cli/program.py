@@ -25,6 +25,7 @@ _COMPLETE = "_CAMPAIGN_COMPLETE"  # set by the script that --install-completion 
 _COMMANDS = {
     "init": "init",
     "plan": "plan",
+    "check": "check",
     "preview": "preview",
     "test": "test",
     "run": "run",

@@ -25,7 +25,7 @@ from campaign.database.sql import Connection, text
 from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
-from campaign.journal.notes import is_finished, last_change
+from campaign.journal.notes import is_finished, last_change, remember
 from campaign.journal.opening import put_in_order, take_hold
 from campaign.journal.planning.planning import Planning
 from campaign.journal.planning.tables import discard, refuse_begun
@@ -125,6 +125,12 @@ class Journal:
                 self._lock.note = None
                 self._lock.sign(Runner.this_process(self._clock.now_s()))
             discard(self._connection)
+
+    def note(self, name: str, value: str) -> None:
+        """A note about the plan, in place of an earlier one; it goes when the plan goes."""
+        with told(self._place):
+            remember(self._connection, name, value)
+            self._connection.commit()
 
     def plan(self, record: PlanRecord) -> Planning:
         """Begin a plan; on a journal that has one, an amendment (its hashes then take over).

@@ -100,7 +100,7 @@ class _Seen:
 
 
 async def _visit(endpoint: Endpoint, timeouts: Timeouts, transcript: Transcript | None) -> _Seen:
-    visitor = _Visitor()
+    visitor = Visitor()
     connection = await connect(endpoint, visitor, limit=1, timeouts=timeouts, transcript=transcript)
     offered = connection.extensions
     seen = _Seen(
@@ -145,7 +145,7 @@ class _Lines(io.StringIO):
         return len(text)
 
 
-class _Visitor:
+class Visitor:
     """A courier without letters."""
 
     def __init__(self) -> None:

@@ -19,6 +19,7 @@ from fakes.recorder import recorder
 HELP = {name: command.epilog or "" for name, command in get_command(program()).commands.items()}  # type: ignore[attr-defined]
 EXAMPLES = [line.strip() for text in HELP.values() for line in text.splitlines()[2:]]
 ELSEWHERE = {
+    "check",
     "mx",
     "probe",
     "dkim",

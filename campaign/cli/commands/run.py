@@ -63,6 +63,7 @@ def command(
 
     Plans first where that was not done, then asks: type the number of messages to go on.
     """
+    from campaign.cli.checked import show_last_check
     from campaign.cli.journals import is_planned
     from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
     from campaign.config.loader import load
@@ -94,6 +95,8 @@ def command(
             )
         if not as_json:
             tell("\n".join(plan.lines(summary, Paint.on(sys.stdout), causes=False)))
+        if not sandbox:
+            show_last_check(campaign, summary, as_json=as_json)
         check_expected(summary, expect)
         count = min(summary.left, limit or summary.left)
         if count and not yes and expect is None:

@@ -35,6 +35,7 @@ from campaign.config.settings.section import (
 )
 from campaign.config.settings.stores import (
     Bounces,
+    CheckSettings,
     JournalSettings,
     Suppression,
 )
@@ -45,6 +46,7 @@ from campaign.config.values import as_list
 __all__ = [
     "WITHOUT_RULES",
     "Bounces",
+    "CheckSettings",
     "Delivery",
     "Direct",
     "Dkim",
@@ -92,6 +94,7 @@ class Settings(Section):
     dns: Dns = Dns()
     suppression: Suppression = Suppression()
     bounces: Bounces = Bounces()
+    check: CheckSettings = CheckSettings()
     serve: Serve = Serve()
 
     def rules(self) -> Iterator[RuleError]:

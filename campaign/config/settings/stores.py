@@ -1,4 +1,4 @@
-"""[journal], [suppression], [bounces]: what is remembered, and what comes back.
+"""[journal], [suppression], [bounces], [check]: what is remembered, and what comes back.
 
 In: plain dicts from TOML.  Out: frozen pydantic models.  Touches: nothing; files and secrets are
 looked at by `checks` and `secrets`.
@@ -66,3 +66,11 @@ class Bounces(Section):
                 "token",
                 "password",
             )
+
+
+class CheckSettings(Section):
+    """What `campaign check` has to say before a run."""
+
+    required: bool = False
+    """`run` refuses without a check of this very plan, from the last day and not `--offline`, that
+    found no fail."""

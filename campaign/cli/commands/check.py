@@ -1,0 +1,207 @@
+"""`campaign check`: everything that can be known before sending.
+
+In: a campaign, planned if it is not yet.  Out: findings, in a table or as JSON.
+Touches: render workers, the journal, where the result is kept; unless `--offline` the DNS and the
+relay.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from campaign.cli.arguments import HERE, JsonOption, PathArgument
+from campaign.cli.commands.plan import WorkersOption
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.tables import WIDTH, counted, escape, pad
+from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, JournalBusy
+
+if TYPE_CHECKING:
+    from campaign.cli.commands.dkim.entries import DkimEntry
+    from campaign.config.loader import Campaign
+    from campaign.planning.summary import PlanSummary
+    from campaign.preflight.check import CheckReport
+    from campaign.preflight.key_records import PublicKey
+    from campaign.preflight.rules import CheckFinding
+
+EXAMPLES = ("campaign check spring", "campaign check spring --offline", "campaign check --rules")
+_WORDS = {"ok": "ok", "info": "info", "warn": "warn", "fail": "FAIL", "not-checked": "?"}
+_LEVEL_WIDTH, _ID_WIDTH = 4, 16
+_INDENT = " " * (2 + _LEVEL_WIDTH + 2 + _ID_WIDTH + 2)
+
+
+def command(
+    path: PathArgument = HERE,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Only what needs no network; the rest is named.")
+    ] = False,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Print the rules with their sources, and check nothing.")
+    ] = False,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Tell whether the large providers will take this.
+
+    Looks at the sender's domain, the hosts, the relay, every planned letter and the list. Ends with
+    1 where anything fails. What cannot be known is said, and is neither a fail nor a pass.
+    """
+    if rules:
+        print("\n".join(_rules_as_json() if as_json else rule_lines(Paint.on(sys.stdout))))
+        return EXIT_DONE
+    from campaign.cli.journals import ensure_planned
+    from campaign.cli.terminal.progress import PlanProgress
+    from campaign.clock import SystemClock
+    from campaign.config.loader import load
+    from campaign.planning.summary import read_summary
+    from campaign.preflight.check import run_check
+
+    campaign = load(path, need_letters=True)
+    ensure_planned(campaign)
+    summary, clock = read_summary(campaign), SystemClock()
+    with PlanProgress(sys.stderr, clock) as progress:
+        report = run_check(
+            campaign,
+            summary,
+            keys=lambda: _keys(campaign),
+            clock=clock,
+            offline=offline,
+            workers=workers or 0,
+            on_progress=progress,
+        )
+    _keep(campaign, summary, report, offline=offline)
+    if as_json:
+        print(json.dumps(as_objects(report.findings), ensure_ascii=False))
+    else:
+        print("\n".join(lines(report, Paint.on(sys.stdout))))
+    return EXIT_SOME_FAILED if report.levels["fail"] else EXIT_DONE
+
+
+def _keys(campaign: Campaign) -> list[PublicKey]:
+    """Raises ConfigError for a key that cannot be had."""
+    from campaign.cli.commands.dkim.entries import entries_of
+
+    entries: list[DkimEntry] = entries_of(campaign) if campaign.settings.dkim else []
+    return [entry.wanted for entry in entries]
+
+
+def _keep(campaign: Campaign, summary: PlanSummary, report: CheckReport, *, offline: bool) -> None:
+    """For `run`, which shows it; while a run goes on, the check before stays."""
+    from campaign.clock import SystemClock
+    from campaign.journal.checking import LastCheck, keep_check, plan_digest
+
+    check = LastCheck(
+        report.at_s,
+        plan_digest(summary.plan_id, summary.hashes),
+        offline,
+        dict(report.levels),
+        as_objects(report.findings),
+    )
+    try:
+        keep_check(campaign.settings.journal.url, campaign.folder, check, SystemClock())
+    except JournalBusy:
+        print("a run goes on: this check is shown, and not kept", file=sys.stderr)
+
+
+def as_objects(findings: Sequence[CheckFinding]) -> list[dict[str, str]]:
+    """As `--json` prints them."""
+    from campaign.preflight.rules import BY_ID, told
+
+    return [
+        {
+            "id": one.id,
+            "level": one.level,
+            "evidence": one.evidence,
+            "rule": told(BY_ID[one.id]),
+            "remedy": one.remedy,
+        }
+        for one in findings
+    ]
+
+
+def lines(report: CheckReport, paint: Paint) -> list[str]:
+    """For a terminal of 80 columns: groups, one finding below the other, remedies below those."""
+    from campaign.preflight.rules import BY_ID, TITLES
+
+    levels = report.levels
+    said = [
+        paint.red(counted(levels["fail"], "fail")) if levels["fail"] else "no fail",
+        counted(levels["warn"], "warning"),
+        f"{levels['not-checked']:,} not checked",
+    ]
+    name, letters = paint.bold(escape(report.campaign)), counted(report.letters, "message")
+    shown = [f"{name}: {letters}, {', '.join(said)}"]
+    for group, title in TITLES.items():
+        mine = [one for one in report.findings if BY_ID[one.id].group == group]
+        if mine:
+            shown += ["", paint.bold(title), *_group(mine, paint)]
+    return shown
+
+
+def _group(findings: list[CheckFinding], paint: Paint) -> Iterator[str]:
+    """Rules that were not checked for one and the same reason share a line."""
+    told: set[str] = set()
+    for one in findings:
+        same = [other.id for other in findings if _is_unchecked_as(other, one)]
+        if len(same) > 1:
+            if one.evidence not in told:
+                told.add(one.evidence)
+                yield from _lines_of(
+                    one._replace(id="", evidence=f"{', '.join(same)}: {one.evidence}"), paint
+                )
+            continue
+        yield from _lines_of(one, paint)
+
+
+def _is_unchecked_as(other: CheckFinding, one: CheckFinding) -> bool:
+    return one.level == other.level == "not-checked" and one.evidence == other.evidence
+
+
+def _lines_of(one: CheckFinding, paint: Paint) -> Iterator[str]:
+    colours = {"ok": paint.green, "warn": paint.yellow, "fail": paint.red, "info": paint.cyan}
+    colour = colours.get(one.level, paint.dim)
+    indent = _INDENT if one.id else " " * (2 + _LEVEL_WIDTH + 2)
+    wrapped = textwrap.wrap(escape(one.evidence), WIDTH - len(indent), break_on_hyphens=False)
+    first, *others = wrapped or [""]
+    head = f"  {colour(pad(_WORDS[one.level], _LEVEL_WIDTH))}  "
+    yield head + (f"{pad(one.id, _ID_WIDTH)}  " if one.id else "") + first
+    yield from (f"{indent}{line}" for line in others)
+    if one.remedy and one.level in ("warn", "fail", "info"):
+        # A record is there to be copied: it is broken at blanks only, however long it is.
+        told = textwrap.wrap(
+            escape(one.remedy), WIDTH - len(indent) - 2, break_on_hyphens=False,
+            break_long_words=False,
+        )  # fmt: skip
+        yield from (
+            f"{indent}{'→ ' if number == 0 else '  '}{paint.bold(line)}"
+            for number, line in enumerate(told)
+        )
+
+
+def rule_lines(paint: Paint) -> list[str]:
+    """All rules, for `--rules`."""
+    from campaign.preflight.rules import RULES, TITLES
+
+    shown: list[str] = []
+    for group, title in TITLES.items():
+        shown += ["", paint.bold(title)] if shown else [paint.bold(title)]
+        for rule in (rule for rule in RULES if rule.group == group):
+            needs = "" if rule.needs == "files" else f" [{rule.needs}]"
+            text = textwrap.wrap(f"{rule.says}{needs}", WIDTH - _ID_WIDTH - 4)
+            shown.append(f"  {pad(rule.id, _ID_WIDTH)}  {text[0]}")
+            blank = " " * (_ID_WIDTH + 4)
+            shown += [blank + line for line in text[1:]]
+            source = textwrap.wrap(f"{rule.source}, {rule.date}", WIDTH - len(blank))
+            shown += [blank + paint.dim(line) for line in source]
+    return shown
+
+
+def _rules_as_json() -> list[str]:
+    from campaign.preflight.rules import RULES
+
+    return [json.dumps([rule._asdict() for rule in RULES], ensure_ascii=False)]

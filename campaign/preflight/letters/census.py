@@ -1,0 +1,164 @@
+"""All planned letters made, looked at, and counted by rule.
+
+In: a planned campaign.  Out: `Census`.  Touches: the journal, for reading; render workers.
+
+They are made as `plan` makes them, unsigned: what a signature covers follows from the fields
+alone.  A row of which no letter can be made is the plan's business and is counted only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from campaign.config.loader import Campaign
+from campaign.journal.reading.reader import Reader
+from campaign.planning.inputs import render_spec
+from campaign.preflight.key_records import Level
+from campaign.preflight.letters.lint import Bulk, message_id, remarks_on
+from campaign.preflight.rules import RULES, CheckFinding
+from campaign.records import Job, Message
+from campaign.workers.pool import RenderPool
+from campaign.workers.start import worker_count
+
+_BATCH = 100
+_SIGNATURE_BYTES = 1024  # at most, of one key: RSA-4096 and all names in h=
+_ORDER: tuple[Level, ...] = ("fail", "warn", "info")
+_REMEDIES = {
+    "letter-one-click": "url and secret in [unsubscribe]",
+    "letter-single": "take the field out of headers in [message]",
+    "letter-from": "from in [message]: one address, and the name of who sends",
+    "letter-text": "name a text template: text in [message]",
+    "letter-clipped": "make the HTML shorter, or move styles and pictures out of it",
+    "letter-lines": "break the line in the template",
+    "letter-links": "let a link say where it goes, and name the page itself",
+    "letter-subject": "subject in [message]",
+    "letter-id": "take Message-ID out of headers in [message]",
+    "letter-signed": "sign both fields of List-Unsubscribe",
+    "letter-head": "take fields out of headers in [message]",
+    "letter-lookalike": "write the domain in the letters of its own language",
+}
+
+
+class Seen(NamedTuple):
+    """One thing that some letters have."""
+
+    level: Level
+    letters: int
+    first_row: int
+    evidence: str  # of the first
+
+
+@dataclass(slots=True)
+class Census:
+    """What was counted."""
+
+    bulk: Bulk
+    letters: int = 0
+    unmade: int = 0
+    largest_bytes: int = 0
+    largest_row: int = 0
+    seen: dict[tuple[str, str], Seen] = field(default_factory=dict)  # by rule and kind of evidence
+    _ids: dict[int, int] = field(default_factory=dict)  # hash of Message-ID -> row
+
+    def take(self, message: Message) -> None:
+        """Count one letter."""
+        if message.problem:
+            self.unmade += 1
+            return
+        self.letters += 1
+        if message.size_bytes > self.largest_bytes:
+            self.largest_bytes, self.largest_row = message.size_bytes, message.row
+        named: set[tuple[str, str]] = set()
+        for id, level, evidence in remarks_on(message.wire, self.bulk):
+            # Where every gap of mail programs counts by itself, other evidence differs by letter.
+            key = (id, evidence if id == "letter-clients" else level)
+            if key not in named:
+                named.add(key)
+                self._note(key, level, message.row, evidence)
+        before = self._ids.setdefault(hash(message_id(message.wire)), message.row)
+        if before != message.row:
+            key = ("letter-id", "twice")
+            self._note(key, "fail", message.row, f"the Message-ID of row {before} again")
+
+    def _note(self, key: tuple[str, str], level: Level, row: int, evidence: str) -> None:
+        known = self.seen.get(key)
+        self.seen[key] = (
+            known._replace(letters=known.letters + 1) if known else Seen(level, 1, row, evidence)
+        )
+
+    def findings(self) -> list[CheckFinding]:
+        """The group "letters", one or more a rule."""
+        found = []
+        for rule in RULES:
+            if rule.group != "letters":
+                continue
+            if rule.id == "letter-signed" and not self.bulk.is_signed:
+                why = "there is no [[dkim]]: what the relay signs, only a test letter shows"
+                found.append(CheckFinding(rule.id, "not-checked", why))
+                continue
+            mine = [seen for (id, _), seen in self.seen.items() if id == rule.id]
+            if not mine:
+                found.append(CheckFinding(rule.id, "ok", f"all {self.letters:,} messages"))
+            for seen in sorted(mine, key=lambda one: _ORDER.index(one.level)):
+                evidence = (
+                    f"{seen.evidence}; {seen.letters:,} of {self.letters:,} messages,"
+                    f" the first is row {seen.first_row}"
+                )
+                remedy = "" if seen.level == "info" else _REMEDIES.get(rule.id, "")
+                found.append(CheckFinding(rule.id, seen.level, evidence, remedy))
+        return found
+
+
+def take_census(
+    campaign: Campaign,
+    *,
+    workers: int = 0,
+    on_job: Callable[[Job], None] = lambda job: None,
+    on_progress: Callable[[str, int, int | None], None] = lambda what, done, total: None,
+) -> Census:
+    """Every letter that may still be sent; `on_job` gets each recipient too."""
+    settings = campaign.settings
+    census = Census(Bulk(settings.unsubscribe is not None, bool(settings.dkim)))
+    with closing(Reader.open(settings.journal.url, campaign.folder)) as reader:
+        spec = render_spec(campaign, reader.plan_record(), reader.sources())
+        total = reader.open_count(0)
+        count = worker_count(workers)
+        pool = RenderPool(spec, workers=count)
+
+        def take(messages: Sequence[Message]) -> None:
+            for message in messages:
+                census.take(message)
+            on_progress("checking", census.letters + census.unmade, total)
+
+        asyncio.run(_all(pool, reader.open_jobs(0, _BATCH), count, on_job, take))
+    census.largest_bytes += _SIGNATURE_BYTES * len(settings.dkim)
+    return census
+
+
+async def _all(
+    pool: RenderPool,
+    batches: Iterator[list[Job]],
+    workers: int,
+    on_job: Callable[[Job], None],
+    take: Callable[[Sequence[Message]], None],
+) -> None:
+    """A few batches at a time are made while others are looked at."""
+    async with pool:
+        under_way: list[asyncio.Task[list[Message]]] = []
+        try:
+            for batch in batches:
+                for job in batch:
+                    on_job(job)
+                under_way.append(asyncio.create_task(pool.render(batch)))
+                if len(under_way) > 2 * workers:
+                    take(await under_way.pop(0))
+            while under_way:
+                take(await under_way.pop(0))
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)

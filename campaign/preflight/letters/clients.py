@@ -1,0 +1,53 @@
+"""Which mail programs do not know what the HTML of a letter uses.
+
+In: HTML.  Out: sentences.  Touches: `clients.toml` beside this module, once.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+
+class ClientGap(NamedTuple):
+    """One thing in HTML or CSS, and who leaves it out."""
+
+    name: str
+    pattern: re.Pattern[str]
+    is_css: bool
+    unknown: tuple[str, ...]
+    tested: str  # month
+
+    def __str__(self) -> str:
+        return f"{self.name} is unknown to {', '.join(self.unknown)}"
+
+
+_STYLES = re.compile(
+    r"<style\b[^>]*>(.*?)</style|\bstyle\s*=\s*\"([^\"]*)\"|\bstyle\s*=\s*'([^']*)'",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@cache
+def client_gaps() -> tuple[ClientGap, ...]:
+    """All that is known."""
+    text = files("campaign.preflight.letters").joinpath("clients.toml").read_text("utf-8")
+    return tuple(
+        ClientGap(
+            one["name"],
+            re.compile(one.get("css") or one["html"], re.IGNORECASE),
+            "css" in one,
+            tuple(one["unknown"]),
+            one["tested"],
+        )
+        for one in tomllib.loads(text)["feature"]
+    )
+
+
+def gaps_in(html: str) -> list[ClientGap]:
+    """What the HTML uses and somebody does not know."""
+    css = "\n".join(filter(None, (part for found in _STYLES.findall(html) for part in found)))
+    return [gap for gap in client_gaps() if gap.pattern.search(css if gap.is_css else html)]
