@@ -72,9 +72,11 @@ def job(
     snapshot: str = "",
     repeat: str = "",
     token: str = "",
+    date_s: float = 0.0,
 ) -> Job:
-    """One recipient; the key is the address."""
-    return Job(number, 0, address, address, json.dumps(list(row.values())), snapshot, repeat, token)
+    """One recipient; the key is the address.  Without a date it is as a plan renders it."""
+    cells = json.dumps(list(row.values()))
+    return Job(number, 0, address, address, cells, snapshot, repeat, token, date_s)
 
 
 def all_of(message: Message) -> tuple[object, ...]:
