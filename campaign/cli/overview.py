@@ -39,6 +39,7 @@ class Overview:
     is_running: bool | None = False  # None: by another machine, so nobody here can say
     pause: Pause | None = None
     sandbox: bool = False
+    waiting_for: str = ""  # the window that has to open before anybody may be written to
 
     @property
     def total(self) -> int:
@@ -64,29 +65,57 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     clock = SystemClock()
     place = journal_to_look_at(path, sandbox)
     mark = PauseMark(*place)
+    wait = _windows_of(path, sandbox)
     with glance_at(place) as journal:
         if watch:
-            _watch(looks(journal, clock, time.sleep, mark, sandbox), as_json)
+            _watch(looks(journal, clock, time.sleep, mark, sandbox, wait), as_json)
         elif as_json:
-            print(as_line(look(journal, clock, mark, sandbox)))
+            print(as_line(look(journal, clock, mark, sandbox, wait)))
         else:
-            print("\n".join(lines(look(journal, clock, mark, sandbox), _paint())))
+            print("\n".join(lines(look(journal, clock, mark, sandbox, wait), _paint())))
 
 
-def look(journal: Glance, clock: Clock, mark: PauseMark, sandbox: bool) -> Overview:
+def _windows_of(path: Path, sandbox: bool) -> Callable[[float], str]:
+    """What is waited for at an instant, by [schedule]; a campaign without one pays nothing."""
+    from campaign.config.reading import read_config
+
+    if sandbox or "schedule" not in read_config(path).tables:
+        return lambda now_s: ""
+    from campaign.cli.journals import look_up
+    from campaign.config.loader import load
+    from campaign.planning.hindrances import window_words
+
+    campaign = load(path)
+
+    def words(now_s: float) -> str:
+        with look_up(path, sandbox) as reader:
+            return window_words(campaign, reader, now_s)
+
+    return words
+
+
+def look(
+    journal: Glance,
+    clock: Clock,
+    mark: PauseMark,
+    sandbox: bool,
+    wait: Callable[[float], str] = lambda now_s: "",
+) -> Overview:
     """Ask the journal."""
     due_s = journal.next_due()
     now_s = clock.now_s()
     is_running = journal.is_running()
+    counts = journal.counts()
     return Overview(
         journal.campaign(),
-        journal.counts(),
+        counts,
         None if due_s is None else max(0.0, due_s - now_s),
         now_s,
         journal.rate_s(now_s) if is_running is not False else 0.0,
         is_running,
         mark.read(),
         sandbox,
+        wait(now_s) if unsettled_of(counts) else "",
     )
 
 
@@ -96,10 +125,11 @@ def looks(
     sleep: Callable[[float], None],
     mark: PauseMark,
     sandbox: bool,
+    wait: Callable[[float], str] = lambda now_s: "",
 ) -> Iterator[Overview]:
     """One look a second, the last when it is finished."""
     while True:
-        now = look(journal, clock, mark, sandbox)
+        now = look(journal, clock, mark, sandbox, wait)
         yield now
         if now.is_finished:
             return
@@ -137,6 +167,8 @@ def lines(now: Overview, paint: Paint) -> list[str]:
     shown += state_table(now.counts, now.total, paint)
     if now.pause:
         shown.append(f"  {escape(str(now.pause))}; `campaign resume` goes on")
+    if now.waiting_for:
+        shown.append(f"  {escape(now.waiting_for)}")
     if now.next_due_s is not None and now.next_due_s >= 1:
         shown.append(f"  the next deferred one may go in {show_duration(now.next_due_s)}")
     elif now.next_due_s is not None:
@@ -164,6 +196,7 @@ def as_line(now: Overview) -> str:
         "paused": now.pause is not None,
         "rate": round(now.rate_s, 2),
         "left_s": None if now.left_s is None else round(now.left_s, 1),
+        "waiting_for": now.waiting_for,
         "next_due_s": None if now.next_due_s is None else round(now.next_due_s, 1),
     }
     return json.dumps(fields)

@@ -34,6 +34,7 @@ _COMMANDS = {
     "pause": "pause",
     "cancel": "cancel",
     "status": "status",
+    "explain": "explain",
     "results": "results",
     "events": "events",
     "bounces": "bounces",

@@ -61,16 +61,10 @@ def outlook(
         by_lane = limits.count(domains)
         load = Counter({(lane, zones.default): count for lane, count in by_lane.items()})
         load[_OTHERS, zones.default] = max(0, left - by_lane.total())
-    lanes = {}
-    for lane in limits.lanes:
-        found = limits.find(lane)
-        pacing = Pacing(found.rates if found else ())
-        seed(pacing, reader, clock, domains=domains_of(lane))
-        lanes[lane] = Way(limits.name(lane), pacing)
     return foresee(
         load,
-        lanes,
-        _ways(settings, reader, clock),
+        {lane: limited_lane(limits, lane, reader, clock) for lane in limits.lanes},
+        ways_out(settings, reader, clock),
         timetable_of(settings.schedule),
         {zone: zone_named(zone) for _, zone in load},
         now_s,
@@ -82,7 +76,15 @@ def _lane(limits: Limits, domain: str) -> str:
     return lane if limits.find(lane) else _OTHERS
 
 
-def _ways(settings: Settings, reader: Reader, clock: Clock) -> list[Way]:
+def limited_lane(limits: Limits, lane: str, reader: Reader, clock: Clock) -> Way:
+    """A lane that has a limit, with what it used of its quotas."""
+    found = limits.find(lane)
+    pacing = Pacing(found.rates if found else ())
+    seed(pacing, reader, clock, domains=domains_of(lane))
+    return Way(limits.name(lane), pacing)
+
+
+def ways_out(settings: Settings, reader: Reader, clock: Clock) -> list[Way]:
     """The relays with what they took before; all mail servers together, sent to directly."""
     if settings.direct:
         pacing = Pacing(settings.direct.rates)

@@ -74,6 +74,10 @@ class Turns:
     def zone_of(self, claim: Claim) -> str:
         return self._zones.zone_of(claim.source, claim.data)
 
+    @property
+    def default_zone(self) -> str:
+        return self._zones.default
+
     def of_zone(self, zone: str, now_s: float, *, is_at_dot: bool = False) -> Answer:
         """The answer for all recipients of a zone."""
         kept = self._kept.get((zone, is_at_dot))
@@ -114,6 +118,10 @@ class Turns:
         if not later:
             return ""
         answer, zone = min(later, key=lambda each: each[0].until_s)
+        return self.words(answer, zone, now_s)
+
+    def words(self, answer: Answer, zone: str, now_s: float) -> str:
+        """What an answer of LATER waits for."""
         return self._timetable.waiting(answer, zone, now_s)
 
     def _was_missed(self, zone: str) -> bool:

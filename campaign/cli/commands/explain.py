@@ -1,0 +1,187 @@
+"""`campaign explain`: why somebody is not written to now, until when, what would change it.
+
+In: the journal and the settings.  Out: a few lines, or one JSON object.
+Touches: nothing; a run may go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from campaign.cli.arguments import HERE, JsonOption
+from campaign.cli.terminal.tables import counted, escape
+from campaign.clock import iso
+from campaign.errors import EXIT_DONE, UsageError
+from campaign.records import State
+
+if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
+    from campaign.journal.reading.reader import Reader
+    from campaign.planning.hindrances import Hindrance
+    from campaign.records import Claim
+
+EXAMPLES = (
+    "campaign explain spring",
+    "campaign explain spring grace@example.com",
+)
+_OPEN = (State.PLANNED, State.DEFERRED, State.SENDING)
+
+
+def command(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="A campaign.toml or its folder; left out: the current folder.",
+            show_default=False,
+        ),
+    ] = HERE,
+    who: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHO", help="A domain or an address; left out: everybody.", show_default=False
+        ),
+    ] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Say why mail is not going now, until when, and what would change it."""
+    from campaign.cli.journals import campaign_to_look_at
+    from campaign.clock import SystemClock
+    from campaign.journal.reading.reader import Reader
+
+    if not who and not path.exists() and path.name == str(path):
+        path, who = HERE, str(path)  # `campaign explain gmail.com` in the campaign's folder
+    campaign, now_s = campaign_to_look_at(path, False), SystemClock().now_s()
+    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+        reader.plan_record()
+        counts, held = explain(campaign, reader, who, now_s)
+    if as_json:
+        told = [each.as_object(_stamp(each)) for each in held]
+        print(
+            json.dumps(
+                {
+                    "campaign": campaign.settings.name,
+                    "about": who,
+                    "counts": counts,
+                    "is_held_up": bool(held),
+                    "hindrances": told,
+                },
+                ensure_ascii=False,
+            )
+        )
+        return EXIT_DONE
+    for line in lines(campaign.settings.name, who, counts, held):
+        print(line, file=sys.stdout)
+    return EXIT_DONE
+
+
+def explain(
+    campaign: Campaign, reader: Reader, who: str, now_s: float
+) -> tuple[dict[str, int], list[Hindrance]]:
+    """Where those who are meant stand, and what holds up the ones who are not settled.
+
+    Raises UsageError where nobody is meant.
+    """
+    from campaign.planning.hindrances import hindrances
+    from campaign.pool.limits import domains_of, lane_of
+
+    claim, lane, where, asked = None, "", "1 = 1", dict[str, object]()
+    if "@" in who:
+        row, claim = _person(reader, who)
+        where, asked = "r.row = :row", {"row": row}
+        lane = lane_of(claim.domain) if claim else ""
+    elif who:
+        lane = lane_of(who.lower())
+        asked = {f"domain{number}": name for number, name in enumerate(domains_of(lane))}
+        where = f"r.domain IN ({', '.join(f':{name}' for name in asked)})"
+    found = reader.ask(
+        "SELECT s.state, count(*), min(s.due) FROM standings s JOIN recipients r ON r.row = s.row"
+        f" WHERE {where} GROUP BY s.state",
+        **asked,
+    )
+    counts = {str(state): int(count) for state, count, _ in found}
+    if not counts:
+        raise UsageError(
+            f"the plan has nobody at {who}",
+            remedy="name a domain of the list, or an address; `campaign plan` shows the domains",
+        )
+    due_s = next((float(due) for state, _, due in found if state == State.DEFERRED), 0.0)
+    if not any(state in counts for state in _OPEN):
+        return counts, []
+    held = [*_of_the_run(campaign), *hindrances(campaign, reader, now_s, lane, claim)]
+    if State.PLANNED not in counts and due_s > now_s:
+        held.append(_retry(reader, claim, due_s))
+    return counts, held
+
+
+def _person(reader: Reader, who: str) -> tuple[int, Claim | None]:
+    """The row of an address, and its claim where it may still be sent to."""
+    from campaign.addresses.syntax import AddressError, parse_address
+
+    try:
+        row = reader.row_of(parse_address(who).key)
+    except AddressError as error:
+        raise UsageError(str(error), remedy="name a domain or one address") from error
+    if row is None:
+        raise UsageError(
+            f"{who} is not in the plan",
+            remedy="`campaign results` lists everybody, skipped rows with their reason too",
+        )
+    claims = [*reader.claim_rows([row], State.PLANNED), *reader.claim_rows([row], State.DEFERRED)]
+    return row, claims[0] if claims else None
+
+
+def _of_the_run(campaign: Campaign) -> list[Hindrance]:
+    """A pause, or that nobody runs."""
+    from campaign.cli.journals import glance_at
+    from campaign.journal.pausing import PauseMark
+    from campaign.planning.hindrances import Hindrance
+
+    if pause := PauseMark(*campaign.journal).read():
+        return [Hindrance(str(pause), math.inf, "`campaign resume`")]
+    with glance_at(campaign.journal) as seen:
+        if seen.is_running() is False:
+            return [Hindrance("no run is under way", math.inf, "`campaign run`")]
+    return []
+
+
+def _retry(reader: Reader, claim: Claim | None, due_s: float) -> Hindrance:
+    from campaign.planning.hindrances import Hindrance
+
+    why = ""
+    if claim is not None and (history := reader.history(claim.row)):
+        why = f": {history[-1].reason}"
+    return Hindrance(
+        f"waits for a retry{why}", due_s, "`campaign resume --now`, once the cause is gone"
+    )
+
+
+def lines(name: str, who: str, counts: dict[str, int], held: Sequence[Hindrance]) -> list[str]:
+    """The answer for a terminal."""
+    stand = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+    about = f"{name}, {who}" if who else name
+    shown = [escape(f"{about}: {counted(sum(counts.values()), 'row')}: {stand}")]
+    for each in held:
+        shown.append(f"  {escape(each.what)}")
+        until = f"until {_stamp(each)}" if _stamp(each) else "does not end by itself"
+        shown.append(f"    {until}; what changes it: {escape(each.change)}")
+    if not held:
+        is_open = any(state in counts for state in _OPEN)
+        shown.append(
+            "  nothing of ours holds it up; what a run waits for stands in its progress line"
+            if is_open
+            else "  everybody is settled"
+        )
+    return shown
+
+
+def _stamp(hindrance: Hindrance) -> str | None:
+    return iso(hindrance.until_s) if math.isfinite(hindrance.until_s) else None

@@ -1,0 +1,104 @@
+"""Why somebody is not written to at this moment, until when, and what would change it.
+
+In: a campaign, its journal, an instant.  Out: `Hindrance`s, those that hold for longest first.
+Touches: the journal, for reading.
+
+The journal and the settings know all of it but what a running process has learned of servers
+within its run: how long one that throttles is left alone stands in its progress line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from campaign.config.loader import Campaign
+from campaign.journal.reading.reader import Reader
+from campaign.planning.outlook import At, limited_lane, ways_out
+from campaign.planning.turns import Turns, turns_of
+from campaign.pool.limits import Limits
+from campaign.pool.waits import turn
+from campaign.records import Claim
+from campaign.schedule.timetable import Answer, Turn
+
+_SEEN = 1000  # planned rows whose zones stand for those of all
+
+
+@dataclass(frozen=True)
+class Hindrance:
+    """One thing that holds letters up."""
+
+    what: str
+    until_s: float  # Unix time at which it ends by itself; infinite: it does not
+    change: str  # what would end it sooner
+
+    def as_object(self, stamp: str | None) -> dict[str, object]:
+        return {"what": self.what, "until": stamp, "change": self.change}
+
+
+def hindrances(
+    campaign: Campaign, reader: Reader, now_s: float, lane: str = "", claim: Claim | None = None
+) -> list[Hindrance]:
+    """What of our own holds up everybody, the letters of a lane, or one recipient."""
+    turns = turns_of(campaign, reader.plan_record(), reader, now_s)
+    found = [
+        *_times(campaign, reader, turns, now_s, claim),
+        *_limits(campaign, reader, lane, now_s),
+    ]
+    return sorted(found, key=lambda each: -each.until_s)
+
+
+def window_words(campaign: Campaign, reader: Reader, now_s: float) -> str:
+    """ "waits for a window: …, opens Mon 09:00", if nobody may be written to at this time."""
+    turns = turns_of(campaign, reader.plan_record(), reader, now_s)
+    return "; ".join(each.what for each in _times(campaign, reader, turns, now_s, None))
+
+
+def _times(
+    campaign: Campaign, reader: Reader, turns: Turns, now_s: float, claim: Claim | None
+) -> list[Hindrance]:
+    """Of [schedule].  Of everybody only where all that were looked at have to wait."""
+    if turns.is_empty:
+        return []
+    if claim is not None:
+        answers = [(turns.ask(claim, now_s), turns.zone_of(claim))]
+    else:
+        answers = [(turns.of_zone(zone, now_s), zone) for zone in _zones(reader, turns)]
+    if not answers or any(answer.turn is Turn.NOW for answer, _ in answers):
+        return []
+    answer, zone = min(answers, key=lambda each: each[0].until_s)
+    if answer.turn is Turn.NEVER:
+        return [Hindrance(answer.why, math.inf, "expire_at, windows and late in [schedule]")]
+    return [Hindrance(turns.words(answer, zone, now_s), answer.until_s, _key(campaign, answer))]
+
+
+def _zones(reader: Reader, turns: Turns) -> Sequence[str]:
+    if turns.are_common:
+        return [turns.default_zone]
+    return sorted({turns.zone_of(claim) for claim in reader.claim_planned(0, _SEEN)})
+
+
+def _key(campaign: Campaign, answer: Answer) -> str:
+    schedule = campaign.settings.schedule
+    if schedule and schedule.start and answer.until_s == schedule.start.timestamp():
+        return "start in [schedule]"
+    return "windows, quiet and holidays in [schedule]"
+
+
+def _limits(campaign: Campaign, reader: Reader, lane: str, now_s: float) -> list[Hindrance]:
+    """Quotas that earlier letters used up: of every way out, and of the lane."""
+    clock, limits, found = At(now_s), Limits(campaign.settings.limits), list[Hindrance]()
+    ways = ways_out(campaign.settings, reader, clock)
+    waits = [(way.wait_s(now_s), way) for way in ways]
+    if waits and all(wait_s > 0 for wait_s, _ in waits):
+        wait_s, way = min(waits, key=lambda each: each[0])
+        words = turn("relay", way.name, way.pacing, now_s, now_s)
+        change = "rates in [direct]" if campaign.settings.direct else "rates in [relay]"
+        found.append(Hindrance(words, now_s + wait_s, change))
+    if lane and limits.find(lane):
+        way = limited_lane(limits, lane, reader, clock)
+        if (wait_s := way.wait_s(now_s)) > 0:
+            words = turn("limits", way.name, way.pacing, now_s, now_s)
+            found.append(Hindrance(words, now_s + wait_s, f'rates in [limits."{way.name}"]'))
+    return found

@@ -1,0 +1,90 @@
+"""`campaign explain` and `status` say why nobody is written to now, and what would change it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from campaign.cli.main import main
+from fakes.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.sending import Mailing, relay
+
+# A window that is not open today, whatever day it is.
+DAYS = "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"
+OTHER_DAY = DAYS[(datetime.now() + timedelta(days=3)).weekday()]
+CLOSED = f'[schedule]\nwindows = ["{OTHER_DAY} 09:00-10:00"]\ntimezone = "UTC"\n'
+
+
+@pytest.fixture
+def ask(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Any:
+    def asked(*arguments: str) -> Any:
+        command, *rest = arguments
+        assert main([command, str(tmp_path), *rest, "--json"]) == 0
+        return json.loads(capfd.readouterr().out)
+
+    return asked
+
+
+def hindrances(answer: Any) -> list[tuple[str, str]]:
+    return [(each["what"], each["change"]) for each in answer["hindrances"]]
+
+
+def test_who_waits_for_a_window_is_told_which_until_when_and_what_changes_it(
+    tmp_path: Path, ask: Any
+) -> None:
+    Mailing(tmp_path, relay(1), people=3, more=CLOSED).plan()
+    words = f"waits for a window: {OTHER_DAY} 09:00-10:00 UTC, opens {OTHER_DAY} 09:00"
+    for who in ((), ("example.com",), ("r2@example.com",)):
+        answer = ask("explain", *who)
+        assert hindrances(answer) == [
+            ("no run is under way", "`campaign run`"),
+            (words, "windows, quiet and holidays in [schedule]"),
+        ]
+        assert answer["hindrances"][1]["until"].endswith("T09:00:00.000Z")
+        assert answer["counts"] == {"planned": 1 if who == ("r2@example.com",) else 3}
+    assert ask("status")["waiting_for"] == words
+
+
+def test_a_quota_that_is_used_up_a_retry_and_a_pause_are_named(
+    tmp_path: Path, ask: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = Script(on("RCPT", say("450 4.2.0 mailbox is busy"), where="r1@"))
+    with ScriptedServer(script) as server:
+        way = relay(server) + '[limits."example.com"]\nrates = ["5/s", "2/day"]\n'
+        mailing = Mailing(tmp_path, way, people=4, retry=("6h",))
+        mailing.send(no_wait=True)  # the refused one counted for this run's quota, not for good
+        ending = mailing.send(no_wait=True)
+    assert sorted(ending.states.values()) == ["deferred", "planned", "sent", "sent"]
+    assert main(["pause", str(tmp_path), "--because", "a typo"]) == 0
+    capfd.readouterr()
+    answer = ask("explain", "example.com")
+    what = [words for words, _ in hindrances(answer)]
+    assert what[0].endswith("a typo")
+    assert what[1].startswith("waits its turn: limits example.com 2/day is used up")
+    assert hindrances(answer)[1][1] == 'rates in [limits."example.com"]'
+    answer = ask("explain", "r1@example.com")
+    assert any("mailbox is busy" in words for words, _ in hindrances(answer))
+
+
+def test_whoever_is_settled_is_not_held_up(
+    tmp_path: Path, ask: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with ScriptedServer(Script()) as server:
+        Mailing(tmp_path, relay(server), people=2).send()
+    answer = ask("explain", "r1@example.com")
+    assert (answer["counts"], answer["is_held_up"]) == ({"sent": 1}, False)
+    assert main(["explain", str(tmp_path)]) == 0
+    assert "everybody is settled" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("who", ["example.net", "nobody@example.com", "a@@b"])
+def test_who_is_not_in_the_plan_is_a_usage_error(
+    tmp_path: Path, who: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Mailing(tmp_path, relay(1), people=1).plan()
+    assert main(["explain", str(tmp_path), who]) == 64
+    assert "plan" in capfd.readouterr().err or "@" in who
