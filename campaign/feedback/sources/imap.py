@@ -172,8 +172,8 @@ class ImapInbox:
                     "IMAPClient is not installed, which reads mailboxes", remedy=pip_line("imap")
                 ) from None
             with self._guarded():
-                self._log_in(imapclient)
-                selected = self._client.select_folder(
+                client = self._log_in(imapclient)
+                selected = client.select_folder(
                     self._box.folder, readonly=self._afterwards == Afterwards()
                 )
             self._validity = int(selected.get(b"UIDVALIDITY", 0))
@@ -181,7 +181,7 @@ class ImapInbox:
             self._last_uid = self._recalled()
         return self._client
 
-    def _log_in(self, library: Any) -> None:
+    def _log_in(self, library: Any) -> Any:
         box = self._box
         context = tls_context(Endpoint(box.host, box.host, box.port, ca_file=self._ca_file))
         client = library.IMAPClient(
@@ -212,6 +212,7 @@ class ImapInbox:
                 f"{box.host} refused the login of {box.user}: {error}",
                 remedy="correct user, password or token of [bounces]",
             ) from None
+        return client
 
     def _guarded(self) -> _Guarded:
         return _Guarded(self)
