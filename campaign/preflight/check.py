@@ -65,19 +65,21 @@ def run_check(
     clock: Clock,
     offline: bool = False,
     workers: int = 0,
+    live: Callable[[], list[CheckFinding]] = list,
     on_progress: Steps = lambda what, done, total: None,
 ) -> CheckReport:
     """All groups.
 
-    `keys` is called once the render workers are gone: no key is in this process while a template
-    runs.  Raises TemplateError, ConfigError for bad nameservers, JournalError.
+    `keys` and `live`, which tries what only can be tried, are called once the render workers are
+    gone: no key is in this process while a template runs.  Raises TemplateError, ConfigError for
+    bad nameservers, JournalError.
     """
     count = ListCount()
     census = take_census(
         campaign, workers=workers, on_job=lambda job: count.take(job.address),
         on_progress=on_progress,
     )  # fmt: skip
-    found = [*census.findings(), *list_findings(count, duplicates_in(summary.reasons))]
+    found = [*census.findings(), *list_findings(count, duplicates_in(summary.reasons)), *live()]
     found.append(limit_finding(summary.forecast_s, summary.left))
     providers: dict[str, str] = {}
     if not offline:
@@ -97,7 +99,9 @@ def _unasked(found: list[CheckFinding], *, offline: bool) -> Iterator[CheckFindi
     for rule in RULES:
         if rule.id in there:
             continue
-        if rule.needs in ("dns", "relay") and offline:
+        if rule.needs == "live":
+            yield CheckFinding(rule.id, "not-checked", "only --live tries it")
+        elif rule.needs in ("dns", "relay") and offline:
             yield CheckFinding(rule.id, "not-checked", f"--offline asks no {_WHOM[rule.needs]}")
 
 

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 
 from campaign.preflight.key_records import Level
 
-Needs = Literal["files", "dns", "relay"]
-Group = Literal["domain", "hosts", "relay", "letters", "list", "volume"]
+Needs = Literal["files", "dns", "relay", "live"]
+Group = Literal["domain", "hosts", "relay", "letters", "list", "volume", "live"]
 
 TITLES: dict[Group, str] = {
     "domain": "Sender domain",
@@ -21,6 +21,7 @@ TITLES: dict[Group, str] = {
     "letters": "Letters",
     "list": "List",
     "volume": "Volume",
+    "live": "Live",
 }
 
 
@@ -124,6 +125,9 @@ RULES = tuple(
          "2026-03", f"{_GMAIL}; Outlook.com, 2025-05"),
         ("volume-china", "volume", "files", "QQ, 163, Aliyun, Sina and 139 are begun slowly",
          "2026-11", "no official page; known from their replies only"),
+        ("live-one-click", "live", "live", "the one-click page answers a POST, and only that",
+         "2017-01", "RFC 8058, 3.1 and 3.2"),
+        ("live-letter", "live", "live", "a test letter is taken", "2026-11", _OURS),
     )
 )  # fmt: skip
 BY_ID = {rule.id: rule for rule in RULES}

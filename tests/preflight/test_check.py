@@ -24,7 +24,7 @@ from fakes.campaigns import HTML, write
 from fakes.clock import FakeClock
 from fakes.dkim_keys import rsa_key
 from fakes.dns_server import DnsServer, Fault, dns_server
-from fakes.scripted_smtp import ScriptedServer
+from fakes.scripted_smtp import Script, ScriptedServer
 
 TOML = """\
 name = "spring"
@@ -195,13 +195,23 @@ def test_hosts_of_direct_delivery_need_names_that_lead_back(
     assert "add ip4:192.0.2.10" in found["spf-sender"][0]["remedy"]
 
 
-def test_a_relay_that_is_gone_or_takes_too_little_fails(
-    folder: Path, check: Check, relay: ScriptedServer
-) -> None:
+def test_a_relay_that_is_gone_fails(folder: Path, check: Check, relay: ScriptedServer) -> None:
     relay.stop()
     code, found = check()
     assert code == 1
     assert level(found, "relay-connect") == "fail"
+
+
+def test_a_relay_that_takes_less_than_the_largest_letter_fails(
+    folder: Path, check: Check, relay: ScriptedServer
+) -> None:
+    with ScriptedServer(Script(extensions=("PIPELINING", "SIZE 1000"))) as small:
+        rewrite(folder, f"port = {relay.port}", f"port = {small.port}")
+        code, found = check()
+    assert code == 1
+    assert level(found, "relay-connect") == "ok"
+    assert level(found, "relay-size") == "fail"
+    assert "1 KB" in found["relay-size"][0]["evidence"]
 
 
 def test_domains_that_take_no_mail_are_found_with_one_look_up_each(

@@ -2,7 +2,7 @@
 
 In: a campaign, planned if it is not yet.  Out: findings, in a table or as JSON.
 Touches: render workers, the journal, where the result is kept; unless `--offline` the DNS and the
-relay.
+relay; with `--live` the one-click page, and one letter goes out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.commands.plan import WorkersOption
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import WIDTH, counted, escape, pad
-from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, JournalBusy
+from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, CampaignError, JournalBusy, UsageError
 
 if TYPE_CHECKING:
     from campaign.cli.commands.dkim.entries import DkimEntry
@@ -40,6 +40,16 @@ def command(
     offline: Annotated[
         bool, typer.Option("--offline", help="Only what needs no network; the rest is named.")
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Also try the one-click page, and send one test letter."),
+    ] = False,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Your own, for the test letter; left out: the sandbox."
+        ),
+    ] = "",
     rules: Annotated[
         bool, typer.Option("--rules", help="Print the rules with their sources, and check nothing.")
     ] = False,
@@ -61,6 +71,11 @@ def command(
     from campaign.planning.summary import read_summary
     from campaign.preflight.check import run_check
 
+    if (offline and live) or (to and not live):
+        raise UsageError(
+            "--offline and --live exclude each other" if offline else "--to is for --live",
+            remedy="leave one out" if offline else "say --live too",
+        )
     campaign = load(path, need_letters=True)
     ensure_planned(campaign)
     summary, clock = read_summary(campaign), SystemClock()
@@ -72,6 +87,7 @@ def command(
             clock=clock,
             offline=offline,
             workers=workers or 0,
+            live=(lambda: _live(campaign, to)) if live else list,
             on_progress=progress,
         )
     _keep(campaign, summary, report, offline=offline)
@@ -88,6 +104,44 @@ def _keys(campaign: Campaign) -> list[PublicKey]:
 
     entries: list[DkimEntry] = entries_of(campaign) if campaign.settings.dkim else []
     return [entry.wanted for entry in entries]
+
+
+def _live(campaign: Campaign, to: str) -> list[CheckFinding]:
+    """The one-click page, and one letter: to an address of ours, or into the sandbox."""
+    from campaign.clock import SystemClock
+    from campaign.preflight.one_click import look_at_one_click
+
+    return [*look_at_one_click(campaign, SystemClock()), _letter(campaign, to)]
+
+
+def _letter(campaign: Campaign, to: str) -> CheckFinding:
+    """Raises UsageError for an address that is none."""
+    import dataclasses
+
+    from campaign.addresses.syntax import AddressError, parse_address
+    from campaign.cli.rehearsal import sandbox_relay
+    from campaign.delivery.trial import send_trial
+    from campaign.preflight.rules import CheckFinding
+
+    id = "live-letter"
+    try:
+        address = parse_address(to or "check@sandbox.example")
+    except AddressError as error:
+        raise UsageError(str(error), remedy="--to wants your own address") from None
+    try:
+        if to:
+            trial, through = send_trial(campaign, address, None, exact=False), "the relay"
+        else:
+            with sandbox_relay(campaign) as relay:
+                settings = campaign.settings.model_copy(update={"relay": (relay,)})
+                rehearsed = dataclasses.replace(campaign, settings=settings)
+                trial, through = send_trial(rehearsed, address, None, exact=False), "the sandbox"
+    except CampaignError as error:
+        return CheckFinding(id, "fail", error.what, error.remedy)
+    evidence = f"{through} says {trial.reply} at {trial.stage} to the letter of row {trial.row}"
+    if trial.is_accepted:
+        return CheckFinding(id, "ok", evidence)
+    return CheckFinding(id, "fail", evidence, "read what it says; `campaign test` tries again")
 
 
 def _keep(campaign: Campaign, summary: PlanSummary, report: CheckReport, *, offline: bool) -> None:
