@@ -24,6 +24,7 @@ ROWS = {
     "attachment": "bench.attachment",
     "plan": "bench.plan",
     "suppression": "bench.suppression",
+    "verify": "bench.verify",
     "serve": "bench.serve",
     "scale": "bench.scale",
     "resume": "bench.resume",

@@ -8,12 +8,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from campaign.cli.files.exports import TIME
 from campaign.clock import iso
 from campaign.preflight.verify.findings import Standing, VerifiedRow
 
+_stamp = lru_cache(maxsize=4096)(iso)  # the rows of a domain were checked together
 COLUMNS = ("verdict", "reason", "suggestion", "domain_kind", "mx", "checked_at")
 
 
@@ -51,7 +53,7 @@ class VerifiedSheet:
                 found.suggestion,
                 found.domain_kind,
                 found.mx,
-                iso(found.checked_at_s),
+                _stamp(found.checked_at_s),
             )
 
     def objects(self) -> Iterator[dict[str, Any]]:

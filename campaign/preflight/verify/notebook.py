@@ -57,12 +57,15 @@ class Notebook:
         file.execute("PRAGMA synchronous=NORMAL")
         file.executescript(_TABLES)
         file.execute("UPDATE domains SET rows = 0")
-        file.execute("DELETE FROM names WHERE standing = ''")  # the list may have lost them
-        for table in ("domains", "names"):  # "no answer" is asked again, and what is a day old
-            file.execute(
-                f"UPDATE {table} SET standing = '' WHERE standing = ? OR checked_at < ?",
-                (Standing.UNKNOWN, clock.now_s() - KEPT_S),
-            )
+        too_old_s = clock.now_s() - KEPT_S
+        file.execute(  # "no answer" is asked again
+            "UPDATE domains SET standing = '' WHERE standing = ? OR checked_at < ?",
+            (Standing.UNKNOWN, too_old_s),
+        )
+        # A server that refused to tell is not asked again by who comes back.
+        file.execute(  # and the list may have lost those who were not asked
+            "DELETE FROM names WHERE standing = '' OR checked_at < ?", (too_old_s,)
+        )
         file.commit()
 
     def count(self, domains: Iterable[tuple[str, int]]) -> None:

@@ -22,7 +22,7 @@ from campaign.preflight.verify.mailboxes import Next, Told, told_by
 from campaign.preflight.verify.notebook import Notebook
 from campaign.routing.destinations import Route, TlsNeed, Undeliverable
 from campaign.routing.route import Router
-from campaign.smtp.endpoint import Endpoint, Security, Timeouts
+from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
 from campaign.smtp.enquiry import Enquiry, enquire
 
 PATIENCE = Timeouts(connect=15, greeting=60, hello=60, starttls=30, mail=60, rcpt=60, rset=15)
@@ -101,6 +101,10 @@ class _Stopped(Exception):
         self.cause = cause
 
 
+class _Unreachable(Exception):
+    """No host of a domain can be connected to."""
+
+
 class _Site:
     """One site: the servers of one or several domains, asked by one connection."""
 
@@ -116,20 +120,29 @@ class _Site:
     async def run(self) -> None:
         try:
             for domain, route in self._domains:
-                for key, spec in self._probing.notebook.names_to_ask(domain):
-                    await self._look_at(key, spec, domain, route, may_wait=True)
-            await self._leave()
-            for due_s, key, spec, domain, route in self._later:
-                wait_s = due_s - self._probing.clock.tick_s()
-                if wait_s > 0:
-                    await self._leave()
-                    await self._probing.sleep(wait_s)
-                await self._look_at(key, spec, domain, route, may_wait=False)
+                try:
+                    for key, spec in self._probing.notebook.names_to_ask(domain):
+                        await self._look_at(key, spec, domain, route, may_wait=True)
+                except _Unreachable as nobody:  # the hosts of another domain may be up
+                    self._probing.give_up(domain, "its mail server is not reached", str(nobody))
+            await self._ask_later_ones()
         except _Stopped as stop:
             for domain, _ in self._domains:
                 self._probing.give_up(domain, stop.cause, stop.detail)
         finally:
             await self._leave()
+
+    async def _ask_later_ones(self) -> None:
+        """Those that were put off, once more."""
+        for due_s, key, spec, domain, route in self._later:
+            wait_s = due_s - self._probing.clock.tick_s()
+            if wait_s > 0:
+                await self._leave()
+                await self._probing.sleep(wait_s)
+            try:
+                await self._look_at(key, spec, domain, route, may_wait=False)
+            except _Unreachable as nobody:
+                self._probing.give_up(domain, "its mail server is not reached", str(nobody))
 
     async def _look_at(
         self, key: str, spec: str, domain: str, route: Route, *, may_wait: bool
@@ -197,7 +210,7 @@ class _Site:
         return told_by(stage, reply)
 
     async def _opened(self, route: Route) -> Enquiry:
-        """Raises _Stopped where no host takes us."""
+        """Raises _Stopped where a host refuses us, _Unreachable where none says anything."""
         prober = self._probing.prober
         places = [(host, address) for host in route.hosts for address in host.addresses]
         trouble = ""
@@ -215,7 +228,9 @@ class _Site:
                 return await enquire(endpoint, self._probing.timeouts)
             except RelayError as error:
                 trouble = error.what
-        raise _Stopped(trouble, "its mail server does not talk to us")
+                if isinstance(error, ConnectRefused) and error.reply:
+                    raise _Stopped(trouble) from None
+        raise _Unreachable(trouble)
 
     async def _leave(self) -> None:
         if self._enquiry is not None:

@@ -32,6 +32,7 @@ class _Domain(NamedTuple):
     finding: DomainFinding
     kind: str
     meant: str  # the domain that was probably meant, or ""
+    plain: AddressFinding | None  # of every good address that is written as it should be
 
 
 class Judge:
@@ -61,12 +62,18 @@ class Judge:
             )
             meant = mended_address(cell) or ""
             return None, AddressFinding(standing, cause, str(error), meant)
-        return address, self._of_address(address, cell)
-
-    def _of_address(self, address: Address, cell: str) -> AddressFinding:
         domain = self._domain(address.domain)
+        # Why fast: most rows are like this, and one finding is made for all of a domain.
+        is_as_it_should_be = self._mailbox is None and cell == address.spec
+        if domain.plain and is_as_it_should_be and not is_role(address.local):
+            return address, domain.plain
+        return address, self._of_address(address, domain, cell)
+
+    def _of_address(self, address: Address, domain: _Domain, cell: str) -> AddressFinding:
         found = domain.finding
-        standing, cause, detail = found.standing, found.cause, found.detail
+        standing, cause, detail, at_s = (
+            found.standing, found.cause, found.detail, found.checked_at_s,
+        )  # fmt: skip
         if standing is Standing.GOOD and domain.meant:
             standing, cause = Standing.DOUBTFUL, "slip of the finger?"
             detail = f"{domain.meant} is more likely"
@@ -75,7 +82,6 @@ class Judge:
             detail = f"{address.domain} gives mailboxes away for a short time"
         elif standing is Standing.GOOD:
             standing, cause, detail, at_s = self._of_mailbox(address, found)
-            found = found._replace(checked_at_s=at_s)
         return AddressFinding(
             standing,
             cause,
@@ -83,7 +89,7 @@ class Judge:
             _suggestion(address, domain.meant, cell),
             domain.kind,
             found.mx,
-            found.checked_at_s,
+            at_s,
             address.domain,
         )
 
@@ -105,7 +111,14 @@ class Judge:
         takes_mail = finding.standing in (Standing.GOOD, Standing.DOUBTFUL)
         if takes_mail and rows > _FEW_ROWS and not is_provider(meant):
             meant = ""  # so many people do not all slip in the same place
-        return _Domain(finding, self._kind(domain, finding), meant)
+        kind = self._kind(domain, finding)
+        plain = None
+        if finding.standing is Standing.GOOD and not meant and kind != "disposable":
+            plain = AddressFinding(
+                *(finding.standing, finding.cause, finding.detail, "", kind),
+                *(finding.mx, finding.checked_at_s, domain),
+            )
+        return _Domain(finding, kind, meant, plain)
 
     def _kind(self, domain: str, finding: DomainFinding) -> str:
         if is_relay(domain):

@@ -14,6 +14,7 @@ import pytest
 from campaign.addresses.disposable import none_installed
 from campaign.errors import ConfigError
 from campaign.preflight.verify.etiquette import Prober, check_sender
+from campaign.preflight.verify.findings import MailboxFinding, Standing
 from campaign.preflight.verify.notebook import open_notebook
 from campaign.preflight.verify.probing import PATIENCE, Probing
 from campaign.preflight.verify.verification import Verification
@@ -210,6 +211,68 @@ def test_at_most_25_names_of_a_domain_are_asked_unless_all_are_wanted(
     assert found.count(("unknown", "not asked")) == 5
     found = list(probed(tmp_path, dns, server.port, names, Watch(), names_per_domain=None).values())
     assert found.count(("bad", "no such mailbox")) == 30
+
+
+def test_a_probe_that_was_stopped_goes_on_where_it_was(
+    serve: Serve, dns: DnsServer, tmp_path: Path
+) -> None:
+    class Stopping(Watch):
+        async def wait(self, seconds: float) -> None:
+            await super().wait(seconds)
+            if len(self.waits) == 4:
+                raise Stop
+
+    class Stop(Exception):
+        pass
+
+    server = serve(on("RCPT", GONE))
+    names = [f"p{number}@firm0.example" for number in range(8)]
+    with pytest.raises(Stop):
+        probed(tmp_path, dns, server.port, names, Stopping())
+    assert len(names_asked(server)) == 4
+    found = probed(tmp_path, dns, server.port, names, Watch())
+    assert set(found.values()) == {("bad", "no such mailbox")}
+    assert sorted(names_asked(server)) == [f"p{number}" for number in range(8)]
+
+
+def test_a_server_that_refused_to_tell_is_not_asked_again_by_who_comes_back(
+    dns: DnsServer, tmp_path: Path
+) -> None:
+    clock = FakeClock()
+    refused = MailboxFinding(Standing.UNKNOWN, "refuses our questions", "", clock.now_s())
+
+    def killed() -> None:
+        with open_notebook(tmp_path / "x.csv", clock) as notebook:
+            for key in ("ada@firm0.example", "bob@firm0.example"):
+                notebook.add_name(key, "firm0.example", key, 25)
+            notebook.keep_name("ada@firm0.example", refused)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        killed()
+    with open_notebook(tmp_path / "x.csv", clock) as notebook:
+        for key in ("ada@firm0.example", "bob@firm0.example"):
+            notebook.add_name(key, "firm0.example", key, 25)
+        assert notebook.names_to_ask("firm0.example") == [("bob@firm0.example",) * 2]
+        assert notebook.name("ada@firm0.example") == refused
+
+
+def test_a_host_that_is_down_says_nothing_of_the_other_domains(
+    serve: Serve, dns: DnsServer, tmp_path: Path
+) -> None:
+    server = serve(on("RCPT", GONE))
+    for domain, host, address in (
+        ("down.example", "mx1.mail.ovh.net", "127.0.0.9"),
+        ("up.example", "mx2.mail.ovh.net", "127.0.0.1"),
+    ):
+        dns.add(domain, "MX", f"10 {host}.")
+        dns.add(host, "A", address)
+    names = ["ada@down.example", "bob@up.example"]
+    found = probed(tmp_path, dns, server.port, names, Watch())
+    assert found == {
+        "ada@down.example": ("unknown", "its mail server is not reached"),
+        "bob@up.example": ("bad", "no such mailbox"),
+    }
 
 
 @pytest.mark.parametrize(
