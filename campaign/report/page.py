@@ -19,6 +19,7 @@ from campaign.pages.charts import Curve, Point, draw_curve
 from campaign.pages.look import Look
 from campaign.records import unsettled_of
 from campaign.report.figures import WAITS_S, Figures, Series, gather
+from campaign.report.returned import Returns, gather_returns
 from campaign.units import show_duration
 
 _OFTEN = ((1, "once"), (2, "twice"), (5, "3 to 5 times"), (10, "6 to 10 times"), (math.inf, "more"))
@@ -29,12 +30,13 @@ def report(campaign: Campaign, clock: Clock) -> str:
     tallies = Tallies.open(campaign.settings.journal.url, campaign.folder)
     try:
         figures = gather(tallies, clock.now_s())
+        back = gather_returns(campaign.settings.journal.url, campaign.folder, tallies)
     finally:
         tallies.close()
-    return draw(figures)
+    return draw(figures, back)
 
 
-def draw(figures: Figures) -> str:
+def draw(figures: Figures, back: Returns | None = None) -> str:
     """The figures as a page."""
     look = Look(Path(__file__).parent / "look", room="report", charts=True)
     counts = figures.counts
@@ -42,6 +44,7 @@ def draw(figures: Figures) -> str:
     return look.plain(
         "report.html",
         it=figures,
+        back=back,
         left=left,
         summary=summary(figures, left),
         lost=_lost(figures),
