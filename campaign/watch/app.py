@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from campaign.pages.charts import draw_curve
 from campaign.pages.events import Bell
 from campaign.pages.look import Look
 from campaign.pages.server import PageServer, until_interrupted
+from campaign.planning.hindrances import window_words
 from campaign.watch.sampling import RunSample, Sampler
 
 _EVERY_S = 1.0
@@ -35,9 +37,8 @@ _PARTS = tuple((state, SHOWN[state].tone) for state in PARTS)
 class Watch:
     """The application; one for each page that is served."""
 
-    def __init__(self, url: str, folder: Path, clock: Clock) -> None:
-        self._url = url
-        self._folder = folder
+    def __init__(self, campaign: Campaign, clock: Clock) -> None:
+        self._campaign = campaign
         self._clock = clock
         self._look = Look(Path(__file__).parent / "look", room="watch", charts=True)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="watch")
@@ -85,8 +86,9 @@ class Watch:
 
     def _look_at(self) -> RunSample:
         if self._sampler is None:
-            self._tallies = Tallies.open(self._url, self._folder)
-            self._sampler = Sampler(self._tallies, self._clock)
+            self._tallies = Tallies.open(*self._campaign.journal)
+            windows = partial(window_words, self._campaign)
+            self._sampler = Sampler(self._tallies, self._clock, windows)
         return self._sampler.sample()
 
     @contextlib.asynccontextmanager
@@ -127,11 +129,10 @@ def serve(campaign: Campaign, port: int, *, open_browser: bool) -> None:
 
 
 def _server(campaign: Campaign, port: int) -> PageServer:
-    url = campaign.settings.journal.url
-    tallies = Tallies.open(url, campaign.folder)
+    tallies = Tallies.open(*campaign.journal)
     try:
         tallies.plan_record()
     finally:
         tallies.close()
-    watch = Watch(url, campaign.folder, SystemClock())
+    watch = Watch(campaign, SystemClock())
     return PageServer(watch.app, watch.bell, port)

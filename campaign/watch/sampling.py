@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from campaign.clock import Clock
+from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies, Trouble
 from campaign.pages.causes import Cause, cause_of
 from campaign.pages.charts import Point
@@ -50,6 +52,7 @@ class RunSample:
     reasons: list[Obstacle]
     answers: list[Answer]
     started_s: float
+    waiting_for: str = ""  # the window that has to open before anybody may be written to
 
     @property
     def total(self) -> int:
@@ -68,7 +71,14 @@ class RunSample:
 class Sampler:
     """Keeps what it saw, for the curve; one thread uses it."""
 
-    def __init__(self, tallies: Tallies, clock: Clock) -> None:
+    def __init__(
+        self,
+        tallies: Tallies,
+        clock: Clock,
+        windows: Callable[[Reader, float], str] = lambda reader, now_s: "",
+    ) -> None:
+        """`windows`: what [schedule] has everybody wait for at an instant; "" where some may go."""
+        self._windows = windows
         self._tallies = tallies
         self._clock = clock
         self._seen: deque[tuple[float, int]] = deque(maxlen=120)
@@ -83,13 +93,14 @@ class Sampler:
         unsettled = unsettled_of(counts)
         next_due_s = tallies.next_due()
         curve = self._curve(now_s)
+        waiting_for = self._windows(tallies, now_s) if unsettled else ""
         return RunSample(
             at_s=now_s,
             campaign=tallies.plan_record().campaign,
             counts=counts,
             per_s=per_s,
             left_s=counts[State.PLANNED] / per_s if per_s > 0 and counts[State.PLANNED] else None,
-            phase=_phase(runs, counts, unsettled, per_s),
+            phase=_phase(runs, counts, unsettled, per_s, waiting_for),
             next_due_s=next_due_s,
             curve=curve,
             deferrals_s=self._deferrals(curve),
@@ -97,6 +108,7 @@ class Sampler:
             reasons=reasons(tallies, tallies.troubles()),
             answers=tallies.latest(_ANSWERS),
             started_s=runs[-1].started_s if runs else 0.0,
+            waiting_for=waiting_for,
         )
 
     def _rate(self, now_s: float) -> float:
@@ -148,14 +160,21 @@ def reasons(tallies: Tallies, troubles: list[Trouble]) -> list[Obstacle]:
     return sorted(found, key=lambda reason: (not reason.is_final, -reason.recipients))
 
 
-def _phase(runs: list[RunRecord], counts: dict[State, int], unsettled: int, per_s: float) -> str:
+def _phase(
+    runs: list[RunRecord],
+    counts: dict[State, int],
+    unsettled: int,
+    per_s: float,
+    waiting_for: str,
+) -> str:
     if not unsettled:
         return "finished"
     if not runs:
         return "not begun"
     if not _is_alive(runs[-1]):
         return "stopped"
-    is_waiting = not counts[State.PLANNED] and not counts[State.SENDING] and per_s == 0
+    is_idle = bool(waiting_for) or not counts[State.PLANNED]
+    is_waiting = is_idle and not counts[State.SENDING] and per_s == 0
     return "waiting" if is_waiting else "running"
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign, load
+from campaign.delivery import feed
+from campaign.delivery.backlog import Backlog
 from campaign.delivery.ledger import JournalLedger
 from campaign.errors import ConfigError
 from campaign.planning.plan import make_plan
@@ -249,3 +252,20 @@ def test_the_plan_s_forecast_counts_those_of_each_zone_whose_time_will_be_over(
     assert seen is not None
     assert (seen.sent, seen.expired) == (2, 2)
     assert seen.finish_s == pytest.approx(MONDAY + 8 * HOUR, abs=1)
+
+
+def test_zones_with_more_rows_than_are_kept_as_numbers_lose_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two windows are closed when the list is read; the rows beyond the bound are searched for."""
+    monkeypatch.setattr(feed, "Backlog", partial(Backlog, most=10))
+    zones = ["America/New_York", "Europe/London", "America/Toronto"] * 40
+    with ScriptedServer(Script()) as server:
+        mailing = mailing_in(tmp_path, server, *zones, at_s=MONDAY + 14 * HOUR)
+        mailing.plan()
+        mailing.clock.set_to(MONDAY + 14 * HOUR - 4)
+        ending = mailing.send()
+    assert (ending.exit_code, ending.all_but()) == (0, {"sent"})
+    assert len(server.accepted) == len(zones)
+    for zone, steps in zip(zones, ending.steps.values(), strict=True):
+        assert zone == "Europe/London" or steps[0].at >= MONDAY + 14 * HOUR
