@@ -46,7 +46,7 @@ def draw(figures: Figures, back: Returns | None = None) -> str:
         it=figures,
         back=back,
         left=left,
-        summary=summary(figures, left),
+        summary=summary(figures, left, back.bounced if back else 0),
         lost=_lost(figures),
         curve=_curve(figures.series) if figures.series else None,
         waits=_waits(figures.waits),
@@ -54,13 +54,16 @@ def draw(figures: Figures, back: Returns | None = None) -> str:
     )
 
 
-def summary(figures: Figures, left: int) -> str:
+def summary(figures: Figures, left: int, bounced: int = 0) -> str:
     """The report in one sentence."""
     if not figures.runs:
         return "Planned, and nothing sent yet."
     if left:
         return f"Not finished: {_number(left)} recipients are not settled."
     lost = _lost(figures)
+    if bounced:
+        also = f"{_number(lost)} could not be reached, " if lost else ""
+        return f"Every recipient is settled; {also}{_number(bounced)} were accepted and bounced."
     if not lost:
         return "Every recipient is settled, and nobody was lost."
     return f"Every recipient is settled; {_number(lost)} could not be reached."

@@ -57,6 +57,7 @@ cleanup  unix n - n - 0 cleanup
 qmgr     unix n - n 300 1 qmgr
 tlsmgr   unix - - n 1000? 1 tlsmgr
 rewrite  unix - - n - - trivial-rewrite
+smtp     unix - - n - - smtp
 bounce   unix - - n - 0 bounce
 defer    unix - - n - 0 bounce
 trace    unix - - n - 0 bounce

@@ -26,6 +26,7 @@ def test_accepted_letters_that_bounced_or_were_complained_of_are_told(tmp_path: 
              about(corpus.arf("abuse"), spring, 4), about(answer, spring, 5)]  # fmt: skip
     take([spring], mails)
     told = words(report(spring, FakeClock(SENT_AT)))
+    assert "Every recipient is settled; 3 were accepted and bounced." in told
     assert "10 accepted; of these 3 bounced later (30" in told
     assert "1 complained, 0 unsubscribed, 1 answered" in told
     assert "The mailbox does not exist 2 bounced" in told
