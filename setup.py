@@ -20,7 +20,7 @@ addresses: marks syntax tokens
 delivery: backlog feed ledger staleness
 journal/reading: claims
 journal/writing: changes totals transactions writer
-pool: allowance destination flight governor hosts lanes pacing refusals relays site
+pool: allowance flight governor hosts lanes pacing refusals relays site
 recipients: cleaning framing
 rendering: body draft head images render sheet
 rendering/mime: entities headers structured transfer

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
+import ast
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,20 @@ CLAIM = Claim(1, 0, "a@b.example", "a@b.example", "b.example", "[]", 0, 0, 0, 0.
 
 @pytest.mark.parametrize("kind", [Change, Claim, Draft, Job, Letter, Message])
 def test_the_fields_of_a_record_are_those_it_is_made_of(kind: type[Record]) -> None:
-    assert sorted(inspect.signature(kind).parameters) == sorted(kind.FIELDS)
+    assert sorted(_made_of(kind)) == sorted(kind.FIELDS)
+
+
+def _made_of(kind: type[Record]) -> list[str]:
+    """By the source: compiled, not every signature is to be had."""
+    source = Path(__file__).parents[1] / (kind.__module__.replace(".", "/") + ".py")
+    body = ast.parse(source.read_text(encoding="utf-8")).body
+    (made,) = [
+        each for each in body if isinstance(each, ast.ClassDef) and each.name == kind.__name__
+    ]
+    (init,) = [
+        each for each in made.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"
+    ]
+    return [argument.arg for argument in init.args.args[1:]]
 
 
 def test_records_are_equal_when_their_fields_are() -> None:

@@ -24,7 +24,7 @@ from typing import Protocol
 from campaign.clock import Clock
 from campaign.pool.blame import PIPELINING, blamed
 from campaign.records import Letter, Reply, Stage
-from campaign.smtp.connection import Connection, End, EndedBy
+from campaign.smtp.connection import End, EndedBy, Line
 from campaign.smtp.endpoint import Endpoint
 from campaign.smtp.protocol import Step
 
@@ -76,9 +76,9 @@ class KnownHost:
         self.step = Step.SINGLY  # proven: every connection may use it
         self.letters_per_connection = 0  # after so many it ends a connection; 0: not known
         self._resets = 0  # the next RSET after so many is refused; 0: not known
-        self.connections: dict[Connection, None] = {}
+        self.connections: dict[Line, None] = {}
         self._most = Step.BEHIND_DOT  # not known to do harm
-        self._tries_step: Connection | None = None  # alone uses the step above `step`
+        self._tries_step: Line | None = None  # alone uses the step above `step`
         self._has_fallen = False  # from a proven step, in this run
         self._again_s = float("inf")  # when the step it fell from is tried again
         self._again = Step.SINGLY  # that step
@@ -109,7 +109,7 @@ class KnownHost:
 
     # -- connections ---------------------------------------------------------------------------
 
-    def joined(self, connection: Connection) -> None:
+    def joined(self, connection: Line) -> None:
         """A new connection, before its first letter."""
         self.connections[connection] = None
         connection.session.do_without(self._without)
@@ -118,7 +118,7 @@ class KnownHost:
             connection.reset_at_most(self._resets)
         self._let_one_climb()
 
-    def left(self, connection: Connection, end: End) -> bool:
+    def left(self, connection: Line, end: End) -> bool:
         """A connection has ended, every letter that was on it has been told of.
 
         Was it for having spoken too far ahead?
@@ -132,7 +132,7 @@ class KnownHost:
             self._let_one_climb()
         return step > Step.SINGLY
 
-    def _to_blame(self, connection: Connection, end: End) -> Step:
+    def _to_blame(self, connection: Line, end: End) -> Step:
         """The step for which a connection may have broken; SINGLY: none."""
         session = connection.session
         if end.cause not in (EndedBy.BREAK, EndedBy.SILENCE):
@@ -160,7 +160,7 @@ class KnownHost:
 
     # -- letters -------------------------------------------------------------------------------
 
-    def answered(self, connection: Connection, stage: Stage, *, accepted: bool) -> None:
+    def answered(self, connection: Line, stage: Stage, *, accepted: bool) -> None:
         """A letter was settled, and no extension was to blame for it."""
         if accepted:
             self._works = True
@@ -169,9 +169,7 @@ class KnownHost:
             if used > self.step:
                 self._climb(used)
 
-    def is_to_blame(
-        self, connection: Connection, letter: Letter, stage: Stage, reply: Reply
-    ) -> bool:
+    def is_to_blame(self, connection: Line, letter: Letter, stage: Stage, reply: Reply) -> bool:
         """After a protocol error: does the server not keep to what it offers?"""
         step = connection.session.step_used(stage)
         used = connection.session.parameters_used(letter)

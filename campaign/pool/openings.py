@@ -22,7 +22,7 @@ from campaign.errors import CampaignError, LoginError, RelayError
 from campaign.pool.allowance import Allowance
 from campaign.pool.terms import Patience, counts_connections
 from campaign.records import Stage
-from campaign.smtp.connection import Connection
+from campaign.smtp.connection import Connection, Line
 from campaign.smtp.endpoint import ConnectRefused
 
 _OURS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL)  # file descriptors, ports: none is left
@@ -36,7 +36,7 @@ class Openings:
         name: str,
         dial: Callable[[], Awaitable[Connection]],
         allowance: Allowance,
-        connections: Collection[Connection],
+        connections: Collection[Line],
         *,
         clock: Clock,
         patience: Patience,

@@ -25,7 +25,7 @@ from campaign.pool.openings import Openings
 from campaign.pool.slowing import PACED, Slowing
 from campaign.pool.terms import Ledger, Patience, refused_as_sender
 from campaign.records import Letter, Reply, ReplyClass, Stage, State, Verdict
-from campaign.smtp.connection import Connection, End, EndedBy
+from campaign.smtp.connection import Connection, End, EndedBy, Line
 from campaign.smtp.endpoint import ConnectRefused
 from campaign.smtp.replies.verdicts import VERDICTS, judge
 
@@ -64,7 +64,7 @@ class Site:
         self.name = name
         self.allowance = allowance
         self.messages_per_connection = Ceiling(messages_per_connection)
-        self.connections: dict[Connection, Slot] = {}
+        self.connections: dict[Line, Slot] = {}
         self.is_stopping = False
         self.failure: CampaignError | None = None  # why nothing more goes this way
         self.taken = 0  # letters, for weights
@@ -78,7 +78,7 @@ class Site:
         self._may_take = may_take
         self._on_failure = on_failure
         self._say = say
-        self._idle: dict[Connection, None] = {}  # in the order they became idle
+        self._idle: dict[Line, None] = {}  # in the order they became idle
         self._flights: dict[int, Flight] = {}  # by row
         self._under_way = 0  # letters taken and not settled
         self._breaks = 0  # connections in a row that broke, nothing accepted in between
@@ -98,7 +98,7 @@ class Site:
 
     # -- what connections ask ------------------------------------------------------------------
 
-    def next_letter(self, connection: Connection) -> Letter | None:
+    def next_letter(self, connection: Line) -> Letter | None:
         """The courier's first duty; None leaves the connection idle until it is woken."""
         now_s = self._clock.tick_s()
         letter = None
@@ -123,7 +123,7 @@ class Site:
             self._flights[letter.row] = Flight()
         return letter
 
-    def permit_dot(self, connection: Connection, letter: Letter, go: Callable[[], None]) -> None:
+    def permit_dot(self, connection: Line, letter: Letter, go: Callable[[], None]) -> None:
         if isinstance(self.failure, SenderRefused):  # while the envelope was under way
             connection.abort(str(self.failure))
             return
@@ -133,7 +133,7 @@ class Site:
             flight.is_called_back = True
             connection.abort("the recipient's window has closed")
 
-    def answered(self, connection: Connection, letter: Letter, stage: Stage, reply: Reply) -> None:
+    def answered(self, connection: Line, letter: Letter, stage: Stage, reply: Reply) -> None:
         """A complete reply settles the letter."""
         lane = self._lanes.done(letter, connection)
         self._under_way -= 1
@@ -153,7 +153,7 @@ class Site:
             self.wake()
 
     def lost(
-        self, connection: Connection, letter: Letter, stage: Stage, dot_written: bool, why: str
+        self, connection: Line, letter: Letter, stage: Stage, dot_written: bool, why: str
     ) -> None:
         """The connection ended with this letter open."""
         self._lanes.done(letter, connection)
@@ -179,7 +179,7 @@ class Site:
         del self._flights[letter.row]
         self._ledger.lost(letter, self.name, stage, dot_written, why)
 
-    def closed(self, connection: Connection, end: End) -> None:
+    def closed(self, connection: Line, end: End) -> None:
         """Exactly once, after every `lost`."""
         slot = self.connections.pop(connection, None)
         self._idle.pop(connection, None)
@@ -276,9 +276,7 @@ class Site:
         self.failure = error
         self._on_failure(self, error)
 
-    def _refused_letter(
-        self, connection: Connection, letter: Letter, stage: Stage, reply: Reply
-    ) -> None:
+    def _refused_letter(self, connection: Line, letter: Letter, stage: Stage, reply: Reply) -> None:
         """Whose fault is it: the server's manners, the connection's age, the sender's, theirs?"""
         verdict = judge(stage, reply, has_carried=connection.letters > 1)
         flight, host = self._flights[letter.row], self.connections[connection].host
@@ -300,7 +298,7 @@ class Site:
         del self._flights[letter.row]
         self._refuse(connection, letter, stage, reply, verdict)
 
-    def _go_again(self, connection: Connection, letter: Letter, reply: Reply) -> None:
+    def _go_again(self, connection: Line, letter: Letter, reply: Reply) -> None:
         """At once, over another connection, without using up an attempt."""
         connection.finish()
         if self._flights[letter.row].is_permitted:
@@ -309,7 +307,7 @@ class Site:
         else:
             self._lanes.put([letter])
 
-    def _learn_from_end(self, connection: Connection, slot: Slot, end: End) -> bool:
+    def _learn_from_end(self, connection: Line, slot: Slot, end: End) -> bool:
         """What the end of a connection says of its server; is it a break that counts?"""
         host, session = slot.host, connection.session
         if host.left(connection, end):
@@ -337,7 +335,7 @@ class Site:
         host.takes_letters(count)
 
     def _refuse(
-        self, connection: Connection, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
+        self, connection: Line, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
     ) -> None:
         """The letter is settled; what that says of the site is learned."""
         slot, wait_s = self.connections[connection], None
@@ -382,7 +380,7 @@ class Site:
         else:
             self._arm(now_s)
 
-    def _opened(self, connection: Connection) -> bool:
+    def _opened(self, connection: Line) -> bool:
         """A new connection; False if it has ended already."""
         if connection.end is not None:
             self._open_more()

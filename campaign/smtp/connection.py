@@ -96,8 +96,27 @@ class Courier(Protocol):
         """The connection has ended; exactly once, after every `lost`."""
 
 
+class Line(Protocol):
+    """What a pool sees of a connection."""
+
+    endpoint: Endpoint
+    session: Client
+    end: End | None
+
+    def __hash__(self) -> int: ...
+    @property
+    def letters(self) -> int: ...
+    @property
+    def is_idle(self) -> bool: ...
+    def carry_at_most(self, letters: int) -> None: ...
+    def reset_at_most(self, times: int) -> None: ...
+    def wake(self) -> None: ...
+    def finish(self) -> None: ...
+    def abort(self, why: str) -> None: ...
+
+
 class Connection:
-    """Implements `wire.Receiver`; made by `opening.connect` only."""
+    """A `Line`; implements `wire.Receiver`; made by `opening.connect` only."""
 
     def __init__(
         self,

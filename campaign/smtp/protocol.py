@@ -119,7 +119,8 @@ class Client:
             "DSN": self._envelopes.asks_for_notices,
             "8BITMIME": self._envelopes.says_body and letter.is_8bit,
         }
-        return frozenset(name for name, is_used in flags.items() if is_used)
+        # mypyc makes a set of a generator in frozenset().
+        return frozenset([name for name, is_used in flags.items() if is_used])
 
     @property
     def is_ride_unanswered(self) -> bool:

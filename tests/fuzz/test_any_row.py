@@ -23,8 +23,8 @@ from fakes.letters import job, parse, spec, text_of, write
 from fakes.scanner import header_names, laws
 
 COLUMNS = ("name", "subject", "body", "file", "extra")
-FIELDS = ["From", "Date", "MIME-Version", "List-Unsubscribe-Post", "Reply-To", "List-ID",
-          "Feedback-ID", "Auto-Submitted", "To", "Subject", "Message-ID",
+FIELDS = ["From", "MIME-Version", "List-Unsubscribe-Post", "Reply-To", "List-ID",
+          "Feedback-ID", "Auto-Submitted", "Date", "To", "Subject", "Message-ID",
           "List-Unsubscribe", "X-Extra", "Content-Type"]  # fmt: skip
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 HEBREW, EMOJI, COMBINED = "שלום עולם", "👩\u200d👩\u200d👧\u200d👦🏳️\u200d🌈", "e\u0301a\u0308\u0323"

@@ -244,8 +244,8 @@ def test_a_permission_given_at_once_is_as_good(serve: Serve, uv: bool) -> None:
 
 
 def test_a_letter_too_large_is_settled_without_a_word_to_the_server(journey: Journey) -> None:
-    letters = [letter(1), letter(2, size_bytes=5000), letter(3)]
-    postman, server = journey(Script(extensions=("PIPELINING", "SIZE 1000")), letters)
+    letters = [letter(1), letter(2, size_bytes=500_000), letter(3)]
+    postman, server = journey(Script(extensions=("PIPELINING", "SIZE 100000")), letters)
     assert postman.sent == [1, 3]
     assert postman.refused == {2: ("mail", 552)}
     assert postman.asked == [1, 3]

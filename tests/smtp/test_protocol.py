@@ -14,7 +14,7 @@ from campaign.smtp.replies.parsing import make_reply
 from fakes.postman import letter
 from fakes.sessions import TAKEN, session, written
 
-MODERN = {"PIPELINING": "", "SIZE": "10000", "8BITMIME": "", "SMTPUTF8": "", "DSN": ""}
+MODERN = {"PIPELINING": "", "SIZE": "100000", "8BITMIME": "", "SMTPUTF8": "", "DSN": ""}
 
 
 def client(**keywords: str) -> Client:
@@ -267,10 +267,10 @@ def test_the_table_has_a_row_for_every_stage_with_a_reply() -> None:
 
 def test_a_message_larger_than_size_allows_is_refused_unasked() -> None:
     c = client()
-    refusal = c.envelope(letter(1, size_bytes=10001))
+    refusal = c.envelope(letter(1, size_bytes=100001))
     assert refusal == (
         Stage.MAIL,
-        Reply(552, ("message of 10001 bytes exceeds the server's limit of 10000",), "5.3.4"),
+        Reply(552, ("message of 100001 bytes exceeds the server's limit of 100000",), "5.3.4"),
     )
     assert c.can_take
     assert written(c) == b""
@@ -327,9 +327,9 @@ def test_what_is_done_without_is_not_said() -> None:
     assert written(c) == b"MAIL FROM:<ada@example.org> SMTPUTF8\r\n"
     c.receive(b"250 ok\r\n")
     assert written(c) == b"RCPT TO:<1@example.com>\r\n"
-    refusal = client().envelope(letter(2, size_bytes=10001))
+    refusal = client().envelope(letter(2, size_bytes=100001))
     c.receive(b"451 later\r\n")
-    assert c.envelope(letter(2, size_bytes=10001)) == refusal  # the limit holds all the same
+    assert c.envelope(letter(2, size_bytes=100001)) == refusal  # the limit holds all the same
 
 
 def test_the_null_sender_is_written_empty() -> None:

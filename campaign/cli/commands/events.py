@@ -87,7 +87,7 @@ def command(
     ] = None,
     sandbox: RehearsalOption = False,
 ) -> int:
-    """Print what came back: bounces, complaints, unsubscribes, answers.
+    """Print what came back, one line an event.
 
     One line each, oldest first: when, whom it is about, what it says, where it was read. Times are
     UTC.

@@ -52,7 +52,7 @@ def command(
     ] = "",
     as_json: JsonOption = False,
 ) -> int:
-    """Say why mail is not going now, until when, and what would change it."""
+    """Say why mail is not going now, and until when."""
     from campaign.cli.journals import campaign_to_look_at
     from campaign.clock import SystemClock
     from campaign.journal.reading.reader import Reader

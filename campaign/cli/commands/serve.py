@@ -34,7 +34,7 @@ def command(
         ),
     ] = "",
 ) -> int:
-    """Serve the pages behind the links in letters, one-click unsubscribe among them.
+    """Serve one-click unsubscribe and the page of preferences.
 
     It needs the secrets of [unsubscribe] and the suppression store, and nothing else of the
     campaign: no list, no template, no relay, no journal.

@@ -88,7 +88,7 @@ def command(
     ] = HERE,
     as_json: JsonOption = False,
 ) -> int:
-    """Say which addresses of a list can be written to, without writing to them.
+    """Say which addresses of a list can be written to.
 
     good, bad (no such domain, or it takes no mail), doubtful (a slip of the finger, a disposable
     domain) or unknown. Exit code 1 where some are bad. A verify that was killed goes on where it

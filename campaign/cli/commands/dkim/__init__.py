@@ -2,5 +2,5 @@
 
 from campaign.cli.commands.dkim import check, keygen, rotate
 
-HELP = "Make the keys that sign letters, and look at their records in the DNS."
+HELP = "Make, check and change the keys that sign letters."
 COMMANDS = {"keygen": keygen, "check": check, "rotate": rotate}

@@ -2,7 +2,7 @@
 
 from campaign.cli.commands.suppress import add, erase, exporting, importing, listing, remove, why
 
-HELP = "Say who must not be written to, and see why somebody is not."
+HELP = "Say who must not be written to, and see why."
 COMMANDS = {
     "add": add,
     "remove": remove,
