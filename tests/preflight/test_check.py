@@ -256,6 +256,8 @@ def test_run_refuses_without_a_good_check_and_goes_with_one(
 ) -> None:
     assert main(["run", str(folder), "--yes"]) == 78
     assert "this plan was never checked" in capfd.readouterr().err
+    assert main(["resume", str(folder)]) == 78  # nobody was sent to yet: it would be a run
+    assert "this plan was never checked" in capfd.readouterr().err
     assert main(["check", str(folder), "--offline"]) == 0
     assert main(["run", str(folder), "--yes"]) == 78
     assert "the last check was --offline" in capfd.readouterr().err

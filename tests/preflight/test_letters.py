@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from binascii import b2a_base64, b2a_qp
 from pathlib import Path
 
 import pytest
 
+from campaign.pages.letter import take_apart
 from campaign.preflight.letters.census import Census, take_census
 from campaign.preflight.letters.clients import client_gaps, gaps_in
 from campaign.preflight.letters.lint import Bulk, message_id, remarks_on
@@ -117,6 +119,25 @@ def test_what_is_wrong_with_a_letter_is_found(letter: bytes, rule: str, said: st
 )
 def test_what_is_right_is_let_be(letter: bytes) -> None:
     assert found(letter) == {}
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "base64", "quoted-printable"])
+def test_links_are_found_however_a_part_is_encoded_and_nested(encoding: str) -> None:
+    html = '<p>€ <a href="https://bit.ly/x">here</a></p>'.encode()
+    coded = {"7bit": html, "base64": b2a_base64(html), "quoted-printable": b2a_qp(html)}[encoding]
+    body = (
+        "--o\r\nContent-Type: multipart/alternative; boundary=i\r\n\r\n"
+        "--i\r\n\r\nDear Bob\r\n"
+        f"--i\r\nContent-Type: text/html; charset=utf-8\r\n"
+        f"Content-Transfer-Encoding: {encoding}\r\n\r\n{coded.decode()}\r\n--i--\r\n"
+        '--o\r\nContent-Type: text/html\r\nContent-Disposition: attachment; filename="a"\r\n\r\n'
+        '<a href="https://xn--pple-43d.com">x</a>\r\n--o--\r\n'
+    )
+    letter = wire(body, Content_Type='multipart/mixed; boundary="o"')
+    assert found(letter) == {"letter-links": "warn: bit.ly hides where a link goes"}
+    opened = take_apart(letter)
+    assert "bit.ly" in opened.html
+    assert opened.text.strip() == "Dear Bob"
 
 
 def test_a_letter_to_no_list_needs_no_way_out_but_is_told() -> None:

@@ -51,7 +51,8 @@ def command(
 
     Nobody is left out and nobody settled is tried again; whoever is in doubt is named.
     """
-    from campaign.cli.journals import is_rehearsed_only
+    from campaign.cli.checked import show_last_check
+    from campaign.cli.journals import has_begun, is_rehearsed_only
     from campaign.cli.rehearsal import rehearsal_of
     from campaign.config.loader import load
     from campaign.delivery.run_records import RunOptions
@@ -64,6 +65,10 @@ def command(
             "only a rehearsal was begun here, and this would send for real",
             remedy="`campaign resume --sandbox` goes on with the rehearsal, `campaign run` sends",
         )
+    if not sandbox and campaign.settings.check.required and not has_begun(campaign.journal):
+        from campaign.planning.summary import read_summary
+
+        show_last_check(campaign, read_summary(campaign), as_json=True)  # as `run` would
     options = RunOptions(
         limit=limit,
         no_wait=no_wait,

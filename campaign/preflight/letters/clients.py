@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -49,5 +49,11 @@ def client_gaps() -> tuple[ClientGap, ...]:
 
 def gaps_in(html: str) -> list[ClientGap]:
     """What the HTML uses and somebody does not know."""
-    css = "\n".join(filter(None, (part for found in _STYLES.findall(html) for part in found)))
-    return [gap for gap in client_gaps() if gap.pattern.search(css if gap.is_css else html)]
+    styles = dict.fromkeys(part for found in _STYLES.findall(html) for part in found if part)
+    in_html = [gap for gap in client_gaps() if not gap.is_css and gap.pattern.search(html)]
+    return [*_in_styles("\n".join(styles)), *in_html]
+
+
+@lru_cache(maxsize=256)  # the styles of all letters are mostly the same
+def _in_styles(css: str) -> tuple[ClientGap, ...]:
+    return tuple(gap for gap in client_gaps() if gap.is_css and gap.pattern.search(css))

@@ -8,11 +8,11 @@ Nothing in a letter may end in an error here; what cannot be read is passed over
 from __future__ import annotations
 
 import re
+from binascii import Error as NotBase64
+from binascii import a2b_base64, a2b_qp
 from collections import Counter
 from collections.abc import Iterator
-from email import message_from_bytes
 from email.header import decode_header, make_header
-from email.message import Message as Parsed
 from functools import lru_cache
 from html import unescape
 from typing import NamedTuple
@@ -44,6 +44,9 @@ _TAG = re.compile(r"<[^>]*>")
 _HOST = re.compile(r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?:[/:?#]\S*)?", re.IGNORECASE)
 _MARKS = re.compile("[✓✔☑✅🔒🛡]")
 _ADDRESS = re.compile(r"[^\s<>@\"]+@([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.IGNORECASE)
+_BOUNDARY = re.compile(r"\bboundary\s*=\s*(?:\"([^\"]+)\"|([^\s;]+))", re.IGNORECASE)
+_CHARSET = re.compile(r"\bcharset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+_DEEPEST = 10  # multiparts within multiparts
 
 
 class Remark(NamedTuple):
@@ -127,12 +130,15 @@ def _of_unsubscribe(
     elif post.replace(" ", "").lower() != "list-unsubscribe=one-click":
         what = "List-Unsubscribe-Post is not 'List-Unsubscribe=One-Click'"
         yield Remark("letter-one-click", "fail", what)
-    elif bulk.is_signed:
-        names = cover_of([name for name, _ in fields]).names
-        missing = {"list-unsubscribe", "list-unsubscribe-post"} - set(names)
-        if missing:
-            what = f"h= does not have {' and '.join(sorted(missing))}"
-            yield Remark("letter-signed", "fail", what)
+    elif bulk.is_signed and (missing := _uncovered(tuple(name for name, _ in fields))):
+        what = f"h= does not have {' and '.join(sorted(missing))}"
+        yield Remark("letter-signed", "fail", what)
+
+
+@lru_cache(maxsize=64)
+def _uncovered(names: tuple[str, ...]) -> frozenset[str]:
+    """Which fields of one-click a signature of a letter with these fields leaves out."""
+    return frozenset({"list-unsubscribe", "list-unsubscribe-post"} - set(cover_of(names).names))
 
 
 @lru_cache(maxsize=1024)
@@ -215,20 +221,43 @@ def _decoded(value: str) -> str:
 def _bodies(wire: bytes) -> tuple[str, str]:
     """The text and the HTML, each the first that is no attachment."""
     found: dict[str, str] = {}
-    for part in message_from_bytes(wire).walk():
-        kind = part.get_content_type()
-        if kind in ("text/plain", "text/html") and kind not in found:
-            if part.get_content_disposition() == "attachment":
-                continue
-            found[kind] = _text_of(part)
+    _look_into(wire, found, _DEEPEST)
     return found.get("text/plain", ""), found.get("text/html", "")
 
 
-def _text_of(part: Parsed) -> str:
-    content = part.get_payload(decode=True)
-    if not isinstance(content, bytes):
-        return ""
+def _look_into(entity: bytes, found: dict[str, str], depth: int) -> None:
+    """Why fast: the parser of the standard library takes half of the time of all rules together
+    (`take_census` under cProfile); what a letter of ours is made of is cut at its boundaries."""
+    # A part may have no field at all: it begins with the empty line.
+    head, _, body = (b"\r\n" + entity).partition(b"\r\n\r\n")
+    fields = dict(reversed(_fields(head)))
+    kind, _, parameters = fields.get("content-type", "text/plain").partition(";")
+    kind = kind.strip().lower()
+    if kind.startswith("multipart/"):
+        boundary = _BOUNDARY.search(parameters)
+        if boundary and depth:
+            mark = f"--{boundary[1] or boundary[2]}".encode()
+            for part in (b"\r\n" + body).split(b"\r\n" + mark)[1:]:
+                if part.startswith(b"--"):
+                    return
+                _look_into(part.partition(b"\r\n")[2], found, depth - 1)
+        return
+    is_shown = not fields.get("content-disposition", "").lower().startswith("attachment")
+    if kind in ("text/plain", "text/html") and kind not in found and is_shown:
+        found[kind] = _text_of(body, fields.get("content-transfer-encoding", ""), parameters)
+
+
+def _text_of(body: bytes, encoding: str, parameters: str) -> str:
+    encoding = encoding.strip().lower()
+    if encoding == "base64":
+        try:
+            body = a2b_base64(body)
+        except NotBase64:
+            return ""
+    elif encoding == "quoted-printable":
+        body = a2b_qp(body)
+    charset = _CHARSET.search(parameters)
     try:
-        return content.decode(part.get_content_charset() or "utf-8", "replace")
+        return body.decode(charset[1] if charset else "utf-8", "replace")
     except LookupError:
-        return content.decode("latin-1")
+        return body.decode("latin-1")
