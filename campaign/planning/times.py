@@ -61,8 +61,7 @@ class ZoneColumn:
         """What a row of a source says, of its cells as `Entry.data` has them."""
         if not self._at:
             return self.default
-        cell: str = json.loads(data)[self._at[source]]
-        return cell.strip() or self.default
+        return cell_at(data, self._at[source]).strip() or self.default
 
     def refused(self, entries: list[Entry]) -> list[Entry]:
         """The same rows, those with a zone that there is not as rejects."""
@@ -73,6 +72,21 @@ class ZoneColumn:
             return entry
         why = _fault(self.zone_of(entry.source, entry.data))
         return entry._replace(reason=why) if why else entry
+
+
+def cell_at(data: str, index: int) -> str:
+    """One cell of a row, as `Entry.data` has them.
+
+    Why fast: to read all of them as JSON takes ten times as long, and each letter is asked.  Where
+    nothing is escaped, cells end at the next quote.
+    """
+    if "\\" not in data:
+        cells = data[2:-2].split('","', index + 1)
+        # A quote is left in the last cell of a group, whose rows stand behind it.
+        if len(cells) > index and '"' not in cells[index]:
+            return cells[index]
+    found: str = json.loads(data)[index]
+    return found
 
 
 def zones_of(campaign: Campaign, sources: Sequence[Source]) -> ZoneColumn:

@@ -23,6 +23,7 @@ from campaign.schedule.timetable import Answer, Timetable, Turn
 from campaign.schedule.zones import zone_named
 
 MARGIN_S = 30.0  # from claim to dot, where a connection is free: longer waits are called back
+_REMEMBERED = 10_000  # zones of rows: more than are in memory at once
 _LATE = Answer(Turn.NEVER, math.inf, "its first window passed while nothing ran (late)")
 _FREE = Answer(Turn.NOW, math.inf)
 
@@ -46,7 +47,9 @@ class Turns:
         self._timetable = timetable
         self._zones = zones
         self._is_late = is_late
-        self._kept: dict[tuple[str, bool], tuple[float, float, Answer]] = {}
+        self._kept: dict[str, tuple[float, float, Answer]] = {}
+        self._at_dots: dict[str, tuple[float, float, Answer]] = {}
+        self._of_rows: dict[int, str] = {}  # asked at the claim, and again at the dot
         self._late: dict[str, bool] = {}
         self.is_empty = timetable.is_empty
         # Whether all recipients have the same times, so that one answer is that of all.
@@ -57,7 +60,7 @@ class Turns:
         if self.is_empty:
             return _FREE
         zone = self.zone_of(claim)
-        if not claim.first_at and claim.state is State.PLANNED and self._was_missed(zone):
+        if self._is_late is not _nobody and self._is_too_late(claim, zone):
             return _LATE
         return self.of_zone(zone, now_s)
 
@@ -72,7 +75,14 @@ class Turns:
         return self.is_empty or self.at_dot(claim, now_s).turn is Turn.NOW
 
     def zone_of(self, claim: Claim) -> str:
-        return self._zones.zone_of(claim.source, claim.data)
+        if self.are_common:
+            return self._zones.default
+        zone = self._of_rows.get(claim.row)
+        if zone is None:
+            if len(self._of_rows) >= _REMEMBERED:
+                self._of_rows.clear()
+            zone = self._of_rows[claim.row] = self._zones.zone_of(claim.source, claim.data)
+        return zone
 
     @property
     def default_zone(self) -> str:
@@ -80,7 +90,8 @@ class Turns:
 
     def of_zone(self, zone: str, now_s: float, *, is_at_dot: bool = False) -> Answer:
         """The answer for all recipients of a zone."""
-        kept = self._kept.get((zone, is_at_dot))
+        answers = self._at_dots if is_at_dot else self._kept
+        kept = answers.get(zone)
         if kept is not None and kept[0] <= now_s < kept[1]:
             return kept[2]
         margin_s = 0.0 if is_at_dot else MARGIN_S
@@ -89,7 +100,7 @@ class Turns:
         except ValueError as trouble:  # the column was named after the plan was made
             answer = Answer(Turn.NEVER, math.inf, f"timezone: {trouble}")
         holds_s = answer.until_s - (margin_s if answer.turn is Turn.NOW else 0.0)
-        self._kept[zone, is_at_dot] = (now_s, holds_s, answer)
+        answers[zone] = (now_s, holds_s, answer)
         return answer
 
     def wait_s(self, now_s: float) -> float:
@@ -124,7 +135,9 @@ class Turns:
         """What an answer of LATER waits for."""
         return self._timetable.waiting(answer, zone, now_s)
 
-    def _was_missed(self, zone: str) -> bool:
+    def _is_too_late(self, claim: Claim, zone: str) -> bool:
+        if claim.first_at or claim.state is not State.PLANNED:
+            return False
         late = self._late.get(zone)
         if late is None:
             late = self._late[zone] = self._is_late(zone)
