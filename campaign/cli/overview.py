@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ class Overview:
     is_running: bool | None = False  # None: by another machine, so nobody here can say
     pause: Pause | None = None
     sandbox: bool = False
+    events: Mapping[str, int] = field(default_factory=dict)  # what came back, by kind
     waiting_for: str = ""  # the window that has to open before anybody may be written to
 
     @property
@@ -61,18 +63,19 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     from campaign.cli.journals import glance_at, journal_to_look_at
     from campaign.clock import SystemClock
     from campaign.journal.pausing import PauseMark
+    from campaign.journal.reading.events import count_events
 
     clock = SystemClock()
     place = journal_to_look_at(path, sandbox)
     mark = PauseMark(*place)
-    wait = _windows_of(path, sandbox)
+    wait, events = _windows_of(path, sandbox), partial(count_events, *place)
     with glance_at(place) as journal:
         if watch:
-            _watch(looks(journal, clock, time.sleep, mark, sandbox, wait), as_json)
+            _watch(looks(journal, clock, time.sleep, mark, sandbox, wait, events), as_json)
         elif as_json:
-            print(as_line(look(journal, clock, mark, sandbox, wait)))
+            print(as_line(look(journal, clock, mark, sandbox, wait, events)))
         else:
-            print("\n".join(lines(look(journal, clock, mark, sandbox, wait), _paint())))
+            print("\n".join(lines(look(journal, clock, mark, sandbox, wait, events), _paint())))
 
 
 def _windows_of(path: Path, sandbox: bool) -> Callable[[float], str]:
@@ -100,6 +103,7 @@ def look(
     mark: PauseMark,
     sandbox: bool,
     wait: Callable[[float], str] = lambda now_s: "",
+    events: Callable[[], Mapping[str, int]] = dict,
 ) -> Overview:
     """Ask the journal."""
     due_s = journal.next_due()
@@ -115,6 +119,7 @@ def look(
         is_running,
         mark.read(),
         sandbox,
+        events(),
         wait(now_s) if unsettled_of(counts) else "",
     )
 
@@ -126,10 +131,11 @@ def looks(
     mark: PauseMark,
     sandbox: bool,
     wait: Callable[[float], str] = lambda now_s: "",
+    events: Callable[[], Mapping[str, int]] = dict,
 ) -> Iterator[Overview]:
     """One look a second, the last when it is finished."""
     while True:
-        now = look(journal, clock, mark, sandbox, wait)
+        now = look(journal, clock, mark, sandbox, wait, events)
         yield now
         if now.is_finished:
             return
@@ -165,6 +171,9 @@ def lines(now: Overview, paint: Paint) -> list[str]:
     if now.left_s:
         shown[0] += f", {show_duration(max(1.0, now.left_s))} left"
     shown += state_table(now.counts, now.total, paint)
+    if now.events:
+        back = ", ".join(f"{count:,} {kind}" for kind, count in sorted(now.events.items()))
+        shown.append(f"  came back: {back}")
     if now.pause:
         shown.append(f"  {escape(str(now.pause))}; `campaign resume` goes on")
     if now.waiting_for:
@@ -192,6 +201,7 @@ def as_line(now: Overview) -> str:
         "finished": now.is_finished,
         "total": now.total,
         "counts": {state: now.counts.get(state, 0) for state in SHOWN},
+        "events": dict(now.events),
         "running": now.is_running,
         "paused": now.pause is not None,
         "rate": round(now.rate_s, 2),

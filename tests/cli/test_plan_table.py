@@ -145,6 +145,8 @@ def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:
             "expired": 0,
             "cancelled": 0,
         },
+        "events": {},
+        "waiting_for": "",
         "running": True,
         "paused": False,
         "rate": 0.5,

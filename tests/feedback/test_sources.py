@@ -214,3 +214,7 @@ def test_events_and_results_show_what_came_back(
     assert (rows[1]["bounced_at"], rows[1]["complained_at"]) == ("", "2026-11-10T09:15:00.000Z")
     assert main(["results", str(spring.folder), "--format", "table"]) == 0
     assert "bounced (recipient-gone); 250" in capsys.readouterr().out
+    assert main(["status", str(spring.folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["events"] == {"bounced": 1, "complained": 1}
+    assert main(["status", str(spring.folder)]) == 0
+    assert "came back: 1 bounced, 1 complained" in capsys.readouterr().out
