@@ -36,7 +36,7 @@ _OF_MACHINES = (Sort.BOUNCE, Sort.COMPLAINT, Sort.REPORT, Sort.RECEIPT)
 _LATE_S = 90 * 86400.0  # a Date further from the sending is not believed
 
 
-class Told(NamedTuple):
+class ReadMail(NamedTuple):
     """One mail, with where it stood."""
 
     where: str
@@ -105,7 +105,7 @@ class Taking:
             store.close()
         self._stores.clear()
 
-    def take(self, mails: Sequence[Told]) -> list[MailOutcome]:
+    def take(self, mails: Sequence[ReadMail]) -> list[MailOutcome]:
         """All of it is durable when it returns."""
         self._batches = {mailing.plan_id: _Batch() for mailing in self._mailings}
         outcomes = [outcome for mail in mails for outcome in self._outcomes(mail)]
@@ -126,7 +126,7 @@ class Taking:
 
     # -- what a mail is about --------------------------------------------------------------------
 
-    def _outcomes(self, mail: Told) -> list[MailOutcome]:
+    def _outcomes(self, mail: ReadMail) -> list[MailOutcome]:
         returned = mail.returned
         if returned.sort not in _OF_MACHINES and (left := self._unsubscribed(mail)):
             return [left]
@@ -147,7 +147,7 @@ class Taking:
             MailOutcome(mail.where, str(returned.sort), why=returned.why, subject=returned.subject)
         ]
 
-    def _nobody(self, mail: Told) -> MailOutcome:
+    def _nobody(self, mail: ReadMail) -> MailOutcome:
         returned = mail.returned
         if returned.clues.foreign_id:
             why = f"it is about the message {returned.clues.foreign_id}"
@@ -156,7 +156,7 @@ class Taking:
             why = f"no letter to {named}" if named else "it names no letter and no recipient"
         return MailOutcome(mail.where, "not ours", why=why, subject=returned.subject)
 
-    def _unsubscribed(self, mail: Told) -> MailOutcome | None:
+    def _unsubscribed(self, mail: ReadMail) -> MailOutcome | None:
         """By the token in the subject, else by who writes to the address for it."""
         returned = mail.returned
         for mailing in self._mailings:
@@ -188,7 +188,12 @@ class Taking:
         return None
 
     def _leave(
-        self, mail: Told, mailing: Mailing, entry: Suppressed, letters: list[SentLetter], how: How
+        self,
+        mail: ReadMail,
+        mailing: Mailing,
+        entry: Suppressed,
+        letters: list[SentLetter],
+        how: How,
     ) -> MailOutcome:
         returned = mail.returned
         batch = self._batches[mailing.plan_id]

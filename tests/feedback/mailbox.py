@@ -10,7 +10,7 @@ from campaign.addresses.tokens import verp_token
 from campaign.config.loader import Campaign
 from campaign.feedback.mailings import close_mailings, open_mailings
 from campaign.feedback.parsing.reading import read
-from campaign.feedback.taking import MailOutcome, Taking, Told
+from campaign.feedback.taking import MailOutcome, ReadMail, Taking
 from campaign.journal.reading.letters import LetterBook
 from campaign.journal.reading.reader import Reader
 from campaign.planning.suppressed import open_store
@@ -87,7 +87,7 @@ def take(
     mailings = open_mailings([each.file for each in campaigns_])
     taking = Taking(mailings, clock or FakeClock(SENT_AT + 200_000))
     try:
-        told = [Told(str(number), read(raw)) for number, raw in enumerate(mails)]
+        told = [ReadMail(str(number), read(raw)) for number, raw in enumerate(mails)]
         return taking.take(told), taking
     finally:
         taking.close()

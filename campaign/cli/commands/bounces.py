@@ -146,10 +146,10 @@ def _sleep(seconds: float) -> None:
 
 def _read_once(inbox: Postbox, taking: Taking, spoken: _Spoken) -> None:
     from campaign.feedback.parsing.reading import read
-    from campaign.feedback.taking import Told
+    from campaign.feedback.taking import ReadMail
 
     for batch in inbox.batches():
-        spoken.say(taking.take([Told(mail.name, read(mail.raw)) for mail in batch]))
+        spoken.say(taking.take([ReadMail(mail.name, read(mail.raw)) for mail in batch]))
         inbox.done(batch)
 
 
