@@ -11,13 +11,14 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.main import get_command
 
 from campaign import __version__, records
 from campaign.cli.endings import named
+from campaign.cli.usage import usage_sentence
 from campaign.errors import EXIT_DONE, UsageError
 
 _COMPLETE = "_CAMPAIGN_COMPLETE"  # set by the script that --install-completion writes
@@ -130,19 +131,10 @@ def invoke(arguments: list[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     except typer.TyperException as error:
-        raise UsageError(_usage_sentence(error)) from None
+        raise UsageError(usage_sentence(error)) from None
 
 
 def words_of_commands(line: str) -> Sequence[str]:
     """Of the line that is being typed, the command whose options are wanted; all without one."""
     words = line.split()
     return words[1:2] if len(words) > 2 and words[1] in _COMMANDS else tuple(_COMMANDS)
-
-
-def _usage_sentence(error: typer.TyperException) -> str:
-    """Typer's complaint as one sentence that names the command; the help itself if none was."""
-    context: Any = getattr(error, "ctx", None)
-    message = error.format_message().replace(": Value error, ", ": ")  # as pydantic begins it
-    if context is None or message == context.get_help():
-        return message
-    return f"{message.rstrip('.')} ({context.command_path} --help shows what there is)"

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Strict
 
 from campaign.languages import fallback_chain
 from campaign.records import SoftPolicy
@@ -203,6 +203,9 @@ def _composed(value: str) -> str:
     return unicodedata.normalize("NFC", value)
 
 
+# As TOML writes them: "587" and 1 would otherwise pass for 587 and true, which the schema refuses.
+Whole = Annotated[int, Strict()]
+Switch = Annotated[bool, Strict()]
 Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str)]
 RateText = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=str)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]

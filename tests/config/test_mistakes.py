@@ -140,3 +140,25 @@ def test_a_port_belongs_into_port(tmp_path: Path, host: str) -> None:
     (tmp_path / "campaign.toml").write_text(CONFIG.replace("smtp.example.com", host))
     with pytest.raises(ConfigErrors, match=r"campaign\.toml:10: host: .* has a port.*port = \d"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('port = "587"', 'port is "587", not a whole number; for example port = 587'),
+        ("port = true", "port is true, not a whole number; for example port = 587"),
+        ("port = 587.0", "port is 587.0, not a whole number; for example port = 587"),
+        ('connections = "8"', 'connections is "8", not a whole number'),
+        ('allow_cleartext_login = "yes"', 'is "yes", not true or false; write true or false'),
+        ("allow_cleartext_login = 1", "allow_cleartext_login is 1, not true or false"),
+    ],
+)
+def test_a_number_or_switch_is_written_as_toml_writes_it(
+    plan: Plan, line: str, sentence: str
+) -> None:
+    code, said = plan(more=f"{line}\n")
+    assert code == 78
+    assert "campaign.toml:11: " in said
+    first, _, remedy = sentence.partition("; ")
+    assert first in said
+    assert remedy in said

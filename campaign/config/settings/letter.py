@@ -22,6 +22,7 @@ from campaign.config.values import (
     Selector,
     Size,
     Strings,
+    Switch,
 )
 
 
@@ -90,7 +91,7 @@ class MessageSettings(Section):
     """Files sent along, relative to campaign.toml; a path with {{ }} is one for each recipient."""
     headers: dict[str, str] = Field(default={}, examples=[{"Feedback-ID": "spring:example"}])
     """Header fields to add; the value is a template."""
-    inline_css: bool = False
+    inline_css: Switch = False
     """Copy the rules of `<style>` into style attributes, for mail clients that ignore it."""
 
     def rules(self) -> Iterator[RuleError]:

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from campaign.config.settings.section import RuleError, Secret, Section
-from campaign.config.values import Duration, HostName, Rates, RelayHost, Strings
+from campaign.config.values import Duration, HostName, Rates, RelayHost, Strings, Switch, Whole
 
 
 class Tls(Section):
@@ -29,7 +29,7 @@ class Relay(Section):
 
     host: RelayHost = Field(min_length=1, examples=["smtp.example.com"])
     """Its name or address."""
-    port: int = Field(default=587, ge=1, le=65535)
+    port: Whole = Field(default=587, ge=1, le=65535)
     """587 submission, 465 with security = "tls", 25 between servers."""
     security: Literal["starttls", "tls", "none"] = "starttls"
     """"starttls" and "tls" verify the certificate; "none" sends in clear text."""
@@ -43,7 +43,7 @@ class Relay(Section):
         "auto", "plain", "login", "cram-md5", "scram-sha-256", "xoauth2", "oauthbearer"
     ] = "auto"
     """How to log in; "auto" takes the strongest that the server offers."""
-    allow_cleartext_login: bool = False
+    allow_cleartext_login: Switch = False
     """Send the password without encryption, to a host that is not this one."""
     client_certificate: Tls | None = None
     """Certificate to show to the server."""
@@ -51,13 +51,13 @@ class Relay(Section):
     """Certificates to trust instead of the system's (PEM)."""
     hello: HostName = ""
     """Name given in EHLO; empty: this host's name, or its address literal."""
-    connections: int = Field(default=10, ge=1, le=1000)
+    connections: Whole = Field(default=10, ge=1, le=1000)
     """Connections open at the same time, at most."""
-    messages_per_connection: int = Field(default=100, ge=1)
+    messages_per_connection: Whole = Field(default=100, ge=1)
     """Messages after which a connection is closed and opened anew."""
     rates: Rates = Field(default=(), examples=[["50/s", "100000/day"]])
     """Limits on messages, all of which hold; empty: none."""
-    weight: int = Field(default=1, ge=1)
+    weight: Whole = Field(default=1, ge=1)
     """Share of the messages among several relays."""
     notify: tuple[Literal["never", "success", "failure", "delay"], ...] = ()
     """Delivery reports to ask for (DSN, RFC 3461)."""
@@ -90,13 +90,13 @@ class Direct(Section):
 
     hello: HostName = Field(min_length=1, examples=["mail.example.com"])
     """Name given in EHLO; it should resolve to this host, and this host's address to it."""
-    connections: int = Field(default=10, ge=1, le=1000)
+    connections: Whole = Field(default=10, ge=1, le=1000)
     """Connections to one provider at the same time, at most."""
     rates: Rates = Field(default=(), examples=[["50/s", "100000/day"]])
     """Limits on all messages together, all of which hold; [limits] has those by provider."""
-    port: int = Field(default=25, ge=1, le=65535)
+    port: Whole = Field(default=25, ge=1, le=65535)
     """Port of the mail servers; other than 25 only in tests."""
-    allow_private: bool = False
+    allow_private: Switch = False
     """Deliver to loopback and private addresses too."""
 
 
@@ -105,9 +105,9 @@ class Limit(Section):
 
     rates: Rates = Field(default=(), examples=[["20/s", "50000/day"]])
     """Limits on messages, all of which hold."""
-    connections: int | None = Field(default=None, ge=1)
+    connections: Whole | None = Field(default=None, ge=1)
     """Connections to this provider at the same time, at most."""
-    messages_per_connection: int | None = Field(default=None, ge=1)
+    messages_per_connection: Whole | None = Field(default=None, ge=1)
     """Messages after which a connection is closed."""
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from campaign.config.reading import JOURNAL_URL
 from campaign.config.settings.section import RuleError, Secret, Section
-from campaign.config.values import Duration, JournalUrl, SoftBounces, StoreUrl
+from campaign.config.values import Duration, JournalUrl, SoftBounces, StoreUrl, Switch
 
 
 class JournalSettings(Section):
@@ -71,6 +71,6 @@ class Bounces(Section):
 class CheckSettings(Section):
     """What `campaign check` has to say before a run."""
 
-    required: bool = False
+    required: Switch = False
     """`run` refuses without a check of this very plan, from the last day and not `--offline`, that
     found no fail."""
