@@ -8,7 +8,13 @@ import os
 import re
 import termios
 
-from campaign.cli.terminal.progress import PlanProgress, RunProgress, describe, time_left
+from campaign.cli.terminal.progress import (
+    LINE_EVERY_S,
+    PlanProgress,
+    RunProgress,
+    describe,
+    time_left,
+)
 from campaign.cli.terminal.tables import columns
 from campaign.delivery.run_records import RunView
 from campaign.records import State
@@ -95,6 +101,23 @@ def test_each_stage_of_a_plan_ends_at_its_full_count() -> None:
         progress("rendering", 1000, 1000)
     assert "reading 1,000" in stream.getvalue()
     assert "rendering 1,000 of 1,000" in stream.getvalue()
+
+
+def test_a_plan_says_what_it_reads_before_it_can_count() -> None:
+    stream, clock = Terminal(), FakeClock()
+    with PlanProgress(stream, clock) as progress:
+        progress.begin("reading \x1b[1mlist.csv")
+        assert "reading \\x1b[1mlist.csv" in stream.getvalue()
+        progress("reading", 1000, None)
+    assert "reading 1,000" in stream.getvalue()
+
+
+def test_that_is_said_on_a_terminal_alone() -> None:
+    stream, clock = io.StringIO(), FakeClock()
+    with PlanProgress(stream, clock) as progress:
+        clock.sleep(LINE_EVERY_S)
+        progress.begin("reading list.csv")
+    assert stream.getvalue() == ""
 
 
 def test_what_is_not_all_is_never_shown_as_all() -> None:

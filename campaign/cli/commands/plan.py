@@ -164,10 +164,12 @@ def _made(
     with lists_ahead(campaign.folder, campaign.settings.recipients) as rows:
         from campaign.cli.terminal.progress import PlanProgress
         from campaign.clock import SystemClock
-        from campaign.planning.plan import make_plan
 
         clock = SystemClock()
         with PlanProgress(sys.stderr, clock) as progress:
+            progress.begin(f"reading {', '.join(campaign.settings.recipients.files)}")
+            from campaign.planning.plan import make_plan  # takes a while, as do the first rows
+
             return make_plan(
                 campaign,
                 rows=_and_then(rows, when_read) if when_read else rows,

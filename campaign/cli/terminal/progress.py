@@ -155,6 +155,11 @@ class PlanProgress(Progress):
     _stage = ""
     _moved_at = 0.0
 
+    def begin(self, what: str) -> None:
+        """Say on a terminal what is done while there is nothing to count yet."""
+        if self._is_live:
+            self.show(0, None, escape(what))
+
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = self._clock.tick_s()
         if stage != self._stage:
