@@ -18,7 +18,6 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from campaign.database.engines import open_for_writing
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sqlite_files import BUSY_MS
@@ -82,6 +81,8 @@ def _add_to_file(place: Place, plan_id: str, events: Iterable[Event]) -> int:
 
 
 def _add_to_server(place: Place, events: Iterable[Event]) -> int:
+    from campaign.database.engines import open_for_writing  # SQLAlchemy, which readers spare
+
     engine = open_for_writing(place)
     try:
         with engine.begin() as connection:
