@@ -418,3 +418,13 @@ class ListRow(NamedTuple):
     file: str
     line: int  # of the file, 1 is its first
     cells: dict[str, str]  # by column; of a group those of its first row
+
+
+class Awaited(NamedTuple):
+    """What planned recipients wait for."""
+
+    words: str = ""  # "": nothing that is known holds them up
+    until_s: float | None = None  # Unix time when the first of them may go; None: nobody knows
+
+
+NO_WAIT = Awaited()

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import counted, escape, percent, table
+from campaign.clock import iso
 from campaign.journal.states import SHOWN
-from campaign.records import State, unsettled_of
+from campaign.records import NO_WAIT, Awaited, State, unsettled_of
 from campaign.units import show_duration
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Overview:
     pause: Pause | None = None
     sandbox: bool = False
     events: Mapping[str, int] = field(default_factory=dict)  # what came back, by kind
-    waiting_for: str = ""  # the window that has to open before anybody may be written to
+    awaited: Awaited = NO_WAIT  # what planned recipients wait for
 
     @property
     def total(self) -> int:
@@ -68,7 +69,7 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     clock = SystemClock()
     place = journal_to_look_at(path, sandbox)
     mark = PauseMark(*place)
-    wait, events = _windows_of(path, sandbox), partial(count_events, *place)
+    wait, events = _waits_of(path, sandbox, clock), partial(count_events, *place)
     with glance_at(place) as journal:
         if watch:
             _watch(looks(journal, clock, time.sleep, mark, sandbox, wait, events), as_json)
@@ -78,23 +79,41 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
             print("\n".join(lines(look(journal, clock, mark, sandbox, wait, events), _paint())))
 
 
-def _windows_of(path: Path, sandbox: bool) -> Callable[[float], str]:
-    """What is waited for at an instant, by [schedule]; a campaign without one pays nothing."""
+def _waits_of(path: Path, sandbox: bool, clock: Clock) -> Callable[[float, float], Awaited]:
+    """What is waited for at an instant; a campaign without times and rates pays nothing."""
     from campaign.config.reading import read_config
 
-    if sandbox or "schedule" not in read_config(path).tables:
-        return lambda now_s: ""
+    if sandbox or not _names_waits(read_config(path).tables):
+        return _nothing
     from campaign.cli.journals import look_up
     from campaign.config.loader import load
-    from campaign.planning.hindrances import window_words
+    from campaign.errors import ConfigError, ConfigErrors
+    from campaign.planning.awaited import Waits
 
-    campaign = load(path)
+    try:
+        waits = Waits(load(path), clock)
+    except (
+        ConfigError,
+        ConfigErrors,
+    ):  # a list or a template is gone: the journal's counts are told all the same
+        return _nothing
 
-    def words(now_s: float) -> str:
+    def ask(now_s: float, per_s: float) -> Awaited:
         with look_up(path, sandbox) as reader:
-            return window_words(campaign, reader, now_s)
+            return waits.ask(reader, now_s, per_s)
 
-    return words
+    return ask
+
+
+def _names_waits(tables: Mapping[str, Any]) -> bool:
+    """Does a campaign have a [schedule], or rates of any kind?"""
+    relays, limits = tables.get("relay", []), tables.get("limits", {})
+    ways = [*(relays if isinstance(relays, list) else [relays]), tables.get("direct", {})]
+    return "schedule" in tables or any("rates" in each for each in [*ways, *limits.values()])
+
+
+def _nothing(now_s: float, per_s: float) -> Awaited:
+    return NO_WAIT
 
 
 def look(
@@ -102,7 +121,7 @@ def look(
     clock: Clock,
     mark: PauseMark,
     sandbox: bool,
-    wait: Callable[[float], str] = lambda now_s: "",
+    wait: Callable[[float, float], Awaited] = _nothing,
     events: Callable[[], Mapping[str, int]] = dict,
 ) -> Overview:
     """Ask the journal."""
@@ -110,17 +129,18 @@ def look(
     now_s = clock.now_s()
     is_running = journal.is_running()
     counts = journal.counts()
+    rate_s = journal.rate_s(now_s) if is_running is not False else 0.0
     return Overview(
         journal.campaign(),
         counts,
         None if due_s is None else max(0.0, due_s - now_s),
         now_s,
-        journal.rate_s(now_s) if is_running is not False else 0.0,
+        rate_s,
         is_running,
         mark.read(),
         sandbox,
         events(),
-        wait(now_s) if unsettled_of(counts) else "",
+        wait(now_s, rate_s) if unsettled_of(counts) else NO_WAIT,
     )
 
 
@@ -130,7 +150,7 @@ def looks(
     sleep: Callable[[float], None],
     mark: PauseMark,
     sandbox: bool,
-    wait: Callable[[float], str] = lambda now_s: "",
+    wait: Callable[[float, float], Awaited] = _nothing,
     events: Callable[[], Mapping[str, int]] = dict,
 ) -> Iterator[Overview]:
     """One look a second, the last when it is finished."""
@@ -176,8 +196,8 @@ def lines(now: Overview, paint: Paint) -> list[str]:
         shown.append(f"  came back: {back}")
     if now.pause:
         shown.append(f"  {escape(str(now.pause))}; `campaign resume` goes on")
-    if now.waiting_for:
-        shown.append(f"  {escape(now.waiting_for)}")
+    if now.awaited.words:
+        shown.append(f"  {escape(now.awaited.words)}")
     if now.next_due_s is not None and now.next_due_s >= 1:
         shown.append(f"  the next deferred one may go in {show_duration(now.next_due_s)}")
     elif now.next_due_s is not None:
@@ -206,7 +226,8 @@ def as_line(now: Overview) -> str:
         "paused": now.pause is not None,
         "rate": round(now.rate_s, 2),
         "left_s": None if now.left_s is None else round(now.left_s, 1),
-        "waiting_for": now.waiting_for,
+        "waiting_for": now.awaited.words,
+        "waiting_until": None if now.awaited.until_s is None else iso(now.awaited.until_s),
         "next_due_s": None if now.next_due_s is None else round(now.next_due_s, 1),
     }
     return json.dumps(fields)

@@ -10,7 +10,7 @@ within its run: how long one that throttles is left alone stands in its progress
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from campaign.config.loader import Campaign
@@ -44,15 +44,40 @@ def hindrances(
     turns = turns_of(campaign, reader.plan_record(), reader, now_s)
     found = [
         *_times(campaign, reader, turns, now_s, claim),
-        *_limits(campaign, reader, lane, now_s),
+        *of_ways(campaign, reader, now_s),
+        *of_lanes(campaign, reader, [lane] if lane else [], now_s),
     ]
     return sorted(found, key=lambda each: -each.until_s)
 
 
-def window_words(campaign: Campaign, reader: Reader, now_s: float) -> str:
-    """ "waits for a window: …, opens Mon 09:00", if nobody may be written to at this time."""
+def of_times(campaign: Campaign, reader: Reader, now_s: float) -> list[Hindrance]:
+    """Of [schedule], where nobody may be written to at this time."""
     turns = turns_of(campaign, reader.plan_record(), reader, now_s)
-    return "; ".join(each.what for each in _times(campaign, reader, turns, now_s, None))
+    return _times(campaign, reader, turns, now_s, None)
+
+
+def of_ways(campaign: Campaign, reader: Reader, now_s: float) -> list[Hindrance]:
+    """Quotas that earlier letters used up, where every way out has one."""
+    waits = [(way.wait_s(now_s), way) for way in ways_out(campaign.settings, reader, At(now_s))]
+    if not waits or any(wait_s <= 0 for wait_s, _ in waits):
+        return []
+    wait_s, way = min(waits, key=lambda each: each[0])
+    words = turn("relay", way.name, way.pacing, now_s, now_s)
+    change = "rates in [direct]" if campaign.settings.direct else "rates in [relay]"
+    return [Hindrance(words, now_s + wait_s, change)]
+
+
+def of_lanes(
+    campaign: Campaign, reader: Reader, lanes: Iterable[str], now_s: float
+) -> list[Hindrance]:
+    """Quotas of [limits] that earlier letters to these lanes used up."""
+    limits, found = Limits(campaign.settings.limits), list[Hindrance]()
+    for lane in lanes:
+        way = limited_lane(limits, lane, reader, At(now_s))
+        if (wait_s := way.wait_s(now_s)) > 0:
+            words = turn("limits", way.name, way.pacing, now_s, now_s)
+            found.append(Hindrance(words, now_s + wait_s, f'rates in [limits."{way.name}"]'))
+    return found
 
 
 def _times(
@@ -84,21 +109,3 @@ def _key(campaign: Campaign, answer: Answer) -> str:
     if schedule and schedule.start and answer.until_s == schedule.start.timestamp():
         return "start in [schedule]"
     return "windows, quiet and holidays in [schedule]"
-
-
-def _limits(campaign: Campaign, reader: Reader, lane: str, now_s: float) -> list[Hindrance]:
-    """Quotas that earlier letters used up: of every way out, and of the lane."""
-    clock, limits, found = At(now_s), Limits(campaign.settings.limits), list[Hindrance]()
-    ways = ways_out(campaign.settings, reader, clock)
-    waits = [(way.wait_s(now_s), way) for way in ways]
-    if waits and all(wait_s > 0 for wait_s, _ in waits):
-        wait_s, way = min(waits, key=lambda each: each[0])
-        words = turn("relay", way.name, way.pacing, now_s, now_s)
-        change = "rates in [direct]" if campaign.settings.direct else "rates in [relay]"
-        found.append(Hindrance(words, now_s + wait_s, change))
-    if lane and limits.find(lane):
-        way = limited_lane(limits, lane, reader, clock)
-        if (wait_s := way.wait_s(now_s)) > 0:
-            words = turn("limits", way.name, way.pacing, now_s, now_s)
-            found.append(Hindrance(words, now_s + wait_s, f'rates in [limits."{way.name}"]'))
-    return found

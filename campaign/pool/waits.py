@@ -26,8 +26,13 @@ def turn(what: str, name: str, pacing: Pacing, tick_s: float, now_s: float) -> s
     if pacing.wait_s(tick_s) > 0 and pacing.slowest is not None:
         wait_s = pacing.wait_s(tick_s)
         also = f", {until(wait_s, now_s)}" if wait_s > _SHORT_S else ""
-        return f"waits its turn: {what} {name} {pacing.slowest}{also}"
+        return f"{paced(what, name, pacing)}{also}"
     return ""
+
+
+def paced(what: str, name: str, pacing: Pacing) -> str:
+    """ "waits its turn: limits qq.com 100/s" of a pace that lets one go after the other."""
+    return f"waits its turn: {what} {name} {pacing.slowest}"
 
 
 def until(wait_s: float, now_s: float) -> str:

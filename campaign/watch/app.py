@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from campaign.pages.charts import draw_curve
 from campaign.pages.events import Bell
 from campaign.pages.look import Look
 from campaign.pages.server import PageServer, until_interrupted
-from campaign.planning.hindrances import window_words
+from campaign.planning.awaited import Waits
 from campaign.watch.sampling import RunSample, Sampler
 
 _EVERY_S = 1.0
@@ -87,8 +86,8 @@ class Watch:
     def _look_at(self) -> RunSample:
         if self._sampler is None:
             self._tallies = Tallies.open(*self._campaign.journal)
-            windows = partial(window_words, self._campaign)
-            self._sampler = Sampler(self._tallies, self._clock, windows)
+            waits = Waits(self._campaign, self._clock)
+            self._sampler = Sampler(self._tallies, self._clock, waits.ask)
         return self._sampler.sample()
 
     @contextlib.asynccontextmanager

@@ -17,7 +17,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies, Trouble
 from campaign.pages.causes import Cause, cause_of
 from campaign.pages.charts import Point
-from campaign.records import State, settled_of, unsettled_of
+from campaign.records import Awaited, State, settled_of, unsettled_of
 
 _PROVIDERS = 12
 _ANSWERS = 12
@@ -52,7 +52,7 @@ class RunSample:
     reasons: list[Obstacle]
     answers: list[Answer]
     started_s: float
-    waiting_for: str = ""  # the window that has to open before anybody may be written to
+    waiting_for: str = ""  # what planned recipients wait for
 
     @property
     def total(self) -> int:
@@ -75,10 +75,10 @@ class Sampler:
         self,
         tallies: Tallies,
         clock: Clock,
-        windows: Callable[[Reader, float], str] = lambda reader, now_s: "",
+        waits: Callable[[Reader, float, float], Awaited],
     ) -> None:
-        """`windows`: what [schedule] has everybody wait for at an instant; "" where some may go."""
-        self._windows = windows
+        """`waits`: what planned recipients wait for at an instant, with so many sent a second."""
+        self._waits = waits
         self._tallies = tallies
         self._clock = clock
         self._seen: deque[tuple[float, int]] = deque(maxlen=120)
@@ -93,7 +93,7 @@ class Sampler:
         unsettled = unsettled_of(counts)
         next_due_s = tallies.next_due()
         curve = self._curve(now_s)
-        waiting_for = self._windows(tallies, now_s) if unsettled else ""
+        waiting_for = self._waits(tallies, now_s, per_s).words if unsettled else ""
         return RunSample(
             at_s=now_s,
             campaign=tallies.plan_record().campaign,

@@ -46,7 +46,38 @@ def test_who_waits_for_a_window_is_told_which_until_when_and_what_changes_it(
         ]
         assert answer["hindrances"][1]["until"].endswith("T09:00:00.000Z")
         assert answer["counts"] == {"planned": 1 if who == ("r2@example.com",) else 3}
-    assert ask("status")["waiting_for"] == words
+    status = ask("status")
+    assert (status["waiting_for"], status["waiting_until"]) == (
+        words,
+        answer["hindrances"][1]["until"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "limits", "name"),
+    [
+        ('rates = ["200/s", "2/day"]\n', "", "relay 127.0.0.1"),
+        ("", '[limits."example.com"]\nrates = ["200/s", "2/day"]\n', "limits example.com"),
+    ],
+)
+def test_the_status_names_the_quota_of_a_day_that_is_used_up_with_time_and_date(
+    tmp_path: Path, ask: Any, capfd: pytest.CaptureFixture[str], more: str, limits: str, name: str
+) -> None:
+    with ScriptedServer(Script()) as server:
+        ending = Mailing(tmp_path, relay(server, more=more) + limits, people=4).send(no_wait=True)
+    assert sorted(ending.states.values()) == ["planned", "planned", "sent", "sent"]
+    capfd.readouterr()
+    status = ask("status")
+    until = datetime.fromisoformat(status["waiting_until"]).astimezone()
+    words = f"waits its turn: {name} 2/day is used up, next at {until:%Y-%m-%d %H:%M}"
+    assert until.date() > datetime.now().astimezone().date()
+    assert status["waiting_for"] == words
+    assert words in [each["what"] for each in ask("explain", "example.com")["hindrances"]]
+    assert main(["status", str(tmp_path)]) == 0
+    assert f"  {words}\n" in capfd.readouterr().out
+    (tmp_path / "body.txt").unlink()  # its counts are told though the campaign cannot be read
+    status = ask("status")
+    assert (status["counts"]["sent"], status["waiting_for"]) == (2, "")
 
 
 def test_a_quota_that_is_used_up_a_retry_and_a_pause_are_named(

@@ -147,6 +147,7 @@ def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:
         },
         "events": {},
         "waiting_for": "",
+        "waiting_until": None,
         "running": True,
         "paused": False,
         "rate": 0.5,

@@ -1,0 +1,62 @@
+"""What the live page is told of a run, without a browser."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from campaign.clock import SystemClock
+from campaign.config.loader import load
+from campaign.journal.reading.tallies import Tallies
+from campaign.pages.look import Look
+from campaign.planning.awaited import Waits
+from campaign.watch import sampling
+from campaign.watch.sampling import RunSample, Sampler
+from fakes.scripted_smtp import Script, ScriptedServer
+from fakes.sending import Mailing, relay
+
+LIMITED = '[limits."example.com"]\nrates = ["200/s", "2/day"]\n'
+
+
+def sample_of(folder: Path) -> RunSample:
+    campaign, clock = load(folder), SystemClock()
+    with closing(Tallies.open(*campaign.journal)) as tallies:
+        return Sampler(tallies, clock, Waits(campaign, clock).ask).sample()
+
+
+def drawn(sample: RunSample) -> str:
+    look = Look(Path(sampling.__file__).parent / "look", room="watch", charts=True)
+    page = look.plain("run.html", run=sample, curve=None, parts=[(1, "good")])
+    return " ".join(re.sub(r"<[^>]*>", "", page).split())
+
+
+def test_the_page_names_the_quota_that_a_stopped_run_waits_for_with_its_date(
+    tmp_path: Path,
+) -> None:
+    with ScriptedServer(Script()) as server:
+        mailing = Mailing(tmp_path, relay(server) + LIMITED, people=4)
+        mailing.send(no_wait=True)
+    sample = sample_of(tmp_path)
+    found = re.fullmatch(
+        r"waits its turn: limits example\.com 2/day is used up, next at (\S+) \d\d:\d\d",
+        sample.waiting_for,
+    )
+    assert found is not None
+    assert datetime.fromisoformat(found[1]).date() > datetime.now().date()
+    assert sample.phase == "stopped"
+    assert f"goes on from here. It {sample.waiting_for}." in drawn(sample)
+
+
+@pytest.mark.parametrize("quota", ["2/day", "9/day"])
+def test_the_page_names_no_quota_that_is_not_used_up_or_that_nobody_waits_for(
+    tmp_path: Path, quota: str
+) -> None:
+    with ScriptedServer(Script()) as server:
+        way = relay(server, more=f'rates = ["200/s", "{quota}"]\n')
+        Mailing(tmp_path, way, people=2).send()
+    sample = sample_of(tmp_path)
+    assert (sample.phase, sample.waiting_for) == ("finished", "")
