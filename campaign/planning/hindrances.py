@@ -20,7 +20,7 @@ from campaign.planning.turns import Turns, turns_of
 from campaign.pool.limits import Limits
 from campaign.pool.waits import turn
 from campaign.records import Claim
-from campaign.schedule.timetable import Answer, Turn
+from campaign.schedule.timetable import Turn, TurnAnswer
 
 _SEEN = 1000  # planned rows whose zones stand for those of all
 
@@ -104,7 +104,7 @@ def _zones(reader: Reader, turns: Turns) -> Sequence[str]:
     return sorted({turns.zone_of(claim) for claim in reader.claim_planned(0, _SEEN)})
 
 
-def _key(campaign: Campaign, answer: Answer) -> str:
+def _key(campaign: Campaign, answer: TurnAnswer) -> str:
     schedule = campaign.settings.schedule
     if schedule and schedule.start and answer.until_s == schedule.start.timestamp():
         return "start in [schedule]"

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from campaign.addresses.syntax import AddressError, parse_address
 from campaign.config.loader import Campaign
 from campaign.errors import RenderError, UsageError
-from campaign.journal.reading.browsing import Browser, Standing
+from campaign.journal.reading.browsing import Browser, RecipientStanding
 from campaign.journal.reading.reader import Reader
 from campaign.planning.inputs import render_spec
 from campaign.planning.keys import signing_spec
@@ -123,7 +123,7 @@ def _job_of(browser: Browser, row: int | None, address: str | None) -> Job:
     return standing_of(browser, row).job
 
 
-def standing_of(browser: Browser, row: int | None) -> Standing:
+def standing_of(browser: Browser, row: int | None) -> RecipientStanding:
     """The recipient of a row, or the first who is to get a letter.  UsageError without a letter."""
     if row is None:
         claims = browser.claim_planned(0, 1)

@@ -19,13 +19,13 @@ from campaign.config.settings import Schedule
 from campaign.journal.reading.reader import Reader
 from campaign.planning.times import ZoneColumn, zones_of
 from campaign.records import Claim, PlanRecord, State
-from campaign.schedule.timetable import Answer, Timetable, Turn
+from campaign.schedule.timetable import Timetable, Turn, TurnAnswer
 from campaign.schedule.zones import zone_named
 
 MARGIN_S = 30.0  # from claim to dot, where a connection is free: longer waits are called back
 _REMEMBERED = 10_000  # zones of rows: more than are in memory at once
-_LATE = Answer(Turn.NEVER, math.inf, "its first window passed while nothing ran (late)")
-_FREE = Answer(Turn.NOW, math.inf)
+_LATE = TurnAnswer(Turn.NEVER, math.inf, "its first window passed while nothing ran (late)")
+_FREE = TurnAnswer(Turn.NOW, math.inf)
 
 Span = tuple[float, float]
 
@@ -47,15 +47,15 @@ class Turns:
         self._timetable = timetable
         self._zones = zones
         self._is_late = is_late
-        self._kept: dict[str, tuple[float, float, Answer]] = {}
-        self._at_dots: dict[str, tuple[float, float, Answer]] = {}
+        self._kept: dict[str, tuple[float, float, TurnAnswer]] = {}
+        self._at_dots: dict[str, tuple[float, float, TurnAnswer]] = {}
         self._of_rows: dict[int, str] = {}  # asked at the claim, and again at the dot
         self._late: dict[str, bool] = {}
         self.is_empty = timetable.is_empty
         # Whether all recipients have the same times, so that one answer is that of all.
         self.are_common = not zones.is_named
 
-    def ask(self, claim: Claim, now_s: float) -> Answer:
+    def ask(self, claim: Claim, now_s: float) -> TurnAnswer:
         """Whether a row may be claimed: NOW holds until its dot, if nothing holds it up."""
         if self.is_empty:
             return _FREE
@@ -64,7 +64,7 @@ class Turns:
             return _LATE
         return self.of_zone(zone, now_s)
 
-    def at_dot(self, claim: Claim, now_s: float) -> Answer:
+    def at_dot(self, claim: Claim, now_s: float) -> TurnAnswer:
         """The same without a margin: whether its dot may be written at this moment."""
         if self.is_empty:
             return _FREE
@@ -88,7 +88,7 @@ class Turns:
     def default_zone(self) -> str:
         return self._zones.default
 
-    def of_zone(self, zone: str, now_s: float, *, is_at_dot: bool = False) -> Answer:
+    def of_zone(self, zone: str, now_s: float, *, is_at_dot: bool = False) -> TurnAnswer:
         """The answer for all recipients of a zone."""
         answers = self._at_dots if is_at_dot else self._kept
         kept = answers.get(zone)
@@ -98,7 +98,7 @@ class Turns:
         try:
             answer = self._timetable.ask(now_s, zone_named(zone), margin_s)
         except ValueError as trouble:  # the column was named after the plan was made
-            answer = Answer(Turn.NEVER, math.inf, f"timezone: {trouble}")
+            answer = TurnAnswer(Turn.NEVER, math.inf, f"timezone: {trouble}")
         holds_s = answer.until_s - (margin_s if answer.turn is Turn.NOW else 0.0)
         answers[zone] = (now_s, holds_s, answer)
         return answer
@@ -131,7 +131,7 @@ class Turns:
         answer, zone = min(later, key=lambda each: each[0].until_s)
         return self.words(answer, zone, now_s)
 
-    def words(self, answer: Answer, zone: str, now_s: float) -> str:
+    def words(self, answer: TurnAnswer, zone: str, now_s: float) -> str:
         """What an answer of LATER waits for."""
         return self._timetable.waiting(answer, zone, now_s)
 

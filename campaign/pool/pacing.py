@@ -24,7 +24,7 @@ _QUOTA_FROM_S = 3600.0  # windows this long are quotas; the shortest sets the pa
 _SLOTS = 240  # a quota counts in slots of 1/240 of its window
 
 
-class Window(Protocol):
+class RateWindow(Protocol):
     """One limit."""
 
     def wait_s(self, now_s: float) -> float: ...
@@ -129,7 +129,7 @@ class Pacing:
         paces = [
             Pace(rate) for rate in rates if rate.per_s < _QUOTA_FROM_S or rate.per_s == shortest_s
         ]
-        self.windows: tuple[Window, ...] = (*paces, *self.own_quotas)
+        self.windows: tuple[RateWindow, ...] = (*paces, *self.own_quotas)
         # Seconds between two messages while no quota is used up; 0.0 without a pace.
         self.interval_s = max((pace.interval_s for pace in paces), default=0.0)
         # The rate that sets this pace.

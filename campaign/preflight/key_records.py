@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from campaign.clock import Clock
 from campaign.config.settings import Dns
-from campaign.routing.answers import Answer, DnsError, Status
+from campaign.routing.answers import DnsAnswer, DnsError, Status
 from campaign.routing.resolver import Resolver
 from campaign.signing.keys import SigningKey
 from campaign.signing.record import faults_of, read_record, record_name, record_text
@@ -77,7 +77,7 @@ async def look_up_key(wanted: PublicKey, dns: Dns, clock: Clock) -> list[KeyFind
     return found
 
 
-def _judged(answer: Answer[str], wanted: PublicKey) -> KeyFinding:
+def _judged(answer: DnsAnswer[str], wanted: PublicKey) -> KeyFinding:
     publish = f"publish as TXT of {wanted.name}: {wanted.text}"
 
     def fail(evidence: str, remedy: str = publish) -> KeyFinding:
@@ -99,7 +99,7 @@ def _judged(answer: Answer[str], wanted: PublicKey) -> KeyFinding:
     return KeyFinding("dkim-record", "ok", said)
 
 
-def _is_alias(answer: Answer[str], wanted: PublicKey) -> bool:
+def _is_alias(answer: DnsAnswer[str], wanted: PublicKey) -> bool:
     return answer.canonical not in ("", wanted.name.lower())
 
 

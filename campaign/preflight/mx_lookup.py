@@ -21,7 +21,7 @@ from campaign.routing.mta_sts import Policies, Policy
 from campaign.routing.mx import find_addresses, find_exchanges, has_ipv6
 from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router
-from campaign.routing.sites import Provider, provider_of_exchanges
+from campaign.routing.sites import MailProvider, provider_of_exchanges
 from campaign.routing.tlsa import find_need
 
 _MOST_HOSTS = 30  # looked up; a set with more is a mistake or a trap
@@ -45,7 +45,7 @@ class MxReport:
 
     domain: str
     problem: Undeliverable | None = None  # why nothing can be sent
-    provider: Provider | None = None
+    provider: MailProvider | None = None
     is_implicit: bool = False  # no MX; the domain's own address
     hosts: tuple[MxHost, ...] = ()  # in the order of preference
     refused: tuple[str, ...] = ()  # MX names that are no hosts

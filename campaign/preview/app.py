@@ -47,7 +47,7 @@ _SKIPS = {
 }
 
 
-class Line(NamedTuple):
+class ListLine(NamedTuple):
     """A recipient as the list shows it."""
 
     row: int
@@ -291,10 +291,10 @@ def _badges(letter: Opened, cells: Mapping[str, str], edition: Edition) -> list[
     return [(_TONES[warn.gravity], warn) for warn in found]
 
 
-def _line(line: Listed, edition: Edition, query: Query) -> Line:
+def _line(line: Listed, edition: Edition, query: Query) -> ListLine:
     cells = cells_of(line.cells, edition.sources[line.source])
     name = simple_name(edition.name_template, cells)
-    return Line(line.row, name, line.address, line.state, line.reason, query.url(row=line.row))
+    return ListLine(line.row, name, line.address, line.state, line.reason, query.url(row=line.row))
 
 
 def simple_name(template: str, cells: Mapping[str, str]) -> str:

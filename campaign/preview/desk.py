@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from campaign.clock import Clock
-from campaign.journal.reading.browsing import Browser, Listed, Page, Standing, Wanted
+from campaign.journal.reading.browsing import Browser, Listed, Page, RecipientStanding, Wanted
 from campaign.records import Job, PlanRecord, Source, State
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class Desk:
     async def last_row(self) -> int:
         return await self._steps.ask(Browser.last_row)
 
-    async def standing(self, row: int) -> Standing | None:
+    async def standing(self, row: int) -> RecipientStanding | None:
         return await self._steps.ask(lambda browser: browser.standing(row))
 
     async def jobs(self, rows: Collection[int]) -> list[Job]:

@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol, Self
 
 from campaign.config.loader import Campaign, load
 from campaign.errors import CampaignError, ConfigErrors
-from campaign.journal.reading.browsing import Standing
+from campaign.journal.reading.browsing import RecipientStanding
 from campaign.pages.letter import Opened, take_apart
 from campaign.planning.inputs import changes_since
 from campaign.preview.desk import Desk
@@ -121,7 +121,7 @@ class Workbench:
         async with self._turn:
             await self._close_press()
 
-    async def letter(self, standing: Standing) -> Opened | Fault:
+    async def letter(self, standing: RecipientStanding) -> Opened | Fault:
         """What this recipient would get."""
         if self.edition.faults:
             return self.edition.faults[0]

@@ -1,6 +1,6 @@
 """What the DNS says, in plain values.
 
-In: nothing.  Out: `Answer` and the records in it, `DnsError`.  Touches: nothing.
+In: nothing.  Out: `DnsAnswer` and the records in it, `DnsError`.  Touches: nothing.
 
 Three answers are knowledge and are kept: records, "no such records", "no such name".  Everything
 else (SERVFAIL, REFUSED, silence, garbage) is no knowledge and raises `DnsError`.
@@ -45,7 +45,7 @@ class TlsaRecord(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[Record]):
+class DnsAnswer(Generic[Record]):
     """One question answered."""
 
     status: Status

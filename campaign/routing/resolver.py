@@ -1,6 +1,6 @@
 """Questions to the DNS, answered from a cache or by the nameservers; the only door to dnspython.
 
-In: names.  Out: `Answer`, or `DnsError`.  Touches: UDP and TCP to the nameservers,
+In: names.  Out: `DnsAnswer`, or `DnsError`.  Touches: UDP and TCP to the nameservers,
 /etc/resolv.conf when no nameservers are given.
 
 Every question goes to one nameserver after another until one knows.  "No such name" for a mail
@@ -28,7 +28,7 @@ from dns.rdatatype import RdataType
 
 from campaign.clock import Clock
 from campaign.errors import ConfigError
-from campaign.routing.answers import Answer, DnsError, MxRecord, Status, TlsaRecord
+from campaign.routing.answers import DnsAnswer, DnsError, MxRecord, Status, TlsaRecord
 from campaign.routing.cache import Cache
 from campaign.routing.pace import QuestionPace
 
@@ -102,41 +102,43 @@ class Resolver:
         self._timeout_s = timeout_s
         self._pace = pace
         self._clock = clock
-        self._cache: Cache[tuple[dns.name.Name, RdataType], Answer[dns.rdata.Rdata]] = Cache(clock)
+        self._cache: Cache[tuple[dns.name.Name, RdataType], DnsAnswer[dns.rdata.Rdata]] = Cache(
+            clock
+        )
         self._failures: Cache[tuple[dns.name.Name, RdataType], str] = Cache(clock)
         self._health: Cache[str, bool] = Cache(clock)
         self._places = asyncio.Semaphore(_MOST_AT_ONCE)
         self._knew_at_s = float("-inf")  # when a nameserver last gave knowledge
         self._known = dns.name.root  # and of which name
 
-    async def mx(self, name: str) -> Answer[MxRecord]:
+    async def mx(self, name: str) -> DnsAnswer[MxRecord]:
         """The mail exchanges as they stand, the null MX included."""
         return await self._look_up(
             name, RdataType.MX, lambda r: MxRecord(r.preference, _text(r.exchange))
         )
 
-    async def addresses(self, name: str, *, ipv6: bool) -> Answer[str]:
+    async def addresses(self, name: str, *, ipv6: bool) -> DnsAnswer[str]:
         """AAAA records with `ipv6`, else A records."""
         return await self._look_up(
             name, RdataType.AAAA if ipv6 else RdataType.A, lambda r: str(r.address)
         )
 
-    async def texts(self, name: str) -> Answer[str]:
+    async def texts(self, name: str) -> DnsAnswer[str]:
         """TXT records, the strings of each joined (RFC 7208, 3.3)."""
         return await self._look_up(
             name, RdataType.TXT, lambda r: b"".join(r.strings).decode("ascii", "replace")
         )
 
-    async def nameservers(self, name: str) -> Answer[str]:
+    async def nameservers(self, name: str) -> DnsAnswer[str]:
         """NS records: the authoritative nameservers of a zone."""
         return await self._look_up(name, RdataType.NS, lambda r: _text(r.target))
 
-    async def pointers(self, address: str) -> Answer[str]:
+    async def pointers(self, address: str) -> DnsAnswer[str]:
         """PTR records: the names of an IP address (RFC 1035, 3.5; RFC 3596, 2.5)."""
         name = ip_address(address).reverse_pointer
         return await self._look_up(name, RdataType.PTR, lambda r: _text(r.target))
 
-    async def tlsa(self, name: str) -> Answer[TlsaRecord]:
+    async def tlsa(self, name: str) -> DnsAnswer[TlsaRecord]:
         """TLSA records."""
         return await self._look_up(
             name, RdataType.TLSA, lambda r: TlsaRecord(r.usage, r.selector, r.mtype, r.cert)
@@ -160,15 +162,17 @@ class Resolver:
 
     async def _look_up(
         self, name: str, kind: RdataType, plain: Callable[[Any], Plain]
-    ) -> Answer[Plain]:
+    ) -> DnsAnswer[Plain]:
         try:
             question = dns.name.from_text(name)
         except (dns.exception.DNSException, UnicodeError):
-            return Answer(Status.NO_NAME, ttl_s=MOST_DENIAL_S)  # too long for a name: it has none
+            return DnsAnswer(
+                Status.NO_NAME, ttl_s=MOST_DENIAL_S
+            )  # too long for a name: it has none
         answer = await self._cache.find(
             (question, kind), lambda: self._ask_or_explain(question, kind)
         )
-        return Answer(
+        return DnsAnswer(
             answer.status,
             tuple(plain(record) for record in answer.records),
             answer.ttl_s,
@@ -178,7 +182,7 @@ class Resolver:
 
     async def _ask_or_explain(
         self, name: dns.name.Name, kind: RdataType
-    ) -> tuple[Answer[dns.rdata.Rdata], float]:
+    ) -> tuple[DnsAnswer[dns.rdata.Rdata], float]:
         if failure := self._failures.get((name, kind)):
             raise DnsError(failure)
         asked_at_s = self._clock.tick_s()
@@ -193,7 +197,7 @@ class Resolver:
             raise DnsError(failure, is_resolver_down=is_down) from trouble
         return answer, answer.ttl_s
 
-    async def _ask(self, name: dns.name.Name, kind: RdataType) -> Answer[dns.rdata.Rdata]:
+    async def _ask(self, name: dns.name.Name, kind: RdataType) -> DnsAnswer[dns.rdata.Rdata]:
         """One question, with the rest of a CNAME chain that the nameserver left to us."""
         target, is_secure, ttl_s = name, True, MOST_TTL_S
         for _ in range(_MOST_HOPS):
@@ -202,7 +206,9 @@ class Resolver:
             ttl_s = min(ttl_s, found.ttl_s)
             if not found.goes_on:
                 self._knew_at_s, self._known = self._clock.tick_s(), name
-                return Answer(found.status, found.records, ttl_s, is_secure, _text(found.canonical))
+                return DnsAnswer(
+                    found.status, found.records, ttl_s, is_secure, _text(found.canonical)
+                )
             target = found.canonical
         raise _NoKnowledgeError("its aliases (CNAME) lead nowhere")
 

@@ -30,7 +30,7 @@ from campaign.routing.mx import (
     in_order,
 )
 from campaign.routing.resolver import Resolver
-from campaign.routing.sites import Provider, provider_of_exchanges, site_name
+from campaign.routing.sites import MailProvider, provider_of_exchanges, site_name
 from campaign.routing.tlsa import find_need
 
 MOST_ADDRESSES = 5  # of one route; Postfix's smtp_mx_address_limit
@@ -170,7 +170,7 @@ def _route(
     domain: str,
     reachable: Sequence[tuple[Host, Addresses]],
     allowed: Sequence[MxRecord],
-    provider: Provider | None,
+    provider: MailProvider | None,
     enforced: Policy | None,
 ) -> Route:
     hosts = []

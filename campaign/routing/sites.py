@@ -1,6 +1,6 @@
 """Which provider a mail server, or a mailbox domain, belongs to; and how hard to begin with it.
 
-In: names of mail servers, domains.  Out: `Provider`, the name of a site.  Touches: nothing.
+In: names of mail servers, domains.  Out: `MailProvider`, the name of a site.  Touches: nothing.
 
 A provider is known by the suffix of its MX names, so that domains hosted there (Google Workspace,
 Microsoft 365, enterprise mail of QQ and NetEase) are found too.  `provider_of_domain` knows the
@@ -21,7 +21,7 @@ from campaign.routing.answers import MxRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class MailProvider:
     """An organisation that runs mail servers for many."""
 
     name: str
@@ -70,14 +70,14 @@ _GMX = (
 )
 
 PROVIDERS = (
-    Provider(
+    MailProvider(
         *("google", "Google (Gmail, Workspace)", ("google.com", "googlemail.com", "psmtp.com")),
         domains=_GOOGLE,
         connections=5,
         messages_per_connection=50,
         needs_tls=True,
     ),
-    Provider(
+    MailProvider(
         "outlook",
         "Microsoft (Outlook, Hotmail, 365)",
         (
@@ -88,16 +88,16 @@ PROVIDERS = (
         connections=5,
         messages_per_connection=50,
     ),
-    Provider(
+    MailProvider(
         *("yahoo", "Yahoo, AOL", ("yahoodns.net",)), domains=_YAHOO, messages_per_connection=20
     ),
-    Provider(
+    MailProvider(
         *("qq", "QQ (Tencent, Exmail)", ("qq.com", "exmail.qq.com", "foxmail.com")),
         domains=("qq.com", "vip.qq.com", "foxmail.com"),
         connections=4,
         messages_per_connection=8,
     ),
-    Provider(
+    MailProvider(
         *("netease", "NetEase (163, 126, yeah)", ("netease.com", "163.com", "126.com")),
         domains=(
             *("163.com", "126.com", "yeah.net", "188.com", "vip.163.com", "vip.126.com"),
@@ -106,73 +106,75 @@ PROVIDERS = (
         connections=4,
         messages_per_connection=7,
     ),
-    Provider(
+    MailProvider(
         *("icloud", "Apple iCloud", ("icloud.com", "mail.me.com")),
         domains=("icloud.com", "me.com", "mac.com", "privaterelay.appleid.com"),
         connections=10,
         messages_per_connection=5,
     ),
-    Provider(
+    MailProvider(
         *("gmx", "GMX, web.de (United Internet)", ("gmx.net", "gmx.com", "web.de", "mail.com")),
         domains=(*_GMX, "mail.com"),
         connections=4,
         messages_per_connection=20,
     ),
-    Provider(
+    MailProvider(
         *("comcast", "Comcast Xfinity", ("comcast.net",)),
         domains=("comcast.net", "xfinity.com"),
         connections=25,
         messages_per_connection=1000,
     ),
-    Provider("orange", "Orange", ("orange.fr",), ("orange.fr", "wanadoo.fr")),
-    Provider("ses", "Amazon SES, WorkMail", ("amazonaws.com", "awsapps.com")),
-    Provider("yahoo-japan", "Yahoo! Japan", ("yahoo.co.jp",), ("yahoo.co.jp", "ymail.ne.jp")),
-    Provider(
+    MailProvider("orange", "Orange", ("orange.fr",), ("orange.fr", "wanadoo.fr")),
+    MailProvider("ses", "Amazon SES, WorkMail", ("amazonaws.com", "awsapps.com")),
+    MailProvider("yahoo-japan", "Yahoo! Japan", ("yahoo.co.jp",), ("yahoo.co.jp", "ymail.ne.jp")),
+    MailProvider(
         *("aliyun", "Alibaba Cloud mail", ("mxhichina.com", "aliyun.com", "qiye.aliyun.com")),
         domains=("aliyun.com",),
     ),
-    Provider("sina", "Sina", ("sina.com.cn",), ("sina.com", "sina.cn", "vip.sina.com")),
-    Provider("sohu", "Sohu", ("sohu.com",), ("sohu.com", "vip.sohu.com")),
-    Provider(*("139", "China Mobile 139", ("139.com", "mail.10086.cn")), domains=("139.com",)),
-    Provider(
+    MailProvider("sina", "Sina", ("sina.com.cn",), ("sina.com", "sina.cn", "vip.sina.com")),
+    MailProvider("sohu", "Sohu", ("sohu.com",), ("sohu.com", "vip.sohu.com")),
+    MailProvider(*("139", "China Mobile 139", ("139.com", "mail.10086.cn")), domains=("139.com",)),
+    MailProvider(
         *("yandex", "Yandex", ("yandex.ru", "yandex.net")),
         domains=("yandex.ru", "yandex.com", "ya.ru", "yandex.kz", "yandex.by"),
     ),
-    Provider(
+    MailProvider(
         *("mailru", "Mail.ru", ("mail.ru",)),
         domains=("mail.ru", "inbox.ru", "list.ru", "bk.ru", "internet.ru"),
     ),
-    Provider("naver", "Naver", ("naver.com",), ("naver.com",)),
-    Provider("kakao", "Kakao (Daum)", ("daum.net", "kakao.com"), ("hanmail.net", "daum.net")),
-    Provider(
+    MailProvider("naver", "Naver", ("naver.com",), ("naver.com",)),
+    MailProvider("kakao", "Kakao (Daum)", ("daum.net", "kakao.com"), ("hanmail.net", "daum.net")),
+    MailProvider(
         *("proton", "Proton", ("protonmail.ch",)),
         domains=("proton.me", "protonmail.com", "protonmail.ch", "pm.me"),
     ),
-    Provider("fastmail", "Fastmail", ("messagingengine.com",), ("fastmail.com", "fastmail.fm")),
-    Provider("zoho", "Zoho", ("zoho.com", "zoho.eu", "zoho.in"), ("zoho.com", "zohomail.com")),
-    Provider(
+    MailProvider("fastmail", "Fastmail", ("messagingengine.com",), ("fastmail.com", "fastmail.fm")),
+    MailProvider("zoho", "Zoho", ("zoho.com", "zoho.eu", "zoho.in"), ("zoho.com", "zohomail.com")),
+    MailProvider(
         "proofpoint",
         "Proofpoint",
         ("pphosted.com", "ppe-hosted.com", "gpphosted.com"),
         is_filter=True,
     ),
-    Provider("mimecast", "Mimecast", ("mimecast.com", "mimecast.co.za"), is_filter=True),
-    Provider("barracuda", "Barracuda", ("barracudanetworks.com", "cudaops.com"), is_filter=True),
-    Provider("messagelabs", "Symantec MessageLabs", ("messagelabs.com",), is_filter=True),
-    Provider("cisco", "Cisco Secure Email", ("iphmx.com",), is_filter=True),
-    Provider("cloudflare", "Cloudflare Email Routing", ("mx.cloudflare.net",), is_filter=True),
-    Provider("godaddy", "GoDaddy", ("secureserver.net",)),
-    Provider("rackspace", "Rackspace", ("emailsrvr.com",)),
-    Provider("ovh", "OVHcloud", ("mail.ovh.net", "mail.ovh.ca")),
-    Provider("ionos", "IONOS", ("kundenserver.de", "ionos.com", "1and1.com", "perfora.net")),
-    Provider("strato", "Strato", ("rzone.de",)),
-    Provider("telekom", "Deutsche Telekom", ("t-online.de",), ("t-online.de", "magenta.de")),
-    Provider("free", "Free", ("free.fr",), ("free.fr",)),
-    Provider("laposte", "La Poste", ("laposte.net",), ("laposte.net",)),
-    Provider("sfr", "SFR", ("sfr.fr",), ("sfr.fr", "neuf.fr")),
-    Provider("libero", "Libero", ("libero.it",), ("libero.it", "virgilio.it")),
-    Provider("seznam", "Seznam", ("seznam.cz",), ("seznam.cz", "email.cz", "post.cz")),
-    Provider("wp", "Wirtualna Polska, o2", ("wp.pl", "o2.pl"), ("wp.pl", "o2.pl", "tlen.pl")),
+    MailProvider("mimecast", "Mimecast", ("mimecast.com", "mimecast.co.za"), is_filter=True),
+    MailProvider(
+        "barracuda", "Barracuda", ("barracudanetworks.com", "cudaops.com"), is_filter=True
+    ),
+    MailProvider("messagelabs", "Symantec MessageLabs", ("messagelabs.com",), is_filter=True),
+    MailProvider("cisco", "Cisco Secure Email", ("iphmx.com",), is_filter=True),
+    MailProvider("cloudflare", "Cloudflare Email Routing", ("mx.cloudflare.net",), is_filter=True),
+    MailProvider("godaddy", "GoDaddy", ("secureserver.net",)),
+    MailProvider("rackspace", "Rackspace", ("emailsrvr.com",)),
+    MailProvider("ovh", "OVHcloud", ("mail.ovh.net", "mail.ovh.ca")),
+    MailProvider("ionos", "IONOS", ("kundenserver.de", "ionos.com", "1and1.com", "perfora.net")),
+    MailProvider("strato", "Strato", ("rzone.de",)),
+    MailProvider("telekom", "Deutsche Telekom", ("t-online.de",), ("t-online.de", "magenta.de")),
+    MailProvider("free", "Free", ("free.fr",), ("free.fr",)),
+    MailProvider("laposte", "La Poste", ("laposte.net",), ("laposte.net",)),
+    MailProvider("sfr", "SFR", ("sfr.fr",), ("sfr.fr", "neuf.fr")),
+    MailProvider("libero", "Libero", ("libero.it",), ("libero.it", "virgilio.it")),
+    MailProvider("seznam", "Seznam", ("seznam.cz",), ("seznam.cz", "email.cz", "post.cz")),
+    MailProvider("wp", "Wirtualna Polska, o2", ("wp.pl", "o2.pl"), ("wp.pl", "o2.pl", "tlen.pl")),
 )
 _BY_SUFFIX = {suffix: provider for provider in PROVIDERS for suffix in provider.mx}
 _BY_DOMAIN = {domain: provider for provider in PROVIDERS for domain in provider.domains}
@@ -180,17 +182,17 @@ _BY_NAME = {provider.name: provider for provider in PROVIDERS}
 _LONGEST_NAME = 120  # of a site: it stands in results and progress lines
 
 
-def provider_named(name: str) -> Provider | None:
+def provider_named(name: str) -> MailProvider | None:
     """By the `name` that routes carry."""
     return _BY_NAME.get(name)
 
 
-def provider_of_domain(domain: str) -> Provider | None:
+def provider_of_domain(domain: str) -> MailProvider | None:
     """Of a public mailbox domain (A-label, lower case); None for all others, without asking."""
     return _BY_DOMAIN.get(domain)
 
 
-def provider_of_host(name: str) -> Provider | None:
+def provider_of_host(name: str) -> MailProvider | None:
     """Of a mail server, by its name."""
     labels = name.lower().rstrip(".").split(".")
     for start in range(len(labels)):
@@ -200,7 +202,7 @@ def provider_of_host(name: str) -> Provider | None:
     return None
 
 
-def provider_of_exchanges(exchanges: Sequence[MxRecord]) -> Provider | None:
+def provider_of_exchanges(exchanges: Sequence[MxRecord]) -> MailProvider | None:
     """Of an MX set: who answers first.
 
     A filter in front of Google is the filter's; a backup MX elsewhere changes nothing.

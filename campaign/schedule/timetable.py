@@ -28,7 +28,7 @@ class Turn(Enum):
 
 
 @dataclass(frozen=True)
-class Answer:
+class TurnAnswer:
     """`until_s` is when the answer changes: the window closes (NOW) or opens (LATER)."""
 
     turn: Turn
@@ -49,27 +49,27 @@ class Timetable:
         """Nothing is scheduled: there is no need to ask."""
         return self.calendar.is_always_open and self.start_s == -math.inf and self.end_s == math.inf
 
-    def ask(self, now_s: float, zone: tzinfo, margin_s: float = 0.0) -> Answer:
+    def ask(self, now_s: float, zone: tzinfo, margin_s: float = 0.0) -> TurnAnswer:
         """The answer for a recipient of a zone; NOW holds for `margin_s` more at least.
 
         A window shorter than the margin is used as if the margin were half of it, so that it is
         not closed for good.
         """
         if now_s >= self.end_s:
-            return Answer(Turn.NEVER, math.inf, "its time is over (expire_at)")
+            return TurnAnswer(Turn.NEVER, math.inf, "its time is over (expire_at)")
         span = self.calendar.span_at(zone, max(now_s, self.start_s))
         if span is None:
-            return Answer(Turn.NEVER, math.inf, "no window opens any more")
+            return TurnAnswer(Turn.NEVER, math.inf, "no window opens any more")
         opens_s, closes_s = max(span[0], self.start_s), min(span[1], self.end_s)
         if opens_s >= self.end_s:
-            return Answer(Turn.NEVER, math.inf, "no window opens before its time is over")
+            return TurnAnswer(Turn.NEVER, math.inf, "no window opens before its time is over")
         if now_s < opens_s:
-            return Answer(
+            return TurnAnswer(
                 Turn.LATER, opens_s, "the start" if opens_s == self.start_s else "a window"
             )
         if closes_s - now_s < min(margin_s, (closes_s - opens_s) / 2):
             return self._after(closes_s, zone)
-        return Answer(Turn.NOW, closes_s)
+        return TurnAnswer(Turn.NOW, closes_s)
 
     def closed_s(self, zone: tzinfo, from_s: float, to_s: float) -> float:
         """For how many seconds of a stretch nobody of a zone may be written to."""
@@ -78,7 +78,7 @@ class Timetable:
         opens_s, ends_s = max(from_s, self.start_s), min(to_s, self.end_s)
         return to_s - from_s - self.calendar.open_s(zone, opens_s, ends_s)
 
-    def waiting(self, answer: Answer, zone: str, now_s: float) -> str:
+    def waiting(self, answer: TurnAnswer, zone: str, now_s: float) -> str:
         """What an answer of LATER waits for: "waits for a window: Mon-Fri 09:00-17:30
         Asia/Shanghai, opens Mon 09:00"."""
         moment = as_clock(answer.until_s, zone, now_s)
@@ -87,14 +87,14 @@ class Timetable:
         hours = ", ".join(map(str, self.calendar.windows)) or "any but the quiet hours"
         return f"waits for a window: {hours} {zone}, opens {moment}"
 
-    def _after(self, closes_s: float, zone: tzinfo) -> Answer:
+    def _after(self, closes_s: float, zone: tzinfo) -> TurnAnswer:
         """The answer of an instant too close to the end of its window."""
         if closes_s >= self.end_s:
-            return Answer(Turn.NEVER, math.inf, "its time is over (expire_at)")
+            return TurnAnswer(Turn.NEVER, math.inf, "its time is over (expire_at)")
         span = self.calendar.span_at(zone, closes_s)
         if span is None or span[0] >= self.end_s:
-            return Answer(Turn.NEVER, math.inf, "no window opens before its time is over")
-        return Answer(Turn.LATER, span[0], "a window")
+            return TurnAnswer(Turn.NEVER, math.inf, "no window opens before its time is over")
+        return TurnAnswer(Turn.LATER, span[0], "a window")
 
 
 def as_clock(at_s: float, zone: str, now_s: float) -> str:

@@ -1,7 +1,7 @@
 """The routes of those who leave: one-click, the page behind the link, the page of all lists.
 
 In: requests whose query or path holds a token.  Out: answers.
-Touches: the suppression store, through `Writer`; on POST alone.
+Touches: the suppression store, through `StoreWriter`; on POST alone.
 
 These routes take every path, since `[unsubscribe] url` may have any.  A token that is forged, cut
 or of somebody else's secret gets the answer of a good one, after the time of a good one, so that
@@ -29,14 +29,14 @@ from campaign.clock import Clock
 from campaign.errors import SuppressionError
 from campaign.serve.app import RETRY_AFTER_S, RouteSet, unavailable
 from campaign.serve.asked import Action, Asked, read_asked, read_body
-from campaign.serve.limits import Limit, network_of
+from campaign.serve.limits import VisitorLimit, network_of
 from campaign.serve.pages import CHOOSE, Pages, Visit
-from campaign.serve.standing import Standing, choose, look_up, undo, wish
+from campaign.serve.standing import LinkStanding, choose, look_up, undo, wish
 from campaign.serve.wording import Wordings
-from campaign.serve.writing import Writer
+from campaign.serve.writing import StoreWriter
 
 
-class Link(NamedTuple):
+class UnsubscribeLink(NamedTuple):
     """A token of ours, and what it says."""
 
     token: str
@@ -60,7 +60,7 @@ class Leaving:
     def __init__(
         self,
         tokens: UnsubscribeTokens,
-        writer: Writer,
+        writer: StoreWriter,
         wordings: Wordings,
         clock: Clock,
         *,
@@ -80,8 +80,8 @@ class Leaving:
         self._sleep = sleep
         self._complain = complain
         self._complained_s = -_TROUBLE_TOLD_EVERY_S
-        self._networks = Limit(_PER_NETWORK, _SPAN_S, clock)
-        self._people = Limit(_PER_TOKEN, _SPAN_S, clock)
+        self._networks = VisitorLimit(_PER_NETWORK, _SPAN_S, clock)
+        self._people = VisitorLimit(_PER_TOKEN, _SPAN_S, clock)
 
     def routes(self) -> RouteSet:
         """To be the last set: they leave nothing to a later one."""
@@ -123,14 +123,14 @@ class Leaving:
             return self._over(request, link) or await self._shown(request, link)
         return await self._done(request, link, asked.action, asked.kept)
 
-    def _link(self, request: Request) -> Link | None:
+    def _link(self, request: Request) -> UnsubscribeLink | None:
         query = request.scope["query_string"].decode("latin-1")
         found = self._tokens.find(f"{query} {request.scope['path']}", self._old_campaigns)
-        return Link(*found) if found else None
+        return UnsubscribeLink(*found) if found else None
 
     # -- POST ----------------------------------------------------------------------------------
 
-    async def _one_click(self, request: Request, link: Link | None) -> Response:
+    async def _one_click(self, request: Request, link: UnsubscribeLink | None) -> Response:
         """200 and no body (RFC 8058, 3.1): it is on the disk, or it was no token of ours."""
         if link is None:
             if over := self._over(request, link):
@@ -154,7 +154,7 @@ class Leaving:
         await self._sleep(random.choice(self._writer.took_s))
 
     async def _done(
-        self, request: Request, link: Link, action: Action, kept: Collection[str]
+        self, request: Request, link: UnsubscribeLink, action: Action, kept: Collection[str]
     ) -> Response:
         visit, whose, clock = self._visit(request, link), link.whose, self._clock
         try:
@@ -193,7 +193,7 @@ class Leaving:
 
     # -- pages ---------------------------------------------------------------------------------
 
-    async def _shown(self, request: Request, link: Link | None) -> Response:
+    async def _shown(self, request: Request, link: UnsubscribeLink | None) -> Response:
         """The page of a link, as it stands now."""
         visit = self._visit(request, link)
         whose = link.whose if link else _NOBODY
@@ -201,17 +201,17 @@ class Leaving:
             standing = await self._standing(whose)
         except SuppressionError as error:
             self._tell(error)
-            standing = Standing((), whose, self._clock.now_s())
+            standing = LinkStanding((), whose, self._clock.now_s())
         if link and request.query_params.get("view") == CHOOSE and self._names:
             return self._chosen(visit, standing)
         if link and standing.has_left(whose.list):
             return self._left(visit, whose, standing)
         return self._pages.page(visit, "ask")
 
-    def _left(self, visit: Visit, whose: Unsubscription, standing: Standing) -> Response:
+    def _left(self, visit: Visit, whose: Unsubscription, standing: LinkStanding) -> Response:
         return self._pages.page(visit, "left", can_undo=standing.can_undo(whose.list))
 
-    def _chosen(self, visit: Visit, standing: Standing, *, is_saved: bool = False) -> Response:
+    def _chosen(self, visit: Visit, standing: LinkStanding, *, is_saved: bool = False) -> Response:
         return self._pages.page(
             visit,
             "choose",
@@ -227,7 +227,7 @@ class Leaving:
         page.headers["Retry-After"] = str(int(wait_s) + 1)
         return page
 
-    def _visit(self, request: Request, link: Link | None) -> Visit:
+    def _visit(self, request: Request, link: UnsubscribeLink | None) -> Visit:
         asked = request.query_params.get("l", "")[:35]
         wording = self._wordings.choose(asked, request.headers.get("accept-language", ""))
         whose = link.whose if link else _NOBODY
@@ -236,11 +236,11 @@ class Leaving:
 
     # -- inside --------------------------------------------------------------------------------
 
-    async def _standing(self, whose: Unsubscription) -> Standing:
+    async def _standing(self, whose: Unsubscription) -> LinkStanding:
         looking = partial(look_up, whose=whose, clock=self._clock)
         return await self._writer.ask(looking)
 
-    def _over(self, request: Request, link: Link | None) -> Response | None:
+    def _over(self, request: Request, link: UnsubscribeLink | None) -> Response | None:
         """429 for a network, or a link, that asks too often."""
         network = network_of(request.client.host if request.client else "")
         wait_s = self._networks.wait_s(network)

@@ -16,7 +16,7 @@ from campaign.clock import Clock
 _MOST_KNOWN = 20_000  # visitors; beyond, those that came longest ago are forgotten
 
 
-class Limit:
+class VisitorLimit:
     """`count` requests at once, and as many again in `span_s` seconds."""
 
     def __init__(self, count: int, span_s: float, clock: Clock) -> None:

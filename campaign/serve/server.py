@@ -63,7 +63,7 @@ def serve(
             timeout_graceful_shutdown=_SHUTDOWN_S,
         )
         ready(_shown(listener, listen))
-        _Server(config).run(sockets=[listener])
+        _OneClickServer(config).run(sockets=[listener])
     finally:
         listener.close()
         if listen.startswith(UNIX):
@@ -112,7 +112,7 @@ class PatientProtocol(HttpToolsProtocol):
             self._head_bytes = 0
 
 
-class _Server(uvicorn.Server):
+class _OneClickServer(uvicorn.Server):
     """Ends with the exit code of the command, where uvicorn would die of the signal."""
 
     @contextlib.contextmanager

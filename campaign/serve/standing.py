@@ -1,6 +1,7 @@
 """What a person has left, and what of it may be taken back.
 
-In: the store's entries of one key.  Out: `Standing`, `Choice`s.  Touches: the store it is given.
+In: the store's entries of one key.  Out: `LinkStanding`, `Choice`s.
+Touches: the store it is given.
 
 Only what the person asked for counts here: for a dead mailbox the page still offers to leave.  A
 person may take back an own entry alone: an unsubscribe of the last 30 days by a link of the same
@@ -28,7 +29,7 @@ class Choice(NamedTuple):
     is_fixed: bool  # it was left, and this link cannot take that back
 
 
-class Standing:
+class LinkStanding:
     """Of the person whose link it is."""
 
     def __init__(self, entries: Sequence[Suppressed], whose: Unsubscription, now_s: float) -> None:
@@ -60,9 +61,9 @@ class Standing:
         ]
 
 
-def look_up(store: SuppressionStore, whose: Unsubscription, clock: Clock) -> Standing:
+def look_up(store: SuppressionStore, whose: Unsubscription, clock: Clock) -> LinkStanding:
     """Reads only."""
-    return Standing(store.why(whose.key).entries, whose, clock.now_s())
+    return LinkStanding(store.why(whose.key).entries, whose, clock.now_s())
 
 
 def wish(whose: Unsubscription, name: str, now_s: float, how: str) -> Suppressed:
@@ -74,7 +75,7 @@ def wish(whose: Unsubscription, name: str, now_s: float, how: str) -> Suppressed
 
 def undo(
     store: SuppressionStore, whose: Unsubscription, name: str, clock: Clock
-) -> tuple[bool, Standing]:
+) -> tuple[bool, LinkStanding]:
     """Whether there was something to take back, and how it is now."""
     is_undone = store.undo(whose.key, name, whose.campaign)
     return is_undone, look_up(store, whose, clock)
@@ -86,7 +87,7 @@ def choose(
     names: Sequence[str],
     kept: Collection[str],
     clock: Clock,
-) -> Standing:
+) -> LinkStanding:
     """Leave the lists that are not kept, take back what is kept again; then how it is."""
     before = look_up(store, whose, clock)
     if before.has_left(EVERYTHING):

@@ -39,7 +39,7 @@ class _Job:
     done: asyncio.Future[Any]
 
 
-class Writer:
+class StoreWriter:
     """`await add(entry)`, `await ask(work)`; each raises SuppressionError if it is not done."""
 
     def __init__(

@@ -74,7 +74,7 @@ def main() -> None:
     if renderer is None:
         return
     allow_cpu(limits.cpu_s)
-    _Watch(renderer, limits)
+    _StepWatch(renderer, limits)
     for frame in frames:
         jobs, is_check = unpack_jobs(frame)
         try:
@@ -86,7 +86,7 @@ def main() -> None:
         shelf.turn()
 
 
-class _Watch:
+class _StepWatch:
     """Looks, whenever the worker has used some CPU time, whether it is still at the same step.
 
     A step that takes longer than a row may is ended by a RunawayError, which has the line of the

@@ -11,7 +11,7 @@ from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.serve.app import application
 from campaign.serve.leaving import Leaving
 from campaign.serve.wording import Wordings
-from campaign.serve.writing import Writer
+from campaign.serve.writing import StoreWriter
 from campaign.suppression.store import SuppressionStore
 from fakes.asgi import visitor
 from fakes.clock import FakeClock
@@ -52,7 +52,7 @@ def site(url: str, tmp_path: Path) -> Iterator[Site]:
 
     leaving = Leaving(
         UnsubscribeTokens([SECRET, "an older secret, still read"]),
-        Writer(opened, clock),
+        StoreWriter(opened, clock),
         Wordings(None),
         clock,
         lists=LISTS,

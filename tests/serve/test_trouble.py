@@ -17,9 +17,9 @@ from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.errors import ConfigError
 from campaign.serve.app import RouteSet, application
 from campaign.serve.leaving import Leaving
-from campaign.serve.limits import Limit, network_of
+from campaign.serve.limits import VisitorLimit, network_of
 from campaign.serve.wording import Wordings
-from campaign.serve.writing import Writer
+from campaign.serve.writing import StoreWriter
 from campaign.suppression.store import SuppressionStore
 from fakes.asgi import Visitor, visitor
 from fakes.clock import FakeClock
@@ -39,7 +39,7 @@ def impatient(tmp_path: Path) -> Iterator[Impatient]:
     """A site that waits a tenth of a second for its store, and a connection that can lock it."""
     clock = FakeClock()
     url = "sqlite:///suppression.sqlite"
-    writer = Writer(lambda: SuppressionStore.open(url, tmp_path, clock), clock, patience_s=0.1)
+    writer = StoreWriter(lambda: SuppressionStore.open(url, tmp_path, clock), clock, patience_s=0.1)
     tokens, said = UnsubscribeTokens([SECRET]), list[str]()
     leaving = Leaving(tokens, writer, Wordings(None), clock, lists={}, complain=said.append)
     path = tmp_path / "suppression.sqlite"
@@ -157,7 +157,7 @@ def test_a_set_of_routes_comes_before_those_behind_it_and_begins_and_ends_with_t
 
 def test_a_limit_lets_a_burst_through_and_then_one_at_a_time() -> None:
     clock = FakeClock()
-    limit = Limit(3, 60.0, clock)
+    limit = VisitorLimit(3, 60.0, clock)
     assert [limit.wait_s("a") for _ in range(4)] == pytest.approx([0, 0, 0, 20])
     assert limit.wait_s("b") == 0
     clock.tick += 20

@@ -69,7 +69,7 @@ def _leaving(campaign: Campaign) -> RouteSet:
     from campaign.config.secrets import read_secret
     from campaign.serve.leaving import Leaving
     from campaign.serve.wording import Wordings
-    from campaign.serve.writing import Writer
+    from campaign.serve.writing import StoreWriter
     from campaign.suppression.database import store_url
     from campaign.suppression.store import SuppressionStore
 
@@ -91,7 +91,7 @@ def _leaving(campaign: Campaign) -> RouteSet:
     name = read_config(campaign.file).tables.get("name")
     return Leaving(
         tokens,
-        Writer(lambda: SuppressionStore.open(url, folder, clock), clock),
+        StoreWriter(lambda: SuppressionStore.open(url, folder, clock), clock),
         wordings,
         clock,
         lists=settings.serve.lists,

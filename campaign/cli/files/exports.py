@@ -1,6 +1,6 @@
 """Results as CSV, JSON lines, Parquet and XLSX, one recipient at a time.
 
-In: a `Sheet`: results of the journal, each with its row of the list, or a list that was verified.
+In: a `WrittenTable`: results of the journal, each with its row of the list, or a verified list.
 Out: bytes in an open file, the number of rows written.  Touches: the file it is given.
 
 CSV is opened in spreadsheets, and a cell there that begins like a formula runs as one
@@ -40,7 +40,7 @@ class Format(StrEnum):
     XLSX = "xlsx"
 
 
-class Sheet(Protocol):
+class WrittenTable(Protocol):
     """A table that is written, one row at a time."""
 
     @property
@@ -110,7 +110,7 @@ class Export(NamedTuple):
             yield fields
 
 
-def write_csv(file: BinaryIO, sheet: Sheet) -> int:
+def write_csv(file: BinaryIO, sheet: WrittenTable) -> int:
     """RFC 4180 in UTF-8, every cell quoted, no cell a formula that was not one in the list."""
     writer = csv.writer(_Utf8(file), quoting=csv.QUOTE_MINIMAL if sheet.is_list else csv.QUOTE_ALL)
     writer.writerow([_harmless(name) for name in sheet.names])
@@ -121,7 +121,7 @@ def write_csv(file: BinaryIO, sheet: Sheet) -> int:
     return count
 
 
-def write_csv_for_excel(file: BinaryIO, sheet: Sheet) -> int:
+def write_csv_for_excel(file: BinaryIO, sheet: WrittenTable) -> int:
     """The same behind the mark by which Excel knows UTF-8."""
     file.write(b"\xef\xbb\xbf")
     return write_csv(file, sheet)
@@ -141,7 +141,7 @@ def _harmless(value: object) -> object:
     return formula_safe(value) if isinstance(value, str) else value
 
 
-def write_jsonl(file: BinaryIO, sheet: Sheet) -> int:
+def write_jsonl(file: BinaryIO, sheet: WrittenTable) -> int:
     """One JSON object a line."""
     count = 0
     for count, fields in enumerate(sheet.objects(), 1):  # noqa: B007
@@ -151,7 +151,7 @@ def write_jsonl(file: BinaryIO, sheet: Sheet) -> int:
     return count
 
 
-def write_parquet(file: BinaryIO, sheet: Sheet) -> int:
+def write_parquet(file: BinaryIO, sheet: WrittenTable) -> int:
     """Typed columns.  Raises MissingExtraError where pyarrow is not installed."""
     try:
         import pyarrow as pa  # type: ignore[import-untyped]
@@ -176,7 +176,7 @@ def write_parquet(file: BinaryIO, sheet: Sheet) -> int:
     return count
 
 
-def write_xlsx(file: BinaryIO, sheet: Sheet) -> int:
+def write_xlsx(file: BinaryIO, sheet: WrittenTable) -> int:
     """One sheet, text as text, times as Excel's.
 
     Raises MissingExtraError where openpyxl is not installed, UsageError for more rows than a sheet
@@ -218,7 +218,7 @@ def write_xlsx(file: BinaryIO, sheet: Sheet) -> int:
     return count
 
 
-def _typed(sheet: Sheet) -> Iterator[tuple[Any, ...]]:
+def _typed(sheet: WrittenTable) -> Iterator[tuple[Any, ...]]:
     """Rows with times as datetime, None where there is none."""
     times = [at for at, name in enumerate(sheet.names) if sheet.kinds.get(name) == TIME]
     for cells in sheet.cells():
@@ -237,7 +237,7 @@ def as_object(result: Result) -> dict[str, Any]:
     return dict(zip(FIELDS, result, strict=True))
 
 
-WRITERS: dict[Format, Callable[[BinaryIO, Sheet], int]] = {
+WRITERS: dict[Format, Callable[[BinaryIO, WrittenTable], int]] = {
     Format.CSV: write_csv,
     Format.JSONL: write_jsonl,
     Format.PARQUET: write_parquet,

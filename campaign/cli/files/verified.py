@@ -20,7 +20,7 @@ COLUMNS = ("verdict", "reason", "suggestion", "domain_kind", "mx", "checked_at")
 
 
 class VerifiedSheet:
-    """Implements `Sheet`.
+    """Implements `WrittenTable`.
 
     A list that was verified before loses what was found then; any other column that is called
     like one of ours gets "list." in front.

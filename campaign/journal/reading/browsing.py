@@ -56,7 +56,7 @@ class Page(NamedTuple):
     is_end: bool  # there is nothing behind it
 
 
-class Standing(NamedTuple):
+class RecipientStanding(NamedTuple):
     """One recipient with all that is known."""
 
     row: int
@@ -100,7 +100,7 @@ class Browser(Reader):
         """The highest row number, which is how many rows there are."""
         return int(self._all("SELECT max(row) FROM standings")[0][0] or 0)
 
-    def standing(self, row: int) -> Standing | None:
+    def standing(self, row: int) -> RecipientStanding | None:
         """One recipient; None where there is no such row."""
         if row > _LAST_ROW:  # more than a database counts to
             return None
@@ -113,7 +113,7 @@ class Browser(Reader):
             " WHERE r.row = :row",
             row=row,
         )
-        return Standing(*found[0]) if found else None
+        return RecipientStanding(*found[0]) if found else None
 
     def jobs(self, rows: Collection[int]) -> list[Job]:
         """Those of the rows that have an address to write to, whatever became of them."""

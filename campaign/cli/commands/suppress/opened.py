@@ -42,7 +42,7 @@ _TABLES = frozenset({"suppression", "journal", "unsubscribe"})
 _LIST = re.compile(r"\*|[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?")  # as [unsubscribe] list
 
 
-class Opened:
+class OpenedStore:
     """The store with what its campaign says of it."""
 
     def __init__(self, store: SuppressionStore, scopes: tuple[str, ...]) -> None:
@@ -52,14 +52,14 @@ class Opened:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Opened]:
+def opened(path: Path) -> Iterator[OpenedStore]:
     """The store of the campaign.  Raises ConfigErrors, SuppressionError."""
     from campaign.config.loader import load_tables
     from campaign.planning.suppressed import open_store, scopes_of
 
     campaign = load_tables(path, _TABLES)
     with open_store(campaign, SystemClock()) as store:
-        yield Opened(store, scopes_of(campaign))
+        yield OpenedStore(store, scopes_of(campaign))
 
 
 def key_of(address: str) -> str:
