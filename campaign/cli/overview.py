@@ -54,9 +54,11 @@ class Overview:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until everybody is settled, at this rate."""
+        """Seconds until everybody is settled, at this rate; not before what is waited for."""
         left = unsettled_of(self.counts)
-        return left / self.rate_s if left and self.rate_s else None
+        if not left or not self.rate_s:
+            return None
+        return max(left / self.rate_s, (self.awaited.until_s or 0.0) - self.at_s)
 
 
 def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
@@ -92,11 +94,8 @@ def _waits_of(path: Path, sandbox: bool, clock: Clock) -> Callable[[float, float
 
     try:
         waits = Waits(load(path), clock)
-    except (
-        ConfigError,
-        ConfigErrors,
-    ):  # a list or a template is gone: the journal's counts are told all the same
-        return _nothing
+    except (ConfigError, ConfigErrors):
+        return _nothing  # a list or a template is gone: the counts are told all the same
 
     def ask(now_s: float, per_s: float) -> Awaited:
         with look_up(path, sandbox) as reader:

@@ -17,7 +17,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies, Trouble
 from campaign.pages.causes import Cause, cause_of
 from campaign.pages.charts import Point
-from campaign.records import Awaited, State, settled_of, unsettled_of
+from campaign.records import NO_WAIT, Awaited, State, settled_of, unsettled_of
 
 _PROVIDERS = 12
 _ANSWERS = 12
@@ -93,14 +93,14 @@ class Sampler:
         unsettled = unsettled_of(counts)
         next_due_s = tallies.next_due()
         curve = self._curve(now_s)
-        waiting_for = self._waits(tallies, now_s, per_s).words if unsettled else ""
+        awaited = self._waits(tallies, now_s, per_s) if unsettled else NO_WAIT
         return RunSample(
             at_s=now_s,
             campaign=tallies.plan_record().campaign,
             counts=counts,
             per_s=per_s,
-            left_s=counts[State.PLANNED] / per_s if per_s > 0 and counts[State.PLANNED] else None,
-            phase=_phase(runs, counts, unsettled, per_s, waiting_for),
+            left_s=_left_s(counts[State.PLANNED], per_s, awaited, now_s),
+            phase=_phase(runs, counts, unsettled, per_s, awaited.words),
             next_due_s=next_due_s,
             curve=curve,
             deferrals_s=self._deferrals(curve),
@@ -108,7 +108,7 @@ class Sampler:
             reasons=reasons(tallies, tallies.troubles()),
             answers=tallies.latest(_ANSWERS),
             started_s=runs[-1].started_s if runs else 0.0,
-            waiting_for=waiting_for,
+            waiting_for=awaited.words,
         )
 
     def _rate(self, now_s: float) -> float:
@@ -158,6 +158,13 @@ def reasons(tallies: Tallies, troubles: list[Trouble]) -> list[Obstacle]:
             )
         )
     return sorted(found, key=lambda reason: (not reason.is_final, -reason.recipients))
+
+
+def _left_s(planned: int, per_s: float, awaited: Awaited, now_s: float) -> float | None:
+    """Seconds until they are sent to at this rate; not before what they wait for."""
+    if not planned or per_s <= 0:
+        return None
+    return max(planned / per_s, (awaited.until_s or 0.0) - now_s)
 
 
 def _phase(

@@ -15,7 +15,7 @@ from campaign.delivery.run_records import RunResult
 from campaign.planning.forecast import Forecast
 from campaign.planning.skips import SkipKind
 from campaign.planning.summary import Amendment, PlanSummary
-from campaign.records import Source, State
+from campaign.records import Awaited, Source, State
 
 PLAN = PlanSummary(
     campaign="spring-renewal",
@@ -123,6 +123,14 @@ def test_the_next_steps_name_the_campaign_as_the_user_did_and_fit_what_happened(
         "campaign report",
         "campaign audit",
     ]
+
+
+def test_no_eta_of_a_status_comes_before_the_end_of_what_is_waited_for() -> None:
+    quick = Overview("spring", {State.SENT: 2, State.PLANNED: 5}, None, 1000.0, 0.5)
+    assert quick.left_s == 10.0
+    assert replace(quick, awaited=Awaited("a quota", 1004.0)).left_s == 10.0
+    assert replace(quick, awaited=Awaited("a quota", 87_400.0)).left_s == 86_400.0
+    assert replace(quick, rate_s=0.0, awaited=Awaited("a quota", 87_400.0)).left_s is None
 
 
 def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:

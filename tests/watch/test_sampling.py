@@ -22,6 +22,16 @@ from fakes.sending import Mailing, relay
 LIMITED = '[limits."example.com"]\nrates = ["200/s", "2/day"]\n'
 
 
+class Standing(SystemClock):
+    """Whose time of day goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.at_s = super().now_s()
+
+    def now_s(self) -> float:
+        return self.at_s
+
+
 def sample_of(folder: Path) -> RunSample:
     campaign, clock = load(folder), SystemClock()
     with closing(Tallies.open(*campaign.journal)) as tallies:
@@ -49,6 +59,24 @@ def test_the_page_names_the_quota_that_a_stopped_run_waits_for_with_its_date(
     assert datetime.fromisoformat(found[1]).date() > datetime.now().date()
     assert sample.phase == "stopped"
     assert f"goes on from here. It {sample.waiting_for}." in drawn(sample)
+
+
+def test_the_time_left_on_the_page_reaches_to_the_end_of_a_quota_that_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    with ScriptedServer(Script()) as server:
+        mailing = Mailing(tmp_path, relay(server) + LIMITED, people=4)
+        mailing.plan()
+        campaign = load(tmp_path)
+        clock = Standing()
+        with closing(Tallies.open(*campaign.journal)) as tallies:
+            sampler = Sampler(tallies, clock, Waits(campaign, clock).ask)
+            assert sampler.sample().left_s is None
+            mailing.send(no_wait=True)
+            clock.at_s += 2.0  # two letters in as many seconds, and two are left
+            left_s = sampler.sample().left_s
+    assert left_s is not None
+    assert left_s > 86_000
 
 
 @pytest.mark.parametrize("quota", ["2/day", "9/day"])
