@@ -28,8 +28,8 @@ from campaign.database.places import Place
 from campaign.database.sql import Connection, SQLAlchemyError, inspect, text
 from campaign.database.sqlite_files import connect_for_reading
 from campaign.errors import JournalBusy, JournalError
+from campaign.journal.boot import boot_of_this_machine
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _ADVISORY = 0x63616D706169676E  # "campaign" in ASCII: one journal for each PostgreSQL database
 _DESCRIPTORS = "/proc/self/fd"
 _LAST_RUNNER = (
@@ -47,8 +47,7 @@ class Runner(NamedTuple):
 
     @classmethod
     def this_process(cls, now_s: float) -> Runner:
-        boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
-        return cls(socket.gethostname(), boot_id, os.getpid(), now_s)
+        return cls(socket.gethostname(), boot_of_this_machine(), os.getpid(), now_s)
 
 
 class RunNote(NamedTuple):

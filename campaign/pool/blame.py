@@ -39,7 +39,7 @@ def blamed(stage: Stage, reply: Reply, used: frozenset[str], *, works: bool) -> 
     if reply.code == _BAD_SEQUENCE or any(word in text for word in _SPOKEN_TOO_EARLY):
         return used & {PIPELINING}
     words = _WORDS.get(stage, {})
-    parameters = used & words.keys()
+    parameters = used.intersection(words)
     named = {name for name in parameters if any(word in text for word in words[name])}
     if named or works:
         return frozenset(named)

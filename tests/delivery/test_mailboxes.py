@@ -112,7 +112,7 @@ def test_a_full_mailbox_is_suppressed_when_it_was_full_again_without_a_letter_be
         ("d", []),
     ):
         with serving(*rules) as server:
-            ending = mailing(tmp_path / name, server).send()
+            ending = mailing(tmp_path / name, server, name=name).send()
             states.append((ending.states[R2], ending.states[R3]))
     assert states == [
         ("failed", "failed"), ("sent", "failed"), ("failed", "skipped"), ("sent", "skipped"),

@@ -37,7 +37,7 @@ PATIENT = Timeouts(**dict.fromkeys(Timeouts.__dataclass_fields__, 10.0))
 QUICK = Patience(wait_fixed(0.02), first_tries=3, outage_s=1.0, timeouts=PATIENT)
 
 TOML = """\
-name = "faults"
+name = "{name}"
 [recipients]
 files = ["list.csv"]
 suppress = {suppress}
@@ -152,6 +152,7 @@ class Mailing:
     duplicates: str = "first"
     more: str = ""
     body: str = "Hello {{ number }}\n"
+    name: str = "faults"
     patience: Patience = field(default_factory=lambda: QUICK)
     clock: Any = field(default_factory=SystemClock)
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
@@ -170,6 +171,7 @@ class Mailing:
         retry = ", ".join(f'"{wait}"' for wait in self.retry)
         (self.folder / "campaign.toml").write_text(
             TOML.format(
+                name=self.name,
                 way=self.way,
                 suppress=list(self.suppress),
                 duplicates=self.duplicates,

