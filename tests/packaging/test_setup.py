@@ -39,6 +39,44 @@ def test_no_compiled_function_calls_errors_of_two_kinds_by_one_name(recipe: dict
     assert not found
 
 
+def test_no_interpreted_class_inherits_a_compiled_one(recipe: dict[str, Any]) -> None:
+    """Only an editable tree lets it: "interpreted classes cannot inherit from compiled"."""
+    compiled = {module: classes_of(ROOT / module) for module in recipe["modules"]()}
+    heirs, seen = [], 0
+    for file in (
+        file for top in ("campaign", "tests", "bench") for file in (ROOT / top).rglob("*.py")
+    ):
+        if str(file.relative_to(ROOT)) in compiled:
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        borrowed = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module
+            for alias in node.names
+            if alias.name in compiled.get(node.module.replace(".", "/") + ".py", ())
+        }
+        seen += len(borrowed)
+        heirs += [
+            f"{file.relative_to(ROOT)}:{node.lineno} {node.name}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+            and borrowed & {ast.unparse(base) for base in node.bases}
+        ]
+    assert seen > 100
+    assert not heirs
+
+
+def classes_of(module: Path) -> set[str]:
+    """The classes that mypyc makes native: not those of a protocol, a named tuple or an enum."""
+    kinds = {"Protocol", "NamedTuple", "TypedDict", "Enum", "IntEnum", "StrEnum", "Flag"}
+    return {
+        node.name
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not kinds & {ast.unparse(base) for base in node.bases}
+    }
+
+
 @pytest.mark.parametrize("trouble", [SystemExit(1), TypeError("of mypyc"), ImportError("mypyc")])
 def test_where_mypyc_fails_the_tree_is_installed_as_python(
     recipe: dict[str, Any],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -16,20 +17,11 @@ from campaign.pages.look import Look
 from campaign.planning.awaited import Waits
 from campaign.watch import sampling
 from campaign.watch.sampling import RunSample, Sampler
+from fakes.clock import FakeClock
 from fakes.scripted_smtp import Script, ScriptedServer
 from fakes.sending import Mailing, relay
 
 LIMITED = '[limits."example.com"]\nrates = ["200/s", "2/day"]\n'
-
-
-class Standing(SystemClock):
-    """Whose time of day goes on when it is told to."""
-
-    def __init__(self) -> None:
-        self.at_s = super().now_s()
-
-    def now_s(self) -> float:
-        return self.at_s
 
 
 def sample_of(folder: Path) -> RunSample:
@@ -68,12 +60,12 @@ def test_the_time_left_on_the_page_reaches_to_the_end_of_a_quota_that_is_waited_
         mailing = Mailing(tmp_path, relay(server) + LIMITED, people=4)
         mailing.plan()
         campaign = load(tmp_path)
-        clock = Standing()
+        clock = FakeClock(time.time())
         with closing(Tallies.open(*campaign.journal)) as tallies:
             sampler = Sampler(tallies, clock, Waits(campaign, clock).ask)
             assert sampler.sample().left_s is None
             mailing.send(no_wait=True)
-            clock.at_s += 2.0  # two letters in as many seconds, and two are left
+            clock.sleep(2.0)  # two letters in as many seconds, and two are left
             left_s = sampler.sample().left_s
     assert left_s is not None
     assert left_s > 86_000
