@@ -21,7 +21,8 @@ delivery: backlog feed ledger staleness
 journal/reading: claims
 journal/writing: changes totals transactions writer
 pool: allowance flight governor hosts lanes pacing refusals relays site
-recipients: cleaning framing
+recipients: cleaning
+recipients/text: framing
 rendering: body draft head images render sheet
 rendering/mime: entities headers structured transfer
 rendering/templating: escaping memo templates

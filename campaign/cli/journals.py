@@ -89,7 +89,7 @@ def is_planned(journal: Whereabouts) -> bool:
 def ensure_planned(campaign: Campaign) -> None:
     """Who only wants to look need not know that letters come from a plan: it is made for them."""
     if not is_planned(campaign.journal):
-        from campaign.cli.commands import plan
+        from campaign.cli.commands.before import plan
 
         plan.make(campaign, may_be_unsigned=True)
 

@@ -90,7 +90,7 @@ def _waits_of(path: Path, sandbox: bool, clock: Clock) -> Callable[[float, float
     from campaign.cli.journals import look_up
     from campaign.config.loader import load
     from campaign.errors import ConfigError, ConfigErrors
-    from campaign.planning.awaited import Waits
+    from campaign.planning.timing.awaited import Waits
 
     try:
         waits = Waits(load(path), clock)

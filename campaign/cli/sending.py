@@ -13,9 +13,7 @@ import sys
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from campaign.cli.overview import state_table
 from campaign.cli.serving import NO_PAGE, LivePage, live_page
@@ -30,27 +28,6 @@ if TYPE_CHECKING:
     from campaign.config.settings import Relay
     from campaign.delivery.run_records import RunOptions, RunResult
     from campaign.workers.start import WorkerProcess
-
-SandboxOption = Annotated[
-    bool, typer.Option("--sandbox", help="Send to the built-in sandbox: a rehearsal.")
-]
-LimitOption = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Stop after N recipients.")
-]
-NoWaitOption = Annotated[
-    bool, typer.Option("--no-wait", help="End when only deferred recipients are left.")
-]
-TranscriptOption = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Write what each connection says, secrets left out."),
-]
-StaleOption = Annotated[
-    bool,
-    typer.Option("--resume-stale", help="Go on although the journal is a day old or was moved."),
-]
-
-
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def send(

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from campaign.cli.terminal.streams import tell
 from campaign.errors import MissingExtraError
@@ -24,19 +22,6 @@ if TYPE_CHECKING:
     from campaign.records import PlanRecord, Source
     from campaign.workers.traced_pool import TracedPool
 
-PortOption = Annotated[
-    int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Of the page.")
-]
-RunPortOption = Annotated[
-    int,
-    typer.Option("--port", metavar="PORT", min=0, max=65535, help="Of --serve; 0: a free one."),
-]
-ServeOption = Annotated[
-    bool, typer.Option("--serve", help="Show the run on a live page in the browser.")
-]
-NoBrowserOption = Annotated[
-    bool, typer.Option("--no-browser", help="Only print the page's address.")
-]
 PREVIEW_PORT, WATCH_PORT, INBOX_PORT = 8025, 8026, 8027
 
 

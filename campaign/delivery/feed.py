@@ -23,7 +23,7 @@ from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.staleness import RunClock
 from campaign.delivery.suppression import SuppressionLookup
 from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
-from campaign.planning.turns import Turns
+from campaign.planning.timing.turns import Turns
 from campaign.pool.relays import Outlet
 from campaign.records import Claim, Job, Letter, Message, State
 from campaign.schedule.timetable import Turn

@@ -17,7 +17,7 @@ from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.staleness import RunClock
 from campaign.journal.states import in_doubt
 from campaign.journal.writing.commits import Done
-from campaign.planning.turns import Turns
+from campaign.planning.timing.turns import Turns
 from campaign.records import (
     Change,
     Claim,

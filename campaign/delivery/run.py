@@ -54,7 +54,7 @@ from campaign.planning.inputs import (
     render_spec,
 )
 from campaign.planning.keys import signing_spec
-from campaign.planning.turns import closed_hours, turns_of
+from campaign.planning.timing.turns import closed_hours, turns_of
 from campaign.pool.limits import Limits
 from campaign.pool.tasks import Tasks
 from campaign.records import Letter, PlanRecord, State

@@ -12,7 +12,7 @@ from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.run_records import RunView
 from campaign.delivery.speed import Speed
 from campaign.delivery.staleness import RunClock
-from campaign.planning.turns import Turns
+from campaign.planning.timing.turns import Turns
 from campaign.pool.relays import Outlet
 from campaign.records import State
 from campaign.units import show_duration

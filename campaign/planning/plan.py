@@ -39,7 +39,7 @@ from campaign.planning.inputs import (
 from campaign.planning.keys import keys_at_hand
 from campaign.planning.summary import Amendment, PlanSummary, read_summary, refuse_empty
 from campaign.planning.suppressed import skip_suppressed
-from campaign.planning.times import ZoneColumn
+from campaign.planning.timing.times import ZoneColumn
 from campaign.recipients.readers import input_files as list_files
 from campaign.recipients.suppression import read_suppressed, state_of
 from campaign.records import Job, Message, PlanRecord, Source, State, is_begun

@@ -16,9 +16,9 @@ from campaign.errors import EmptyPlanError
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.planning.bulk import missing_for_bulk
-from campaign.planning.forecast import Forecast
-from campaign.planning.outlook import ORDINARY_RATE, outlook
 from campaign.planning.skips import SkipKind, Skips, read_skips
+from campaign.planning.timing.forecast import Forecast
+from campaign.planning.timing.outlook import ORDINARY_RATE, outlook
 from campaign.pool.limits import Limits
 from campaign.pool.pacing import Pacing
 from campaign.records import Source, State, unsettled_of

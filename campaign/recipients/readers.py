@@ -24,12 +24,12 @@ from typing import IO, cast
 from campaign.config.settings import Recipients
 from campaign.errors import DataError
 from campaign.recipients.chunks import Chunk, Reject, TableRow, clipped
-from campaign.recipients.columns import check_columns, needed_columns, read_head
-from campaign.recipients.encodings import ask_for_encoding, decoded, find_encoding
-from campaign.recipients.framing import FRAME_ROWS, Form, Frame, frames
 from campaign.recipients.kinds import refuse_foreign_bytes, refuse_foreign_text
 from campaign.recipients.parquet import table_rows
-from campaign.recipients.workbooks import sheet_rows
+from campaign.recipients.text.columns import check_columns, needed_columns, read_head
+from campaign.recipients.text.encodings import ask_for_encoding, decoded, find_encoding
+from campaign.recipients.text.framing import FRAME_ROWS, Form, Frame, frames
+from campaign.recipients.workbooks.sheets import sheet_rows
 from campaign.records import Source
 
 __all__ = ["Chunk", "Reject", "input_files", "read_lists"]

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from campaign.addresses.syntax import AddressError, parse_address, shown
 from campaign.errors import DataError
-from campaign.recipients.columns import DELIMITERS
-from campaign.recipients.encodings import decoded, find_encoding
-from campaign.recipients.framing import Quote, quote_after, split_record
+from campaign.recipients.text.columns import DELIMITERS
+from campaign.recipients.text.encodings import decoded, find_encoding
+from campaign.recipients.text.framing import Quote, quote_after, split_record
 
 _ADDRESS_LIKE = re.compile(r"[^\s<>()\[\],;:\"']+[@\uff20][^\s<>()\[\],;:\"']+")
 _HEADERS = ("email", "e-mail", "address", "mail", "email address", "e-mail address")

@@ -2,7 +2,7 @@
 
 Others use these names::
 
-    application([RouteSet(...), ...])       # one ASGI app; cli/commands/serve.py lists the sets
+    application([RouteSet(...), ...])       # one ASGI app; `campaign serve` lists the sets
     read_body(request, most_bytes)          # for routes that take a POST
     serve(app, listen, proxies)             # until SIGTERM
 

@@ -25,7 +25,7 @@ from campaign.pages.charts import draw_curve
 from campaign.pages.events import Bell
 from campaign.pages.look import Look
 from campaign.pages.server import PageServer, until_interrupted
-from campaign.planning.awaited import Waits
+from campaign.planning.timing.awaited import Waits
 from campaign.watch.sampling import RunSample, Sampler
 
 _EVERY_S = 1.0

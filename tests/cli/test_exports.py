@@ -20,17 +20,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from campaign.cli.commands.results import harmless, table
+from campaign.cli.commands.after.results import harmless, table
 from campaign.cli.files.exports import (
     FIELDS,
     WRITERS,
     Export,
-    Format,
     ListedRow,
     as_object,
-    format_of,
     write_csv_for_excel,
 )
+from campaign.cli.files.formats import Format, format_of
 from campaign.cli.files.writing import whole_file
 from campaign.cli.terminal.tables import columns
 from campaign.errors import UsageError

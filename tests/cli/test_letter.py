@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.cli.commands.preview import lines
+from campaign.cli.commands.before.preview import lines
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import columns
 from campaign.errors import UsageError

@@ -6,15 +6,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from campaign.cli.commands.plan import as_object, lines
+from campaign.cli.commands.before.plan import as_object, lines
 from campaign.cli.overview import Overview, as_line, state_table
 from campaign.cli.sending import next_steps, summary
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import columns
 from campaign.delivery.run_records import RunResult
-from campaign.planning.forecast import Forecast
 from campaign.planning.skips import SkipKind
 from campaign.planning.summary import Amendment, PlanSummary
+from campaign.planning.timing.forecast import Forecast
 from campaign.records import Awaited, Source, State
 
 PLAN = PlanSummary(

@@ -10,8 +10,8 @@ from campaign.config.settings import Delivery
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.staleness import RunClock
-from campaign.planning.times import ZoneColumn
-from campaign.planning.turns import Turns
+from campaign.planning.timing.times import ZoneColumn
+from campaign.planning.timing.turns import Turns
 from campaign.records import Change, Stage, State
 from campaign.schedule.timetable import Timetable
 from fakes.postman import letter

@@ -11,7 +11,7 @@ import pytest
 from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.journal.reading.reader import Reader
-from campaign.planning.awaited import Waits
+from campaign.planning.timing.awaited import Waits
 from campaign.records import NO_WAIT
 from fakes.scripted_smtp import Script, ScriptedServer
 from fakes.sending import Mailing, relay

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from campaign.planning.forecast import WINDOWS, Way, foresee
+from campaign.planning.timing.forecast import WINDOWS, Way, foresee
 from campaign.pool.pacing import Pacing
 from campaign.schedule.calendar import Calendar
 from campaign.schedule.timetable import Timetable, Turn

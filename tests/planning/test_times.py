@@ -7,7 +7,7 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from campaign.planning.times import cell_at
+from campaign.planning.timing.times import cell_at
 from campaign.recipients.cleaning import cells_json
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaign.cli.commands import mx
+from campaign.cli.commands.before import mx
 from campaign.config.settings import Dns
 from campaign.errors import UsageError
 from campaign.preflight.mx_lookup import MxReport, look_up_mx

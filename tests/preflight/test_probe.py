@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from campaign.cli.commands import probe as probe_command
+from campaign.cli.commands.before import probe as probe_command
 from campaign.errors import UsageError
 from campaign.preflight.probe import PATIENCE, ProbeReport, probe
 from fakes.certificates import Authority

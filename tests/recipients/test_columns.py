@@ -1,11 +1,11 @@
-"""recipients.columns: the header is checked, the delimiter found."""
+"""recipients.text.columns: the header is checked, the delimiter found."""
 
 from __future__ import annotations
 
 import pytest
 
 from campaign.errors import DataError
-from campaign.recipients.columns import did_you_mean
+from campaign.recipients.text.columns import did_you_mean
 from fakes.lists import Read
 
 

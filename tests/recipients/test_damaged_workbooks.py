@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 from campaign.errors import DataError
-from campaign.recipients.workbooks import sheet_rows
+from campaign.recipients.workbooks.sheets import sheet_rows
 from fakes.lists import Read
 
 

@@ -1,4 +1,4 @@
-"""recipients.encodings: found from the whole file, and a byte that does not fit is named."""
+"""recipients.text.encodings: found from the whole file, and a byte that does not fit is named."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import pytest
 
 from campaign.errors import DataError
-from campaign.recipients.encodings import BLOCK, decoded, find_encoding
+from campaign.recipients.text.encodings import BLOCK, decoded, find_encoding
 from fakes.lists import Read
 
 LISTS = {

@@ -1,4 +1,4 @@
-"""recipients.framing: every record found, every damaged one named, none swallowed."""
+"""recipients.text.framing: every record found, every damaged one named, none swallowed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.recipients.framing import (
+from campaign.recipients.text.framing import (
     OPEN_LINES_MAX,
     Form,
     Quote,

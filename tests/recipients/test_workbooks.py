@@ -1,4 +1,4 @@
-"""recipients.workbooks and displayed: a cell arrives as Excel shows it."""
+"""recipients.workbooks.sheets and displayed: a cell arrives as Excel shows it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.errors import DataError
-from campaign.recipients.displayed import displayed
+from campaign.recipients.workbooks.displayed import displayed
 from fakes.lists import Read
 
 DAY = datetime.datetime(2024, 1, 31)

@@ -14,7 +14,7 @@ from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.journal.reading.tallies import Tallies
 from campaign.pages.look import Look
-from campaign.planning.awaited import Waits
+from campaign.planning.timing.awaited import Waits
 from campaign.watch import sampling
 from campaign.watch.sampling import RunSample, Sampler
 from fakes.clock import FakeClock

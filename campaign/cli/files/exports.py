@@ -14,11 +14,10 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
+from campaign.cli.files.formats import Format
 from campaign.errors import MissingExtraError, UsageError
 from campaign.extras import pip_line
 from campaign.recipients.rejects import formula_safe
@@ -30,14 +29,6 @@ _BATCH = 10_000  # rows of one Parquet row group: a few MB
 _NUMBERS = {"row": "int64", "line": "int64", "attempts": "int32", "code": "int32"}
 TIME = "time"  # the kind of a column of moments, written in RFC 3339
 _XLSX_ROWS = 1_048_576  # of one sheet (ECMA-376 leaves it open; Excel has no more)
-
-
-class Format(StrEnum):
-    TABLE = "table"
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-    XLSX = "xlsx"
 
 
 class WrittenTable(Protocol):
@@ -243,14 +234,3 @@ WRITERS: dict[Format, Callable[[BinaryIO, WrittenTable], int]] = {
     Format.PARQUET: write_parquet,
     Format.XLSX: write_xlsx,
 }
-
-
-def format_of(path: Path) -> Format:
-    """By the end of a file's name.  Raises UsageError for another one."""
-    kind = path.suffix.lower().removeprefix(".")
-    if kind in WRITERS:
-        return Format(kind)
-    raise UsageError(
-        f"the name {path.name} does not say what to write",
-        remedy="call it .csv, .jsonl, .parquet or .xlsx, or say --format",
-    )

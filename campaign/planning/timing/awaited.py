@@ -15,7 +15,7 @@ from collections import Counter
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
-from campaign.planning.hindrances import Hindrance, of_lanes, of_times, of_ways
+from campaign.planning.timing.hindrances import Hindrance, of_lanes, of_times, of_ways
 from campaign.pool.limits import Limits, lane_of
 from campaign.pool.pacing import Pacing
 from campaign.pool.waits import paced

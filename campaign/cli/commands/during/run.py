@@ -12,19 +12,24 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from campaign.cli.arguments import HERE, JsonOption, PathArgument
-from campaign.cli.commands import plan
-from campaign.cli.sending import (
+from campaign.cli.arguments import (
+    HERE,
+    JsonOption,
     LimitOption,
+    NoBrowserOption,
+    NoRenderOption,
     NoWaitOption,
+    PathArgument,
+    RunPortOption,
     SandboxOption,
+    ServeOption,
     TranscriptOption,
+    WorkersOption,
     YesOption,
-    ask,
-    can_ask,
-    send,
 )
-from campaign.cli.serving import LivePage, NoBrowserOption, RunPortOption, ServeOption
+from campaign.cli.commands.before import plan
+from campaign.cli.sending import ask, can_ask, send
+from campaign.cli.serving import LivePage
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import tell
 from campaign.errors import UsageError
@@ -56,8 +61,8 @@ def command(
     port: RunPortOption = 0,
     no_browser: NoBrowserOption = False,
     as_json: JsonOption = False,
-    no_render: plan.NoRenderOption = False,
-    workers: plan.WorkersOption = None,
+    no_render: NoRenderOption = False,
+    workers: WorkersOption = None,
 ) -> int:
     """Send what is planned.
 

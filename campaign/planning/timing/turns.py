@@ -17,7 +17,7 @@ from campaign.config.hours import timetable_of
 from campaign.config.loader import Campaign
 from campaign.config.settings import Schedule
 from campaign.journal.reading.reader import Reader
-from campaign.planning.times import ZoneColumn, zones_of
+from campaign.planning.timing.times import ZoneColumn, zones_of
 from campaign.records import Claim, PlanRecord, State
 from campaign.schedule.timetable import Timetable, Turn, TurnAnswer
 from campaign.schedule.zones import zone_named

@@ -10,16 +10,21 @@ from typing import Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, JsonOption, PathArgument
-from campaign.cli.sending import (
+from campaign.cli.arguments import (
+    HERE,
+    JsonOption,
     LimitOption,
+    NoBrowserOption,
     NoWaitOption,
+    PathArgument,
+    RunPortOption,
     SandboxOption,
+    ServeOption,
     StaleOption,
     TranscriptOption,
-    send,
 )
-from campaign.cli.serving import LivePage, NoBrowserOption, RunPortOption, ServeOption
+from campaign.cli.sending import send
+from campaign.cli.serving import LivePage
 from campaign.errors import UsageError
 
 EXAMPLES = ("campaign resume spring", "campaign resume spring --now")

@@ -11,14 +11,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from campaign.cli.arguments import HERE, PathArgument, RehearsalOption
-from campaign.cli.commands.results import kind_of
-from campaign.cli.files.exports import TIME, WRITERS, Format
+from campaign.cli.arguments import HERE, FormatOption, OutputOption, PathArgument, RehearsalOption
+from campaign.cli.files.exports import TIME, WRITERS
+from campaign.cli.files.formats import chosen_format
 from campaign.cli.terminal.tables import clip, counted, escape, pad
 from campaign.errors import EXIT_DONE
 
@@ -73,18 +72,8 @@ def command(
     kind: Annotated[
         EventKind | None, typer.Option(metavar="KIND", help=f"Only: {', '.join(EventKind)}.")
     ] = None,
-    format_: Annotated[
-        Format | None,
-        typer.Option(
-            "--format", help="Left out: as the name of -o says, a table in a terminal, else csv."
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="FILE", help="A .csv, .jsonl, .parquet or .xlsx file."
-        ),
-    ] = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
     sandbox: RehearsalOption = False,
 ) -> int:
     """Print what came back, one line an event.
@@ -96,7 +85,7 @@ def command(
     from campaign.cli.journals import journal_to_look_at, look_up
     from campaign.journal.reading.events import events
 
-    form = kind_of(format_, output)
+    form = chosen_format(format_, output)
     write = WRITERS.get(form)
     with look_up(path, sandbox) as reader:
         journal = journal_to_look_at(path, sandbox)

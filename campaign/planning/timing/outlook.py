@@ -13,8 +13,8 @@ from campaign.config.hours import timetable_of
 from campaign.config.loader import Campaign
 from campaign.config.settings import Settings
 from campaign.journal.reading.reader import Reader
-from campaign.planning.forecast import Forecast, Way, foresee
-from campaign.planning.times import zones_of
+from campaign.planning.timing.forecast import Forecast, Way, foresee
+from campaign.planning.timing.times import zones_of
 from campaign.pool.limits import Limits, domains_of, lane_of, seed
 from campaign.pool.pacing import Pacing
 from campaign.schedule.zones import zone_named

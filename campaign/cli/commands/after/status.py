@@ -10,9 +10,16 @@ from typing import Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, JsonOption, PathArgument, RehearsalOption
+from campaign.cli.arguments import (
+    HERE,
+    JsonOption,
+    NoBrowserOption,
+    PathArgument,
+    PortOption,
+    RehearsalOption,
+)
 from campaign.cli.overview import show
-from campaign.cli.serving import WATCH_PORT, NoBrowserOption, PortOption, serve_watch
+from campaign.cli.serving import WATCH_PORT, serve_watch
 from campaign.errors import EXIT_DONE
 
 EXAMPLES = (
@@ -45,7 +52,7 @@ def command(
         serve_watch(campaign_to_look_at(path, sandbox), port, open_browser=not no_browser)
         return EXIT_DONE
     if recipient is not None:
-        from campaign.cli.history import show_recipient
+        from campaign.cli.terminal.history import show_recipient
 
         with look_up(path, sandbox) as reader:
             show_recipient(reader, recipient, as_json)

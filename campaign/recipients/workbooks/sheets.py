@@ -19,8 +19,8 @@ from xml.parsers import expat
 from campaign.errors import MissingExtraError
 from campaign.extras import pip_line
 from campaign.recipients.chunks import TableRow
-from campaign.recipients.displayed import displayed, unescaped
-from campaign.recipients.packages import check_package, damaged, uncalculated
+from campaign.recipients.workbooks.displayed import displayed, unescaped
+from campaign.recipients.workbooks.packages import check_package, damaged, uncalculated
 
 # What openpyxl lets through where a part of the package is missing, cut off or garbage (found by
 # damaging each part in each way, tests/recipients/test_damaged_workbooks.py).

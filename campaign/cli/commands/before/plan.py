@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from campaign.cli.arguments import HERE, JsonOption, PathArgument
+from campaign.cli.arguments import HERE, JsonOption, NoRenderOption, PathArgument, WorkersOption
 from campaign.cli.files.writing import whole_file
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain
@@ -42,14 +42,6 @@ _KINDS = {
     "suppressed": "asked for no more mail, or cannot be reached",
     "render": "no letter can be made from the row",
 }
-NoRenderOption = Annotated[
-    bool,
-    typer.Option("--no-render", help="Plan without rendering every row to see whether it can be."),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="Processes that render; left out: one for each core."),
-]
 
 
 def command(

@@ -10,13 +10,13 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, PathArgument, RehearsalOption
-from campaign.cli.files.exports import WRITERS, Export, Format, ListedRow, format_of
+from campaign.cli.arguments import HERE, FormatOption, OutputOption, PathArgument, RehearsalOption
+from campaign.cli.files.exports import WRITERS, Export, ListedRow
+from campaign.cli.files.formats import Format, chosen_format
 from campaign.cli.terminal.tables import clip, counted, escape, pad
 from campaign.clock import iso
 from campaign.errors import EXIT_DONE, UsageError
@@ -31,24 +31,13 @@ EXAMPLES = (
     "campaign results spring -o results.xlsx --columns company",
 )
 _PAGE = 2_000  # rows of the list asked for at once
-_BINARY = {Format.PARQUET, Format.XLSX}
 _STATE, _ADDRESS = 9, 32  # columns of the table
 
 
 def command(
     path: PathArgument = HERE,
-    format_: Annotated[
-        Format | None,
-        typer.Option(
-            "--format", help="Left out: as the name of -o says, a table in a terminal, else csv."
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="FILE", help="A .csv, .jsonl, .parquet or .xlsx file."
-        ),
-    ] = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
     state: Annotated[
         State | None,
         typer.Option(metavar="STATE", help=f"Only recipients in this state: {', '.join(State)}."),
@@ -71,7 +60,7 @@ def command(
     from campaign.cli.journals import journal_to_look_at, look_up
     from campaign.journal.reading.events import came_back
 
-    kind = kind_of(format_, output)
+    kind = chosen_format(format_, output)
     write = write_csv_for_excel if bom and kind is Format.CSV else WRITERS.get(kind)
     with look_up(path, sandbox) as reader:
         names = _named(columns, reader)
@@ -89,19 +78,6 @@ def command(
             shown = map(harmless, found) if sys.stdout.isatty() else found
             write(sys.stdout.buffer, Export(shown, names))
     return EXIT_DONE
-
-
-def kind_of(format_: Format | None, output: Path | None) -> Format:
-    kind = format_ or (format_of(output) if output else None)
-    if kind is None:
-        kind = Format.TABLE if sys.stdout.isatty() else Format.CSV
-    if output is None and kind in _BINARY:
-        raise UsageError(
-            f"{kind} is not for the terminal", remedy=f"name a file: -o results.{kind}"
-        )
-    if output is not None and kind is Format.TABLE:
-        raise UsageError("a table is for the terminal", remedy="write -o results.csv")
-    return kind
 
 
 def _named(columns: str, reader: Reader) -> list[str]:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, JsonOption, PathArgument
-from campaign.cli.commands.plan import WorkersOption
+from campaign.cli.arguments import HERE, JsonOption, PathArgument, WorkersOption
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import WIDTH, counted, escape, pad
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, CampaignError, JournalBusy, UsageError

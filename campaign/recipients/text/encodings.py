@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 from campaign.errors import DataError
-from campaign.recipients.likelihood import readings
+from campaign.recipients.text.likelihood import readings
 
 BLOCK = 262_144  # bytes
 _EVIDENCE = 65_536  # bytes of lines that are not ASCII; more does not change the verdict

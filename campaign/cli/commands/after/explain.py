@@ -25,7 +25,7 @@ from campaign.records import State
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.journal.reading.reader import Reader
-    from campaign.planning.hindrances import Hindrance
+    from campaign.planning.timing.hindrances import Hindrance
     from campaign.records import Claim
 
 EXAMPLES = (
@@ -90,7 +90,7 @@ def explain(
 
     Raises UsageError where nobody is meant.
     """
-    from campaign.planning.hindrances import hindrances
+    from campaign.planning.timing.hindrances import hindrances
     from campaign.pool.limits import domains_of, lane_of
 
     claim, lane, where, asked = None, "", "1 = 1", dict[str, object]()
@@ -143,7 +143,7 @@ def _of_the_run(campaign: Campaign) -> list[Hindrance]:
     """A pause, or that nobody runs."""
     from campaign.cli.journals import glance_at
     from campaign.journal.pausing import PauseMark
-    from campaign.planning.hindrances import Hindrance
+    from campaign.planning.timing.hindrances import Hindrance
 
     if pause := PauseMark(*campaign.journal).read():
         return [Hindrance(str(pause), math.inf, "`campaign resume`")]
@@ -154,7 +154,7 @@ def _of_the_run(campaign: Campaign) -> list[Hindrance]:
 
 
 def _retry(reader: Reader, claim: Claim | None, due_s: float) -> Hindrance:
-    from campaign.planning.hindrances import Hindrance
+    from campaign.planning.timing.hindrances import Hindrance
 
     why = ""
     if claim is not None and (history := reader.history(claim.row)):

@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, JsonOption, PathArgument
-from campaign.cli.sending import (
+from campaign.cli.arguments import (
+    HERE,
+    JsonOption,
     LimitOption,
+    NoBrowserOption,
     NoWaitOption,
+    PathArgument,
+    RunPortOption,
     SandboxOption,
+    ServeOption,
     TranscriptOption,
     YesOption,
-    ask,
-    can_ask,
-    send,
 )
-from campaign.cli.serving import LivePage, NoBrowserOption, RunPortOption, ServeOption
+from campaign.cli.sending import ask, can_ask, send
+from campaign.cli.serving import LivePage
 from campaign.cli.terminal.streams import tell
 from campaign.cli.terminal.tables import counted
 from campaign.errors import EXIT_DONE, UsageError

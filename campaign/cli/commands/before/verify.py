@@ -97,7 +97,7 @@ def command(
     --probe asks mail servers whether they would take each address, and sends nothing: one a
     second at each, never the large providers, who do not tell.
     """
-    from campaign.cli.files.exports import format_of
+    from campaign.cli.files.formats import format_of
     from campaign.cli.terminal.progress import PlanProgress
     from campaign.clock import SystemClock
     from campaign.preflight.verify.findings import Standing
@@ -188,7 +188,8 @@ def _write(
     """Judge every row and write what was asked for; a sentence about the bad ones."""
     from contextlib import ExitStack
 
-    from campaign.cli.files.exports import WRITERS, format_of
+    from campaign.cli.files.exports import WRITERS
+    from campaign.cli.files.formats import format_of
     from campaign.cli.files.verified import BadOnes, VerifiedSheet, shown_to
     from campaign.cli.files.writing import whole_file
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, JsonOption, PathArgument, RehearsalOption
-from campaign.cli.sending import YesOption, can_ask, type_number
+from campaign.cli.arguments import HERE, JsonOption, PathArgument, RehearsalOption, YesOption
+from campaign.cli.sending import can_ask, type_number
 from campaign.cli.terminal.tables import counted
 from campaign.errors import EXIT_DONE, JournalBusy, UsageError
 from campaign.records import Change, State

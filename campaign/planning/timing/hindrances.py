@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
-from campaign.planning.outlook import At, limited_lane, ways_out
-from campaign.planning.turns import Turns, turns_of
+from campaign.planning.timing.outlook import At, limited_lane, ways_out
+from campaign.planning.timing.turns import Turns, turns_of
 from campaign.pool.limits import Limits
 from campaign.pool.waits import turn
 from campaign.records import Claim

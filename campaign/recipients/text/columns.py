@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from campaign.config.settings import Recipients
 from campaign.errors import DataError
-from campaign.recipients.framing import Quote, quote_after, quoted_cell, split_record
+from campaign.recipients.text.framing import Quote, quote_after, quoted_cell, split_record
 
 DELIMITERS = (",", ";", "\t", "|")
 _SAMPLED_LINES = 50

@@ -1,0 +1,1 @@
+"""Commands that nobody gets a letter from but whoever asks: made, planned, looked at, checked."""

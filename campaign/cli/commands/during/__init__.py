@@ -1,0 +1,1 @@
+"""Commands that send, and those that hold back what is being sent."""

@@ -1,0 +1,1 @@
+"""Commands that listen until they are stopped."""

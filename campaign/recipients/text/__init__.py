@@ -1,0 +1,1 @@
+"""Lists of text: their encoding, their head, and where each record begins."""

@@ -1,0 +1,1 @@
+"""Lists that are .xlsx workbooks: the package, the sheet, and a cell as Excel shows it."""
