@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from campaign.database.stores import Database, Row
 from campaign.suppression import statements
-from campaign.suppression.database import Database, Row
 from campaign.suppression.entries import EVIDENCE_MAX, Added, Suppressed
 
 _PART = 20_000  # rows of a transaction: a person who unsubscribes meanwhile waits for one

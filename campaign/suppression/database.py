@@ -1,33 +1,18 @@
-"""The two databases a store may live in, behind one face.
+"""Where the suppression store is.
 
-In: the url of a store, SQL with ? for values.  Out: rows.  Touches: the SQLite file, or PostgreSQL.
-
-SQLite keeps a rollback journal: with several writers, write-ahead logging can lose a commit in the
-versions before 3.51.3 (sqlite.org/wal.html, "the WAL-reset bug").  With synchronous=FULL and
-journal_mode=TRUNCATE the end of the journal is synced too, so a commit that was answered stays.
+In: the urls of [suppression] and [journal].  Out: its url, its database.
+Touches: the SQLite file, or PostgreSQL.  Fails with SuppressionError.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from campaign.database.places import locate
-from campaign.errors import ConfigError, JournalError, SuppressionError
-
-if TYPE_CHECKING:
-    import psycopg
+from campaign.database.stores import Database, StoreKind, open_store
+from campaign.errors import SuppressionError
 
 FILE_NAME = "suppression.sqlite"
-BUSY_S = 30.0  # how long another writer may keep us waiting
-_SCHEMES = "write sqlite:///suppression.sqlite or postgresql+psycopg://user@host/name"
-_LOCK = 0x5_0FF  # any number, the same in all our processes
-Row = tuple[Any, ...]
+_KIND = StoreKind("suppression store", "[suppression]", FILE_NAME, SuppressionError, 0x5_0FF)
 
 
 def store_url(url: str, journal_url: str) -> str:
@@ -47,200 +32,6 @@ def is_there(url: str, folder: Path) -> bool:
     return (folder / url.partition("://")[2].removeprefix("/")).exists()
 
 
-class Database(ABC):
-    """One connection; calls from several threads wait for each other."""
-
-    is_postgresql = False
-
-    def __init__(self, shown: str, key_file: Path) -> None:
-        self.shown = shown  # for messages
-        self.key_file = key_file  # of erased people
-        self._lock = threading.RLock()
-
-    @abstractmethod
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        """All rows of a query."""
-
-    @abstractmethod
-    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """Run one statement; how many rows it changed."""
-
-    @abstractmethod
-    def change_each(self, sql: str, rows: Sequence[Row]) -> int:
-        """Run it for each row; how many rows were changed in all."""
-
-    @abstractmethod
-    def fill(self, table: str, rows: Iterable[Row], columns: int) -> None:
-        """Put many rows into a table of our own session."""
-
-    @abstractmethod
-    def writing(self) -> Any:
-        """A context: one transaction, alone among all writers, durable at its end."""
-
-    @abstractmethod
-    def close(self) -> None: ...
-
-
 def open_database(url: str, folder: Path) -> Database:
     """Relative paths start at `folder`.  Raises ConfigError, SuppressionError."""
-    scheme, _, rest = url.partition("://")
-    if scheme.partition("+")[0] == "postgresql":
-        return _Postgresql(url, folder)
-    name = rest.removeprefix("/")
-    if scheme != "sqlite" or name in {"", ":memory:"}:
-        raise ConfigError(f"[suppression] url '{url}' cannot hold a store", remedy=_SCHEMES)
-    return _Sqlite((folder / name).absolute())
-
-
-class _Sqlite(Database):
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path), path.with_name(f"{path.name}.key"))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SuppressionError(f"{path.parent} cannot be made: {error.strerror}") from None
-        with self._said():
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "cache_size=-16000"):
-                self._connection.execute(f"PRAGMA {pragma}")
-
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        with self._lock, self._said():
-            return self._connection.execute(sql, values).fetchall()
-
-    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
-        with self._lock, self._said():
-            return self._connection.execute(sql, values).rowcount
-
-    def change_each(self, sql: str, rows: Sequence[Row]) -> int:
-        with self._lock, self._said():
-            return self._connection.executemany(sql, rows).rowcount
-
-    def fill(self, table: str, rows: Iterable[Row], columns: int) -> None:
-        signs = ", ".join("?" * columns)
-        with self._lock, self._said():
-            self._connection.execute("BEGIN")  # of temporary tables only: nobody is locked out
-            try:
-                self._connection.executemany(f"INSERT INTO {table} VALUES ({signs})", rows)
-            finally:
-                self._connection.execute("COMMIT")
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        with self._lock:
-            with self._said():
-                self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                with self._said():
-                    self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    def close(self) -> None:
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise SuppressionError(
-                f"the suppression store {self.shown} cannot be used: {error}",
-                remedy=_remedy(error),
-            ) from error
-
-
-def _remedy(error: sqlite3.Error) -> str:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return {
-        sqlite3.SQLITE_BUSY: "another process keeps it locked: see which one, and try again",
-        sqlite3.SQLITE_FULL: "make room on its disk",
-        sqlite3.SQLITE_READONLY: "let this user write the file and its folder",
-        sqlite3.SQLITE_CANTOPEN: "let this user write the file and its folder",
-        sqlite3.SQLITE_NOTADB: "the url of [suppression] names another file; correct it",
-        sqlite3.SQLITE_CORRUPT: "restore it from a backup",
-    }.get(code, "")
-
-
-class _Postgresql(Database):
-    is_postgresql = True
-
-    def __init__(self, url: str, folder: Path) -> None:
-        place = locate(url, folder)
-        super().__init__(place.shown, folder / "suppression.key")
-        try:
-            import psycopg
-
-            from campaign.database.postgresql import connect
-        except ImportError:
-            raise SuppressionError(
-                "a store in PostgreSQL needs psycopg",
-                remedy="pip install 'campaign[postgresql]'",
-            ) from None
-        self._error: type[psycopg.Error] = psycopg.Error
-        with self._said():
-            try:
-                self._connection = connect(place, is_read_only=False)
-            except JournalError as error:  # its commits would not be durable
-                raise SuppressionError(
-                    error.what.replace("journal", "suppression store", 1), remedy=error.remedy
-                ) from None
-            self._connection.autocommit = True
-            self._connection.patience_s = BUSY_S
-
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        with self._lock, self._said():
-            return self._run(sql, values).fetchall()
-
-    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
-        with self._lock, self._said():
-            return self._run(sql, values).rowcount
-
-    def change_each(self, sql: str, rows: Sequence[Row]) -> int:
-        with self._lock, self._said(), self._connection.cursor() as cursor:
-            cursor.executemany(_percent(sql), rows)
-            return cursor.rowcount
-
-    def fill(self, table: str, rows: Iterable[Row], columns: int) -> None:
-        copying = f"COPY {table} FROM STDIN".encode()
-        with (
-            self._lock,
-            self._said(),
-            self._connection.cursor() as cursor,
-            cursor.copy(copying) as copy,
-        ):
-            for row in rows:
-                copy.write_row(row)
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        with self._lock, self._said(), self._connection.transaction():
-            self._run("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
-            yield
-
-    def close(self) -> None:
-        with self._lock:
-            self._connection.close()
-
-    def _run(self, sql: str, values: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
-        return self._connection.execute(_percent(sql), values)
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        try:
-            yield
-        except self._error as error:
-            raise SuppressionError(
-                f"the suppression store {self.shown} cannot be used: {str(error).strip()}"
-            ) from error
-
-
-def _percent(sql: str) -> bytes:
-    """With the signs that psycopg knows; no statement of ours holds either sign otherwise."""
-    return sql.replace("?", "%s").encode()
+    return open_store(url, folder, _KIND)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from campaign.database.stores import Database
 from campaign.records import SoftPolicy
-from campaign.suppression.database import Database
 from campaign.suppression.entries import EVIDENCE_MAX, SoftBounce
 
 _ASKED_AT_ONCE = 500

@@ -18,10 +18,11 @@ from typing import Self
 
 from campaign.addresses.tokens import key_digest
 from campaign.clock import Clock
+from campaign.database.stores import Database, Row
 from campaign.records import SoftPolicy
 from campaign.suppression import statements
 from campaign.suppression.bulk import load_sorted
-from campaign.suppression.database import Database, Row, open_database
+from campaign.suppression.database import open_database
 from campaign.suppression.entries import (
     EVERYWHERE,
     EVIDENCE_MAX,
