@@ -183,7 +183,8 @@ events_metadata = MetaData()
 events = Table(
     "events",
     events_metadata,
-    Column("digest", Text, primary_key=True),
+    _number("seq", counts=True),  # in the order they were told
+    Column("digest", Text, nullable=False, unique=True),
     Column("row", BigInteger, nullable=False),
     _real("at"),
     _text("kind"),

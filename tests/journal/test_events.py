@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import JournalError, NoPlanError
-from campaign.journal.reading.events import CameBack, came_back, count_events, events
+from campaign.journal.reading.events import (
+    CameBack,
+    came_back,
+    count_events,
+    events,
+    events_since,
+    last_event,
+)
 from campaign.journal.writing.events import add_events
 from campaign.records import Event
 from fakes.journals import RECORD, URL, open_journal, people, plan_into, planned, run, sending, sent
@@ -63,6 +70,18 @@ def test_events_come_back_as_they_were_oldest_first(url: str, tmp_path: Path) ->
     assert list(events(url, tmp_path)) == sorted(told, key=lambda each: (each.at, each.digest))
     assert {each.row for each in events(url, tmp_path, row=2)} == {2}
     assert list(events(url, tmp_path, kind="replied")) == []
+
+
+def test_events_are_followed_in_the_order_they_were_told(url: str, tmp_path: Path) -> None:
+    before = last_event(url, tmp_path)
+    add_events(url, tmp_path, [event(1, at=9.0), event(2, at=4.0)])
+    first = events_since(url, tmp_path, before, 10)
+    assert [told.digest for _, told in first] == ["digest-1", "digest-2"]
+    add_events(url, tmp_path, [event(2, at=4.0), event(3, at=1.0)])
+    behind = events_since(url, tmp_path, first[-1][0], 10)
+    assert [told.digest for _, told in behind] == ["digest-3"]
+    assert events_since(url, tmp_path, before, 1) == first[:1]
+    assert last_event(url, tmp_path) == behind[-1][0]
 
 
 def test_pages_of_events_leave_nobody_out(
@@ -143,7 +162,9 @@ there = sqlite3.connect({str(tmp_path / "state/journal.sqlite.events")!r}, isola
 there.execute("PRAGMA cache_size = 1")
 there.execute("BEGIN IMMEDIATE")
 for n in range(3000):
-    there.execute("INSERT INTO events VALUES (?, 1, 1, '', '', 'much' || ?, '', '')", (n, "x" * 99))
+    there.execute(
+        "INSERT INTO events VALUES (NULL, ?, 1, 1, '', '', 'much' || ?, '', '')", (n, "x" * 99)
+    )
 os._exit(9)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 9

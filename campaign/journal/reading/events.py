@@ -52,6 +52,19 @@ def events(url: str, folder: Path, *, kind: str = "", row: int = 0) -> Iterator[
             after = (last.at, last.at, last.digest)
 
 
+def events_since(url: str, folder: Path, seq: int, limit: int) -> list[tuple[int, Event]]:
+    """Those that were told behind a number, with their own numbers, in that order."""
+    asked = f'SELECT "seq", {_COLUMNS} FROM events WHERE "seq" > ? ORDER BY "seq" LIMIT ?'
+    with _store(url, folder) as ask:
+        return [(int(found[0]), Event._make(found[1:])) for found in ask(asked, (seq, limit))]
+
+
+def last_event(url: str, folder: Path) -> int:
+    """The number of the last one; 0 without any."""
+    with _store(url, folder) as ask:
+        return int(ask('SELECT COALESCE(max("seq"), 0) FROM events', ())[0][0])
+
+
 def count_events(url: str, folder: Path) -> dict[str, int]:
     """How many there are of each kind that there is."""
     with _store(url, folder) as ask:
@@ -120,7 +133,7 @@ def _store(url: str, folder: Path) -> Iterator[_Ask]:
     file = place._replace(path=place.beside(SUFFIX))
     if not place.beside(SUFFIX).exists() or not place.beside(SUFFIX).stat().st_size:
         with closing(sqlite3.connect(":memory:")) as nothing:
-            nothing.execute(f"CREATE TABLE events ({_COLUMNS})")
+            nothing.execute(f'CREATE TABLE events ("seq", {_COLUMNS})')
             yield _Ask(file, nothing.cursor(), "?")
         return
     # Not "ro": whoever was killed while writing left something to be rolled back first.

@@ -30,9 +30,11 @@ SUFFIX = ".events"
 _COLUMNS = ", ".join(f'"{name}"' for name in EVENT_FIELDS)
 _MADE = (
     "CREATE TABLE IF NOT EXISTS about (plan_id TEXT NOT NULL)",
-    'CREATE TABLE IF NOT EXISTS events ("digest" TEXT PRIMARY KEY, "row" INTEGER NOT NULL,'
+    # "seq" is the order in which they were told, which `at` is not.
+    'CREATE TABLE IF NOT EXISTS events ("seq" INTEGER PRIMARY KEY AUTOINCREMENT,'
+    ' "digest" TEXT NOT NULL UNIQUE, "row" INTEGER NOT NULL,'
     ' "at" REAL NOT NULL, "kind" TEXT NOT NULL, "class" TEXT NOT NULL, "evidence" TEXT NOT NULL,'
-    ' "source" TEXT NOT NULL, "message_id" TEXT NOT NULL) WITHOUT ROWID',
+    ' "source" TEXT NOT NULL, "message_id" TEXT NOT NULL)',
     "CREATE INDEX IF NOT EXISTS events_row ON events (row)",
 )
 
