@@ -188,7 +188,7 @@ class _Making:
         self._planning.finish()
 
     def amend(self, record: PlanRecord, before: PlanRecord, rows: Iterable[CleanRows]) -> Amendment:
-        """What is new, and each letter that may still be sent made once more.
+        """What the list and the templates are now; each letter that may still be sent made anew.
 
         The templates may have been mended since: what could not be rendered may be now.
         """
@@ -207,17 +207,20 @@ class _Making:
         self._render(record, after=last)
         self._planning.finish()
         with self._reader() as reader:
-            added, open_now, total = reader.open_count(last), reader.open_count(0), reader.total()
+            new, open_now, total = reader.open_count(last), reader.open_count(0), reader.total()
             skipped = reader.counts()[State.SKIPPED]
-        kept = open_now - added
+        kept = open_now - new
+        corrected, removed = self._planning.replaced
         lists = self._lists()
         letters_change = any(each.name not in lists for each in changed)
         return Amendment(
             changed=[str(each) for each in changed],
-            added=added,
+            added=new - corrected,
             restored=len(restored),
+            corrected=corrected,
             changing=kept if letters_change else 0,
-            dropped=max(0, open_before + len(restored) - kept),
+            removed=removed,
+            dropped=max(0, open_before + len(restored) - kept - corrected - removed),
             settled=total - skipped - open_now,
         )
 

@@ -19,7 +19,7 @@ from campaign.journal.reading.reader import Reader, Skipped
 from campaign.recipients.rejects import RejectedRow
 
 MENDED = "mended"  # a later row of the list takes its place
-NOTHING_TO_MEND = frozenset({"duplicate", "grouped", "suppressed", MENDED})
+NOTHING_TO_MEND = frozenset({"duplicate", "grouped", "suppressed", "removed", MENDED})
 _FIRST = ("render", "row", "address")  # kinds in the order in which they are shown
 _MOST_CAUSES = 1_000  # kept apart; a list with more has reasons that no two rows share
 _OWN = re.compile(  # what a reason says of its own row
@@ -89,7 +89,7 @@ def _urgency(cause: SkipKind) -> tuple[int, int]:
 
 def rejected_rows(reader: Reader) -> Iterator[RejectedRow]:
     """The skipped rows that can be mended: neither duplicates, nor in another row's message, nor
-    suppressed, nor mended since."""
+    suppressed, nor removed from the list, nor mended since."""
     sources = reader.sources()
     for row in reader.unusable():
         if kind_of(row.reason) in NOTHING_TO_MEND:

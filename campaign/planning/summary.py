@@ -57,8 +57,10 @@ class Amendment:
     changed: list[str]  # files and settings, as Difference says them
     added: int  # recipients who are new
     restored: int  # who could get no letter before
+    corrected: int  # not sent yet, with other cells in the list than before
     changing: int  # letters not sent yet that are made with what changed
-    dropped: int  # not sent yet, and they get no letter any more
+    removed: int  # not sent yet, and no longer on the list: they get none
+    dropped: int  # not sent yet, and they get none for another reason
     settled: int  # stay as they are
 
 

@@ -44,6 +44,7 @@ _SKIPS = {
     "address": "The address cannot be used",
     "duplicate": "The address stands on the list twice",
     "suppressed": "On a suppression list",
+    "removed": "No longer on the list",
 }
 
 

@@ -67,13 +67,15 @@ def test_the_plan_says_who_gets_it_who_does_not_and_how_long_it_takes() -> None:
 
 
 def test_an_amendment_says_what_it_takes_in_and_what_it_leaves_alone() -> None:
-    amendment = Amendment(["body.txt", '[message] subject: "a" → "b"'], 12, 0, 2434, 1, 14508)
+    amendment = Amendment(["body.txt", '[message] subject: "a" → "b"'], 12, 0, 3, 2434, 2, 1, 14508)
     shown = lines(replace(PLAN, left=71, amendment=amendment), Paint(False))
     assert shown[1] == "  400 of them are settled already, 71 are left"
     at = shown.index("Taken in")
-    assert shown[at + 1 : at + 7] == [
+    assert shown[at + 1 : at + 9] == [
         "  +      12  new to send to",
+        "  ~       3  not sent yet, and other cells in the list",
         "  ~   2,434  not sent yet, and made with what changed",
+        "  -       2  not sent yet, and no longer on the list",
         "  -       1  not sent yet, and skipped now",
         "  =  14,508  settled already, and left alone",
         "  changed: body.txt",

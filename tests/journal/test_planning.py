@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,17 @@ from campaign.errors import DataError, JournalError
 from campaign.journal.planning import planning
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
+from campaign.journal.states import IN_DOUBT
 from campaign.journal.store import Journal
 from campaign.records import Entry, Source, State
 from fakes.journals import (
     RECORD,
     SOURCE,
     URL,
+    deferred,
     entry,
     open_journal,
+    outcome,
     people,
     plan_into,
     run,
@@ -241,12 +245,114 @@ def test_an_amendment_suppresses_those_who_wait(tmp_path: Path) -> None:
     plan_into(journal, people(3))
     run(journal, [sending(1), sent(1)])
     journal = open_journal(tmp_path)
-    plan_into(journal, [], suppressed=["person1@example.com", "person2@example.com"])
+    plan_into(journal, people(3), suppressed=["person1@example.com", "person2@example.com"])
     journal.close()
     reader = Reader.open(URL, tmp_path)
     counts = reader.counts()
     assert (counts[State.SENT], counts[State.SKIPPED], counts[State.PLANNED]) == (1, 1, 1)
     reader.close()
+
+
+def test_who_waits_and_is_no_longer_on_the_list_is_skipped(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, [*people(4), entry("bad", 9, reason="address: no @")])
+    run(journal, [sending(1), sent(1)])
+    run(open_journal(tmp_path), [sending(3), deferred(3)])
+    journal = open_journal(tmp_path)
+    plan_into(journal, people(2))
+    journal.close()
+    reader = Reader.open(URL, tmp_path)
+    assert [claim.row for claim in reader.claim_planned(0, 9)] == [2]
+    assert [(each.row, each.reason) for each in reader.skipped()] == [
+        (3, "removed: no longer on the list"),
+        (4, "removed: no longer on the list"),
+        (5, "address: no @"),
+    ]
+    assert reader.counts()[State.SENT] == 1
+    reader.close()
+    assert audit(URL, tmp_path).is_clean
+
+
+def test_who_comes_back_onto_the_list_is_planned_once_more(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, people(2))
+    for listed in (people(1), people(2), people(2)):
+        plan_into(journal, listed)
+    journal.close()
+    reader = Reader.open(URL, tmp_path)
+    assert [(c.row, c.address) for c in reader.claim_planned(0, 9)] == [
+        (1, "person1@example.com"),
+        (3, "person2@example.com"),
+    ]
+    assert [(each.row, each.reason) for each in reader.skipped()] == [(2, "mended: as row 3")]
+    reader.close()
+    assert audit(URL, tmp_path).is_clean
+
+
+def test_an_amendment_takes_the_cells_that_a_list_has_now(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, people(3))
+    run(journal, [sending(1), sent(1)])
+    run(open_journal(tmp_path), [sending(2), deferred(2)])
+    journal = open_journal(tmp_path)
+    corrected = [row._replace(data=row.data.replace('"person', '"New ')) for row in people(3)]
+    for _ in range(2):
+        plan_into(journal, [*corrected, *people(3)[:1]])
+    journal.close()
+    reader = Reader.open(URL, tmp_path)
+    assert [(c.row, json.loads(c.data)[1]) for c in reader.claim_planned(0, 9)] == [
+        (4, "New 2"),
+        (5, "New 3"),
+    ]
+    assert [(each.row, each.reason) for each in reader.skipped()] == [
+        (2, "mended: as row 4"),
+        (3, "mended: as row 5"),
+    ]
+    reader.close()
+    assert audit(URL, tmp_path).is_clean
+
+
+def test_whose_message_somebody_may_have_keeps_it_as_it_is(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, people(1))
+    run(
+        journal,
+        [
+            sending(1),
+            outcome(1, State.DEFERRED, 1, resends=1, class_=IN_DOUBT, reason="in doubt: no reply"),
+        ],
+    )
+    journal = open_journal(tmp_path)
+    plan_into(journal, [people(1)[0]._replace(data='["person1@example.com","other"]')])
+    journal.close()
+    reader = Reader.open(URL, tmp_path)
+    assert reader.total() == 1
+    reader.close()
+
+
+def test_an_amendment_that_is_thrown_away_has_changed_nobody(tmp_path: Path) -> None:
+    """A row that another one takes the place of is told so in the commit that finishes it."""
+    journal = open_journal(tmp_path, create=True)
+    plan = journal.plan(RECORD)
+    plan.add_source(SOURCE)
+    plan.add_entries(people(3))
+    plan.mark("first")
+    plan.skip_rows([(1, "render: no plan")])
+    plan.finish()
+    mended = [row._replace(data=row.data.replace('"person', '"New ')) for row in people(2)]
+    unfinished = journal.plan(RECORD)
+    unfinished.add_source(SOURCE)
+    unfinished.add_entries(mended)
+    unfinished.mark("first")
+    journal.close()
+    journal = open_journal(tmp_path)
+    with closing(Reader.open(URL, tmp_path)) as reader:
+        assert [claim.row for claim in reader.claim_planned(0, 9)] == [2, 3]
+        assert [(each.row, each.reason) for each in reader.skipped()] == [(1, "render: no plan")]
+    plan_into(journal, mended)
+    journal.close()
+    with closing(Reader.open(URL, tmp_path)) as reader:
+        assert [claim.row for claim in reader.claim_planned(0, 9)] == [4, 5]
 
 
 def test_an_unfinished_amendment_is_thrown_away_and_the_plan_stays(tmp_path: Path) -> None:

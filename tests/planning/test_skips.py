@@ -154,6 +154,18 @@ def test_an_amendment_counts_what_is_new_what_can_be_made_now_and_whom_it_skips(
     assert (again.amendment.added, again.amendment.dropped, again.total) == (0, 0, 5)
 
 
+def test_an_amendment_counts_who_was_corrected_and_who_was_removed(folder: Path) -> None:
+    write(folder, "a@example.com,Ada,1", "b@example.com,Bob,2", "c@example.com,Cy,3")
+    plan(folder)
+    write(folder, "a@example.com,Ada,7", "c@example.com,Cy,x")
+    summary = plan(folder, amend=True)
+    taken = summary.amendment
+    assert taken
+    assert (taken.added, taken.corrected, taken.removed, taken.dropped) == (0, 1, 1, 1)
+    assert dict(summary.reasons) == {"render": 1, "removed": 1}
+    assert (summary.total, summary.planned) == (3, 1)
+
+
 def test_a_letter_that_can_be_made_since_its_template_was_mended_is_counted(folder: Path) -> None:
     write(folder, "a@example.com,Ada,1", "b@example.com,Bob,x")
     assert plan(folder).planned == 1

@@ -23,11 +23,10 @@ from campaign.database.sql import Connection, CursorResult, Insert, insert, text
 from campaign.errors import DataError, JournalError
 from campaign.journal import schema
 from campaign.journal.notes import forget, is_finished, remember, rendered
+from campaign.journal.planning.amending import Replaced, move_arrivals, replace_and_remove
 from campaign.journal.planning.domains import write_domains
 from campaign.journal.planning.statements import (
     DUPLICATES,
-    MENDED,
-    NOT_RENDERED,
     NOTE_REPEATS,
     PART_OF,
     PHOTOGRAPH,
@@ -71,6 +70,7 @@ class Planning:
     ) -> None:
         self._place = place
         self.is_finished = False
+        self.replaced = Replaced()
         self._connection = connection
         self._clock = clock
         self._record = record
@@ -151,7 +151,7 @@ class Planning:
         )
         self._join_groups()
         if self._amends:
-            self._move_arrivals()
+            move_arrivals(self._connection, self._base, duplicates)
         if duplicates == "error":
             self._refuse_duplicates()
         self._give_birth()
@@ -168,8 +168,6 @@ class Planning:
         )
         if duplicates == "first":
             self._skip(f"SELECT d.row AS row, {SAME_AS} || d.first AS reason FROM ({DUPLICATES}) d")
-        if self._amends:
-            self._retire_mended()
         if duplicates == "allow" or self._amends:
             self._run(NOTE_REPEATS, base=self._base)
         self._is_marked = True
@@ -203,7 +201,7 @@ class Planning:
 
     @_while_planning
     def finish(self) -> None:
-        """The plan stands from here on.
+        """The plan stands from here on; `replaced` says what an amendment changed of it.
 
         Raises JournalError when its rows were never marked.
         """
@@ -217,6 +215,7 @@ class Planning:
         )
         self._run("DROP TABLE photographed")
         if self._amends:
+            self.replaced = replace_and_remove(self._connection, self._base, self._clock.now_s())
             forget(self._connection, "amended_from")
             forget(self._connection, "amended_sources")
             self._run("UPDATE plan SET hashes = :hashes", hashes=json.dumps(self._record.hashes))
@@ -265,36 +264,6 @@ class Planning:
             " ORDER BY group_key, row) o GROUP BY group_key HAVING count(*) > 1) g"
             f" WHERE {self._table}.row = g.head"
         )
-
-    def _retire_mended(self) -> None:
-        """Rows that could not be used, and are in the list again as they should be, say so.
-
-        A row is known by its person where it has one, otherwise by its file and line.
-        """
-        found = self._run(MENDED, base=self._base).all()
-        now = self._clock.now_s()
-        for row, by in found:
-            for state, reason in (("planned", "put back"), ("skipped", f"mended: as row {by}")):
-                self._run(PUT_INTO, of=row, state=state, reason=reason, at=now)
-
-    def _move_arrivals(self) -> None:
-        """Rows of an amendment whose key, or whose reject, the plan does not have yet.
-
-        Who could not be rendered is as good as not there, if the cells are others now.
-        """
-        self._run(
-            "INSERT INTO recipients"
-            " (row, source, line, address, key, domain, data, reason, group_key)"
-            " SELECT :base + ROW_NUMBER() OVER (ORDER BY a.row), a.source, a.line, a.address,"
-            " a.key, a.domain, a.data, a.reason, a.group_key FROM arrivals a"
-            " LEFT JOIN (SELECT DISTINCT address, reason FROM recipients WHERE reason <> '') known"
-            " ON a.reason <> '' AND known.address = a.address AND known.reason = a.reason"
-            " WHERE known.address IS NULL AND (a.reason <> '' OR NOT EXISTS (SELECT 1"
-            " FROM recipients r WHERE r.key = a.key AND r.reason = ''"
-            f" AND (r.data = a.data OR NOT {NOT_RENDERED}))) ORDER BY a.row",
-            base=self._base,
-        )
-        self._run("DROP TABLE arrivals")
 
     def _refuse_duplicates(self) -> None:
         pairs = self._run(

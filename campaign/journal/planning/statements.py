@@ -10,23 +10,51 @@ PUT_INTO = (  # a row that was put back has counts that must stay
     " SELECT s.row, :state, :at, s.attempts, s.sendings, s.resends, :reason"
     " FROM standings s WHERE s.row = :of"
 )
-NOT_RENDERED = (
-    "EXISTS (SELECT 1 FROM standings s JOIN history h ON h.change = s.change"
-    " WHERE s.row = r.row AND s.state = 'skipped' AND h.reason LIKE 'render:%')"
+# Of rows of the list as it is now: rejects that the plan does not have, and people for whom no row
+# of the plan stands.  A row stands for its person that is settled or waits, but not where it waits
+# with cells that no row of the person has any more: then the first of them is taken in.
+MOVED = (
+    "INSERT INTO recipients (row, source, line, address, key, domain, data, reason, group_key)"
+    " SELECT :base + ROW_NUMBER() OVER (ORDER BY a.row), a.source, a.line, a.address,"
+    " a.key, a.domain, a.data, a.reason, a.group_key FROM arrivals a"
+    " LEFT JOIN (SELECT DISTINCT address, reason FROM recipients WHERE reason <> '') known"
+    " ON a.reason <> '' AND known.address = a.address AND known.reason = a.reason"
+    " WHERE known.address IS NULL AND (a.reason <> '' OR NOT EXISTS (SELECT 1 FROM recipients r"
+    " JOIN standings s ON s.row = r.row LEFT JOIN history h ON h.change = s.change"
+    " WHERE r.key = a.key AND r.reason = '' AND (s.state NOT IN ('skipped', 'planned', 'deferred')"
+    " OR (s.state = 'skipped' AND h.reason NOT LIKE 'duplicate:%' AND h.reason NOT LIKE 'mended:%'"
+    " AND h.reason NOT LIKE 'removed:%'"
+    " AND NOT (h.reason LIKE 'render:%' AND r.data <> a.data))"
+    " OR (s.state IN ('planned', 'deferred') AND (s.doubts > 0 OR r.group_key <> ''"
+    " OR :several = 'allow' OR EXISTS (SELECT 1 FROM arrivals b WHERE b.key = a.key"
+    " AND b.reason = '' AND (b.data = r.data OR b.row < a.row)))))))"
+    " ORDER BY a.row"
 )
-# Rows up to :base that could not be used, each with the row that takes its place.
+# Rows up to :base whose place a row beyond it takes, with that row, and the states of both.
 MENDED = (
-    "SELECT row, min(by) FROM (SELECT r.row AS row, n.row AS by FROM recipients r"
-    " JOIN standings s ON s.row = r.row JOIN history h ON h.change = s.change"
-    " JOIN recipients n ON n.key = r.key AND n.reason = '' AND n.row > :base"
-    " WHERE r.row <= :base AND r.reason = '' AND s.state = 'skipped' AND h.reason LIKE 'render:%'"
-    " UNION ALL SELECT r.row AS row, n.row AS by FROM recipients r"
+    "SELECT row, min(by), min(state), min(now) FROM (SELECT r.row AS row, n.row AS by,"
+    " s.state AS state, t.state AS now"
+    " FROM recipients n JOIN standings t ON t.row = n.row"
+    " JOIN recipients r ON r.key = n.key AND r.reason = '' AND r.row <= :base"
+    " JOIN standings s ON s.row = r.row LEFT JOIN history h ON h.change = s.change"
+    " WHERE n.reason = '' AND n.row > :base AND (s.state IN ('planned', 'deferred')"
+    " OR (s.state = 'skipped' AND (h.reason LIKE 'render:%' OR h.reason LIKE 'removed:%')))"
+    " UNION ALL SELECT r.row AS row, n.row AS by, s.state AS state, s.state AS now"
+    " FROM recipients r"
     " JOIN standings s ON s.row = r.row JOIN history h ON h.change = s.change"
     " JOIN sources f ON f.source = r.source"
     " JOIN recipients n ON n.line = r.line AND n.reason = '' AND n.row > :base"
     " JOIN sources g ON g.source = n.source AND g.name = f.name"
     " WHERE r.row <= :base AND r.reason <> '' AND s.state = 'skipped'"
     " AND h.reason NOT LIKE 'mended:%') found GROUP BY row ORDER BY row"
+)
+# People of the plan who wait, and whom no row of the list names any more.
+REMOVED = (
+    "INSERT INTO history (row, state, at, attempts, sendings, resends, reason)"
+    " SELECT r.row, 'skipped', :now, s.attempts, s.sendings, s.resends, :reason"
+    " FROM standings s JOIN recipients r ON r.row = s.row"
+    " WHERE s.state IN ('planned', 'deferred') AND r.row <= :base AND r.reason = ''"
+    " AND NOT EXISTS (SELECT 1 FROM arrivals a WHERE a.key = r.key) ORDER BY r.row"
 )
 PHOTOGRAPH = (
     "INSERT INTO photographed (row, snapshot) VALUES (:row, :snapshot)"

@@ -41,13 +41,17 @@ _KINDS = {
     "row": "damaged in the file",
     "suppressed": "asked for no more mail, or cannot be reached",
     "render": "no letter can be made from the row",
+    "removed": "no longer on the list",
 }
 
 
 def command(
     path: PathArgument = HERE,
     amend: Annotated[
-        bool, typer.Option("--amend", help="Add new recipients; settled ones stay as they are.")
+        bool,
+        typer.Option(
+            "--amend", help="Take in list and templates as they are; who is settled stays so."
+        ),
     ] = False,
     no_render: NoRenderOption = False,
     rejects: Annotated[
@@ -229,7 +233,9 @@ def _amendment(amendment: Amendment) -> list[str]:
     changes = [
         ("+", amendment.added, "new to send to"),
         ("~", amendment.restored, "could not be made before, and can be now"),
+        ("~", amendment.corrected, "not sent yet, and other cells in the list"),
         ("~", amendment.changing, "not sent yet, and made with what changed"),
+        ("-", amendment.removed, "not sent yet, and no longer on the list"),
         ("-", amendment.dropped, "not sent yet, and skipped now"),
         ("=", amendment.settled, "settled already, and left alone"),
     ]
