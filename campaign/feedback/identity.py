@@ -7,6 +7,7 @@ unsubscribe token of the returned letter, the recipient's field with the time, a
 The first three nobody can make up who has not seen the letter.  The others are only heard where no
 letter has a signed sender, where the returned letter is not somebody else's, and where a letter was
 accepted for that address within two weeks: a mail costs nothing, and must not suppress a stranger.
+What a provider told is known to be from that provider; there an address is heard in any case.
 """
 
 from __future__ import annotations
@@ -34,11 +35,7 @@ class How(StrEnum):
     TOKEN = "unsubscribe token"
     ADDRESS = "address and time"
     PROSE = "address in the text"
-    PROVIDER = "provider"
-
-    @property
-    def is_signed(self) -> bool:
-        return self in (How.VERP, How.MESSAGE_ID, How.TOKEN, How.PROVIDER)
+    PROVIDER = "address told by the provider"
 
 
 class Hit(NamedTuple):
@@ -51,7 +48,12 @@ class Hit(NamedTuple):
 
 
 def find(
-    clues: Clues, notices: Sequence[Notice], at: float, mailings: Sequence[Mailing]
+    clues: Clues,
+    notices: Sequence[Notice],
+    at: float,
+    mailings: Sequence[Mailing],
+    *,
+    of_provider: bool = False,
 ) -> list[Hit]:
     """None where no letter of these campaigns is meant."""
     if known := letter_of(clues, notices, mailings):
@@ -59,7 +61,8 @@ def find(
         return [Hit(mailing, letter, how, each) for each in _about(letter, notices)]
     if clues.foreign_id:
         return []
-    return [found for notice in notices if (found := _by_address(notice, at, mailings))]
+    found = (_by_address(notice, at, mailings, of_provider) for notice in notices)
+    return [hit for hit in found if hit]
 
 
 def letter_of(
@@ -112,11 +115,15 @@ def _harmlessness(notice: Notice) -> int:
     return order.index(weight_of(class_of(notice))) + 10 * (notice.kind != "bounced")
 
 
-def _by_address(notice: Notice, at: float, mailings: Sequence[Mailing]) -> Hit | None:
+def _by_address(
+    notice: Notice, at: float, mailings: Sequence[Mailing], of_provider: bool
+) -> Hit | None:
     best: Hit | None = None
     how = How.ADDRESS if notice.is_field else How.PROSE
+    if of_provider:
+        how = How.PROVIDER
     for mailing in mailings:
-        if mailing.is_signed:
+        if mailing.is_signed and not of_provider:
             continue
         for key in _keys(notice):
             for letter in mailing.letters.by_key(key):

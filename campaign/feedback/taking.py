@@ -31,13 +31,13 @@ from campaign.records import Event
 from campaign.suppression.entries import EVERYWHERE, Reason, SoftBounce, Suppressed
 from campaign.suppression.store import SuppressionStore
 
-_SOURCE = "bounces"
-_OF_MACHINES = (Sort.BOUNCE, Sort.COMPLAINT, Sort.REPORT, Sort.RECEIPT)
+_SOURCE = "bounces"  # of what came by mail; a provider is named itself
+_OF_MACHINES = (Sort.BOUNCE, Sort.COMPLAINT, Sort.REPORT, Sort.RECEIPT, Sort.PROVIDER)
 _LATE_S = 90 * 86400.0  # a Date further from the sending is not believed
 
 
 class ReadMail(NamedTuple):
-    """One mail, with where it stood."""
+    """One mail, or one event of a provider, with where it stood."""
 
     where: str
     returned: Returned
@@ -92,11 +92,10 @@ class _Batch:
 class Taking:
     """Takes in what came back of some campaigns."""
 
-    def __init__(self, mailings: Sequence[Mailing], clock: Clock, *, source: str = _SOURCE) -> None:
+    def __init__(self, mailings: Sequence[Mailing], clock: Clock) -> None:
         self.tally = TakenIn()
         self._mailings = mailings
         self._clock = clock
-        self._source = source
         self._stores: dict[str, SuppressionStore] = {}
         self._batches: dict[str, _Batch] = {}
 
@@ -116,33 +115,25 @@ class Taking:
             self.tally.note(outcome)
         return outcomes
 
-    def take_hits(self, where: str, digest: str, at: float, hits: Sequence[Hit]) -> None:
-        """What is known without a mail."""
-        self._batches = {mailing.plan_id: _Batch() for mailing in self._mailings}
-        for hit in hits:
-            self.tally.note(self._event_of(where, digest, at, "", hit))
-        for mailing in self._mailings:
-            self._write(mailing, self._batches[mailing.plan_id])
-
     # -- what a mail is about --------------------------------------------------------------------
 
     def _outcomes(self, mail: ReadMail) -> list[MailOutcome]:
         returned = mail.returned
         if returned.sort not in _OF_MACHINES and (left := self._unsubscribed(mail)):
             return [left]
-        if returned.sort in (Sort.BOUNCE, Sort.COMPLAINT):
+        is_told = returned.sort is Sort.PROVIDER and returned.notices
+        if is_told or returned.sort in (Sort.BOUNCE, Sort.COMPLAINT):
             at = returned.at or self._clock.now_s()
-            found = find(returned.clues, returned.notices, at, self._mailings)
+            found = find(
+                returned.clues, returned.notices, at, self._mailings, of_provider=bool(is_told)
+            )
             if not found:
                 return [self._nobody(mail)]
-            return [
-                self._event_of(mail.where, returned.digest, returned.at, returned.subject, each)
-                for each in found
-            ]
+            return [self._event_of(mail, each) for each in found]
         if returned.sort is Sort.REPLY and (known := letter_of(returned.clues, (), self._mailings)):
             mailing, letter, how = known
             hit = Hit(mailing, letter, how, Notice("replied", diagnostic=returned.subject))
-            return [self._event_of(mail.where, returned.digest, returned.at, returned.subject, hit)]
+            return [self._event_of(mail, hit)]
         return [
             MailOutcome(mail.where, str(returned.sort), why=returned.why, subject=returned.subject)
         ]
@@ -164,7 +155,7 @@ class Taking:
             if told is None:
                 continue
             entry = Suppressed(
-                told.key, told.list, Reason.UNSUBSCRIBE, self._source, told.campaign,
+                told.key, told.list, Reason.UNSUBSCRIBE, _SOURCE, told.campaign,
                 self._moment(returned.at, None), evidence=f"a mail: {returned.subject}",
             )  # fmt: skip
             letters = mailing.letters.by_key(told.key) if told.campaign == mailing.name else []
@@ -181,7 +172,7 @@ class Taking:
             letters = mailing.letters.by_key(key)
             if any(letter.sent_at for letter in letters):
                 entry = Suppressed(
-                    key, mailing.list_, Reason.UNSUBSCRIBE, self._source, mailing.name,
+                    key, mailing.list_, Reason.UNSUBSCRIBE, _SOURCE, mailing.name,
                     self._moment(returned.at, letters[0]), evidence="a mail: unsubscribe",
                 )  # fmt: skip
                 return self._leave(mail, mailing, entry, letters, How.ADDRESS)
@@ -200,9 +191,7 @@ class Taking:
         batch.entries.append(entry)
         if letters:
             notice = Notice("unsubscribed", diagnostic=entry.evidence)
-            batch.events.append(
-                self._event(returned.digest, returned.at, Hit(mailing, letters[0], how, notice))
-            )
+            batch.events.append(self._event(returned, Hit(mailing, letters[0], how, notice)))
         return MailOutcome(
             mail.where, "unsubscribed", entry.key, mailing.name, how=str(how),
             subject=returned.subject,
@@ -210,50 +199,52 @@ class Taking:
 
     # -- what follows from it --------------------------------------------------------------------
 
-    def _event_of(self, where: str, digest: str, at: float, subject: str, hit: Hit) -> MailOutcome:
+    def _event_of(self, mail: ReadMail, hit: Hit) -> MailOutcome:
         mailing, letter, how, notice = hit
         batch = self._batches[mailing.plan_id]
-        event = self._event(digest, at, hit)
+        event = self._event(mail.returned, hit)
         batch.events.append(event)
-        name, said = mailing.name, event.evidence
+        name, said, source = mailing.name, event.evidence, event.source
         if notice.kind == "complained":
             batch.entries.append(
-                Suppressed(letter.key, EVERYWHERE, Reason.COMPLAINT, self._source, name, event.at,
+                Suppressed(letter.key, EVERYWHERE, Reason.COMPLAINT, source, name, event.at,
                            evidence=said)
             )  # fmt: skip
         elif notice.kind == "unsubscribed":
             batch.entries.append(
-                Suppressed(letter.key, mailing.list_, Reason.UNSUBSCRIBE, self._source, name,
-                           event.at, evidence=said)
+                Suppressed(letter.key, mailing.list_, Reason.UNSUBSCRIBE, source, name, event.at,
+                           evidence=said)
             )  # fmt: skip
         elif notice.kind == "bounced":
             weight = weight_of(event.class_)
-            if mailing.is_signed and how is How.MESSAGE_ID:
+            is_mail = not mail.returned.source
+            if mailing.is_signed and how is How.MESSAGE_ID and is_mail:
                 self.tally.rewritten += 1
             if weight is Weight.HARD and how is not How.PROSE:
                 batch.entries.append(
-                    Suppressed(letter.key, EVERYWHERE, Reason.HARD, self._source, name, event.at,
+                    Suppressed(letter.key, EVERYWHERE, Reason.HARD, source, name, event.at,
                                evidence=said)
                 )  # fmt: skip
             elif weight in (Weight.HARD, Weight.SOFT):
                 batch.softs.append((event.digest, SoftBounce(letter.key, name, event.at, said)))
         return MailOutcome(
-            where, notice.kind, letter.address, name, event.class_, str(how), said, subject
-        )
+            mail.where, notice.kind, letter.address, name, event.class_, str(how), said,
+            mail.returned.subject,
+        )  # fmt: skip
 
-    def _event(self, digest: str, at: float, hit: Hit) -> Event:
+    def _event(self, returned: Returned, hit: Hit) -> Event:
         mailing, letter, _, notice = hit
         class_ = str(class_of(notice)) if notice.kind in ("bounced", "delayed") else ""
         status = notice.status if notice.status not in notice.diagnostic else ""
-        told = f"{digest} {notice.kind} {mailing.plan_id} {letter.row}"
+        told = f"{returned.digest} {notice.kind} {mailing.plan_id} {letter.row}"
         return Event(
             digest=hashlib.sha256(told.encode()).hexdigest(),
             row=letter.row,
-            at=self._moment(at, letter),
+            at=self._moment(returned.at, letter),
             kind=notice.kind,
             class_=class_,
             evidence=" ".join(f"{status} {notice.diagnostic}".split())[:EVIDENCE_MAX],
-            source=self._source,
+            source=returned.source or _SOURCE,
             message_id=letter.message_id,
         )
 

@@ -21,6 +21,7 @@ class Sort(StrEnum):
     AUTO_REPLY = "auto-reply"
     CHALLENGE = "challenge"  # asks the sender to prove that he is one
     RECEIPT = "read-receipt"
+    PROVIDER = "provider"  # not a mail: what a sending service told over HTTP
     REPORT = "report"  # DMARC, TLS: about many messages, not about one
     OTHER = "other"
     UNREADABLE = "unreadable"
@@ -29,7 +30,8 @@ class Sort(StrEnum):
 class Notice(NamedTuple):
     """What is said of one recipient.
 
-    kind: the event: "bounced", "delayed", "delivered", "complained"
+    kind: the event: "bounced", "delayed", "delivered", "complained", "unsubscribed", "replied",
+        "opened", "clicked"
     address: as the reporter knows it; "" where it does not say
     original: as we wrote it (Original-Recipient); "" where it does not say
     status: RFC 3463, "" without one
@@ -67,6 +69,7 @@ class Returned(NamedTuple):
     at: Unix time that it says; 0.0 where it does not
     why: why it is of that sort, for people
     sender, to: addresses of From and of To, in small letters
+    source: the provider that told it; "" of mails
     """
 
     sort: Sort
@@ -78,3 +81,4 @@ class Returned(NamedTuple):
     why: str = ""
     sender: str = ""
     to: tuple[str, ...] = ()
+    source: str = ""

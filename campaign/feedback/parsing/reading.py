@@ -17,14 +17,11 @@ from campaign.feedback.parsing.delivery_status import (
     spec_in,
 )
 from campaign.feedback.parsing.mail import LOOKED_AT, Mail, Piece, decoded_words, read_mail
+from campaign.feedback.parsing.names import message_ids_in, sender_tokens_in
 from campaign.feedback.parsing.notices import Clues, Notice, Returned, Sort
 from campaign.feedback.parsing.prose import looks_like_a_bounce, read_prose, refusal_in, told_in
 
-_OUR_ID = re.compile(r"(?<![0-9A-Za-z])([0-9a-f]{32}@[A-Za-z0-9.-]{1,255})")
-_TOKEN = re.compile(r"(?<![a-z2-7])[a-z2-7]{32}(?![a-z2-7])")
 _SOFT_BREAK = re.compile(r"=\n")
-_IDS_MOST = 20
-_TOKENS_MOST = 60
 _SEARCHED = 256 * 1024  # characters of a mail that are searched for names of ours
 _UNSUBSCRIBE = re.compile(r"(?im)^list-unsubscribe:((?:.*(?:\n[ \t].*)*))")
 _ID_FIELD = re.compile(r"(?im)^message-id:\s*(<[^<>\s]{1,300}>)")
@@ -128,15 +125,13 @@ def _clues(mail: Mail) -> Clues:
     everything = _SOFT_BREAK.sub("", "\n".join(texts)[: 2 * _SEARCHED])
     statuses = list(mail.texts("message/delivery-status", inside=1))
     senders = [*addressed, *map(envelope_sender_of, statuses), everything]
-    tokens = dict.fromkeys(_first(_TOKEN, "\n".join(senders).lower(), _TOKENS_MOST))
     own = fields.get("message-id").strip("<> ")
-    ids = [each for each in _first(_OUR_ID, everything, 4 * _IDS_MOST) if each != own]
     unsubscribe = [found[1] for text in heads for found in _UNSUBSCRIBE.finditer(text)]
     subject = decoded_words(fields.get("subject"))
     foreign = next((found[1] for text in heads if (found := _ID_FIELD.search(text))), "")
     return Clues(
-        " ".join(tokens),
-        tuple(dict.fromkeys(ids))[:_IDS_MOST],
+        sender_tokens_in("\n".join(senders)),
+        message_ids_in(everything, without=own),
         "\n".join([*unsubscribe, subject])[:4000],
         foreign,
     )
@@ -150,12 +145,3 @@ def _is_original(piece: Piece) -> bool:
 def _head(piece: Piece) -> str:
     """Of a returned original its header block."""
     return piece.text.lstrip("\n").partition("\n\n")[0]
-
-
-def _first(pattern: re.Pattern[str], text: str, most: int) -> list[str]:
-    found = []
-    for match in pattern.finditer(text):
-        found.append(match[1] if pattern.groups else match[0])
-        if len(found) == most:
-            break
-    return found

@@ -1,6 +1,7 @@
-"""`campaign bounces`: what came back by mail, into journals and the suppression store.
+"""`campaign bounces`: what came back, into journals and the suppression store.
 
-In: a Maildir, an mbox, a folder of .eml files, standard input, a mailbox on a server.
+In: a Maildir, an mbox, a folder of .eml files, standard input, a mailbox on a server; a file of
+what a sending service told.
 Out: what became of each mail, and counts.
 Touches: the events of journals, suppression stores; the source only with --move-to and --delete.
 """
@@ -11,8 +12,9 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -29,9 +31,11 @@ EXAMPLES = (
     "campaign bounces ~/Maildir --campaign spring",
     "campaign bounces imaps://bounces@mail.example.com/INBOX --watch",
     "campaign bounces bounces.mbox --campaign campaigns --verbose",
+    "campaign bounces events.jsonl --format sendgrid --campaign spring",
 )
 _SHOWN = 20  # mails that are named without --verbose
 _WAIT_S = 60.0
+_BATCH = 500  # events of a file that share commits
 _WEIGHTS = {
     "hard": "no such mailbox: suppressed",
     "soft": "full, refusing or not reached in time: counted",
@@ -68,6 +72,14 @@ def command(
     delete: Annotated[
         bool, typer.Option("--delete", help="Delete mails once they are taken in.")
     ] = False,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="PROVIDER",
+            help="SOURCE is a file of events of ses, sendgrid, mailgun or postmark (JSON).",
+        ),
+    ] = "",
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Print a line for each mail.")
     ] = False,
@@ -85,23 +97,29 @@ def command(
 
     if move_to and delete:
         raise UsageError("--move-to and --delete exclude each other", remedy="keep one")
+    if format_:
+        _refuse_unknown(format_, source, is_mailbox=bool(watch or move_to or delete))
     mailings = open_mailings(find_campaigns(campaigns or [Path()]))
-    inbox = _inbox(source, mailings, move_to, delete, watch)
     taking = Taking(mailings, SystemClock())
     spoken = _Spoken(verbose, sys.stderr if as_json else sys.stdout)
     try:
-        _read(inbox, taking, spoken, watch)
+        if format_:
+            name = _read_file(format_, source, taking, spoken)
+        else:
+            with closing(_inbox(source, mailings, move_to, delete, watch)) as inbox:
+                name = inbox.name
+                _read(inbox, taking, spoken, watch)
     except KeyboardInterrupt:
         if not watch:
             raise
     finally:
-        inbox.close()
         taking.close()
         close_mailings(mailings)
     if as_json:
         print(json.dumps(as_object(taking.tally, spoken), ensure_ascii=False))
     else:
-        print("\n".join(lines(inbox.name, taking.tally, spoken)))
+        read = counted(taking.tally.mails, "event" if format_ else "mail")
+        print("\n".join(lines(f"{name}: {read}", taking.tally, spoken)))
     return EXIT_DONE
 
 
@@ -151,6 +169,53 @@ def _read_once(inbox: Postbox, taking: Taking, spoken: _Spoken) -> None:
     for batch in inbox.batches():
         spoken.say(taking.take([ReadMail(mail.name, read(mail.raw)) for mail in batch]))
         inbox.done(batch)
+
+
+def _refuse_unknown(provider: str, source: str, *, is_mailbox: bool) -> None:
+    from campaign.feedback.providers.reading import PROVIDERS
+
+    if provider not in PROVIDERS:
+        raise UsageError(
+            f"'{provider}' is not a provider whose events can be read",
+            remedy=f"write --format {', '.join(PROVIDERS[:-1])} or {PROVIDERS[-1]}",
+        )
+    if not source:
+        raise UsageError(
+            "--format says what is in a file, and none is named", remedy="name a file, or -"
+        )
+    if is_mailbox:
+        raise UsageError(
+            "--format reads a file once; --watch, --move-to and --delete are for mailboxes",
+            remedy="leave them out: an event that is read twice counts once",
+        )
+
+
+def _read_file(provider: str, source: str, taking: Taking, spoken: _Spoken) -> str:
+    from campaign.feedback.providers.reading import read_file
+    from campaign.feedback.taking import ReadMail
+
+    name = "standard input" if source == "-" else source
+    try:
+        with open_input(source) as file:
+            batch = []
+            for line, returned in read_file(provider, file):
+                batch.append(ReadMail(f"{name}:{line}", returned))
+                if len(batch) == _BATCH:
+                    spoken.say(taking.take(batch))
+                    batch = []
+            spoken.say(taking.take(batch))
+    except OSError as error:
+        raise UsageError(
+            f"{source} cannot be read: {error.strerror}", remedy="name a file of events, or -"
+        ) from None
+    return name
+
+
+def open_input(source: str) -> AbstractContextManager[BinaryIO]:
+    """A file, or standard input, which is left open."""
+    if source == "-":
+        return nullcontext(sys.stdin.buffer)
+    return Path(source).expanduser().open("rb")
 
 
 def _inbox(
@@ -203,9 +268,9 @@ def line_of(outcome: MailOutcome) -> str:
     return escape(f"{outcome.where}: {outcome.what}{class_}{about}{known}: {said}")
 
 
-def lines(name: str, tally: TakenIn, spoken: _Spoken) -> list[str]:
+def lines(first: str, tally: TakenIn, spoken: _Spoken) -> list[str]:
     """The counts of a reading, for a terminal."""
-    shown = [f"{name}: {counted(tally.mails, 'mail')}"]
+    shown = [first]
     for what, count in tally.what.most_common():
         shown.append(f"  {count:,} {what}")
         if what == "bounced":
