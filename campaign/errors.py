@@ -128,6 +128,10 @@ class JournalError(CampaignError):
     exit_code = EXIT_JOURNAL
 
 
+class JournalGone(JournalError):
+    """The server of the journal cannot be reached, or has ended the session."""
+
+
 class SuppressionError(CampaignError):
     """The suppression store cannot be read or written; nothing is sent without it."""
 
@@ -162,5 +166,11 @@ class StaleError(CampaignError):
 
 class DriftError(CampaignError):
     """List, templates or config changed since the plan was made."""
+
+    exit_code = EXIT_CONFIG
+
+
+class FleetMismatch(CampaignError):
+    """A worker has another version, plan or settings than the fleet that it would join."""
 
     exit_code = EXIT_CONFIG

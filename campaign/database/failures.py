@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from campaign.database.places import Place, secrets_of
-from campaign.errors import JournalError
+from campaign.errors import JournalError, JournalGone
 
 
 @contextmanager
@@ -51,4 +51,20 @@ def explain(error: BaseException, place: Place) -> JournalError:
     said = str(error).replace(place.url, place.shown)
     for secret in secrets_of(place.url):
         said = said.replace(secret, "***")
-    return JournalError(f"journal {place.shown}: {said}", remedy="then `campaign resume`")
+    kind = JournalGone if is_gone(error) else JournalError
+    return kind(f"journal {place.shown}: {said}", remedy="then `campaign resume`")
+
+
+# A session that ended or never began (postgresql.org/docs/current/errcodes-appendix.html): the
+# server shuts down, crashed, starts, ended one that was idle; 08: of the connection itself.
+_GONE_STATES = ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08")
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether the driver of PostgreSQL says that its session is over, so that a new one may do."""
+    if not type(error).__module__.startswith("psycopg"):
+        return False
+    state = getattr(error, "sqlstate", None)
+    if state is None:  # said by the driver itself
+        return type(error).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
+    return str(state).startswith(_GONE_STATES)

@@ -111,6 +111,7 @@ class Feed:
 
     def rewind(self) -> None:
         """Read everything from the start again: the journal says that some are left."""
+        self._reader.rewind()
         self._after = 0
         self._due_after = FIRST_DUE
 
@@ -249,7 +250,7 @@ class Feed:
     async def _planned(self) -> list[Claim]:
         claims = await self._ask(partial(self._reader.claim_planned, self._after, _READ))
         if claims:
-            self._after = claims[-1].row
+            self._after = max(self._after, claims[-1].row)  # shards may come in any order
         return claims
 
     async def _ask(self, ask: Callable[[], list[Claim]]) -> list[Claim]:

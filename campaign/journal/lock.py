@@ -187,6 +187,30 @@ class AdvisoryLock:
             self._connection.rollback()
             self._connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": _ADVISORY})
 
+    def share(self) -> None:
+        """From here on others may hold it too, and nobody for himself."""
+        self._connection.execute(text("SELECT pg_advisory_lock_shared(:n)"), {"n": _ADVISORY})
+        self._connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": _ADVISORY})
+        self._connection.commit()
+
+
+def shares_lock(connection: Connection) -> bool:
+    """Take the lock beside others who share it; False where somebody has it for himself.
+
+    It is held as long as the session lives.
+    """
+    asked = text("SELECT pg_try_advisory_lock_shared(:n)")
+    got = bool(connection.execute(asked, {"n": _ADVISORY}).scalar())
+    connection.commit()
+    return got
+
+
+def unshare_lock(connection: Connection) -> None:
+    """Let go of it before the session is closed, as `AdvisoryLock.release` does."""
+    connection.rollback()
+    connection.execute(text("SELECT pg_advisory_unlock_shared(:n)"), {"n": _ADVISORY})
+    connection.commit()
+
 
 def lock_of(place: Place, connection: Connection) -> Lock:
     """The lock of a journal that is there."""

@@ -21,7 +21,7 @@ from campaign.journal.reading.glance import no_plan
 from campaign.journal.reading.results import read_plan
 from campaign.journal.recovery import take_in
 from campaign.journal.writing.changes import ChangeWriter
-from campaign.journal.writing.emergency import read_kept
+from campaign.journal.writing.emergency import emergency_files, read_kept
 from campaign.journal.writing.events import SUFFIX
 
 
@@ -113,11 +113,11 @@ def _refuse_another_campaign(connection: Connection, place: Place, campaign: str
 
 
 def _take_in_emergency(connection: Connection, place: Place, writer: ChangeWriter) -> int:
-    if not place.emergency.exists():
-        return 0
-    kept = read_kept(place.emergency, read_plan(connection).plan_id)
-    taken = take_in(connection, writer, kept, place.emergency)
-    place.emergency.unlink()
+    taken = 0
+    for path in emergency_files(place):
+        kept = read_kept(path, read_plan(connection).plan_id)
+        taken += take_in(connection, writer, kept, path)
+        path.unlink()
     return taken
 
 

@@ -59,7 +59,9 @@ def doubts(connection: Connection) -> Iterator[Doubt]:
         yield Doubt(*line)._replace(state=State(line[3]))
 
 
-def recovered(doubt: Doubt, policy: str, now_s: float) -> Change:
+def recovered(
+    doubt: Doubt, policy: str, now_s: float, *, what_ended: str = "the run ended"
+) -> Change:
     """What becomes of a recipient that an interrupted run left in `sending`."""
     state, resends = in_doubt(policy, doubt.resends)
     return Change(
@@ -70,7 +72,7 @@ def recovered(doubt: Doubt, policy: str, now_s: float) -> Change:
         sendings=doubt.sendings,
         resends=resends,
         due=now_s if state is State.DEFERRED else 0.0,
-        reason="in doubt: the run ended before the server's answer",
+        reason=f"in doubt: {what_ended} before the server's answer",
         class_=IN_DOUBT,
     )
 
@@ -242,7 +244,8 @@ def take_in(
         if found is None:
             raise _impossible(change, "there is no such row", path)
         state, sendings, at, doubts = found
-        if at >= change.at and sendings >= change.sendings:
+        settles_doubt = doubts > 0 and change.state is State.SENT and sendings == change.sendings
+        if at >= change.at and sendings >= change.sendings and not settles_doubt:
             continue
         legal = is_legal(State(state), change.state, in_doubt=doubts > 0)
         if sendings != change.sendings or not legal:

@@ -40,6 +40,7 @@ from campaign.journal.recovery import (
     settled,
     write,
 )
+from campaign.journal.sharing.leases import retire_all
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.emergency import EmergencyFile
 from campaign.journal.writing.events import SUFFIX
@@ -92,9 +93,24 @@ class Journal:
         """
         place = locate(url, folder)
         connection, lock = take_hold(place, clock.now_s(), create=create)
+        return cls.take_on(place, connection, lock, clock, campaign, create=create)
+
+    @classmethod
+    def take_on(
+        cls,
+        place: Place,
+        connection: Connection,
+        lock: Lock,
+        clock: Clock,
+        campaign: str,
+        *,
+        create: bool = False,
+    ) -> Journal:
+        """The same of one that is locked already; a fleet that left it without a word is over."""
         journal = cls(place, connection, lock, clock)
         try:
             with told(place):
+                retire_all(connection, clock.now_s(), Runner.this_process(0.0).host)
                 journal.recovered = put_in_order(
                     connection,
                     place,
@@ -221,17 +237,7 @@ class Journal:
 
     def last_run(self) -> LastRun | None:
         """The run before this one; asked before `start`."""
-        found = self._connection.execute(
-            text(
-                "SELECT host, boot_id, pid, started_s, ended_s, how, inode FROM runs"
-                " ORDER BY run DESC"
-            )
-        ).first()
-        changed = self._connection.execute(
-            text("SELECT at FROM history ORDER BY change DESC LIMIT 1")
-        ).scalar()
-        self._connection.rollback()
-        return LastRun._make([*found, changed or 0.0]) if found else None
+        return last_run(self._connection)
 
     @property
     def inode(self) -> str:
@@ -349,3 +355,17 @@ class Journal:
             {"now": self._clock.now_s(), "how": how, "run": self._run},
         )
         self._connection.commit()
+
+
+def last_run(connection: Connection) -> LastRun | None:
+    """The latest that was begun."""
+    found = connection.execute(
+        text(
+            "SELECT host, boot_id, pid, started_s, ended_s, how, inode FROM runs ORDER BY run DESC"
+        )
+    ).first()
+    changed = connection.execute(
+        text("SELECT at FROM history ORDER BY change DESC LIMIT 1")
+    ).scalar()
+    connection.rollback()
+    return LastRun._make([*found, changed or 0.0]) if found else None

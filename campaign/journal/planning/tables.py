@@ -9,6 +9,7 @@ from campaign.database.sql import Connection, text
 from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.notes import forget, is_finished, recall, remember
+from campaign.journal.sharing.tables import drop_sharing_tables
 from campaign.journal.states import FORMAT
 from campaign.journal.writing.totals import count_totals
 
@@ -29,6 +30,7 @@ def throw_away_unfinished(connection: Connection) -> None:
     amended_from = recall(connection, "amended_from")
     if not is_finished(connection):
         connection.exec_driver_sql("DROP VIEW IF EXISTS letters")
+        drop_sharing_tables(connection)
         schema.metadata.drop_all(connection)
         make_tables(connection)
     elif amended_from:

@@ -22,7 +22,7 @@ from campaign.journal import schema
 from campaign.journal.notes import recall
 from campaign.journal.reading.glance import glance, no_plan
 from campaign.journal.states import IN_DOUBT, NOT_TAKEN, is_legal
-from campaign.journal.writing.emergency import written
+from campaign.journal.writing.emergency import emergency_files, written
 from campaign.journal.writing.totals import totals_of
 from campaign.records import State
 
@@ -299,6 +299,6 @@ def _unknown(connection: Connection, place: Place, counts: dict[str, int]) -> It
     ).scalar_one()
     if again:
         yield f"whether {again} sent to again have two copies: only the relay's log can tell"
-    if written(place.emergency):
+    if any(written(path) for path in emergency_files(place)):
         yield "outcomes kept in the emergency file beside the journal are not in it yet"
     yield "what became of a message after a server had accepted it: see its bounces"

@@ -19,26 +19,26 @@ def _of_few(value: str, table: str) -> str:
     return f"CASE WHEN EXISTS (SELECT 1 FROM {table}) THEN {found} ELSE '' END"
 
 
-_ALL = (
+COLUMNS = (
     "r.row, r.source, r.address, r.key, r.domain, r.data, s.attempts, s.sendings,"
     f" s.resends, s.first_at, s.date_s, {_of_few('n.snapshot', 'snapshots')},"
     f" {_of_few(REPEAT, 'repeats')}"
 )
-_FROM = "FROM standings s JOIN recipients r ON r.row = s.row"
-_CLAIM = f"SELECT {_ALL} {_FROM}"
+STANDING = "FROM standings s JOIN recipients r ON r.row = s.row"
+_CLAIM = f"SELECT {COLUMNS} {STANDING}"
 _PLANNED = text(f"{_CLAIM} WHERE s.row > :a AND s.state = 'planned' ORDER BY s.row LIMIT :b")
 _OPEN = text(
     f"{_CLAIM} WHERE s.row > :a AND s.state IN ('planned', 'deferred') ORDER BY s.row LIMIT :b"
 )
 # Not as a pair (due, row) > (x, y): the index is on `due` alone, and the rows are its own order.
 _DEFERRED = text(
-    f"SELECT {_ALL}, s.due {_FROM} WHERE s.state = 'deferred' AND s.due >= :a"
+    f"SELECT {COLUMNS}, s.due {STANDING} WHERE s.state = 'deferred' AND s.due >= :a"
     " AND s.due <= :b AND (s.due > :c OR s.row > :d) ORDER BY s.due, s.row LIMIT :e"
 )
 
 
 _DOMAINS = text(
-    f"SELECT r.row, r.domain {_FROM} WHERE s.row > :a AND s.row <= :b AND s.state = 'planned'"
+    f"SELECT r.row, r.domain {STANDING} WHERE s.row > :a AND s.row <= :b AND s.state = 'planned'"
     " ORDER BY s.row LIMIT :c"
 )
 

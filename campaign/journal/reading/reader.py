@@ -196,6 +196,9 @@ class Reader(Glance):
 
     # ---- what is to be sent
 
+    def rewind(self) -> None:
+        """Planned recipients will be claimed from the beginning again."""
+
     def claim_planned(self, after_row: int, limit: int) -> list[Claim]:
         """Planned recipients beyond a row, in order.  Nothing is marked: the caller goes on from
         the last row it got, and never asks for those before it again."""

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from campaign.database.places import Place
 from campaign.errors import JournalError
 from campaign.records import CHANGE_FIELDS, Change, State
 
@@ -77,6 +78,13 @@ def _fields_of(change: Change) -> dict[str, object]:
 def written(path: Path) -> bytes:
     """What is in the file, without the room set aside."""
     return path.read_bytes().partition(b"\0")[0] if path.exists() else b""
+
+
+def emergency_files(place: Place) -> list[Path]:
+    """Those that are there: of a run, and of each worker of a fleet that left one behind here."""
+    of_workers = place.emergency.parent.glob(f"{place.emergency.name}.*")
+    numbered = sorted((p for p in of_workers if p.suffix[1:].isdigit()), key=lambda p: p.suffix)
+    return [path for path in (place.emergency, *numbered) if path.exists()]
 
 
 def read_kept(path: Path, plan_id: str) -> list[Change]:

@@ -1,0 +1,117 @@
+"""Claims of the shards that a worker holds.
+
+In: its epoch, its shards.  Out: claims.  Touches: the database, read-only.
+
+How far the planned rows of each shard were read is kept here: shards come and go, and a shard that
+came late is read from its beginning.  What is deferred is asked for by the leases as the database
+has them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+from campaign.database.failures import told
+from campaign.database.places import Place
+from campaign.database.sql import Connection
+from campaign.journal.reading.claims import claims_of, query_of
+from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
+from campaign.journal.sharing.claims import SharedClaims
+from campaign.journal.sharing.leases import Shard
+from campaign.records import Claim, State
+
+
+class SharedReader(Reader):
+    """Reads as `Reader` does, but claims only rows of its own shards; all else is of the whole."""
+
+    def __init__(self, place: Place, connection: Connection) -> None:
+        super().__init__(place, connection)
+        self._shards: dict[int, Shard] = {}
+        self._read_to: dict[int, float] = {}  # planned rows of a shard up to here; inf: all
+
+    def hold(self, shards: Iterable[Shard]) -> None:
+        """These are claimed from, from now on."""
+        self._shards = {shard.number: shard for shard in shards}
+        self._read_to = {
+            number: self._read_to.get(number, shard.first - 1.0)
+            for number, shard in self._shards.items()
+        }
+
+    @property
+    def shards(self) -> Collection[Shard]:
+        """What is claimed from."""
+        return self._shards.values()
+
+    @property
+    def unread(self) -> int:
+        """Shards whose planned rows have not all been read."""
+        return sum(to < math.inf for to in self._read_to.values())
+
+    def rewind(self) -> None:
+        self._read_to = {number: shard.first - 1.0 for number, shard in self._shards.items()}
+
+    def claim_planned(self, after_row: int, limit: int) -> list[Claim]:
+        """The next ones of its shards, wherever those stand; `after_row` says nothing here."""
+        while waiting := sorted({to for to in self._read_to.values() if to < math.inf}):
+            numbers = [number for number, to in self._read_to.items() if to == waiting[0]]
+            until = waiting[1] if len(waiting) > 1 else math.inf
+            found = self._planned(numbers, int(waiting[0]), until, limit)
+            reached = float(found[-1].row) if len(found) == limit else until
+            self._read_to.update(dict.fromkeys(numbers, reached))
+            self._mark_read()
+            if found:
+                return found
+        return []
+
+    def claim_due(
+        self, until_s: float, limit: int, after: Due = FIRST_DUE
+    ) -> tuple[list[Claim], Due]:
+        if not self._shards:
+            return [], after
+        query = self._shared.deferred(self._shards)
+        found = self._claims(query, after[0], until_s, *after, limit)
+        last = (float(found[-1][-1]), int(found[-1][0])) if found else after
+        return claims_of([row[:-1] for row in found], State.DEFERRED), last
+
+    def claim_rows(self, rows: Sequence[int], state: State) -> list[Claim]:
+        if not rows or not self._shards:
+            return []
+        query = self._shared.of_shards(query_of(rows, state), self._shards)
+        return claims_of(self._claims(query), state)
+
+    def planned_domains(self, after_row: int, until_row: int, limit: int) -> list[tuple[int, str]]:
+        """Of its shards, whether or not they were read that far: rows that are claimed twice are
+        left out by whoever claims them."""
+        if not self._shards:
+            return []
+        query = self._shared.domains(self._shards)
+        found = self._claims(query, after_row, until_row, limit)
+        return [(int(row), str(domain)) for row, domain in found]
+
+    def next_due(self, after_s: float = -1.0) -> float | None:
+        if not self._shards:
+            return None
+        query = self._shared.next_due(self._shards)
+        found: Any = self._claims(query, after_s)[0][0]
+        return None if found is None else float(found)
+
+    @cached_property
+    def _shared(self) -> SharedClaims:
+        return SharedClaims(self._connection.dialect)
+
+    def _planned(self, numbers: Sequence[int], after: int, until: float, limit: int) -> list[Claim]:
+        shards = [self._shards[number] for number in numbers]
+        if shards[0].last:  # slices: each begins and ends elsewhere, so there is one
+            until = min(until, shards[0].last)
+        query = self._shared.planned(None if shards[0].last else numbers)
+        with told(self._place):
+            most = int(until) if until < math.inf else 2**62
+            return claims_of(self._claims(query, after, most, limit), State.PLANNED)
+
+    def _mark_read(self) -> None:
+        for number, shard in self._shards.items():
+            if shard.last and self._read_to[number] >= shard.last:
+                self._read_to[number] = math.inf
