@@ -23,7 +23,8 @@ _FIRST_REST_S = 5.0  # where little was accepted before
 _LEAST_REST_S = 0.1
 _LONGEST_REST_S = 3600.0
 _SUCCESSES_PER_CONNECTION = 20  # accepted messages that earn one more connection
-_MANY = 100  # accepted messages, lately: then half of the connections may stay
+_MANY = 100  # accepted messages, lately: then half of the connections come back after a rest
+_CAREFULLY = 1.5  # a rest grows by this where mail went well: it loses a third at most, not half
 _STEP = 8  # probes for the end of a rest whose length is about known: each an eighth later
 QUIET_S = 600.0  # so long without a word about its limit, and one more is tried
 _CALM_S = 300.0  # this long without a throttle and the next rest is short again
@@ -55,7 +56,9 @@ class Governor:
 
     __slots__ = (
         "_accepted",
+        "_back",
         "_ceiling",
+        "_grows",
         "_known_s",
         "_last_throttle_s",
         "_refused_for_s",
@@ -71,7 +74,9 @@ class Governor:
         self.connections = connections  # what we dare now
         self.rests_until_s = 0.0
         self._rest_s = 0.0  # the last one
+        self._grows = 2.0  # how much longer the next rest is, while the length is not known
         self._accepted = 0  # since a connection was added
+        self._back = 1  # connections it comes back with when a rest was long enough
         self._taken = 0  # accepted since the last rest, and half of what was before, and so on
         self._refused_for_s = 0.0  # how long, as of the last throttle, nothing was accepted
         self._known_s = 0.0  # how long it refused at least, the last time
@@ -102,6 +107,7 @@ class Governor:
             # A first probe that is taken: the rest may have been far too long.
             self._known_s = self._refused_for_s or self._known_s / 2
             self._refused_since_s = None
+            self.connections = max(1, min(self._back, self.limit))
         self._taken += 1
         if self.connections >= self._ceiling.most:
             return
@@ -132,6 +138,7 @@ class Governor:
             return
         if now_s - self._last_throttle_s > _CALM_S:
             self._known_s = 0.0
+        is_first = self._refused_since_s is None
         if self._refused_since_s is None:
             self._refused_since_s, self._refused_for_s = now_s, 0.0
             shortened_s = _FIRST_REST_S * _SUCCESSES_PER_CONNECTION / max(self._taken, 1)
@@ -141,12 +148,17 @@ class Governor:
             if 0.99 * self._known_s <= refused_s <= 2 * self._known_s:
                 rest_s = max(_LEAST_REST_S, refused_s / _STEP)
             else:
-                rest_s = self._rest_s * 2
+                rest_s = self._rest_s * self._grows
         self._rest_s = min(_LONGEST_REST_S, rest_s)
         rest_s = max(pause_s, self._rest_s)
         self._last_throttle_s = self.rests_until_s = now_s + rest_s
-        many = self._taken >= _MANY and not pause_s
-        self.connections = max(1, self.connections // 2) if many else 1
+        if is_first:
+            many = self._taken >= _MANY and not pause_s
+            self._back = self.connections // 2 if many else 1
+            self._grows = _CAREFULLY if many else 2.0
+        elif pause_s:
+            self._back = 1
+        self.connections = 1  # asks whether the rest was long enough
         self._accepted = 0
         self._taken //= 2
 

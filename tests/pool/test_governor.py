@@ -52,6 +52,42 @@ def test_connections_come_back_one_at_a_time_while_mail_is_accepted():
     assert max(seen) == 3
 
 
+def test_half_of_the_connections_come_back_after_one_throttle_of_many_probes():
+    governor = Governor(10)
+    for _ in range(200):
+        governor.accepted(0.0)
+    governor.throttled(1.0, 0.0)
+    now_s = 1.0
+    while now_s < 13.0:
+        assert governor.connections == 1
+        now_s += governor.wait_s(now_s)
+        governor.throttled(now_s, 0.0)
+    now_s += governor.wait_s(now_s)
+    governor.accepted(now_s)
+    assert governor.connections == 5
+
+
+def test_a_pause_that_the_provider_asks_for_leaves_one_connection_behind_it():
+    governor = Governor(10)
+    for _ in range(200):
+        governor.accepted(0.0)
+    governor.throttled(1.0, 0.0)
+    governor.throttled(20.0, 600.0)
+    governor.accepted(620.0)
+    assert governor.connections == 1
+
+
+def test_where_mail_went_well_a_throttle_of_unknown_length_costs_at_most_half_more():
+    for length_s in (2.0, 7.0, 12.0, 40.0, 300.0):
+        governor, now_s = Governor(10), 0.0
+        for _ in range(3000):
+            governor.accepted(0.0)
+        while now_s < length_s:
+            governor.throttled(now_s, 0.0)
+            now_s += governor.wait_s(now_s)
+        assert now_s <= 1.5 * length_s + 0.1
+
+
 def test_a_learned_limit_is_felt_for_again_after_a_quiet_while():
     governor = Governor(10)
     governor.learn_limit(4, 100.0)
