@@ -17,16 +17,21 @@ COMPILED = """
 clock
 records
 addresses: marks syntax tokens
-delivery: backlog feed ledger staleness
+delivery: ledger
+delivery/beginning: staleness
+delivery/feeding: backlog feed rows
 journal/reading: claims
 journal/writing: changes totals transactions writer
-pool: allowance flight governor hosts lanes pacing refusals relays site
+pool: destination lanes outlet relays
+pool/pacing: allowance governor rates refusals
+pool/servers: hosts
+pool/sites: flight site
 recipients: cleaning
 recipients/text: framing
 rendering: body draft head images render sheet
 rendering/mime: entities headers structured transfer
 rendering/templating: escaping memo templates
-smtp: commands connection deadline envelopes extensions protocol wire
+smtp: commands connection deadline ends envelopes extensions protocol wire
 smtp/replies: parsing
 workers: frames process
 """

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Literal
 
+from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.retry import RetrySchedule
-from campaign.delivery.staleness import RunClock
 from campaign.journal.states import in_doubt
 from campaign.journal.writing.commits import Done
 from campaign.planning.timing.turns import Turns

@@ -3,16 +3,12 @@
 In: the schedule of the config, attempts, the time.  Out: Unix times.  Touches: nothing.
 
 The waiting itself is done by the journal's due times, so that a schedule of hours outlives the
-process; tenacity supplies the strategies.
+process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
-
-from tenacity import RetryCallState, wait_chain, wait_fixed
-from tenacity.wait import wait_base
 
 from campaign.config.settings import Delivery
 
@@ -24,15 +20,14 @@ class RetrySchedule:
     """`delivery.retry` and `delivery.expire_after`."""
 
     def __init__(self, settings: Delivery, jitter: Jitter) -> None:
-        self._wait: wait_base = wait_chain(*(wait_fixed(wait_s) for wait_s in settings.retry))
+        self._waits_s = settings.retry
         self._expire_after_s = settings.expire_after
         self._jitter = jitter
 
     def due_s(self, attempts: int, now_s: float) -> float:
         """Unix time of the try after `attempts` failed ones; the last interval repeats."""
-        state = RetryCallState(cast(Any, None), None, (), {})
-        state.attempt_number = max(1, attempts)
-        return now_s + self._wait(state) * (1 + _SPREAD * self._jitter())
+        wait_s = self._waits_s[min(max(1, attempts), len(self._waits_s)) - 1]
+        return now_s + wait_s * (1 + _SPREAD * self._jitter())
 
     def expires(self, first_at_s: float, due_s: float) -> bool:
         """Would the next try come after the recipient's time is over?"""

@@ -13,15 +13,17 @@ import asyncio
 import random
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import partial
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
-from campaign.delivery.beginning import put_in_order, refuse_another_plan
-from campaign.delivery.feed import Feed
-from campaign.delivery.leaving import outlet_of
+from campaign.delivery.beginning.order import put_in_order, refuse_another_plan
+from campaign.delivery.beginning.staleness import RunClock, clock_for
+from campaign.delivery.ending import REFUSED, ending, result_of
+from campaign.delivery.feeding.feed import Feed
+from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.mailboxes import Mailboxes
 from campaign.delivery.retry import RetrySchedule
@@ -31,21 +33,12 @@ from campaign.delivery.run_records import (
     RunResult,
     Unheard,
 )
-from campaign.delivery.staleness import RunClock, clock_for
 from campaign.delivery.stopping import Stopping
-from campaign.delivery.suppression import SuppressionLookup
 from campaign.delivery.view import Viewer
-from campaign.errors import (
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    EXIT_SOME_FAILED,
-    Interrupted,
-    JournalError,
-)
+from campaign.errors import JournalError
 from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
-from campaign.journal.states import NOT_REACHED
 from campaign.journal.store import ANSWER_S, Journal
 from campaign.planning.inputs import (
     envelope_senders,
@@ -55,10 +48,12 @@ from campaign.planning.inputs import (
 )
 from campaign.planning.keys import signing_spec
 from campaign.planning.timing.turns import closed_hours, turns_of
+from campaign.pool.builder import known_hosts, outlet_of, patience_of
 from campaign.pool.limits import Limits
+from campaign.pool.outlet import Outlet
 from campaign.pool.tasks import Tasks
+from campaign.pool.terms import Terms
 from campaign.records import Letter, PlanRecord, State
-from campaign.units import show_duration
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import WorkerProcess, worker_count
 
@@ -69,7 +64,6 @@ _TURN_S = 0.001
 _SHORT_WAIT_S = 30.0  # `--no-wait` waits so long for a limit or a rest
 _LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
 _GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
-REFUSED = "refused"  # how a run ended whose sender was refused: the next one starts with a canary
 
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -118,16 +112,6 @@ def run_campaign(
             if run.is_refused:
                 how.append(REFUSED)
             return result
-
-
-@contextmanager
-def ending(journal: Journal) -> Iterator[tuple[Journal, list[str]]]:
-    """Close the journal, with a note of how the run ended: whatever was put into `how`."""
-    how: list[str] = []
-    try:
-        yield journal, how
-    finally:
-        journal.close(*how)
 
 
 def _loop_factory() -> LoopFactory:
@@ -232,18 +216,7 @@ class _Run:
             learn=self._mailboxes.learn,
             soft_keys=self._mailboxes.soft_keys,
         )
-        self._outlet = outlet_of(
-            self._campaign,
-            self._options,
-            self._ledger,
-            reader,
-            self._clock,
-            give_back=self._take_back,
-            on_low=self._heed,
-            must_stop=self._stopping.stop_for,
-            say=self._observer.say,
-            on_trial=self._on_trial,
-        )
+        self._outlet = self._outlet_of(reader)
         self._feed = Feed(
             reader,
             self._ledger,
@@ -263,6 +236,24 @@ class _Run:
             self._ledger, self._outlet, self._feed, self._turns, self._clock, limited=limited
         )
         self._outlet.start()
+
+    def _outlet_of(self, reader: Reader) -> Outlet:
+        campaign, options, say = self._campaign, self._options, self._observer.say
+        override = options.relay_override
+        terms = Terms(
+            self._ledger,
+            reader,
+            self._clock,
+            known_hosts(campaign, self._clock, say),
+            options.patience or patience_of(campaign, override, no_wait=options.no_wait),
+            give_back=self._take_back,
+            on_low=self._heed,
+            must_stop=self._stopping.stop_for,
+            say=say,
+            transcript=options.transcript,
+            on_trial=self._on_trial,
+        )
+        return outlet_of(campaign, terms, override)
 
     def _mailboxes_of(self, reader: Reader, counts: Mapping[State, int]) -> Mailboxes:
         """Told first what a run before this one could not tell the store any more."""
@@ -375,29 +366,6 @@ class _Run:
         self, counts: dict[State, int], doubtful: list[str], finished: bool, unmade: int
     ) -> RunResult:
         self._observer.update(self._viewer.view(is_stopping=bool(self._stopping)))
-        error = self._stopping.error
-        if self._stopping.crash is not None:
-            raise self._stopping.crash
-        if error is not None and not isinstance(error, Interrupted):
-            raise error
-        left_over = unmade + sum(counts.get(state, 0) for state in NOT_REACHED)
+        why = self._stopping.unless_interrupted()
         seconds = self._clock.tick_s() - self._started_s
-        if not finished:
-            code = EXIT_INTERRUPTED
-            sentence = str(error) if error else _unfinished(counts)
-        else:
-            code = EXIT_SOME_FAILED if left_over else EXIT_DONE
-            sentence = f"every recipient is settled after {show_duration(seconds)}"
-            if unmade:
-                sentence += (
-                    f"; {unmade:,} {'letter' if unmade == 1 else 'letters'} could not be made"
-                )
-        return RunResult(
-            code, counts, sum(counts.values()), doubtful, seconds, finished, sentence, unmade
-        )
-
-
-def _unfinished(counts: dict[State, int]) -> str:
-    left = counts.get(State.PLANNED, 0)
-    deferred = counts.get(State.DEFERRED, 0)
-    return f"not finished: {left} not tried yet, {deferred} deferred; `campaign resume` goes on"
+        return result_of(counts, doubtful, seconds, why, finished=finished, unmade=unmade)

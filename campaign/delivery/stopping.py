@@ -64,6 +64,14 @@ class Stopping:
         self.error = self.error or error
         self._wake()
 
+    def unless_interrupted(self) -> Interrupted | None:
+        """What somebody stopped the run by; any other reason, and a bug of ours, is raised."""
+        if self.crash is not None:
+            raise self.crash
+        if self.error is not None and not isinstance(self.error, Interrupted):
+            raise self.error
+        return self.error
+
     def crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception nobody awaited: our bug must stop the run, not become their bounce."""
         self.crash = context.get("exception") or RuntimeError(context["message"])

@@ -22,10 +22,11 @@ from campaign.journal.reading.browsing import Browser
 from campaign.planning.inputs import envelope_senders, render_spec
 from campaign.planning.keys import signing_spec
 from campaign.planning.sample import standing_of
-from campaign.pool.outlet import endpoint_of
+from campaign.pool.endpoints import endpoint_of
 from campaign.records import Claim, Job, Letter, Message, Reply, Stage
 from campaign.rendering.render import RenderSpec
-from campaign.smtp.connection import Connection, End
+from campaign.smtp.connection import Connection
+from campaign.smtp.ends import End
 from campaign.smtp.opening.connect import connect
 from campaign.workers.pool import RenderPool
 

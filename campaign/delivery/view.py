@@ -5,17 +5,34 @@ In: what the run counts, its outlet, its feed.  Out: `RunView`s.  Touches: nothi
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
-from campaign.delivery.feed import Feed
+from campaign.delivery.beginning.staleness import RunClock
+from campaign.delivery.feeding.feed import Feed
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.run_records import RunView
-from campaign.delivery.speed import Speed
-from campaign.delivery.staleness import RunClock
 from campaign.planning.timing.turns import Turns
-from campaign.pool.relays import Outlet
+from campaign.pool.outlet import Outlet
 from campaign.records import State
 from campaign.units import show_duration
+
+_WINDOW_S = 10.0  # of the rate
+
+
+class Speed:
+    """Rate over the last ten seconds."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def note(self, now_s: float, settled: int) -> float:
+        """Settled recipients per second, as of now."""
+        self._marks.append((now_s, settled))
+        while len(self._marks) > 2 and now_s - self._marks[0][0] > _WINDOW_S:
+            self._marks.popleft()
+        then_s, before = self._marks[0]
+        return (settled - before) / (now_s - then_s) if now_s > then_s else 0.0
 
 
 class Viewer:

@@ -20,7 +20,7 @@ from campaign.planning.skips import SkipKind, Skips, read_skips
 from campaign.planning.timing.forecast import Forecast
 from campaign.planning.timing.outlook import ORDINARY_RATE, outlook
 from campaign.pool.limits import Limits
-from campaign.pool.pacing import Pacing
+from campaign.pool.pacing.rates import Pacing
 from campaign.records import Source, State, unsettled_of
 
 _SHOWN_CAUSES = 20

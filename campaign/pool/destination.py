@@ -1,36 +1,64 @@
 """Where letters go together: sites that draw from the same lanes.
 
 In: letters, the time.  Out: how many more may come, what they wait for.  Touches: its sites.
+Fails: never.
 
-All relays of a run are one destination; sent directly, each set of mail servers is one.
+All relays of a run are one destination; sent directly, each set of mail servers is one.  Weights
+decide while every site keeps up; a site that is slow, rests or is down leaves its share to the
+others.  A letter changes sites only before its final dot, so that it can never arrive twice
+because of this.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
+from campaign.clock import Clock
 from campaign.pool.lanes import KEPT_S, Lanes
-from campaign.pool.site import Site
+from campaign.pool.sites.site import Site
 from campaign.records import Letter
 
 _SOON_S = 1.0  # letters for sites that may go on so soon are rendered meanwhile
 _AHEAD_S = 10.0  # sites with rates have letters in memory for so long
+_YIELD_S = 0.05  # a site that had more than its share asks again
+_SLACK = 8  # letters a site may be ahead of its share
 
 
 class Destination:
     """Lanes and the sites that empty them."""
 
-    def __init__(self, name: str, lanes: Lanes, kind: str) -> None:
-        """`kind` of its sites, for those who read of a wait: "relay" or "limits"."""
+    def __init__(
+        self, name: str, lanes: Lanes, clock: Clock, kind: Literal["relay", "limits"]
+    ) -> None:
+        """`name` "": every letter goes here, and has the name of its lane.  `kind` of its sites,
+        for those who read of a wait."""
         self.name = name
         self.lanes = lanes
-        self.sites: tuple[Site, ...] = ()
+        self.sites: dict[Site, int] = {}  # each with its weight
+        self._clock = clock
         self._kind = kind
         self._asked_s = -1.0  # when it was last asked for room, and
         self._most = 0  # how many letters it may hold then
+        self._yielding: set[Site] = set()  # sites that had more than their share
 
-    def put(self, letters: Iterable[Letter]) -> None:
+    def join(self, site: Site, weight: int = 1) -> None:
+        """One more way to it."""
+        self.sites[site] = weight
+        self._count_places()
+
+    @property
+    def is_all(self) -> bool:
+        """Does every letter of the run go here?"""
+        return not self.name
+
+    def lane_of(self, domain: str) -> str:
+        """A name for what letters for a domain share."""
+        return self.name or self.lanes.lane(domain).name
+
+    def put(self, letters: Sequence[Letter]) -> None:
         self.lanes.put(letters)
         self.wake()
 
@@ -82,16 +110,70 @@ class Destination:
         sites_s = [site.allowance.pacing.left_s(each, now_s) for site in self.sites]
         return max([*lanes_s, min(sites_s, default=0.0)])
 
+    # -- what its sites ask --------------------------------------------------------------------
+
+    def may_take(self, site: Site) -> bool:
+        """Is it this site's turn?  It yields only to one that is behind and keeps up."""
+        if len(self.sites) == 1:
+            return True
+        now_s = self._clock.tick_s()
+        mine = site.taken / self.sites[site]
+        behind = [
+            other
+            for other, weight in self.sites.items()
+            if other is not site and mine - other.taken / weight > _SLACK and other.keeps_up(now_s)
+        ]
+        loop = asyncio.get_running_loop()
+        for other in behind:
+            if other.has_free_hand:
+                loop.call_soon(other.wake)
+        if behind and site not in self._yielding:
+            self._yielding.add(site)
+            loop.call_later(_YIELD_S, self._resume, site)
+        return not behind
+
+    def _resume(self, site: Site) -> None:
+        self._yielding.discard(site)
+        site.wake()
+
+    def forgive(self, site: Site) -> None:
+        """The share that a site missed while it was out is not made up for."""
+        shares = [
+            other.taken / weight for other, weight in self.sites.items() if other.failure is None
+        ]
+        site.taken = max(site.taken, int(min(shares, default=0.0) * self.sites[site]))
+
     # -- what is kept --------------------------------------------------------------------------
 
-    def long_waiting(self, now_s: float) -> list[Letter]:
-        """Letters that would have to wait in memory for long, taken out."""
+    def keep_house(self, now_s: float) -> list[Letter]:
+        """Once a second: what replies taught is felt for again, who can go on is woken.
+
+        Letters that would have to wait in memory for long are taken out.
+        """
+        self.lanes.forget_plain(now_s)
+        for site in self.sites:
+            site.recover(now_s)
+        self._count_places()
+        letters = self._long_waiting(now_s)
+        if self.lanes.ready:  # what one site gave back, another may take
+            self.wake()
+        return letters
+
+    def is_plain(self, now_s: float) -> bool:
+        """Nothing is under way, and nothing is known of it that would be lost with it."""
+        are_closed = all(site.is_closed for site in self.sites)
+        return are_closed and self.lanes.is_plain and not self.rest_s(now_s)
+
+    def _long_waiting(self, now_s: float) -> list[Letter]:
         if self.rest_s(now_s) > KEPT_S:
             return self.lanes.withdraw_all()
         letters: list[Letter] = []
         for lane, _ in self.lanes.long_waits(now_s, KEPT_S):
             letters += self.lanes.withdraw(lane)
         return letters
+
+    def _count_places(self) -> None:
+        self.lanes.places = sum(site.places for site in self.sites)
 
     # -- what is told --------------------------------------------------------------------------
 

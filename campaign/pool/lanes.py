@@ -22,9 +22,9 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import count
 
-from campaign.pool.governor import Governor
-from campaign.pool.pacing import Pacing
-from campaign.pool.waits import turn
+from campaign.pool.pacing.governor import Governor
+from campaign.pool.pacing.rates import Pacing
+from campaign.pool.pacing.waits import turn
 from campaign.records import Letter
 from campaign.units import Rate, show_duration
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from campaign.clock import Clock
 from campaign.config.settings import Limit as LimitSettings
 from campaign.pool.lanes import Limit
-from campaign.pool.pacing import Pacing
+from campaign.pool.pacing.rates import Pacing
 from campaign.routing.sites import provider_named, provider_of_domain
 
 

@@ -1,18 +1,23 @@
-"""What a site is told, whom it tells, and the words it knows.
+"""What a run hands to whatever its letters leave by, and the words that sites know.
 
-In: nothing.  Out: `Patience`, the `Ledger` interface, two readings of replies.  Touches: nothing.
+In: nothing.  Out: `Terms`, `Patience`, the `Ledger` interface, two readings of replies.
+Touches: nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from tenacity import wait_random_exponential
 from tenacity.wait import wait_base
 
-from campaign.errors import SenderRefused
+from campaign.clock import Clock
+from campaign.errors import CampaignError, SenderRefused
+from campaign.pool.limits import History
+from campaign.pool.servers.hosts import KnownHosts
 from campaign.records import Letter, Reply, Stage, Verdict
 from campaign.smtp.endpoint import Timeouts
 
@@ -59,6 +64,23 @@ class Ledger(Protocol):
 
     def unreached(self, letter: Letter, relay: str, why: str, reply: Reply | None) -> None:
         """Its server could not be spoken to."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a run hands to its outlet: whom to ask, whom to tell, how patient to be."""
+
+    ledger: Ledger
+    history: History
+    clock: Clock
+    hosts: KnownHosts
+    patience: Patience
+    give_back: Callable[[list[Letter]], None]  # letters that would wait too long in memory
+    on_low: Callable[[], None]  # few letters are left
+    must_stop: Callable[[CampaignError], None]
+    say: Callable[[str], None]
+    transcript: Path | None = None  # folder where sessions are taken down
+    on_trial: bool = False  # the last run was refused as a sender: one letter goes first
 
 
 def connect_wait() -> wait_base:

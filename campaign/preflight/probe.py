@@ -17,8 +17,9 @@ from campaign.clock import Clock
 from campaign.errors import RelayError
 from campaign.records import Letter, Reply, Stage
 from campaign.routing.certificates import Certificate, read_certificate
-from campaign.smtp.connection import Connection, End
+from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
+from campaign.smtp.ends import End
 from campaign.smtp.inspect import TlsFacts, tls_facts
 from campaign.smtp.opening.connect import connect
 from campaign.smtp.transcript import Transcript

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from campaign.config.settings import Relay
 from campaign.errors import ConfigError, LoginError, RelayError
-from campaign.pool.outlet import endpoint_of
+from campaign.pool.endpoints import endpoint_of
 from campaign.preflight.probe import PATIENCE, Visitor
 from campaign.preflight.rules import CheckFinding
 from campaign.smtp.inspect import tls_facts

@@ -12,6 +12,7 @@ The files of this room:
     endpoint.py    what a connection is told        tls.py         handshake, certificates
     wire.py        socket, TLS, one deadline        deadline.py    one timer for all deadlines
     transcript.py  the session as a text file       inspect.py     what TLS came to
+    ends.py        why a connection is gone
 
 Everything here is a plain callback: on a server that pipelines, one `received` brings [reply to dot
 k, and to MAIL, RCPT, DATA of k+1], and one write takes away [body of k+1, its dot, the envelope of
@@ -22,12 +23,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from campaign.records import Letter, Reply, Stage
 from campaign.smtp.deadline import FOREVER
 from campaign.smtp.endpoint import Endpoint, Timeouts
+from campaign.smtp.ends import Condition, End, EndedBy
 from campaign.smtp.extensions import Extensions
 from campaign.smtp.protocol import Client, Phase
 from campaign.smtp.replies.verdicts import judge
@@ -37,35 +38,6 @@ from campaign.smtp.wire import CHUNK, Wire
 LARGE_BODY = 32 * 1024  # smaller bodies wait for the permission and go in one write with the dot
 
 _FIRST_BEHIND_DOT = (Stage.RSET, Stage.MAIL)  # what is answered first of an envelope behind a dot
-
-
-class Condition(Enum):
-    """Where an open connection stands; before that it is an `Opening`."""
-
-    IDLE = "idle"  # no letter under way
-    BUSY = "busy"
-    FINISHING = "finishing"  # takes no further letter; QUIT when it has none
-    GONE = "gone"  # see `end`
-
-
-class EndedBy(Enum):
-    """Who has ended a connection."""
-
-    REPLY = "a reply"  # or a farewell
-    SILENCE = "silence"  # a deadline passed
-    BREAK = "a break"  # lost, or out of step
-    QUIT = "quit"
-    US = "us"  # cut
-
-
-class End(NamedTuple):
-    """Why a connection is gone."""
-
-    cause: EndedBy
-    stage: Stage  # whose reply was missing, or had come
-    why: str
-    reply: Reply | None = None  # a farewell that answered no letter
-    dot_left: bool = True  # the last final dot has left our buffers
 
 
 class Courier(Protocol):

@@ -1,13 +1,15 @@
 """One SMTP session written down for a person to read.
 
 In: what goes over the wire.  Out: lines `SERVER -> CLIENT: ...` and `CLIENT -> SERVER: ...`, each
-with its time of day.  Touches: the file it is given.
+with its time of day.  Touches: the file it is given, or opens.
 
 Secrets are blanked by the caller; of a body only the header block is written, then its size.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import IO
 
 from campaign.clock import Clock, iso
@@ -52,3 +54,16 @@ class Transcript:
         if not self._file.closed:
             stamp = iso(self._clock.now_s())
             self._file.writelines(f"{stamp} {line}\n" for line in lines)
+
+
+def open_transcript(folder: Path, name: str, number: int, clock: Clock) -> Transcript:
+    """The file that takes down one connection: `relay.example.com-587-0001.txt`."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{name.replace(':', '-').replace('/', '-')}-{number:04d}.txt"
+    file = open(path, "w", encoding="utf-8", opener=_for_the_owner)  # noqa: SIM115
+    return Transcript(file, clock)
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    """A transcript names people."""
+    return os.open(path, flags, 0o600)

@@ -358,7 +358,7 @@ def test_the_audit_of_a_finished_run_finds_nothing(ask: Ask) -> None:
 
 
 def test_a_relay_that_is_not_there_is_69(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("campaign.pool.outlet.connect_wait", lambda: wait_fixed(0.02))
+    monkeypatch.setattr("campaign.pool.builder.connect_wait", lambda: wait_fixed(0.02))
     code, _, err = ask("run", "--yes")
     assert code == 69
     assert "127.0.0.1" in err

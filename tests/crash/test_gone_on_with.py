@@ -11,7 +11,7 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import load
-from campaign.delivery.settling import settle_by
+from campaign.delivery.beginning.settling import settle_by
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.records import State

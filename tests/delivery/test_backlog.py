@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign.delivery.backlog import Backlog
+from campaign.delivery.feeding.backlog import Backlog
 from campaign.records import Claim, State
 
 

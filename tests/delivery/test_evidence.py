@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.delivery.evidence import read_log
+from campaign.delivery.beginning.evidence import read_log
 from campaign.errors import DataError
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC).timestamp()

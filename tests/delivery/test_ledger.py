@@ -7,9 +7,9 @@ from typing import Any
 
 from campaign.clock import SystemClock
 from campaign.config.settings import Delivery
+from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.retry import RetrySchedule
-from campaign.delivery.staleness import RunClock
 from campaign.planning.timing.times import ZoneColumn
 from campaign.planning.timing.turns import Turns
 from campaign.records import Change, Stage, State

@@ -10,7 +10,7 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import load
-from campaign.delivery.settling import settle_by
+from campaign.delivery.beginning.settling import settle_by
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids

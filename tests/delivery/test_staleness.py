@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from campaign.delivery.staleness import RunClock, clock_for, refuse_stale
+from campaign.delivery.beginning.staleness import RunClock, clock_for, refuse_stale
 from campaign.errors import EXIT_INTERRUPTED, StaleError
 from campaign.journal.lock import Runner
 from campaign.journal.store import LastRun

@@ -12,8 +12,8 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign, load
-from campaign.delivery import feed
-from campaign.delivery.backlog import Backlog
+from campaign.delivery.feeding import rows
+from campaign.delivery.feeding.backlog import Backlog
 from campaign.delivery.ledger import JournalLedger
 from campaign.errors import ConfigError
 from campaign.planning.plan import make_plan
@@ -258,7 +258,7 @@ def test_zones_with_more_rows_than_are_kept_as_numbers_lose_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two windows are closed when the list is read; the rows beyond the bound are searched for."""
-    monkeypatch.setattr(feed, "Backlog", partial(Backlog, most=10))
+    monkeypatch.setattr(rows, "Backlog", partial(Backlog, most=10))
     zones = ["America/New_York", "Europe/London", "America/Toronto"] * 40
     with ScriptedServer(Script()) as server:
         mailing = mailing_in(tmp_path, server, *zones, at_s=MONDAY + 14 * HOUR)

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 import uvloop
 
 from campaign.records import Claim, Letter, Reply, Stage
-from campaign.smtp.connection import Connection, End
+from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import Endpoint, Timeouts
+from campaign.smtp.ends import End
 from campaign.smtp.opening.connect import connect
 
 T = TypeVar("T")

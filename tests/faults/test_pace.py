@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from campaign.delivery.backlog import Backlog
+from campaign.delivery.feeding.backlog import Backlog
 from fakes.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
 from fakes.sending import Ending, Mailing, Skipping, relay
 
@@ -64,7 +64,7 @@ def test_a_domain_that_answers_slowly_does_not_hold_up_the_others(
     Then: everybody is sent; the others have all arrived while that domain is still under way.
     """
     # One batch: what is not rendered yet is held up by nobody but the renderer.
-    monkeypatch.setattr("campaign.delivery.feed._FIRST_GUESS_BYTES", 1_000)
+    monkeypatch.setattr("campaign.delivery.feeding.feed._FIRST_GUESS_BYTES", 1_000)
     arrived: list[str] = []
 
     def notes(recipient: str) -> bool:
@@ -298,7 +298,7 @@ def test_who_waits_for_a_limit_costs_no_line_of_history(
     Then: everybody is sent, by two lines of history each and never deferred; the others do not
     wait; what holds the run up is named.
     """
-    monkeypatch.setattr("campaign.delivery.feed.Backlog", partial(Backlog, kept, kept))
+    monkeypatch.setattr("campaign.delivery.feeding.rows.Backlog", partial(Backlog, kept, kept))
     server = serve()
     more = '[limits."qq.com"]\nrates = ["50/s"]'
     addresses = people("qq.com", "foxmail.com", "other.example", each=70)

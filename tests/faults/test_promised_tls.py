@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.pool.direct import Dialer
+from campaign.pool.direct.dialer import Dialer
 from campaign.routing.certificates import public_key
 from campaign.routing.https import HttpsFetcher
 from fakes.certificates import Authority, Pair
@@ -35,9 +35,9 @@ def policy_host(
     with web_server(authority.issue(host), NOT_FOUND) as web:
         context = ssl.create_default_context(cafile=authority.ca_file)
         fetcher = partial(HttpsFetcher, context=context, port=web.port)
-        monkeypatch.setattr("campaign.pool.direct.HttpsFetcher", fetcher)
+        monkeypatch.setattr("campaign.pool.direct.dialer.HttpsFetcher", fetcher)
         dialer = partial(Dialer, ca_file=authority.ca_file)
-        monkeypatch.setattr("campaign.pool.direct_outlet.Dialer", dialer)
+        monkeypatch.setattr("campaign.pool.direct.routes.Dialer", dialer)
         world.dns.add(host, "A", "127.0.0.1")
         yield web
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from campaign.clock import SystemClock
-from campaign.delivery.staleness import clock_for
+from campaign.delivery.beginning.staleness import clock_for
 from campaign.errors import JournalBusy, JournalError, StaleError
 from campaign.journal.reading.reader import Reader
 from fakes.clock import FakeClock

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from campaign.planning.timing.forecast import WINDOWS, Way, foresee
-from campaign.pool.pacing import Pacing
+from campaign.pool.pacing.rates import Pacing
 from campaign.schedule.calendar import Calendar
 from campaign.schedule.timetable import Timetable, Turn
 from campaign.schedule.windows import read_window

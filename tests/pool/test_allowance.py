@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from campaign.pool.allowance import Allowance
-from campaign.pool.pacing import Pacing
+from campaign.pool.pacing.allowance import Allowance
+from campaign.pool.pacing.rates import Pacing
 from campaign.records import ReplyClass, State, Verdict
 from campaign.units import Rate
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from campaign.pool.blame import blamed
+from campaign.pool.servers.blame import blamed
 from campaign.records import Stage
 from campaign.smtp.replies.parsing import make_reply
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from campaign.config.settings import Direct, Dns
-from campaign.pool.direct import Dialer, make_router
+from campaign.pool.direct.dialer import Dialer, make_router
 from campaign.records import Stage
 from campaign.routing.answers import TlsaRecord
 from campaign.routing.certificates import public_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from campaign.pool.governor import QUIET_S, Breaker, Governor
+from campaign.pool.pacing.governor import QUIET_S, Breaker, Governor
 from campaign.records import ReplyClass, State, Verdict
 
 SENT = Verdict(ReplyClass.ACCEPTED, State.SENT)

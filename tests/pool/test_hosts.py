@@ -9,10 +9,10 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.pool.hosts import GOOD_FOR_S, KnownHost, KnownHosts, NoMemory
-from campaign.pool.memory import FileMemory
+from campaign.pool.servers.hosts import GOOD_FOR_S, KnownHost, KnownHosts, NoMemory
+from campaign.pool.servers.memory import FileMemory
 from campaign.records import Stage
-from campaign.smtp.connection import End, EndedBy
+from campaign.smtp.ends import End, EndedBy
 from campaign.smtp.extensions import Extensions
 from campaign.smtp.protocol import Client, Step
 from campaign.smtp.replies.parsing import make_reply

@@ -9,8 +9,8 @@ from typing import Any, cast
 from tenacity import wait_none
 
 from campaign.errors import CampaignError
-from campaign.pool.allowance import Allowance
-from campaign.pool.openings import Openings
+from campaign.pool.pacing.allowance import Allowance
+from campaign.pool.sites.openings import Openings
 from campaign.pool.terms import Patience
 from campaign.records import Stage
 from campaign.smtp.connection import Connection

@@ -2,7 +2,7 @@
 
 import pytest
 
-from campaign.pool.pacing import Pacing
+from campaign.pool.pacing.rates import Pacing
 from campaign.units import Rate
 
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from campaign.pool.refusals import Refusals
+from campaign.pool.pacing.refusals import Refusals
 from campaign.records import ReplyClass, State, Verdict
 
 UNKNOWN, GONE = ReplyClass.UNKNOWN, ReplyClass.RECIPIENT_GONE

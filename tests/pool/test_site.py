@@ -6,13 +6,13 @@ from typing import Any, cast
 
 from tenacity import wait_fixed
 
-from campaign.pool.allowance import Allowance
-from campaign.pool.flight import Slot
-from campaign.pool.governor import QUIET_S
-from campaign.pool.hosts import KnownHosts, NoMemory
 from campaign.pool.lanes import Lanes
-from campaign.pool.site import Site
-from campaign.pool.terms import Patience
+from campaign.pool.pacing.allowance import Allowance
+from campaign.pool.pacing.governor import QUIET_S
+from campaign.pool.servers.hosts import KnownHosts, NoMemory
+from campaign.pool.sites.flight import Slot
+from campaign.pool.sites.site import Site
+from campaign.pool.terms import Patience, Terms
 from campaign.records import Letter, Reply, Stage, Verdict
 from campaign.smtp.endpoint import Endpoint
 from campaign.smtp.protocol import Client
@@ -52,20 +52,30 @@ def wire(letters: int) -> Any:
     return Nowhere(letters)
 
 
+def terms(clock: FakeClock, book: Book) -> Terms:
+    return Terms(
+        cast(Any, book),
+        cast(Any, None),
+        clock,
+        KnownHosts(NoMemory(), clock, lambda line: None),
+        Patience(wait_fixed(1)),
+        give_back=lambda letters: None,
+        on_low=lambda: None,
+        must_stop=lambda error: None,
+        say=lambda line: None,
+    )
+
+
 def site_with(clock: FakeClock, book: Book, messages: int) -> Site:
     return Site(
         "relay",
         Lanes(lambda name: ((), 10)),
-        cast(Any, book),
         cast(Any, None),
         Allowance("relay", 10, ()),
-        clock=clock,
-        hosts=KnownHosts(NoMemory(), clock, lambda line: None),
+        terms(clock, book),
         messages_per_connection=messages,
-        patience=Patience(wait_fixed(1)),
         may_take=lambda site: True,
         on_failure=lambda site, error: None,
-        say=lambda line: None,
     )
 
 
@@ -86,12 +96,12 @@ def test_a_learned_number_of_messages_is_felt_for_again_after_a_quiet_while() ->
     assert over.is_finishing
     assert not book.settlings  # the letter waits for another connection, in memory
     assert site._lanes.ready == 1
-    assert site.messages_per_connection.most == 2
+    assert site.endings.messages.most == 2
     site.recover(clock.tick_s() + QUIET_S - 1)
-    assert site.messages_per_connection.most == 2
+    assert site.endings.messages.most == 2
     site.recover(clock.tick_s() + QUIET_S)
     site.recover(clock.tick_s() + QUIET_S + 1)
-    assert site.messages_per_connection.most == 3
+    assert site.endings.messages.most == 3
 
 
 def test_what_was_configured_is_never_passed() -> None:
@@ -100,7 +110,7 @@ def test_what_was_configured_is_never_passed() -> None:
     answer(site, wire(letters=3), 1, Stage.MAIL, FULL)
     for times in range(1, 9):
         site.recover(clock.tick_s() + times * QUIET_S)
-    assert site.messages_per_connection.most == 3
+    assert site.endings.messages.most == 3
 
 
 def test_a_relay_that_cannot_be_reached_has_no_places_for_a_provider_to_fill() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from campaign.config.settings import Relay
 from campaign.errors import ConfigError, LoginError, RelayError
-from campaign.pool.outlet import endpoint_of as endpoint_of_relay
+from campaign.pool.endpoints import endpoint_of as endpoint_of_relay
 from campaign.records import Stage
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, LoginRefused, Timeouts

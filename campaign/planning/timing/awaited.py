@@ -17,8 +17,8 @@ from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
 from campaign.planning.timing.hindrances import Hindrance, of_lanes, of_times, of_ways
 from campaign.pool.limits import Limits, lane_of
-from campaign.pool.pacing import Pacing
-from campaign.pool.waits import paced
+from campaign.pool.pacing.rates import Pacing
+from campaign.pool.pacing.waits import paced
 from campaign.records import NO_WAIT, Awaited
 
 _SEEN = 1000  # planned rows, the first of the list: whoever is left behind is among them

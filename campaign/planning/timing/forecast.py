@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from campaign.clock import iso
-from campaign.pool.pacing import Pacing
+from campaign.pool.pacing.rates import Pacing
 from campaign.schedule.timetable import Timetable, Turn
 
 _STEPS = 1000  # the clock's step is this part of the time that the limits alone would take

@@ -18,7 +18,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.planning.timing.outlook import At, limited_lane, ways_out
 from campaign.planning.timing.turns import Turns, turns_of
 from campaign.pool.limits import Limits
-from campaign.pool.waits import turn
+from campaign.pool.pacing.waits import turn
 from campaign.records import Claim
 from campaign.schedule.timetable import Turn, TurnAnswer
 

@@ -16,7 +16,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.planning.timing.forecast import Forecast, Way, foresee
 from campaign.planning.timing.times import zones_of
 from campaign.pool.limits import Limits, domains_of, lane_of, seed
-from campaign.pool.pacing import Pacing
+from campaign.pool.pacing.rates import Pacing
 from campaign.schedule.zones import zone_named
 
 # Messages per second and connection through a relay of ordinary distance (50 ms), for the

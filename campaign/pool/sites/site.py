@@ -14,26 +14,24 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
-from campaign.clock import Clock
 from campaign.errors import CampaignError, SenderRefused
-from campaign.pool.allowance import Allowance
-from campaign.pool.flight import Flight, Slot
-from campaign.pool.governor import Ceiling
-from campaign.pool.hosts import KnownHost, KnownHosts
 from campaign.pool.lanes import Lanes
-from campaign.pool.openings import Openings
-from campaign.pool.slowing import PACED, Slowing
-from campaign.pool.terms import Ledger, Patience, refused_as_sender
+from campaign.pool.pacing.allowance import Allowance
+from campaign.pool.sites.endings import Endings
+from campaign.pool.sites.flight import Flight, Slot
+from campaign.pool.sites.openings import Openings
+from campaign.pool.sites.slowing import PACED, Slowing
+from campaign.pool.terms import Terms, refused_as_sender
 from campaign.records import Letter, Reply, ReplyClass, Stage, State, Verdict
-from campaign.smtp.connection import Connection, End, EndedBy, Line
+from campaign.smtp.connection import Connection, Line
 from campaign.smtp.endpoint import ConnectRefused
+from campaign.smtp.ends import End, EndedBy
 from campaign.smtp.replies.verdicts import VERDICTS, judge
 
 ACCEPTED = Verdict(ReplyClass.ACCEPTED, State.SENT)
 _EXCUSED = VERDICTS[ReplyClass.CONNECTION]  # no attempt used up, whatever the reply says
 # Whatever the server dislikes about MAIL, it is not the recipient.
 _SENDER_REFUSED = replace(VERDICTS[ReplyClass.POLICY], drops_connection=True)
-_BREAKS_MAKE_A_REST = 3  # connections that broke in a row: the server is left alone for a while
 _LIVELY_S = 0.25  # a relay whose last letter is longer ago does not keep up
 _LOW_WATER = 400  # letters ready; below it more are asked for
 
@@ -49,48 +47,43 @@ class Site:
         self,
         name: str,
         lanes: Lanes,
-        ledger: Ledger,
         dial: Dial,
         allowance: Allowance,
+        terms: Terms,
         *,
-        clock: Clock,
-        hosts: KnownHosts,
         messages_per_connection: int,
-        patience: Patience,
         may_take: Callable[[Site], bool],
         on_failure: Failed,
-        say: Callable[[str], None],
     ) -> None:
+        """`may_take` says whether the next letter is its own or another site's."""
         self.name = name
         self.allowance = allowance
-        self.messages_per_connection = Ceiling(messages_per_connection)
         self.connections: dict[Line, Slot] = {}
         self.is_stopping = False
         self.failure: CampaignError | None = None  # why nothing more goes this way
         self.taken = 0  # letters, for weights
         self._taken_s = 0.0  # when the last one was
         self._lanes = lanes
-        self._ledger = ledger
+        self._ledger = terms.ledger
         self._dial = dial
-        self._clock = clock
-        self._hosts = hosts
-        self._slowing = Slowing(allowance, lanes, clock)
+        self._clock = terms.clock
+        self._hosts = terms.hosts
+        self._slowing = Slowing(allowance, lanes, terms.clock)
+        self.endings = Endings(messages_per_connection, self._slowing, terms.clock)
         self._may_take = may_take
         self._on_failure = on_failure
-        self._say = say
+        self._say = terms.say
         self._idle: dict[Line, None] = {}  # in the order they became idle
         self._flights: dict[int, Flight] = {}  # by row
         self._under_way = 0  # letters taken and not settled
-        self._breaks = 0  # connections in a row that broke, nothing accepted in between
-        self._closed_after = 0  # letters, where a connection was closed behind them without a word
         self._timer: asyncio.TimerHandle | None = None
         self._openings = Openings(
             name,
             self._connect,
             allowance,
             self.connections,
-            clock=clock,
-            patience=patience,
+            clock=terms.clock,
+            patience=terms.patience,
             opened=self._opened,
             refused=self._refused,
             failed=self._fail,
@@ -140,7 +133,7 @@ class Site:
         was_on_trial = self.allowance.breaker.is_on_trial
         if stage is Stage.DOT and 200 <= reply.code < 300:
             del self._flights[letter.row]
-            self._breaks = 0
+            self.endings.breaks = 0
             self.connections[connection].host.answered(connection, stage, accepted=True)
             now_s = self._clock.tick_s()
             self.allowance.governor.accepted(now_s)
@@ -183,15 +176,10 @@ class Site:
         """Exactly once, after every `lost`."""
         slot = self.connections.pop(connection, None)
         self._idle.pop(connection, None)
-        is_broken = True
         if slot is not None:
             self.allowance.connections -= 1
             self.allowance.leaving -= slot.is_surplus
-            is_broken = self._learn_from_end(connection, slot, end)
-        if is_broken:
-            self._breaks += 1
-            if self._breaks >= _BREAKS_MAKE_A_REST:
-                self._slowing.rest()
+        self.endings.learn(connection, slot, end, self.connections)
         self.wake()
 
     # -- what the pool asks --------------------------------------------------------------------
@@ -213,7 +201,7 @@ class Site:
         """What replies taught is not for ever: now and then a little more is tried."""
         self.allowance.governor.recover(now_s)
         self._hosts.recover(now_s)
-        self.messages_per_connection.recover(now_s)
+        self.endings.recover(now_s)
 
     def try_again(self) -> None:
         """It was out of the run; one attempt to connect decides whether it is back."""
@@ -292,7 +280,7 @@ class Site:
             host.answered(connection, stage, accepted=False)
         is_worn = verdict.class_ is ReplyClass.RECONNECT and connection.letters > 1
         if is_worn and not flight.is_permitted:
-            self._learn_letters(host, connection.letters - 1)
+            self.endings.learn_letters(host, connection.letters - 1)
             self._go_again(connection, letter, reply)
             return
         del self._flights[letter.row]
@@ -307,40 +295,13 @@ class Site:
         else:
             self._lanes.put([letter])
 
-    def _learn_from_end(self, connection: Line, slot: Slot, end: End) -> bool:
-        """What the end of a connection says of its server; is it a break that counts?"""
-        host, session = slot.host, connection.session
-        if host.left(connection, end):
-            return False
-        if end.stage is Stage.RSET and end.reply is not None:
-            if session.resets > 1:
-                host.takes_resets(session.resets - 1)
-            return False
-        if end.reply is not None:
-            self._slowing.told(judge(end.stage, end.reply), end.reply, self.connections)
-        before = connection.letters - 1
-        is_close = end.cause is EndedBy.BREAK and session.sent is None and before > 0
-        if slot.is_broken and is_close:
-            # Behind a reply, without a word.  Twice after the same number of letters: that many it
-            # takes over one connection.
-            if before == self._closed_after:
-                self._learn_letters(host, before)
-            self._closed_after = before
-            return False
-        return slot.is_broken
-
-    def _learn_letters(self, host: KnownHost, count: int) -> None:
-        """The server takes so many letters over one connection."""
-        self.messages_per_connection.learn(count, self._clock.tick_s())
-        host.takes_letters(count)
-
     def _refuse(
         self, connection: Line, letter: Letter, stage: Stage, reply: Reply, verdict: Verdict
     ) -> None:
         """The letter is settled; what that says of the site is learned."""
         slot, wait_s = self.connections[connection], None
         if verdict.class_ is ReplyClass.RECONNECT and connection.letters > 1:
-            self._learn_letters(slot.host, connection.letters - 1)
+            self.endings.learn_letters(slot.host, connection.letters - 1)
             wait_s = 0.0
         elif verdict.class_ is ReplyClass.RECONNECT:  # not even one: no number to be learned
             self._slowing.rest()
@@ -369,7 +330,7 @@ class Site:
         self.wake()
 
     async def _connect(self) -> Connection:
-        return await self._dial(self, self.messages_per_connection.most)
+        return await self._dial(self, self.endings.messages.most)
 
     def _open_more(self) -> None:
         if not self._is_open:
@@ -389,7 +350,7 @@ class Site:
         self.connections[connection] = Slot(host)
         host.joined(connection)
         if host.letters_per_connection:
-            connection.carry_at_most(self.messages_per_connection.most)
+            connection.carry_at_most(self.endings.messages.most)
         if self._openings.is_trial:
             self._say(f"{self.name} is back")
         self._openings.succeeded()

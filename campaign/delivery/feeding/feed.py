@@ -4,27 +4,26 @@ In: the journal's claimable rows.  Out: letters in the outlet.
 Touches: a journal reader, render workers, the suppression lists.
 
 What is in memory is bounded by bytes, whatever the list's length: a slow server fills the window
-and the feed waits.  Each row is read once, in order; one whose lane has no room is left behind in
-the journal as it is (`backlog`), and read again when its turn has come.
+and the feed waits.  `rows` says who is next; a row whose lane has no room is left behind there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Coroutine
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
 from functools import partial
 from itertools import islice
 from operator import attrgetter
 
-from campaign.delivery.backlog import Backlog, Queue
+from campaign.delivery.beginning.staleness import RunClock
+from campaign.delivery.feeding.rows import Rows
+from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.ledger import JournalLedger
-from campaign.delivery.staleness import RunClock
-from campaign.delivery.suppression import SuppressionLookup
-from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
+from campaign.journal.reading.reader import Reader
 from campaign.planning.timing.turns import Turns
-from campaign.pool.relays import Outlet
+from campaign.pool.outlet import Outlet
 from campaign.records import Claim, Job, Letter, Message, State
 from campaign.schedule.timetable import Turn
 from campaign.workers.pool import RenderPool
@@ -34,12 +33,7 @@ _MOST_BYTES = 32_000_000  # rendered and waiting
 _BATCH = 100
 _BATCH_BYTES = 1_000_000
 _FIRST_GUESS_BYTES = 100_000  # of a message, until the first ones are rendered
-_READ = 1000  # rows a query brings
-_SEARCHED = 10_000  # rows looked through at once for those of one lane
 _SHOWN = 20  # lanes that are looked at for the progress line
-_LEAST_LOOK_S = 0.02  # between two questions to the outlet about a lane
-_DRY_S = 0.05  # after a query that brought nothing; outcomes alone must not cause queries
-_LONGEST_LOOK_S = 60.0  # between two looks at a window: the clock may be set meanwhile
 _LANE_SHARE = 4  # one provider may fill a quarter of the window, the rest is for others
 
 
@@ -61,8 +55,8 @@ class Feed:
         expire_after_s: float,
         spawn: Callable[[Coroutine[None, None, None]], object],
     ) -> None:
+        self._rows = Rows(reader, ledger, outlet, turns, clock, expire_after_s)
         self._adapt(_FIRST_GUESS_BYTES)
-        self._reader = reader
         self._ledger = ledger
         self._outlet = outlet
         self._rendering = rendering
@@ -74,14 +68,7 @@ class Feed:
         self._left = most  # how many more recipients may be claimed; None = all
         self._expire_after_s = expire_after_s
         self._spawn = spawn
-        self._ahead: deque[Claim] = deque()  # read, not yet claimed
-        self._returning = ""  # the lane whose rows these are, where they were left behind before
-        # That lane answered with nothing but throttles for longer than anybody is tried.
-        self._is_given_up = False
-        self._backlog = Backlog()
-        self._dry_until_s = 0.0
-        self._after = 0  # planned rows up to here were read in this run
-        self._due_after: Due = FIRST_DUE  # deferred ones up to here
+        self._backlog = self._rows.backlog
         self.is_stopping = False
 
     async def fill(self) -> None:
@@ -93,9 +80,9 @@ class Feed:
                 return
             if self._turns.wait_s(self._clock.now_s()):
                 return
-            if not self._ahead:
-                await self._read_on()
-            if not self._ahead or not await self._suppression.are_known():
+            if not self._rows.ahead:
+                await self._rows.read_on(self._batch, self._share)
+            if not self._rows.ahead or not await self._suppression.are_known():
                 return
             batch = await self._admit()
             if batch:
@@ -111,13 +98,11 @@ class Feed:
 
     def rewind(self) -> None:
         """Read everything from the start again: the journal says that some are left."""
-        self._reader.rewind()
-        self._after = 0
-        self._due_after = FIRST_DUE
+        self._rows.rewind()
 
     def look_back(self, due_s: float) -> None:
         """Somebody became due who was not to be seen when others due then were read."""
-        self._due_after = min(self._due_after, (due_s, 0))
+        self._rows.look_back(due_s)
 
     @property
     def has_room(self) -> bool:
@@ -160,7 +145,7 @@ class Feed:
             lanes[self._outlet.lane_of(letter.claim.domain)].append(letter.claim)
         for lane, claims in lanes.items():
             claims.sort(key=attrgetter("row"))
-            self._backlog.put_back(lane, claims, self._look_at_s(claims[0].domain))
+            self._backlog.put_back(lane, claims, self._rows.look_at_s(claims[0].domain))
 
     def _call_back(self) -> None:
         """Letters in memory whose window has closed go back to the journal."""
@@ -176,129 +161,12 @@ class Feed:
         self._closes_s = min(self._closes_s, answer.until_s)
         return False
 
-    # -- reading -------------------------------------------------------------------------------
-
-    async def _read_on(self) -> None:
-        """The next rows: of lanes that have room again, then due ones, then planned ones."""
-        self._returning = ""
-        if await self._return():
-            return
-        tick_s = self._clock.tick_s()
-        if tick_s < self._dry_until_s:
-            return
-        if self._backlog.takes_due:
-            self._ahead.extend(await self._due())
-        if not self._ahead:
-            self._ahead.extend(await self._planned())
-        if not self._ahead:
-            self._dry_until_s = tick_s + _DRY_S
-
-    async def _return(self) -> bool:
-        """Rows that were left behind, of the first lane that has room for them by now."""
-        tick_s = self._clock.tick_s()
-        while (queue := self._backlog.to_look_at(tick_s)) is not None:
-            room, look_s = self._room_of(queue, tick_s)
-            if not room and not self._is_given_up:
-                self._backlog.look_again(queue, look_s)
-                continue
-            if queue.more_from and not queue.due and not queue.planned:
-                await self._search(queue)
-                continue  # letters may have come back meanwhile
-            rows, are_due = self._backlog.take(queue, min(room or self._batch, self._batch))
-            state = State.DEFERRED if are_due else State.PLANNED
-            claims = await self._ask(partial(self._reader.claim_rows, rows, state))
-            if claims:
-                self._ahead.extend(claims)
-                self._returning = queue.lane
-                return True
-        return False
-
-    def _room_of(self, queue: Queue, tick_s: float) -> tuple[int, float]:
-        """For how many of its rows there is room, and when to look again where there is none;
-        notes whether its servers are given up."""
-        self._is_given_up = False
-        if queue.zone:
-            now_s = self._clock.now_s()
-            answer = self._turns.of_zone(queue.zone, now_s)
-            if answer.turn is Turn.LATER:
-                return 0, self._opening_s(answer.until_s)
-            return self._batch, tick_s
-        self._is_given_up = self._outlet.refused_s(queue.domain, tick_s) > self._expire_after_s
-        return self._outlet.room(queue.domain, tick_s, self._share), self._look_at_s(queue.domain)
-
-    def _opening_s(self, at_s: float) -> float:
-        """When to look at a zone whose window opens at a Unix time."""
-        wait_s = max(_LEAST_LOOK_S, min(_LONGEST_LOOK_S, at_s - self._clock.now_s()))
-        return self._clock.tick_s() + wait_s
-
-    async def _due(self) -> list[Claim]:
-        before = self._due_after
-        ends: list[Due] = []
-
-        def ask() -> list[Claim]:
-            now_s = self._clock.now_s()
-            until_s = math.inf if self._turns.is_over(now_s) else now_s
-            claims, last = self._reader.claim_due(until_s, _READ, before)
-            ends.append(last)
-            return claims
-
-        claims = await self._ask(ask)
-        if self._due_after == before:  # nobody looked back meanwhile
-            self._due_after = ends[0]
-        return claims
-
-    async def _planned(self) -> list[Claim]:
-        claims = await self._ask(partial(self._reader.claim_planned, self._after, _READ))
-        if claims:
-            self._after = max(self._after, claims[-1].row)  # shards may come in any order
-        return claims
-
-    async def _ask(self, ask: Callable[[], list[Claim]]) -> list[Claim]:
-        """What the journal answers, without rows that were open before it was asked: who is settled
-        meanwhile may still be due in its answer, and must not be claimed again.
-
-        It is read in the loop where the journal answers at once: a thread would win the interpreter
-        for every single row, which takes longer than to read it.
-        """
-        if self._reader.answers_at_once:
-            held: Collection[int] = self._ledger.open
-            claims = ask()
-        else:
-            held = set(self._ledger.open)
-            claims = await asyncio.to_thread(ask)
-        return [claim for claim in claims if claim.row not in held]
-
-    async def _search(self, queue: Queue) -> None:
-        """Planned rows of a lane again that has more than are kept as numbers."""
-        rows: list[int] = []
-        sought = queue.zone or queue.lane
-        after, most = queue.more_from - 1, max(self._batch, self._backlog.planned_room)
-        while after < self._after and len(rows) < most:
-            ask = partial(self._named, queue, after)
-            found = ask() if self._reader.answers_at_once else await asyncio.to_thread(ask)
-            after = found[-1][0] if len(found) == _SEARCHED else self._after
-            for row, name in found:
-                if (name if queue.zone else self._outlet.lane_of(name)) == sought:
-                    rows.append(row)
-                    if len(rows) == most:
-                        after = row
-                        break
-            await asyncio.sleep(0)
-        self._backlog.refill(queue, rows, after + 1 if after < self._after else 0)
-
-    def _named(self, queue: Queue, after: int) -> list[tuple[int, str]]:
-        """Planned rows behind one, each with its zone, or with its domain, as the queue asks."""
-        if not queue.zone:
-            return self._reader.planned_domains(after, self._after, _SEARCHED)
-        claims = self._reader.claim_planned(after, _SEARCHED)
-        return [(each.row, self._turns.zone_of(each)) for each in claims if each.row <= self._after]
-
     # -- admitting -----------------------------------------------------------------------------
 
     async def _admit(self) -> list[Claim]:
         """The next batch; rows that may not go now are settled or left behind on the way."""
-        count = min(self._batch, len(self._ahead), self._left or self._batch)
-        taken = [self._ahead.popleft() for _ in range(count)]
+        count = min(self._batch, len(self._rows.ahead), self._left or self._batch)
+        taken = [self._rows.ahead.popleft() for _ in range(count)]
         over = {} if self._turns.is_empty else self._sort_by_turn(taken)
         taken = self._without_those_behind(taken)
         self._ledger.claim(taken)
@@ -316,7 +184,7 @@ class Feed:
                 self._ledger.settle_unsent(claim, State.EXPIRED, why)
             elif claim.first_at and self._has_expired(claim, expired_s, now_s):
                 self._ledger.settle_unsent(claim, State.EXPIRED, "no try was left in its time")
-            elif self._returning and self._is_given_up:
+            elif self._rows.returning and self._rows.is_given_up:
                 self._ledger.settle_unsent(claim, State.EXPIRED, "its servers put off everything")
             elif self._outlet.room(claim.domain, tick_s, self._share):
                 self._outlet.expect(claim.domain)
@@ -342,7 +210,7 @@ class Feed:
             if answer.turn is Turn.NEVER:
                 over[claim.row] = answer.why
             elif answer.turn is Turn.LATER:
-                self._wait_for_window(claim, self._opening_s(answer.until_s))
+                self._wait_for_window(claim, self._rows.opening_s(answer.until_s))
                 continue
             elif answer.until_s < self._closes_s:
                 self._closes_s = answer.until_s
@@ -362,7 +230,7 @@ class Feed:
         taken = []
         for claim in claims:
             lane = self._outlet.lane_of(claim.domain)
-            if lane in self._backlog and lane != self._returning:
+            if lane in self._backlog and lane != self._rows.returning:
                 self._backlog.leave(lane, claim, 0.0)
             else:
                 taken.append(claim)
@@ -374,17 +242,13 @@ class Feed:
         returned = []
         for claim in refused:
             lane = self._outlet.lane_of(claim.domain)
-            if lane == self._returning:
+            if lane == self._rows.returning:
                 returned.append(claim)
             else:
-                self._backlog.leave(lane, claim, self._look_at_s(claim.domain))
+                self._backlog.leave(lane, claim, self._rows.look_at_s(claim.domain))
         if returned:
-            at_s = self._look_at_s(returned[0].domain)
-            self._backlog.put_back(self._returning, returned, at_s)
-
-    def _look_at_s(self, domain: str) -> float:
-        tick_s = self._clock.tick_s()
-        return tick_s + max(_LEAST_LOOK_S, self._outlet.look_s(domain, tick_s))
+            at_s = self._rows.look_at_s(returned[0].domain)
+            self._backlog.put_back(self._rows.returning, returned, at_s)
 
     # -- rendering -----------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sized
 
 from campaign.clock import Clock
-from campaign.pool.allowance import Allowance
 from campaign.pool.lanes import Lanes
+from campaign.pool.pacing.allowance import Allowance
 from campaign.pool.terms import counts_connections
 from campaign.records import Letter, Reply, ReplyClass, Stage, Verdict
 

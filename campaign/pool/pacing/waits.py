@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from campaign.pool.pacing import Pacing
+from campaign.pool.pacing.rates import Pacing
 from campaign.units import show_duration
 
 _SHORT_S = 300.0  # a wait up to here is told as a duration, a longer one by the clock

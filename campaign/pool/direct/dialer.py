@@ -25,8 +25,9 @@ from campaign.routing.mx import has_ipv6
 from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router
 from campaign.routing.tlsa import matches
-from campaign.smtp.connection import Connection, Courier, End
+from campaign.smtp.connection import Connection, Courier
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
+from campaign.smtp.ends import End
 from campaign.smtp.inspect import tls_facts
 from campaign.smtp.opening.connect import connect
 from campaign.smtp.opening.dial import Address, answer_of, first_to_answer

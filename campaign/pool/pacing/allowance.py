@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from campaign.pool.governor import Breaker, Governor
-from campaign.pool.pacing import Pacing
-from campaign.pool.refusals import Refusals
-from campaign.pool.waits import turn
+from campaign.pool.pacing.governor import Breaker, Governor
+from campaign.pool.pacing.rates import Pacing
+from campaign.pool.pacing.refusals import Refusals
+from campaign.pool.pacing.waits import turn
 from campaign.records import State, Verdict
 from campaign.units import Rate, show_duration
 

@@ -20,7 +20,7 @@ from statistics import median
 
 from campaign.clock import iso
 from campaign.config.loader import Campaign
-from campaign.delivery.evidence import RelayLog, read_log
+from campaign.delivery.beginning.evidence import RelayLog, read_log
 from campaign.journal.reading.doubt import Accepted, accepted_about, sendings_in_doubt
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids

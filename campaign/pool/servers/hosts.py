@@ -22,10 +22,11 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from campaign.clock import Clock
-from campaign.pool.blame import PIPELINING, blamed
+from campaign.pool.servers.blame import PIPELINING, blamed
 from campaign.records import Letter, Reply, Stage
-from campaign.smtp.connection import End, EndedBy, Line
+from campaign.smtp.connection import Line
 from campaign.smtp.endpoint import Endpoint
+from campaign.smtp.ends import End, EndedBy
 from campaign.smtp.protocol import Step
 
 GOOD_FOR_S = 30 * 86400.0

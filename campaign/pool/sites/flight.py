@@ -5,7 +5,7 @@ In: nothing.  Out: `Flight`, `Slot`.  Touches: nothing.
 
 from __future__ import annotations
 
-from campaign.pool.hosts import KnownHost
+from campaign.pool.servers.hosts import KnownHost
 
 
 class Slot:

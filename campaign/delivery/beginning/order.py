@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from campaign.config.loader import Campaign
+from campaign.delivery.beginning.settling import settle_by
+from campaign.delivery.beginning.staleness import RunClock, set_back_sentence
 from campaign.delivery.run_records import Agreement, Observer, RunOptions
-from campaign.delivery.settling import settle_by
-from campaign.delivery.staleness import RunClock, set_back_sentence
 from campaign.errors import UsageError
 from campaign.journal.store import Journal
 from campaign.records import PlanRecord, State

@@ -19,7 +19,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from campaign.clock import Clock
 from campaign.errors import CampaignError, LoginError, RelayError
-from campaign.pool.allowance import Allowance
+from campaign.pool.pacing.allowance import Allowance
 from campaign.pool.terms import Patience, counts_connections
 from campaign.records import Stage
 from campaign.smtp.connection import Connection, Line

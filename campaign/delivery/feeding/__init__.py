@@ -1,0 +1,1 @@
+"""Who is next, and the letters that are made for them."""

@@ -1,0 +1,197 @@
+"""Whose turn is next: rows of the journal, each read once, in order.
+
+In: the journal's claimable rows; what the outlet has room for.  Out: claims.
+Touches: a journal reader.
+Fails: JournalError.
+
+First come the rows of lanes that have room again, then due ones, then planned ones.  A row whose
+lane has no room is left behind in the journal as it is (`backlog`), and read again when its turn
+has come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable, Collection
+from functools import partial
+
+from campaign.delivery.beginning.staleness import RunClock
+from campaign.delivery.feeding.backlog import Backlog, Queue
+from campaign.delivery.ledger import JournalLedger
+from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
+from campaign.planning.timing.turns import Turns
+from campaign.pool.outlet import Outlet
+from campaign.records import Claim, State
+from campaign.schedule.timetable import Turn
+
+_READ = 1000  # rows a query brings
+_SEARCHED = 10_000  # rows looked through at once for those of one lane
+_LEAST_LOOK_S = 0.02  # between two questions to the outlet about a lane
+_DRY_S = 0.05  # after a query that brought nothing; outcomes alone must not cause queries
+_LONGEST_LOOK_S = 60.0  # between two looks at a window: the clock may be set meanwhile
+
+
+class Rows:
+    """Those of one run."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        ledger: JournalLedger,
+        outlet: Outlet,
+        turns: Turns,
+        clock: RunClock,
+        expire_after_s: float,
+    ) -> None:
+        self.ahead: deque[Claim] = deque()  # read, not yet claimed
+        self.returning = ""  # the lane whose rows these are, where they were left behind before
+        # That lane answered with nothing but throttles for longer than anybody is tried.
+        self.is_given_up = False
+        self.backlog = Backlog()
+        self._reader = reader
+        self._ledger = ledger
+        self._outlet = outlet
+        self._turns = turns
+        self._clock = clock
+        self._expire_after_s = expire_after_s
+        self._batch = 1
+        self._share = 1
+        self._dry_until_s = 0.0
+        self._after = 0  # planned rows up to here were read in this run
+        self._due_after: Due = FIRST_DUE  # deferred ones up to here
+
+    def rewind(self) -> None:
+        """Read everything from the start again: the journal says that some are left."""
+        self._reader.rewind()
+        self._after = 0
+        self._due_after = FIRST_DUE
+
+    def look_back(self, due_s: float) -> None:
+        """Somebody became due who was not to be seen when others due then were read."""
+        self._due_after = min(self._due_after, (due_s, 0))
+
+    def look_at_s(self, domain: str) -> float:
+        """When to ask again whether there is room for a domain."""
+        tick_s = self._clock.tick_s()
+        return tick_s + max(_LEAST_LOOK_S, self._outlet.look_s(domain, tick_s))
+
+    async def read_on(self, batch: int, share: int) -> None:
+        """Put the next rows into `ahead`, for batches of so many; none may be left.
+
+        A lane may have its `share` of the letters in memory.
+        """
+        self._batch, self._share = batch, share
+        self.returning = ""
+        if await self._return():
+            return
+        tick_s = self._clock.tick_s()
+        if tick_s < self._dry_until_s:
+            return
+        if self.backlog.takes_due:
+            self.ahead.extend(await self._due())
+        if not self.ahead:
+            self.ahead.extend(await self._planned())
+        if not self.ahead:
+            self._dry_until_s = tick_s + _DRY_S
+
+    async def _return(self) -> bool:
+        """Rows that were left behind, of the first lane that has room for them by now."""
+        tick_s = self._clock.tick_s()
+        while (queue := self.backlog.to_look_at(tick_s)) is not None:
+            room, look_s = self._room_of(queue, tick_s)
+            if not room and not self.is_given_up:
+                self.backlog.look_again(queue, look_s)
+                continue
+            if queue.more_from and not queue.due and not queue.planned:
+                await self._search(queue)
+                continue  # letters may have come back meanwhile
+            rows, are_due = self.backlog.take(queue, min(room or self._batch, self._batch))
+            state = State.DEFERRED if are_due else State.PLANNED
+            claims = await self._ask(partial(self._reader.claim_rows, rows, state))
+            if claims:
+                self.ahead.extend(claims)
+                self.returning = queue.lane
+                return True
+        return False
+
+    def _room_of(self, queue: Queue, tick_s: float) -> tuple[int, float]:
+        """For how many of its rows there is room, and when to look again where there is none;
+        notes whether its servers are given up."""
+        self.is_given_up = False
+        if queue.zone:
+            now_s = self._clock.now_s()
+            answer = self._turns.of_zone(queue.zone, now_s)
+            if answer.turn is Turn.LATER:
+                return 0, self.opening_s(answer.until_s)
+            return self._batch, tick_s
+        self.is_given_up = self._outlet.refused_s(queue.domain, tick_s) > self._expire_after_s
+        return self._outlet.room(queue.domain, tick_s, self._share), self.look_at_s(queue.domain)
+
+    def opening_s(self, at_s: float) -> float:
+        """When to look at a zone whose window opens at a Unix time."""
+        wait_s = max(_LEAST_LOOK_S, min(_LONGEST_LOOK_S, at_s - self._clock.now_s()))
+        return self._clock.tick_s() + wait_s
+
+    async def _due(self) -> list[Claim]:
+        before = self._due_after
+        ends: list[Due] = []
+
+        def ask() -> list[Claim]:
+            now_s = self._clock.now_s()
+            until_s = math.inf if self._turns.is_over(now_s) else now_s
+            claims, last = self._reader.claim_due(until_s, _READ, before)
+            ends.append(last)
+            return claims
+
+        claims = await self._ask(ask)
+        if self._due_after == before:  # nobody looked back meanwhile
+            self._due_after = ends[0]
+        return claims
+
+    async def _planned(self) -> list[Claim]:
+        claims = await self._ask(partial(self._reader.claim_planned, self._after, _READ))
+        if claims:
+            self._after = max(self._after, claims[-1].row)  # shards may come in any order
+        return claims
+
+    async def _ask(self, ask: Callable[[], list[Claim]]) -> list[Claim]:
+        """What the journal answers, without rows that were open before it was asked: who is settled
+        meanwhile may still be due in its answer, and must not be claimed again.
+
+        It is read in the loop where the journal answers at once: a thread would win the interpreter
+        for every single row, which takes longer than to read it.
+        """
+        if self._reader.answers_at_once:
+            held: Collection[int] = self._ledger.open
+            claims = ask()
+        else:
+            held = set(self._ledger.open)
+            claims = await asyncio.to_thread(ask)
+        return [claim for claim in claims if claim.row not in held]
+
+    async def _search(self, queue: Queue) -> None:
+        """Planned rows of a lane again that has more than are kept as numbers."""
+        rows: list[int] = []
+        sought = queue.zone or queue.lane
+        after, most = queue.more_from - 1, max(self._batch, self.backlog.planned_room)
+        while after < self._after and len(rows) < most:
+            ask = partial(self._named, queue, after)
+            found = ask() if self._reader.answers_at_once else await asyncio.to_thread(ask)
+            after = found[-1][0] if len(found) == _SEARCHED else self._after
+            for row, name in found:
+                if (name if queue.zone else self._outlet.lane_of(name)) == sought:
+                    rows.append(row)
+                    if len(rows) == most:
+                        after = row
+                        break
+            await asyncio.sleep(0)
+        self.backlog.refill(queue, rows, after + 1 if after < self._after else 0)
+
+    def _named(self, queue: Queue, after: int) -> list[tuple[int, str]]:
+        """Planned rows behind one, each with its zone, or with its domain, as the queue asks."""
+        if not queue.zone:
+            return self._reader.planned_domains(after, self._after, _SEARCHED)
+        claims = self._reader.claim_planned(after, _SEARCHED)
+        return [(each.row, self._turns.zone_of(each)) for each in claims if each.row <= self._after]

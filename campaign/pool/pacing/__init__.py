@@ -1,0 +1,1 @@
+"""How fast and how hard a party may be pressed."""

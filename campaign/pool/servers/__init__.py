@@ -1,0 +1,1 @@
+"""What each mail server has taught us, kept for later runs."""

@@ -1,0 +1,1 @@
+"""One place mail goes to, with its connections."""
