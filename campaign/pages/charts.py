@@ -46,11 +46,17 @@ class Curve(NamedTuple):
 
 
 def draw_curve(
-    points: Sequence[Point], marked_s: Sequence[float] = (), zone: tzinfo | None = None
+    points: Sequence[Point],
+    marked_s: Sequence[float] = (),
+    zone: tzinfo | None = None,
+    *,
+    day: str = "%d %b",
+    per_s: str = "/s",
 ) -> Curve | None:
     """None where there is nothing to draw yet.
 
-    `marked_s`: Unix times at which a server asked to come back later; `zone`: the machine's own.
+    `marked_s`: Unix times at which a server asked to come back later; `zone`: the machine's own;
+    `day`, `per_s`: how the page's language writes a date (strftime) and "a second".
     """
     if len(points) < 2:
         return None
@@ -65,11 +71,11 @@ def draw_curve(
     return Curve(
         line,
         f"{line} L{WIDTH:.0f} {HEIGHT:.0f} L0 {HEIGHT:.0f} Z",
-        _rate(top),
-        _rate(top / 2),
+        _rate(top) + per_s,
+        _rate(top / 2) + per_s,
         first_s,
         last_s,
-        _ticks(first_s, last_s, zone),
+        _ticks(first_s, last_s, zone, day),
         [round((at_s - first_s) * scale, 1) for at_s in marked_s if first_s <= at_s <= last_s],
     )
 
@@ -84,7 +90,7 @@ def round_up(rate: float) -> float:
         power *= 10
 
 
-def _ticks(first_s: float, last_s: float, zone: tzinfo | None) -> list[Tick]:
+def _ticks(first_s: float, last_s: float, zone: tzinfo | None, day_as: str) -> list[Tick]:
     """Three to six round times; the date stands where the day is another."""
     span_s = last_s - first_s
     steps_s = (*_STEPS_S, *(_DAY_S * days for days in (1, 2, 7, 14, 30, 90)))
@@ -97,9 +103,9 @@ def _ticks(first_s: float, last_s: float, zone: tzinfo | None) -> list[Tick]:
         then = datetime.fromtimestamp(at_s, zone).astimezone(zone)
         text = then.strftime("%H:%M:%S" if step_s < 60 else "%H:%M")
         if step_s >= _DAY_S:
-            text = then.strftime("%d %b")
+            text = then.strftime(day_as)
         elif day is not None and then.date() != day:
-            text = then.strftime("%d %b, %H:%M")
+            text = then.strftime(f"{day_as}, %H:%M")
         day = then.date()
         found.append(Tick(round(100 * (at_s - first_s) / span_s, 2), text))
         at_s += step_s
@@ -107,4 +113,4 @@ def _ticks(first_s: float, last_s: float, zone: tzinfo | None) -> list[Tick]:
 
 
 def _rate(per_s: float) -> str:
-    return f"{per_s:,.0f}/s" if per_s >= 10 or per_s == int(per_s) else f"{per_s:.1f}/s"
+    return f"{per_s:,.0f}" if per_s >= 10 or per_s == int(per_s) else f"{per_s:.1f}"

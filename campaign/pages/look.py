@@ -38,6 +38,7 @@ class Look:
     ) -> None:
         self._environment = page_environment(folder, _HERE)
         self._environment.filters.update(_FILTERS)
+        self._environment.globals["_"] = _in_english  # a page that speaks others brings its own
         shared = ["base", *(["viewer"] if viewer else []), *(["charts"] if charts else [])]
         names = [*(_HERE / name for name in shared), folder / room]
         self.style = "".join(_read(name.with_suffix(".css")) for name in names)
@@ -65,6 +66,11 @@ class Look:
     def plain(self, template: str, /, **values: Any) -> str:
         """A page that is kept as a file: no nonce, no script."""
         return self._environment.get_template(template).render(style=self.style, **values)
+
+
+def _in_english(text: str, **fields: object) -> str:
+    """What a shared template says."""
+    return text.format(**fields)
 
 
 def ago(at_s: float, now_s: float) -> str:

@@ -19,6 +19,16 @@ from campaign.journal.reading.reader import Reader, Skipped
 from campaign.recipients.rejects import RejectedRow
 
 MENDED = "mended"  # a later row of the list takes its place
+SKIP_WORDS = {  # what a reason begins with, and what that means
+    "render": "no letter can be made from the row",
+    "address": "no address that could be written to",
+    "row": "damaged in the file",
+    "duplicate": "the same person stands in an earlier row",
+    "grouped": "stands in the message of an earlier row",
+    "suppressed": "asked for no more mail, or cannot be reached",
+    "removed": "no longer on the list",
+    MENDED: "mended since, in another row",
+}
 NOTHING_TO_MEND = frozenset({"duplicate", "grouped", "suppressed", "removed", MENDED})
 _FIRST = ("render", "row", "address")  # kinds in the order in which they are shown
 _MOST_CAUSES = 1_000  # kept apart; a list with more has reasons that no two rows share

@@ -25,6 +25,7 @@ from campaign.pages import viewer
 from campaign.pages.events import Bell
 from campaign.pages.letter import Opened
 from campaign.pages.look import Look
+from campaign.planning.skips import SKIP_WORDS
 from campaign.preview.desk import Desk, Tally
 from campaign.preview.survey import Findings, cells_of, survey
 from campaign.preview.warnings import KINDS, Gravity, Warn, warnings_of
@@ -36,16 +37,6 @@ _PAGE = 60  # recipients listed at once
 # {{ first_name }} or {{ columns["First Name"] }}
 _SIMPLE_NAME = re.compile(rf"""\{{\{{\s*(?:({NAME})|columns\[(?:"([^"]*)"|'([^']*)')\])\s*\}}\}}""")
 _TONES = {Gravity.NOTE: "info", Gravity.CAUTION: "warn", Gravity.FAULT: "bad"}
-
-
-# Why rows get no letter, by the first word of their reason.
-_SKIPS = {
-    "render": "The letter cannot be made",
-    "address": "The address cannot be used",
-    "duplicate": "The address stands on the list twice",
-    "suppressed": "On a suppression list",
-    "removed": "No longer on the list",
-}
 
 
 class ListLine(NamedTuple):
@@ -247,7 +238,9 @@ class Preview:
             "tally": self._tally,
             "findings": self._findings,
             "tones": _TONES,
-            "skip_names": _SKIPS,
+            "skip_names": {
+                kind: words[0].upper() + words[1:] for kind, words in SKIP_WORDS.items()
+            },
         }
 
     # -- life ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from campaign.journal.reading.reader import Skipped
 from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies
 from campaign.pages.causes import Cause, cause_of
+from campaign.planning.skips import SKIP_WORDS
 from campaign.records import Source, State
 
 _PROVIDERS = 15
@@ -56,9 +57,13 @@ class Group:
 class SkipGroup:
     """Rows of one reason."""
 
-    reason: str
+    reason: str  # what the reasons begin with
     rows: int
     examples: list[Skipped]
+
+    @property
+    def words(self) -> str:
+        return SKIP_WORDS.get(self.reason, self.reason or "no reason given")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """`campaign report`: one self-contained HTML file, to keep, to print, to hand on.
 
-In: a campaign.  Out: HTML text.  Touches: the journal, read-only.
+In: a campaign, a language.  Out: HTML text.  Touches: the journal, read-only.
 
 It has no script and asks nothing of any network.
 """
@@ -20,81 +20,95 @@ from campaign.pages.look import Look
 from campaign.records import unsettled_of
 from campaign.report.figures import WAITS_S, Figures, Series, gather
 from campaign.report.returned import Returns, gather_returns
-from campaign.units import show_duration
+from campaign.report.wording import Wording, wording
 
 _OFTEN = ((1, "once"), (2, "twice"), (5, "3 to 5 times"), (10, "6 to 10 times"), (math.inf, "more"))
+_ENDINGS = {"closed": "ended in order", "refused": "stopped: the sender was refused"}
 
 
-def report(campaign: Campaign, clock: Clock) -> str:
-    """The page.  Raises JournalError where nothing is planned."""
+def report(campaign: Campaign, clock: Clock, language: Wording | None = None) -> str:
+    """The page, in the list's default language where none is given, or else in English.
+
+    Raises JournalError where nothing is planned.
+    """
     tallies = Tallies.open(campaign.settings.journal.url, campaign.folder)
     try:
         figures = gather(tallies, clock.now_s())
         back = gather_returns(campaign.settings.journal.url, campaign.folder, tallies)
     finally:
         tallies.close()
-    return draw(figures, back)
+    return draw(figures, back, language or wording(campaign.settings.recipients.default_locale))
 
 
-def draw(figures: Figures, back: Returns | None = None) -> str:
+def draw(figures: Figures, back: Returns | None, language: Wording) -> str:
     """The figures as a page."""
     look = Look(Path(__file__).parent / "look", room="report", charts=True)
-    counts = figures.counts
-    left = unsettled_of(counts)
+    left = unsettled_of(figures.counts)
     return look.plain(
         "report.html",
         it=figures,
         back=back,
         left=left,
-        summary=summary(figures, left, back.bounced if back else 0),
-        lost=_lost(figures),
-        curve=_curve(figures.series) if figures.series else None,
-        waits=_waits(figures.waits),
-        retries=_retries(figures.retries),
+        summary=summary(figures, left, back.bounced if back else 0, language),
+        curve=_curve(figures.series, language) if figures.series else None,
+        waits=_waits(figures.waits, language),
+        retries=_retries(figures.retries, language),
+        endings=_ENDINGS,
+        language=language.tag,
+        _=language.say,
+        of_count=language.say_of,
+        moment=language.moment,
+        duration=language.duration,
     )
 
 
-def summary(figures: Figures, left: int, bounced: int = 0) -> str:
+def summary(figures: Figures, left: int, bounced: int, language: Wording) -> str:
     """The report in one sentence."""
     if not figures.runs:
-        return "Planned, and nothing sent yet."
+        return language.say("Planned, and nothing sent yet.")
     if left:
-        return f"Not finished: {_number(left)} recipients are not settled."
-    lost = _lost(figures)
+        return language.say(
+            "Not finished: {count} recipients are not settled.", count=_number(left)
+        )
+    lost = sum(figures.counts[state] for state in NOT_REACHED)
+    fields = {"lost": _number(lost), "bounced": _number(bounced)}
+    if bounced and lost:
+        return language.say(
+            "Every recipient is settled; {lost} could not be reached, {bounced} were accepted"
+            " and bounced.",
+            **fields,
+        )
     if bounced:
-        also = f"{_number(lost)} could not be reached, " if lost else ""
-        return f"Every recipient is settled; {also}{_number(bounced)} were accepted and bounced."
+        return language.say(
+            "Every recipient is settled; {bounced} were accepted and bounced.", **fields
+        )
     if not lost:
-        return "Every recipient is settled, and nobody was lost."
-    return f"Every recipient is settled; {_number(lost)} could not be reached."
+        return language.say("Every recipient is settled, and nobody was lost.")
+    return language.say("Every recipient is settled; {lost} could not be reached.", **fields)
 
 
-def _lost(figures: Figures) -> int:
-    return sum(figures.counts[state] for state in NOT_REACHED)
-
-
-def _curve(series: Series) -> Curve | None:
+def _curve(series: Series, language: Wording) -> Curve | None:
     points = [
         Point(start, sent / series.bucket_s)
         for start, sent in zip(series.starts, series.sent, strict=True)
     ]
     marked = [start for start, n in zip(series.starts, series.deferred, strict=True) if n]
-    return draw_curve(points, marked)
+    return draw_curve(points, marked, day=language.say("%d %b"), per_s=language.say("/s"))
 
 
-def _waits(waits: Sequence[int]) -> list[tuple[str, int]]:
+def _waits(waits: Sequence[int], language: Wording) -> list[tuple[str, int]]:
     """How many were accepted within each time; times after the last that counts are left out."""
-    bounds = [f"within {show_duration(bound)}" for bound in WAITS_S]
-    named = list(zip([*bounds, "later"], waits, strict=True))
+    bounds = [language.say("within {span}", span=language.duration(bound)) for bound in WAITS_S]
+    named = list(zip([*bounds, language.say("later")], waits, strict=True))
     last = max((at for at, (_, count) in enumerate(named) if count), default=-1)
     return named[: last + 1]
 
 
-def _retries(retries: Sequence[tuple[int, int]]) -> list[tuple[str, int]]:
+def _retries(retries: Sequence[tuple[int, int]], language: Wording) -> list[tuple[str, int]]:
     """How often people were deferred, in steps that people tell apart."""
     found: dict[str, int] = {}
     for times, count in retries:
-        step = next(name for most, name in _OFTEN if times <= most)
+        step = language.say(next(name for most, name in _OFTEN if times <= most))
         found[step] = found.get(step, 0) + count
     return list(found.items())
 

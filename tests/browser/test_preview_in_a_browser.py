@@ -92,7 +92,7 @@ def test_the_letter_shown_is_among_those_found(visit: Open) -> None:
 
 def test_a_reason_on_the_overview_leads_to_its_rows(visit: Open) -> None:
     page = visit("/overview").page
-    page.get_by_role("link", name="The address cannot be used").click()
+    page.get_by_role("link", name="No address that could be written to").click()
     expect(page.locator("[data-list] li")).to_have_count(1)
     expect(page.locator(".found")).to_contain_text("1 found: skipped, address")
 

@@ -16,7 +16,10 @@ from campaign.cli.files.writing import whole_file
 from campaign.errors import EXIT_DONE
 from campaign.units import show_size
 
-EXAMPLES = ("campaign report spring -o spring.html",)
+EXAMPLES = (
+    "campaign report spring -o spring.html",
+    "campaign report spring --language zh",
+)
 
 
 def command(
@@ -25,6 +28,12 @@ def command(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Default: NAME-report.html, here."),
     ] = None,
+    language: Annotated[
+        str,
+        typer.Option(
+            metavar="TAG", help="en or zh; left out: `default_locale` of the list, else en."
+        ),
+    ] = "",
     rehearsal: RehearsalOption = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -35,9 +44,11 @@ def command(
     from campaign.cli.journals import campaign_to_look_at
     from campaign.clock import SystemClock
     from campaign.report.page import report
+    from campaign.report.wording import asked_wording
 
+    chosen = asked_wording(language) if language else None
     campaign = campaign_to_look_at(path, rehearsal)
-    page = report(campaign, SystemClock())
+    page = report(campaign, SystemClock(), chosen)
     file = output or Path(f"{campaign.settings.name}-report.html")
     with whole_file(file) as written:
         written.write(page.encode())

@@ -34,15 +34,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("campaign plan spring",)
 _INDENT = " " * 6
-_KINDS = {
-    "address": "no address that could be written to",
-    "duplicate": "the same person stands in an earlier row",
-    "grouped": "stands in the message of an earlier row",
-    "row": "damaged in the file",
-    "suppressed": "asked for no more mail, or cannot be reached",
-    "render": "no letter can be made from the row",
-    "removed": "no longer on the list",
-}
 
 
 def command(
@@ -204,6 +195,8 @@ def _write_rejects(campaign: Campaign, path: Path) -> None:
 
 def lines(summary: PlanSummary, paint: Paint, *, causes: bool = True) -> list[str]:
     """The plan for a terminal, with or without the causes of what is skipped."""
+    from campaign.planning.skips import SKIP_WORDS
+
     shown = [
         f"{paint.bold(summary.campaign)}: {counted(summary.total, 'row')},"
         f" {paint.green(f'{summary.planned:,} to send')}, {summary.skipped:,} skipped"
@@ -219,7 +212,8 @@ def lines(summary: PlanSummary, paint: Paint, *, causes: bool = True) -> list[st
     if summary.skipped:
         shown += ["", paint.bold("Skipped")]
         shown += table(
-            [(count, kind, _KINDS.get(kind, "")) for kind, count in summary.reasons], numbers=[0]
+            [(count, kind, SKIP_WORDS.get(kind, "")) for kind, count in summary.reasons],
+            numbers=[0],
         )
     if summary.typos:
         shown += ["", paint.bold("Slips of the finger?"), *_typos(summary.typos)]
