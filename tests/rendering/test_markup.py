@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from campaign.rendering.html.markup import escaped_markdown, markdown_page, styl
 from fakes.letters import ADA, compiler_for, parsed, rendered, spec, text_of, write
 
 pytest.importorskip("markdown_it")
+
+NOBODYS = {0x10F000 + at: "\ufffd" for at in range(128) if not chr(at).isalnum()}
 
 
 def body(markdown: str) -> str:
@@ -58,10 +61,43 @@ def test_any_ascii_cell_in_markdown_is_text_only(cell: str) -> None:
     assert "<" not in html[3:-5]
 
 
+@given(st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"])))
+def test_any_cell_is_shown_as_it_is_in_text_and_in_code(cell: str) -> None:
+    shown = html.escape(cell).translate(NOBODYS)
+    cell = escaped_markdown(cell)
+    assert body(f"x{cell}x") == f"<p>x{shown}x</p>\n"
+    assert body(f"`x{cell}x`") == f"<p><code>x{shown}x</code></p>\n"
+    assert body(f"```\nx{cell}x\n```") == f"<pre><code>x{shown}x\n</code></pre>\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "written"),
+    [
+        ("https://x.example/a b", "https://x.example/a%20b"),
+        ("https://x.example/(a)?b=c&d=*e*#f", "https://x.example/(a)?b=c&amp;d=*e*#f"),
+        ("https://x.example/<a>", "https://x.example/%3Ca%3E"),
+        ('https://x.example/" onclick="', "https://x.example/%22%20onclick=%22"),
+        ("https://x.example/姓名", "https://x.example/%E5%A7%93%E5%90%8D"),
+    ],
+)
+def test_a_cell_in_the_target_of_a_link_is_part_of_it(target: str, written: str) -> None:
+    cell = escaped_markdown(target)
+    assert body(f"[x]({cell})") == f'<p><a href="{written}">x</a></p>\n'
+    assert body(f"[x][1]\n\n[1]: {cell}") == f'<p><a href="{written}">x</a></p>\n'
+    assert f'<img src="{written}" alt="x" />' in body(f"![x]({cell})")
+
+
+@pytest.mark.parametrize("target", ["javascript:alert(1)", "JaVaScRiPt:x", "data:text/html,x"])
+def test_a_cell_makes_no_link_to_a_script(target: str) -> None:
+    cell = escaped_markdown(target)
+    assert "href" not in body(f"[x]({cell})\n\n<{cell}>\n\n[x][1]\n\n[1]: {cell}")
+
+
 def test_what_a_macro_gives_back_is_not_escaped_twice(tmp_path: Path) -> None:
     write(tmp_path, "body.md", "{% macro m(x) %}**{{ x }}**{% endmacro %}{{ m('a*b') }}")
     compiler = compiler_for(tmp_path)
-    assert compiler.file("body.md", "markdown").render(compiler.values()) == "**a\\*b**"
+    written = compiler.file("body.md", "markdown").render(compiler.values())
+    assert body(written) == "<p><strong>a*b</strong></p>\n"
 
 
 def test_html_in_markdown_is_shown_not_obeyed() -> None:

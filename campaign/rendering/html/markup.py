@@ -7,14 +7,24 @@ The only module that imports markdown-it-py and css-inline:
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 
 from campaign.errors import TemplateError
 from campaign.extras import pip_line
 
-_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_LINE_END = re.compile(r"\r\n|\r|\n")
+# Punctuation, blanks and line ends of a cell travel through Markdown as private characters, which
+# mean nothing to it wherever they stand: backslashes would be shown in code, and a blank would end
+# the target of a link.  Letters and digits stay as they are.
+_PRIVATE = 0x10F000
+_MARKS = [char for char in map(chr, range(128)) if not char.isalnum()]
+_HIDDEN = str.maketrans(
+    {char: chr(_PRIVATE + ord(char)) for char in _MARKS}
+    | {chr(_PRIVATE + ord(char)): "\ufffd" for char in _MARKS}  # nobody's letters
+)
+_SEEN = str.maketrans({chr(_PRIVATE + ord(char)): char for char in _MARKS})
+_IN_HTML = str.maketrans({chr(_PRIVATE + ord(char)): html.escape(char) for char in _MARKS})
 # What a comment holds, hidden conditions among it, is left alone.
 _CONDITION = re.compile(r"<!--.*?-->|<!\[(if\b[^\]>]*|endif)\]>", re.DOTALL | re.IGNORECASE)
 _KEPT = "<!--campaign keeps [{}]-->"
@@ -37,16 +47,11 @@ img {{ max-width: 100%; }}
 
 
 def escaped_markdown(text: str) -> str:
-    """A cell that Markdown shows as it is (CommonMark, 2.4 and 2.5).
+    """A cell that Markdown shows as it is, in text, in code and in the target of a link.
 
-    Punctuation gets a backslash; line ends and blanks at the start, which could begin a block, are
-    written as character references.
+    Only `markdown_page` gives its characters back.
     """
-    text = _PUNCTUATION.sub(r"\\\1", text)
-    text = _LINE_END.sub("&#10;", text)
-    stripped = text.lstrip(" \t")
-    blanks = text[: len(text) - len(stripped)]
-    return "".join(f"&#{ord(blank)};" for blank in blanks) + stripped
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_HIDDEN)
 
 
 def markdown_page() -> Callable[[str], str]:
@@ -60,8 +65,15 @@ def markdown_page() -> Callable[[str], str]:
         raise TemplateError(
             "message.markdown needs markdown-it-py", remedy=pip_line("markdown")
         ) from None
-    convert = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).render
-    return lambda text: _PAGE.format(body=convert(text))
+
+    class CellsInLinks(MarkdownIt):
+        """A cell in a target is part of the address: it is judged and written as one."""
+
+        def normalizeLink(self, url: str) -> str:  # noqa: N802
+            return super().normalizeLink(url.translate(_SEEN))
+
+    convert = CellsInLinks("commonmark", {"html": False}).enable(["table", "strikethrough"]).render
+    return lambda text: _PAGE.format(body=convert(text).translate(_IN_HTML))
 
 
 def style_inliner() -> Callable[[str], str]:
@@ -74,13 +86,13 @@ def style_inliner() -> Callable[[str], str]:
     except ImportError:
         raise TemplateError("message.inline_css needs css-inline", remedy=pip_line("css")) from None
     inline = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True).inline
-    return lambda html: _shown_again(inline(_hidden(html)))
+    return lambda page: _shown_again(inline(_hidden(page)))
 
 
-def _hidden(html: str) -> str:
+def _hidden(page: str) -> str:
     """Outlook's `<![if !mso]>` as a comment: a parser of HTML would make another comment of it."""
-    return _CONDITION.sub(lambda found: _KEPT.format(found[1]) if found[1] else found[0], html)
+    return _CONDITION.sub(lambda found: _KEPT.format(found[1]) if found[1] else found[0], page)
 
 
-def _shown_again(html: str) -> str:
-    return _KEPT_CONDITION.sub(r"<![\1]>", html)
+def _shown_again(page: str) -> str:
+    return _KEPT_CONDITION.sub(r"<![\1]>", page)
