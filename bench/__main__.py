@@ -23,6 +23,7 @@ ROWS = {
     "throttled": "bench.throttled",
     "attachment": "bench.attachment",
     "plan": "bench.plan",
+    "lint": "bench.lint",
     "suppression": "bench.suppression",
     "verify": "bench.verify",
     "serve": "bench.serve",

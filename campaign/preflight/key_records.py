@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from campaign.clock import Clock
 from campaign.config.settings import Dns
+from campaign.preflight.rules import Level
 from campaign.routing.answers import DnsAnswer, DnsError, Status
 from campaign.routing.resolver import Resolver
 from campaign.signing.keys import SigningKey
 from campaign.signing.record import faults_of, read_record, record_name, record_text
 from campaign.units import show_duration
 
-Level = Literal["ok", "info", "warn", "fail", "not-checked"]
 _RULE = "RFC 6376, 3.6"
 _PORT = 53
 

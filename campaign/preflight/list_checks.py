@@ -17,8 +17,7 @@ from campaign.addresses.disposable import installed
 from campaign.addresses.roles import is_role
 from campaign.addresses.typos import likely_typo
 from campaign.errors import MissingExtraError
-from campaign.preflight.key_records import Level
-from campaign.preflight.rules import CheckFinding
+from campaign.preflight.rules import CheckFinding, Level
 from campaign.routing.answers import DnsError
 from campaign.routing.destinations import Undeliverable
 from campaign.routing.mx import find_addresses, find_exchanges

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from campaign.preflight.key_records import Level
-
+Level = Literal["ok", "info", "warn", "fail", "not-checked"]
 Needs = Literal["files", "dns", "relay", "live"]
 Group = Literal["domain", "hosts", "relay", "letters", "list", "volume", "live"]
 

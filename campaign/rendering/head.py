@@ -81,6 +81,8 @@ class Head:
                 lines.append(custom_field(field, text))
         block = b"".join(lines)
         headers.verify(block, names)
+        sheet.subject = subject
+        sheet.fields = names
         sheet.head = _date_field(sheet.job.date_s or self._spec.date_s) + block
 
     def _written_once(self, sender: NamedAddress) -> bytes:

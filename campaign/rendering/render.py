@@ -79,6 +79,7 @@ class Renderer:
             self._head.write,
             *self._body.steps,
             self._finish,
+            *([spec.judge] if spec.judge else []),
         ]
         self._runaways = [0] * len(self._steps)  # in a row, of each step
         self.progress = 0  # steps that were done, ever; who waits sees by it whether one hangs

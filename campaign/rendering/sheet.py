@@ -24,8 +24,8 @@ class Sheet:
     """Each step adds to it; one that fails leaves a problem, and the rest pass it over."""
 
     __slots__ = (
-        "columns", "draft", "files", "head", "html", "job", "locale", "marks", "parts",
-        "problem", "snapshot", "text", "values",
+        "columns", "draft", "fields", "files", "head", "html", "job", "locale", "marks", "parts",
+        "problem", "snapshot", "subject", "text", "values",
     )  # fmt: skip
 
     def __init__(self, job: Job) -> None:
@@ -40,6 +40,8 @@ class Sheet:
     values: Row  # what the templates see
     files: list[OwnFile]
     marks: LetterMarks
+    subject: str
+    fields: list[bytes]  # names of those in `head`, but for Date
     head: bytes
     html: list[str]  # in chunks
     text: list[str]

@@ -6,6 +6,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,7 @@ class RenderSpec:
     private: tuple[str, ...] = ()  # real paths, and what begins with them: no cell attaches these
     hidden: tuple[str, ...] = ()  # files of secrets, which no template may read
     is_traced: bool = False  # letters say which branches of the templates they took
+    judge: Callable[[Any], None] | None = None  # looks at each sheet last, where it was rendered
 
     def token_of(self, recipient_key: str) -> str:
         """The recipient's unsubscribe token; "" where the campaign has no secret to sign it."""

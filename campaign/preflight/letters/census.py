@@ -3,7 +3,8 @@
 In: a planned campaign.  Out: `Census`.  Touches: the journal, for reading; render workers.
 
 They are made as `plan` makes them, unsigned: what a signature covers follows from the fields
-alone.  A row of which no letter can be made is the plan's business and is counted only.
+alone.  Each is judged in the render worker that made it; only the report travels.  A row of which
+no letter can be made is the plan's business and is counted only.
 """
 
 from __future__ import annotations
@@ -11,20 +12,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
 from campaign.planning.inputs import render_spec
-from campaign.preflight.key_records import Level
-from campaign.preflight.letters.lint import Bulk, message_id, remarks_on
-from campaign.preflight.rules import RULES, CheckFinding
+from campaign.preflight.letters.judge import LetterJudge, Report, read_remarks
+from campaign.preflight.letters.lint import Bulk, Remark
+from campaign.preflight.rules import RULES, CheckFinding, Level
 from campaign.records import Job, Message
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import worker_count
 
 _BATCH = 100
+_KEPT_REPORTS = 10_000  # most letters have one of a few
 _SIGNATURE_BYTES = 1024  # at most, of one key: RSA-4096 and all names in h=
 _ORDER: tuple[Level, ...] = ("fail", "warn", "info")
 _REMEDIES = {
@@ -63,23 +65,30 @@ class Census:
     largest_row: int = 0
     seen: dict[tuple[str, str], Seen] = field(default_factory=dict)  # by rule and kind of evidence
     _ids: dict[int, int] = field(default_factory=dict)  # hash of Message-ID -> row
+    _read: dict[bytes, tuple[Remark, ...]] = field(default_factory=lambda: {b"": ()})
 
     def take(self, message: Message) -> None:
-        """Count one letter."""
+        """Count one letter, in whose place stands its report."""
         if message.problem:
             self.unmade += 1
             return
         self.letters += 1
         if message.size_bytes > self.largest_bytes:
             self.largest_bytes, self.largest_row = message.size_bytes, message.row
+        message_id, written = Report.read(message.wire)
+        remarks = self._read.get(written)
+        if remarks is None:
+            if len(self._read) >= _KEPT_REPORTS:
+                self._read.clear()
+            remarks = self._read[written] = read_remarks(written)
         named: set[tuple[str, str]] = set()
-        for id, level, evidence in remarks_on(message.wire, self.bulk):
+        for id, level, evidence in remarks:
             # Where every gap of mail programs counts by itself, other evidence differs by letter.
             key = (id, evidence if id == "letter-clients" else level)
             if key not in named:
                 named.add(key)
                 self._note(key, level, message.row, evidence)
-        before = self._ids.setdefault(hash(message_id(message.wire)), message.row)
+        before = self._ids.setdefault(hash(message_id), message.row)
         if before != message.row:
             key = ("letter-id", "twice")
             self._note(key, "fail", message.row, f"the Message-ID of row {before} again")
@@ -125,6 +134,7 @@ def take_census(
     census = Census(Bulk(settings.unsubscribe is not None, bool(settings.dkim)))
     with closing(Reader.open(settings.journal.url, campaign.folder)) as reader:
         spec = render_spec(campaign, reader.plan_record(), reader.sources())
+        spec = replace(spec, judge=LetterJudge(census.bulk))
         total = reader.open_count(0)
         count = worker_count(workers)
         pool = RenderPool(spec, workers=count)

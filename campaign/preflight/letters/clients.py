@@ -26,7 +26,7 @@ class ClientGap(NamedTuple):
 
 
 _STYLES = re.compile(
-    r"<style\b[^>]*>(.*?)</style|\bstyle\s*=\s*\"([^\"]*)\"|\bstyle\s*=\s*'([^']*)'",
+    r"<style\b[^>]*>(.*?)</style|<[a-z][^>]*?\sstyle\s*=\s*(?:\"([^\"]*)\"|'([^']*)')",
     re.IGNORECASE | re.DOTALL,
 )
 

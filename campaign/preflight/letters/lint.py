@@ -18,9 +18,9 @@ from html import unescape
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from campaign.preflight.key_records import Level
 from campaign.preflight.letters.clients import gaps_in
 from campaign.preflight.letters.lookalikes import deceit_of
+from campaign.preflight.rules import Level
 from campaign.signing.fields import cover_of
 
 LINE_MAX = 998  # RFC 5322, 2.1.1, without CRLF
@@ -36,10 +36,11 @@ _SHORTENERS = frozenset(
     ("bit.ly", "t.co", "goo.gl", "tinyurl.com", "ow.ly", "is.gd", "buff.ly", "rebrand.ly",
      "cutt.ly", "t.cn", "dwz.cn", "url.cn", "suo.im", "shorturl.at", "rb.gy", "lnkd.in")
 )  # fmt: skip
-_ANSWER = re.compile(r"\s*(?:re|fwd?|aw|wg|回复|转发)\s*[:：]", re.IGNORECASE)  # noqa: RUF001
-_ANCHOR = re.compile(
+ANSWER = re.compile(r"\s*(?:re|fwd?|aw|wg|回复|转发)\s*[:：]", re.IGNORECASE)  # noqa: RUF001
+ANCHOR = re.compile(
     r"<a\b[^>]*?\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)')[^>]*>(.*?)</a", re.IGNORECASE | re.DOTALL
 )
+MESSAGE_ID = re.compile(r"<[^<>\s@]+@[^<>\s@]+>")
 _TAG = re.compile(r"<[^>]*>")
 _HOST = re.compile(r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?:[/:?#]\S*)?", re.IGNORECASE)
 _MARKS = re.compile("[✓✔☑✅🔒🛡]")
@@ -67,24 +68,34 @@ class Bulk(NamedTuple):
 def remarks_on(wire: bytes, bulk: Bulk) -> Iterator[Remark]:
     """All that speaks against a letter."""
     head, _, body = wire.partition(b"\r\n\r\n")
-    fields = _fields(head)
-    values = dict(reversed(fields))  # of several the first
-    yield from _of_head(head, fields)
+    yield from head_remarks(head, bulk)
     yield from _of_lines(head, body)
-    yield from _of_unsubscribe(fields, values, bulk)
-    yield from of_author(values.get("from", ""))
-    yield from _of_subject(values)
     text, html = _bodies(wire)
     if html and not text.strip():
         yield Remark("letter-text", "warn", "there is HTML, and no text part")
     if html:
-        yield from _of_html(html)
+        size_bytes = len(html.encode("utf-8", "replace"))
+        if size_bytes > CLIPPED_BYTES:
+            yield Remark("letter-clipped", "warn", f"the HTML has {size_bytes // 1024:,} KB")
+        yield from html_remarks(html)
 
 
-def message_id(wire: bytes) -> str:
-    """What stands in Message-ID; "" without one."""
-    head = wire.partition(b"\r\n\r\n")[0]
-    return dict(reversed(_fields(head))).get("message-id", "").strip()
+def head_remarks(head: bytes, bulk: Bulk) -> Iterator[Remark]:
+    """About the fields, but for the length of their lines."""
+    fields = _fields(head)
+    values = dict(reversed(fields))  # of several the first
+    yield from _of_head(head, fields)
+    yield from _of_unsubscribe(fields, values, bulk)
+    yield from of_author(values.get("from", ""))
+    yield from _of_subject(values)
+
+
+def html_remarks(html: str) -> Iterator[Remark]:
+    """About HTML, but for its size."""
+    for double, single, inside in ANCHOR.findall(html):
+        yield from link_remarks(double or single, inside)
+    for gap in gaps_in(html):
+        yield Remark("letter-clients", "info", str(gap))
 
 
 def _fields(head: bytes) -> list[tuple[str, str]]:
@@ -105,7 +116,7 @@ def _of_head(head: bytes, fields: list[tuple[str, str]]) -> Iterator[Remark]:
     if len(head) > HEAD_MAX:
         yield Remark("letter-head", "warn", f"the header has {len(head):,} bytes")
     identity = dict(reversed(fields)).get("message-id", "")
-    if not re.fullmatch(r"<[^<>\s@]+@[^<>\s@]+>", identity):
+    if not MESSAGE_ID.fullmatch(identity):
         yield Remark("letter-id", "fail", f"Message-ID is '{identity[:60]}'")
 
 
@@ -157,7 +168,7 @@ def _author_remarks(value: str) -> tuple[Remark, ...]:
     if mark := _MARKS.search(name):
         what = f"the name has '{mark[0]}', which looks like a mark of the mail program"
         found.append(Remark("letter-from", "warn", what))
-    if _ANSWER.match(name.strip('" ')):
+    if ANSWER.match(name.strip('" ')):
         found.append(Remark("letter-from", "warn", f"the name begins like an answer: {name[:40]}"))
     if deceit := deceit_of(domain):
         found.append(Remark("letter-lookalike", "fail", f"From: {deceit}"))
@@ -173,22 +184,14 @@ def _of_subject(values: dict[str, str]) -> Iterator[Remark]:
     subject = _decoded(values.get("subject", ""))
     if not subject.strip():
         yield Remark("letter-subject", "warn", "there is no subject")
-    elif _ANSWER.match(subject) and "in-reply-to" not in values:
+    elif ANSWER.match(subject) and "in-reply-to" not in values:
         what = f"'{subject[:40]}' looks like an answer, and there is no In-Reply-To"
         yield Remark("letter-subject", "warn", what)
 
 
-def _of_html(html: str) -> Iterator[Remark]:
-    size_bytes = len(html.encode("utf-8", "replace"))
-    if size_bytes > CLIPPED_BYTES:
-        yield Remark("letter-clipped", "warn", f"the HTML has {size_bytes // 1024:,} KB")
-    for double, single, inside in _ANCHOR.findall(html):
-        yield from _of_link(unescape(double or single).strip(), inside)
-    for gap in gaps_in(html):
-        yield Remark("letter-clients", "info", str(gap))
-
-
-def _of_link(target: str, inside: str) -> Iterator[Remark]:
+def link_remarks(href: str, inside: str) -> Iterator[Remark]:
+    """About one link: what stands in its `href`, and between its tags."""
+    target = unescape(href).strip()
     try:
         parts = urlsplit(target)
         host = (parts.hostname or "").lower()
