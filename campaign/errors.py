@@ -138,6 +138,12 @@ class SuppressionError(CampaignError):
     exit_code = EXIT_JOURNAL
 
 
+class WebhookError(CampaignError):
+    """What is to be told to webhooks cannot be kept."""
+
+    exit_code = EXIT_JOURNAL
+
+
 class NoPlanError(JournalError):
     """The journal is not there, or holds no plan."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import counted, escape, percent, table
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from campaign.clock import Clock
     from campaign.journal.pausing import Pause, PauseMark
     from campaign.journal.reading.glance import Glance
+    from campaign.webhooks.standing import Told
 
 _WATCH_EVERY_S = 1.0
 
@@ -43,6 +44,7 @@ class Overview:
     sandbox: bool = False
     events: Mapping[str, int] = field(default_factory=dict)  # what came back, by kind
     awaited: Awaited = NO_WAIT  # what planned recipients wait for
+    webhooks: Sequence[Told] = ()  # how those stand who are told what happens
 
     @property
     def total(self) -> int:
@@ -71,14 +73,30 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     clock = SystemClock()
     place = journal_to_look_at(path, sandbox)
     mark = PauseMark(*place)
-    wait, events = _waits_of(path, sandbox, clock), partial(count_events, *place)
+    beside = Beside(
+        _waits_of(path, sandbox, clock), partial(count_events, *place), _webhooks_of(path, sandbox)
+    )
     with glance_at(place) as journal:
         if watch:
-            _watch(looks(journal, clock, time.sleep, mark, sandbox, wait, events), as_json)
+            _watch(looks(journal, clock, time.sleep, mark, sandbox, beside), as_json)
         elif as_json:
-            print(as_line(look(journal, clock, mark, sandbox, wait, events)))
+            print(as_line(look(journal, clock, mark, sandbox, beside)))
         else:
-            print("\n".join(lines(look(journal, clock, mark, sandbox, wait, events), _paint())))
+            print("\n".join(lines(look(journal, clock, mark, sandbox, beside), _paint())))
+
+
+def _webhooks_of(path: Path, sandbox: bool) -> Callable[[], Sequence[Told]]:
+    """How webhooks stand; a campaign without any pays nothing."""
+    from campaign.config.reading import read_config
+
+    config = read_config(path)
+    tables = config.tables.get("webhook", [])
+    urls = [each.get("url") for each in (tables if isinstance(tables, list) else [tables])]
+    if sandbox or not urls or not all(isinstance(url, str) for url in urls):
+        return tuple
+    from campaign.webhooks.standing import standings
+
+    return partial(standings, *config.journal, urls)
 
 
 def _waits_of(path: Path, sandbox: bool, clock: Clock) -> Callable[[float, float], Awaited]:
@@ -115,13 +133,19 @@ def _nothing(now_s: float, per_s: float) -> Awaited:
     return NO_WAIT
 
 
+class Beside(NamedTuple):
+    """Questions about what stands beside the states."""
+
+    wait: Callable[[float, float], Awaited] = _nothing  # for what, at an instant, at a rate
+    events: Callable[[], Mapping[str, int]] = dict
+    webhooks: Callable[[], Sequence[Told]] = tuple
+
+
+NOTHING_BESIDE = Beside()
+
+
 def look(
-    journal: Glance,
-    clock: Clock,
-    mark: PauseMark,
-    sandbox: bool,
-    wait: Callable[[float, float], Awaited] = _nothing,
-    events: Callable[[], Mapping[str, int]] = dict,
+    journal: Glance, clock: Clock, mark: PauseMark, sandbox: bool, beside: Beside = NOTHING_BESIDE
 ) -> Overview:
     """Ask the journal."""
     due_s = journal.next_due()
@@ -138,8 +162,9 @@ def look(
         is_running,
         mark.read(),
         sandbox,
-        events(),
-        wait(now_s, rate_s) if unsettled_of(counts) else NO_WAIT,
+        beside.events(),
+        beside.wait(now_s, rate_s) if unsettled_of(counts) else NO_WAIT,
+        beside.webhooks(),
     )
 
 
@@ -149,12 +174,11 @@ def looks(
     sleep: Callable[[float], None],
     mark: PauseMark,
     sandbox: bool,
-    wait: Callable[[float, float], Awaited] = _nothing,
-    events: Callable[[], Mapping[str, int]] = dict,
+    beside: Beside = NOTHING_BESIDE,
 ) -> Iterator[Overview]:
     """One look a second, the last when it is finished."""
     while True:
-        now = look(journal, clock, mark, sandbox, wait, events)
+        now = look(journal, clock, mark, sandbox, beside)
         yield now
         if now.is_finished:
             return
@@ -193,6 +217,9 @@ def lines(now: Overview, paint: Paint) -> list[str]:
     if now.events:
         back = ", ".join(f"{count:,} {kind}" for kind, count in sorted(now.events.items()))
         shown.append(f"  came back: {back}")
+    for webhook in now.webhooks:
+        if webhook.needs_a_person or webhook.state == "failing":
+            shown.append(f"  webhook {escape(webhook.sentence())}")
     if now.pause:
         shown.append(f"  {escape(str(now.pause))}; `campaign resume` goes on")
     if now.awaited.words:
@@ -221,6 +248,7 @@ def as_line(now: Overview) -> str:
         "total": now.total,
         "counts": {state: now.counts.get(state, 0) for state in SHOWN},
         "events": dict(now.events),
+        "webhooks": [webhook.as_object() for webhook in now.webhooks],
         "running": now.is_running,
         "paused": now.pause is not None,
         "rate": round(now.rate_s, 2),

@@ -45,6 +45,7 @@ _COMMANDS = {
     "dkim": "dkim",
     "suppress": "suppress",
     "serve": "servers.serve",
+    "webhooks": "during.webhooks",
     "verify": "before.verify",
     "mx": "before.mx",
     "probe": "before.probe",

@@ -11,6 +11,7 @@ import json
 import shlex
 import sys
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 from campaign.cli.overview import state_table
 from campaign.cli.serving import NO_PAGE, LivePage, live_page
 from campaign.cli.terminal.paint import Paint
-from campaign.cli.terminal.streams import tell
+from campaign.cli.terminal.streams import complain, tell
 from campaign.cli.terminal.tables import counted, escape
 from campaign.errors import Interrupted
 from campaign.records import State
 
 if TYPE_CHECKING:
+    from campaign.clock import Clock
     from campaign.config.loader import Campaign
     from campaign.config.settings import Relay
     from campaign.delivery.run_records import RunOptions, RunResult
@@ -53,7 +55,12 @@ def send(
     relay: contextlib.AbstractContextManager[Relay | None] = (
         sandbox_relay(campaign) if sandbox else contextlib.nullcontext()
     )
-    with relay as override, live_page(campaign, page), RunProgress(sys.stderr, clock) as progress:
+    with (
+        relay as override,
+        live_page(campaign, page),
+        telling_webhooks(campaign, clock, path, sandbox=sandbox),
+        RunProgress(sys.stderr, clock) as progress,
+    ):
         options = replace(options, relay_override=override)
         try:
             result = run_campaign(campaign, options, clock=clock, observer=progress, ahead=ahead)
@@ -66,6 +73,33 @@ def send(
     tell("\n".join(summary(result, Paint.on(sys.stdout))))
     tell("\n".join(next_steps(result, path, sandbox)))
     return result.exit_code
+
+
+@contextlib.contextmanager
+def telling_webhooks(
+    campaign: Campaign, clock: Clock, path: Path, *, sandbox: bool
+) -> Iterator[None]:
+    """Those of [[webhook]] are told meanwhile; what was not told in the end is said.
+
+    A rehearsal tells nobody.
+    """
+    if sandbox or not campaign.settings.webhook:
+        yield
+        return
+    from campaign.webhooks.beside import telling
+    from campaign.webhooks.standing import standings
+
+    with telling(campaign, clock) as beside:
+        yield
+    urls = [webhook.url for webhook in campaign.settings.webhook]
+    if beside and beside.trouble:
+        complain(f"webhooks: {beside.trouble}")
+    left = [each for each in standings(*campaign.journal, urls) if each.is_behind]
+    for each in left:
+        tell(f"webhook {escape(each.sentence())}", sys.stderr)
+    if left:
+        where = f" {shlex.quote(str(path))}" if path != Path() else ""
+        tell(f"`campaign webhooks{where} --deliver` tells them what waits", sys.stderr)
 
 
 def can_ask() -> bool:

@@ -85,7 +85,7 @@ def check_secrets(settings: Settings, folder: Path) -> Iterator[Mistake]:
     yield from check_token_secrets(settings, folder)
     for path, secret in _logins(settings):
         yield from _tried(read_secret, path, secret, folder)
-    for path, secret in _keys(settings):
+    for path, secret in (*_keys(settings), *_hook_secrets(settings)):
         yield from _tried(look_for_secret, path, secret, folder)
 
 
@@ -97,7 +97,11 @@ def check_token_secrets(settings: Settings, folder: Path) -> Iterator[Mistake]:
 
 def look_ahead(settings: Settings, folder: Path) -> Iterator[Mistake]:
     """What a plan does without and a run will miss: secrets that are not there, a way out."""
-    for path, secret in (*_logins(settings), *_keys(settings)):
+    for path, secret in (
+        *_logins(settings),
+        *_keys(settings),
+        *_hook_secrets(settings),
+    ):
         yield from _tried(look_for_secret, path, secret, folder)
     if not settings.relay and not settings.direct:
         yield Mistake(
@@ -164,6 +168,13 @@ def _keys(settings: Settings) -> Iterator[tuple[TomlPath, Secret]]:
     """What only signing processes read."""
     for index, entry in enumerate(settings.dkim):
         yield ("dkim", index, "key"), entry.key
+
+
+def _hook_secrets(settings: Settings) -> Iterator[tuple[TomlPath, Secret]]:
+    """What only the process reads that tells webhooks."""
+    for index, webhook in enumerate(settings.webhook):
+        for number, secret in enumerate(webhook.secret):
+            yield ("webhook", index, "secret", number), secret
 
 
 def _check_mailbox(path: TomlPath, text: str) -> Iterator[Mistake]:

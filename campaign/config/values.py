@@ -140,6 +140,23 @@ def _refuse_password(url: str) -> None:
         raise ValueError("the port is not a number; write USER@HOST:5432/DATABASE") from None
 
 
+def _hook_url(value: str) -> str:
+    parts = urlsplit(value)
+    try:
+        is_whole = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_whole = False
+    if parts.scheme not in ("https", "http") or not is_whole or not value.isascii():
+        raise ValueError("this is not the url of a web server; write https://example.com/hooks")
+    if any(char <= " " or char == "\x7f" for char in value):
+        raise ValueError("this url has a space or a line break; write %20 for a space")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("this url holds a login; webhooks are signed, leave out what is before @")
+    if parts.fragment:
+        raise ValueError("a server never sees what stands behind #; leave it out")
+    return value
+
+
 def _locale(value: str) -> str:
     if value and not any(fallback_chain(value)):
         raise ValueError(f"'{value}' is not a language; write a tag such as zh, zh-TW, de or en-GB")
@@ -226,6 +243,7 @@ Listen = Annotated[str, AfterValidator(read_listen)]
 Titles = Annotated[
     dict[str, str], BeforeValidator(_titles, json_schema_input_type=str | dict[str, str])
 ]
+HookUrl = Annotated[str, AfterValidator(_hook_url)]
 Locale = Annotated[str, AfterValidator(_locale)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]

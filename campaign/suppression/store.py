@@ -130,6 +130,16 @@ class SuppressionStore:
                 return
             last = page[-1][:2]
 
+    def left_since(self, campaigns: Sequence[str], at_s: float) -> list[Suppressed]:
+        """Who left one of these campaigns by the link in a letter since a Unix time, in order."""
+        signs = ", ".join("?" * len(campaigns))
+        found = self._database.rows(
+            f"SELECT {statements.COLUMNS} FROM suppression WHERE at >= ? AND reason = ?"
+            f" AND source = 'serve' AND campaign IN ({signs}) ORDER BY at",
+            (at_s, str(Reason.UNSUBSCRIBE), *campaigns),
+        )
+        return [_entry(row) for row in found]
+
     # -- changes -------------------------------------------------------------------------------
 
     def add(self, entries: Iterable[Suppressed]) -> Added:

@@ -40,7 +40,7 @@ from campaign.config.settings.stores import (
     Suppression,
 )
 from campaign.config.settings.timing import Schedule, TimeZone
-from campaign.config.settings.web import Serve
+from campaign.config.settings.web import Serve, Webhook
 from campaign.config.values import as_list
 
 __all__ = [
@@ -67,6 +67,7 @@ __all__ = [
     "TimeZone",
     "Tls",
     "Unsubscribe",
+    "Webhook",
 ]
 
 
@@ -96,6 +97,10 @@ class Settings(Section):
     bounces: Bounces = Bounces()
     check: CheckSettings = CheckSettings()
     serve: Serve = Serve()
+    webhook: Annotated[
+        tuple[Webhook, ...],
+        BeforeValidator(as_list, json_schema_input_type=Webhook | list[Webhook]),
+    ] = ()
 
     def rules(self) -> Iterator[RuleError]:
         if self.message.subjects and not (self.recipients.locale or self.recipients.default_locale):
@@ -109,6 +114,11 @@ class Settings(Section):
                 "sender in [message] and envelope_from in [bounces] exclude each other",
                 "keep one",
                 *("bounces", "message"),
+            )
+        urls = [webhook.url for webhook in self.webhook]
+        if len(set(urls)) < len(urls):
+            yield RuleError(
+                "two [[webhook]] have the same url", "name all their events in one", "webhook"
             )
         if self.relay and self.direct:
             yield RuleError(

@@ -1,17 +1,19 @@
-"""The table of the web side.
+"""The tables of the web side: what is served, and whom we tell.
 
-In: plain dicts from TOML.  Out: a frozen pydantic model.  Touches: nothing.
+In: plain dicts from TOML.  Out: frozen pydantic models.  Touches: nothing.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from campaign.config.settings.section import RuleError, Section
-from campaign.config.values import LIST_NAME, Listen, Strings, Titles
+from campaign.config.settings.section import RuleError, Secrets, Section
+from campaign.config.values import LIST_NAME, HookUrl, Listen, Strings, Switch, Titles
 
 
 class Serve(Section):
@@ -45,3 +47,32 @@ class Serve(Section):
                 yield RuleError(
                     f"the list {name} has no title", f'write {name} = "Monthly newsletter"', "lists"
                 )
+
+
+class Webhook(Section):
+    """Somebody who is told what happens to letters: [[webhook]], one table for each."""
+
+    url: HookUrl = Field(examples=["https://example.com/hooks/mail"])
+    """Where it is told, by POST; https, unless `allow_private` is true."""
+    secret: Secrets = Field(min_length=1, examples=[{"env": "HOOK_SECRET"}])
+    """Secret that both sides know ("whsec_..."), which each message is signed with (Standard
+    Webhooks); of a list all sign, so that one can take the place of another."""
+    events: tuple[
+        Literal[
+            "sent", "deferred", "failed", "held", "expired", "suppressed",
+            "bounced", "complained", "unsubscribed",
+        ],
+        ...,
+    ] = Field(min_length=1, examples=[["bounced", "complained", "unsubscribed"]])  # fmt: skip
+    """What is told."""
+    allow_private: Switch = False
+    """Tell it to loopback and private addresses too, also without TLS."""
+
+    def rules(self) -> Iterator[RuleError]:
+        if urlsplit(self.url).scheme != "https" and not self.allow_private:
+            yield RuleError(
+                "addresses of recipients would travel in clear text to this webhook",
+                "write https://, or allow_private = true for one in your own network",
+                "url",
+                "allow_private",
+            )

@@ -88,6 +88,12 @@ class Glance(ABC):
             span_s = min(span_s, now_s - begun[0][0])
         return settled / max(1.0, span_s)
 
+    def last_change(self) -> int:
+        """The number of the last change that a run may have made; 0 before the first run."""
+        if not self._all("SELECT 1 FROM runs LIMIT 1"):
+            return 0
+        return int(self._all("SELECT COALESCE(max(change), 0) FROM history")[0][0])
+
     def is_running(self) -> bool | None:
         """Does the process of the last run live?  None where it ran on another machine."""
         found = self._all("SELECT host, boot_id, pid, ended_s FROM runs ORDER BY run DESC LIMIT 1")
