@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakes.certificates import Authority
-from fakes.foreign import new_folder, running
+from fakes.foreign.running import new_folder, running
 from fakes.ports import own_port
 
 USER, PASSWORD = "bounces@example.com", "secret-of-the-mailbox"

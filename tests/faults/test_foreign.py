@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes.foreign import SERVERS, can_run, exim
+from fakes.foreign import SERVERS, can_run
+from fakes.foreign.exim import exim
 from fakes.sending import Mailing, hasty, relay
 
 PEOPLE = int(os.environ.get("FOREIGN_PEOPLE", "60"))
@@ -27,13 +28,14 @@ def only_if(name: str) -> pytest.MarkDecorator:
         pytest.param("dovecot", 1, marks=only_if("dovecot")),
         pytest.param("chasquid", 0, marks=only_if("chasquid")),
         pytest.param("courier", 0, marks=only_if("courier")),
+        pytest.param("haraka", 0, marks=only_if("haraka")),
     ],
 )
 def test_a_real_server_that_cannot_bear_it_delivers_every_letter_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, held: int
 ) -> None:
-    """Fault 1, 13: an envelope in the same packet as a dot crashes the server, or is thrown away.
-    By: Dovecot's submission service, chasquid, Courier; ten connections, policy hold.
+    """Fault 1, 13: an envelope in the same packet as a dot crashes, is thrown away, is refused.
+    By: Dovecot's submission service, chasquid, Courier, Haraka; ten connections, policy hold.
     Then: every letter arrives once; at Dovecot one is in doubt and held, at the others none; one
     sentence says that each envelope waits from then on.
     """
@@ -49,6 +51,28 @@ def test_a_real_server_that_cannot_bear_it_delivers_every_letter_once(
     states = Counter(ending.states.values())
     assert (states["held"], states["sent"]) == (held, PEOPLE - held)
     assert len([line for line in ending.heard.lines if "offers PIPELINING but" in line]) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(each, marks=only_if(each)) for each in ("sendmail", "opensmtpd")],
+)
+def test_a_real_server_that_bears_every_step_delivers_every_letter_once(
+    tmp_path: Path, name: str
+) -> None:
+    """Fault 1, 13: what is right for one server must not cost another anything.
+    By: Sendmail, OpenSMTPD; ten connections, policy hold.
+    Then: every letter arrives once at the first attempt; nobody is held; no step is taken back.
+    """
+    start, _ = SERVERS[name]
+    with start() as server:
+        way = relay(server.port, connections=10)
+        ending = Mailing(tmp_path, way, PEOPLE, in_doubt="hold").send()
+        found = server.delivered_at_last(PEOPLE)
+    assert found == {f"Letter {number}": 1 for number in range(1, PEOPLE + 1)}
+    assert set(ending.states.values()) == {"sent"}
+    assert {result.attempts for result in ending.results.values()} == {1}
+    assert not [line for line in ending.heard.lines if "offers PIPELINING but" in line]
 
 
 @only_if("exim")
