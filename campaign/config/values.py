@@ -7,6 +7,8 @@ Each check raises ValueError("what is wrong; what to write instead"), as `campai
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 import re
 import unicodedata
@@ -196,6 +198,33 @@ def read_selector(value: str) -> str:
 Selector = Annotated[str, AfterValidator(read_selector)]
 
 
+_TOPIC = re.compile(r"arn:aws(?:-[a-z]+)*:sns:[a-z0-9-]{3,40}:\d{12}:[A-Za-z0-9_.-]{1,256}")
+
+
+def _topic_arns(value: tuple[str, ...]) -> tuple[str, ...]:
+    for topic in value:
+        if not _TOPIC.fullmatch(topic):
+            raise ValueError(
+                f"'{topic}' is not the name of an SNS topic;"
+                ' write "arn:aws:sns:eu-west-1:123456789012:bounces"'
+            )
+    return value
+
+
+def _public_keys(value: tuple[str, ...]) -> tuple[str, ...]:
+    """SubjectPublicKeyInfo in base64; whether it is a key for ECDSA is seen by who uses it."""
+    for key in value:
+        try:
+            is_key = base64.b64decode(key, validate=True)[:1] == b"\x30"
+        except binascii.Error:
+            is_key = False
+        if not is_key:
+            raise ValueError(
+                f"'{key[:40]}' is not a public key; copy it from SendGrid: \"MFkwEwYHKoZIzj0...\""
+            )
+    return value
+
+
 LIST_NAME = r"[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?"  # what one leaves
 _LISTEN = re.compile(r"unix:/.+|(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5})")
 
@@ -236,6 +265,8 @@ Rates = Annotated[
     tuple[RateText, ...],
     BeforeValidator(as_list, json_schema_input_type=str | list[str]),
 ]
+TopicArns = Annotated[Strings, AfterValidator(_topic_arns)]
+PublicKeys = Annotated[Strings, AfterValidator(_public_keys)]
 ColumnName = Annotated[str, AfterValidator(_composed)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 RelayHost = Annotated[HostName, AfterValidator(_relay_host)]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
+from campaign.database.places import locate
 from campaign.journal.planning.planning import Planning
 from campaign.records import Job
 from campaign.suppression.database import is_there, store_url
@@ -33,6 +34,12 @@ def open_store(campaign: Campaign, clock: Clock) -> SuppressionStore:
 def has_store(campaign: Campaign) -> bool:
     """Whether anybody can be suppressed by it yet."""
     return is_there(_url(campaign), campaign.folder)
+
+
+def place_of_store(campaign: Campaign) -> str:
+    """The same for all campaigns that share a store."""
+    place = locate(_url(campaign), campaign.folder)
+    return str(place.path.resolve()) if place.path else place.shown
 
 
 def scopes_of(campaign: Campaign) -> tuple[str, ...]:

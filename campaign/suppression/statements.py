@@ -25,6 +25,11 @@ TABLES = (
     "CREATE TABLE IF NOT EXISTS suppression_ended (key TEXT NOT NULL, campaign TEXT NOT NULL,"
     f" at {_DOUBLE} NOT NULL, evidence TEXT NOT NULL, ended_by TEXT NOT NULL,"
     " PRIMARY KEY (key, campaign, at))",
+    "CREATE TABLE IF NOT EXISTS provider_posts (seq BIGINT NOT NULL, id TEXT NOT NULL UNIQUE,"
+    f" digest TEXT NOT NULL, provider TEXT NOT NULL, at {_DOUBLE} NOT NULL, body TEXT NOT NULL,"
+    " PRIMARY KEY (seq))",
+    "CREATE TABLE IF NOT EXISTS provider_reads (plan_id TEXT NOT NULL, seq BIGINT NOT NULL,"
+    " PRIMARY KEY (plan_id))",
 )
 SQLITE_END = " WITHOUT ROWID"
 

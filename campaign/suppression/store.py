@@ -34,6 +34,7 @@ from campaign.suppression.entries import (
 )
 from campaign.suppression.erasure import PREFIX as ERASED
 from campaign.suppression.erasure import ErasureKeys, version_of
+from campaign.suppression.inbox import ProviderInbox
 from campaign.suppression.soft import SoftRuns
 
 _DIGESTED = "sha256:"  # as `key_digest` begins
@@ -56,6 +57,7 @@ class SuppressionStore:
         self._keep_s = keep_s
         self._softs = SoftRuns(database, soft)
         self._erasure = ErasureKeys(database.key_file)
+        self.inbox = ProviderInbox(database)  # what providers posted
         for table in statements.TABLES:
             database.change(table + ("" if database.is_postgresql else statements.SQLITE_END))
 
@@ -226,6 +228,7 @@ class SuppressionStore:
                 for each in (key, key_digest(key))
                 for table in ("suppression", "suppression_soft", "suppression_ended")
             ]
+            self.inbox.erase(key)
             self._database.change(statements.INSERT, row)
         return any(gone)
 

@@ -11,8 +11,21 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from campaign.config.reading import JOURNAL_URL
-from campaign.config.settings.section import RuleError, Secret, Section
-from campaign.config.values import Duration, JournalUrl, SoftBounces, StoreUrl, Switch
+from campaign.config.settings.section import RuleError, Secret, Secrets, Section
+from campaign.config.values import (
+    Duration,
+    JournalUrl,
+    PublicKeys,
+    SoftBounces,
+    StoreUrl,
+    Switch,
+    TopicArns,
+)
+
+_SOME_KEY = (
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAErpmZpZQITlppEYDX9+TG8J782+"
+    "WmeAwCWyeAWc9ydQr+qnslDHRK3vyDic1/WuNtoiqacW6gCLc9JCLBlfoAsg=="
+)
 
 
 class JournalSettings(Section):
@@ -41,6 +54,34 @@ class Suppression(Section):
     """How long a hard bounce or soft bounces suppress; left out: for good."""
 
 
+class SesEvents(Section):
+    """Amazon SES, which tells through topics of SNS."""
+
+    topics: TopicArns = Field(examples=[["arn:aws:sns:eu-west-1:123456789012:bounces"]])
+    """The topics that are heard."""
+
+
+class SendgridEvents(Section):
+    """Twilio SendGrid."""
+
+    public_key: PublicKeys = Field(examples=[_SOME_KEY])
+    """Key of the Signed Event Webhook, as SendGrid shows it; a list of keys rotates."""
+
+
+class MailgunEvents(Section):
+    """Mailgun."""
+
+    signing_key: Secrets = Field(examples=[{"env": "MAILGUN_SIGNING_KEY"}])
+    """The HTTP webhook signing key; a list of keys rotates."""
+
+
+class PostmarkEvents(Section):
+    """Postmark, which signs nothing."""
+
+    secret: Secrets = Field(examples=[{"env": "POSTMARK_SECRET"}])
+    """Stands in the url of the webhook; a list of secrets rotates."""
+
+
 class Bounces(Section):
     """How bounces find their way back."""
 
@@ -57,6 +98,14 @@ class Bounces(Section):
     """Access token of that mailbox (XOAUTH2), fetched anew for each connection."""
     ca_file: str = ""
     """Certificates to trust instead of the system's (PEM)."""
+    ses: SesEvents | None = None
+    """What `campaign serve` takes at /events/ses."""
+    sendgrid: SendgridEvents | None = None
+    """What it takes at /events/sendgrid."""
+    mailgun: MailgunEvents | None = None
+    """What it takes at /events/mailgun."""
+    postmark: PostmarkEvents | None = None
+    """What it takes at /events/postmark."""
 
     def rules(self) -> Iterator[RuleError]:
         if self.password and self.token:

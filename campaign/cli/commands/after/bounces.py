@@ -24,7 +24,7 @@ from campaign.errors import EXIT_DONE, MailboxError, UsageError
 
 if TYPE_CHECKING:
     from campaign.feedback.mailings import Mailing
-    from campaign.feedback.sources.files import Postbox
+    from campaign.feedback.sources.files import Afterwards, Postbox
     from campaign.feedback.taking import MailOutcome, TakenIn, Taking
 
 EXAMPLES = (
@@ -102,13 +102,14 @@ def command(
     mailings = open_mailings(find_campaigns(campaigns or [Path()]))
     taking = Taking(mailings, SystemClock())
     spoken = _Spoken(verbose, sys.stderr if as_json else sys.stdout)
+    name = source
     try:
         if format_:
             name = _read_file(format_, source, taking, spoken)
         else:
             with closing(_inbox(source, mailings, move_to, delete, watch)) as inbox:
                 name = inbox.name
-                _read(inbox, taking, spoken, watch)
+                _read(inbox, mailings, taking, spoken, watch)
     except KeyboardInterrupt:
         if not watch:
             raise
@@ -118,8 +119,7 @@ def command(
     if as_json:
         print(json.dumps(as_object(taking.tally, spoken), ensure_ascii=False))
     else:
-        read = counted(taking.tally.mails, "event" if format_ else "mail")
-        print("\n".join(lines(f"{name}: {read}", taking.tally, spoken)))
+        print("\n".join(lines(name, taking.tally, spoken)))
     return EXIT_DONE
 
 
@@ -130,6 +130,7 @@ class _Spoken:
         self._verbose = verbose
         self._stream = stream
         self.odd: list[MailOutcome] = []  # not ours, unreadable
+        self.told = 0  # events of providers among what was read
 
     def say(self, outcomes: Sequence[MailOutcome]) -> None:
         for outcome in outcomes:
@@ -138,12 +139,20 @@ class _Spoken:
             if self._verbose:
                 print(line_of(outcome), file=self._stream, flush=True)
 
-    def told(self, sentence: str) -> None:
+    def complain(self, sentence: str) -> None:
         print(escape(sentence), file=sys.stderr, flush=True)
 
 
-def _read(inbox: Postbox, taking: Taking, spoken: _Spoken, watch: bool) -> None:
+def _read(
+    inbox: Postbox, mailings: Sequence[Mailing], taking: Taking, spoken: _Spoken, watch: bool
+) -> None:
+    from campaign.clock import SystemClock
+    from campaign.feedback.sources.posted import read_posts
+
     while True:
+        for batch in read_posts(mailings, SystemClock()):
+            spoken.told += len(batch)
+            spoken.say(taking.take(batch))
         try:
             _read_once(inbox, taking, spoken)
             if not watch:
@@ -152,7 +161,7 @@ def _read(inbox: Postbox, taking: Taking, spoken: _Spoken, watch: bool) -> None:
         except MailboxError as error:
             if not watch:
                 raise
-            spoken.told(f"{error.what}; it is tried again in a minute")
+            spoken.complain(f"{error.what}; it is tried again in a minute")
             _sleep(_WAIT_S)
 
 
@@ -200,6 +209,7 @@ def _read_file(provider: str, source: str, taking: Taking, spoken: _Spoken) -> s
             batch = []
             for line, returned in read_file(provider, file):
                 batch.append(ReadMail(f"{name}:{line}", returned))
+                spoken.told += 1
                 if len(batch) == _BATCH:
                     spoken.say(taking.take(batch))
                     batch = []
@@ -231,9 +241,7 @@ def _inbox(
     if not source:
         source = settings.source
         if not source:
-            raise UsageError(
-                "nothing says where the mail is", remedy="name a Maildir, a file or imaps://"
-            )
+            return _posts_alone(mailings, afterwards)
         if "://" not in source:
             source = str(campaign.folder / Path(source).expanduser())
     if not source.startswith(("imap:", "imaps:")):
@@ -259,6 +267,18 @@ def _inbox(
     )
 
 
+def _posts_alone(mailings: Sequence[Mailing], afterwards: Afterwards) -> Postbox:
+    """Raises UsageError where no provider can have posted anything either."""
+    from campaign.feedback.sources.files import Afterwards
+    from campaign.feedback.sources.posted import PostsAlone, has_posts
+
+    if afterwards != Afterwards() or not has_posts(mailings):
+        raise UsageError(
+            "nothing says where the mail is", remedy="name a Maildir, a file or imaps://"
+        )
+    return PostsAlone()
+
+
 def line_of(outcome: MailOutcome) -> str:
     """One mail: what it is, whom it is about, how that is known, what it says."""
     known = f" ({outcome.how})" if outcome.how else ""
@@ -268,9 +288,12 @@ def line_of(outcome: MailOutcome) -> str:
     return escape(f"{outcome.where}: {outcome.what}{class_}{about}{known}: {said}")
 
 
-def lines(first: str, tally: TakenIn, spoken: _Spoken) -> list[str]:
+def lines(name: str, tally: TakenIn, spoken: _Spoken) -> list[str]:
     """The counts of a reading, for a terminal."""
-    shown = [first]
+    mails = tally.mails - spoken.told
+    read = [counted(mails, "mail")] if mails or not spoken.told else []
+    read += [counted(spoken.told, "event")] if spoken.told else []
+    shown = [f"{name}: {', '.join(read)}"]
     for what, count in tally.what.most_common():
         shown.append(f"  {count:,} {what}")
         if what == "bounced":
@@ -299,7 +322,8 @@ def lines(first: str, tally: TakenIn, spoken: _Spoken) -> list[str]:
 def as_object(tally: TakenIn, spoken: _Spoken) -> dict[str, Any]:
     """The counts as --json prints them."""
     return {
-        "mails": tally.mails,
+        "mails": tally.mails - spoken.told,
+        "told_by_providers": spoken.told,
         "what": dict(tally.what),
         "bounced": dict(tally.weights),
         "known_by": dict(tally.how),

@@ -1,6 +1,6 @@
 """`campaign serve`: the web side of the letters.
 
-In: [unsubscribe], [suppression] and [serve] of a campaign.toml.  Out: served requests.
+In: [unsubscribe], [suppression], [bounces] and [serve] of a campaign.toml.  Out: served requests.
 Touches: a port; the suppression store.
 
 Here the routes of all rooms come together, in this order.
@@ -17,12 +17,14 @@ from campaign.cli.serving import need_web
 from campaign.errors import EXIT_DONE, ConfigError, ConfigErrors, UsageError
 
 if TYPE_CHECKING:
+    from campaign.clock import Clock
     from campaign.config.loader import Campaign
     from campaign.serve.app import RouteSet
+    from campaign.serve.writing import StoreWriter
 
 EXAMPLES = ("campaign serve spring", "campaign serve spring --listen 127.0.0.1:8080")
 # [journal] says where the store is where [suppression] does not.
-_TABLES = frozenset({"unsubscribe", "suppression", "serve", "journal"})
+_TABLES = frozenset({"unsubscribe", "suppression", "bounces", "serve", "journal"})
 
 
 def command(
@@ -34,12 +36,15 @@ def command(
         ),
     ] = "",
 ) -> int:
-    """Serve one-click unsubscribe and the page of preferences.
+    """Serve one-click unsubscribe, the page of preferences, and events of providers.
 
-    It needs the secrets of [unsubscribe] and the suppression store, and nothing else of the
-    campaign: no list, no template, no relay, no journal.
+    It needs the secrets of [unsubscribe] and of providers in [bounces], and the suppression store,
+    and nothing else of the campaign: no list, no template, no relay, no journal. Events are kept in
+    that store until `campaign bounces` reads them.
     """
     need_web()
+    from campaign.cli.posting import provider_events
+    from campaign.clock import SystemClock
     from campaign.config.loader import load_tables
     from campaign.config.values import read_listen
     from campaign.serve.app import application
@@ -51,7 +56,9 @@ def command(
     except ValueError as error:
         what, _, remedy = str(error).partition("; ")
         raise UsageError(f"--listen: {what}", remedy=remedy) from None
-    app = application([_leaving(settings)])
+    writer = _writer(settings, clock := SystemClock())
+    sets = [provider_events(settings, writer, clock), _leaving(settings, writer, clock)]
+    app = application(sets)
     serve(
         app,
         where,
@@ -61,19 +68,25 @@ def command(
     return EXIT_DONE
 
 
-def _leaving(campaign: Campaign) -> RouteSet:
-    """Raises ConfigErrors, ConfigError, SuppressionError."""
-    from campaign.addresses.tokens import UnsubscribeTokens
-    from campaign.clock import SystemClock
-    from campaign.config.reading import read_config
-    from campaign.config.secrets import read_secret
-    from campaign.serve.leaving import Leaving
-    from campaign.serve.wording import Wordings
+def _writer(campaign: Campaign, clock: Clock) -> StoreWriter:
+    """Raises SuppressionError."""
     from campaign.serve.writing import StoreWriter
     from campaign.suppression.database import store_url
     from campaign.suppression.store import SuppressionStore
 
-    clock, settings, folder = SystemClock(), campaign.settings, campaign.folder
+    url = store_url(campaign.settings.suppression.url, campaign.settings.journal.url)
+    return StoreWriter(lambda: SuppressionStore.open(url, campaign.folder, clock), clock)
+
+
+def _leaving(campaign: Campaign, writer: StoreWriter, clock: Clock) -> RouteSet:
+    """Raises ConfigErrors, ConfigError."""
+    from campaign.addresses.tokens import UnsubscribeTokens
+    from campaign.config.reading import read_config
+    from campaign.config.secrets import read_secret
+    from campaign.serve.leaving import Leaving
+    from campaign.serve.wording import Wordings
+
+    settings, folder = campaign.settings, campaign.folder
     secrets = settings.unsubscribe.secret if settings.unsubscribe else ()
     if not secrets:
         raise ConfigErrors(
@@ -87,11 +100,10 @@ def _leaving(campaign: Campaign) -> RouteSet:
         )
     tokens = UnsubscribeTokens([read_secret(secret, folder) for secret in secrets])
     wordings = Wordings(folder / settings.serve.languages if settings.serve.languages else None)
-    url = store_url(settings.suppression.url, settings.journal.url)
     name = read_config(campaign.file).tables.get("name")
     return Leaving(
         tokens,
-        StoreWriter(lambda: SuppressionStore.open(url, folder, clock), clock),
+        writer,
         wordings,
         clock,
         lists=settings.serve.lists,
