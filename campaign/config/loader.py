@@ -24,7 +24,9 @@ from campaign.config.sections import fields_of, good_value
 from campaign.config.settings import Settings
 from campaign.config.validation import is_within, validate
 from campaign.config.wording import Mistake
-from campaign.errors import ConfigError, ConfigErrors, TemplateError
+from campaign.errors import ConfigError, ConfigErrors
+
+_OPENED = ('= """', '="""', "= '''", "='''")  # a text begins, on the next line
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,12 @@ class Campaign:
     sha256: str  # of the file's bytes, hex
     text: str = field(default="", repr=False, compare=False)  # of the file
 
-    def placed(self, error: TemplateError) -> TemplateError:
-        """The same error with the line of this file, where its template stands here."""
-        path = tuple(error.file.split(".", 2))
-        if len(path) < 2 or path[0] not in ("message", "recipients"):
-            return error
-        line = Positions(self.text).line(path) + max(0, error.line - 1)
-        what = f"{'.'.join(path[1:])}: {error.what}"
-        return TemplateError(what, file=str(self.file), line=line, remedy=error.remedy)
+    def first_lines(self, paths: Iterable[tuple[str, ...]]) -> list[int]:
+        """Where the text of each key begins; of one that is not there, the line of its table."""
+        positions, lines = Positions(self.text), self.text.splitlines()
+        found = [positions.line(path) for path in paths]
+        # TOML leaves out the line end behind three quotes.
+        return [at + lines[at - 1].rstrip().endswith(_OPENED) if lines else at for at in found]
 
     def warnings(self) -> list[ConfigError]:
         """What stands in the way of sending, though not of a plan; in the order of the file."""

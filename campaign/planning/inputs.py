@@ -20,6 +20,9 @@ from campaign.planning.private_files import private_files, secret_files
 from campaign.recipients.readers import input_files as list_files
 from campaign.records import TOKEN_MARK, PlanRecord, Source
 from campaign.rendering.render import RenderSpec, UnsubscribeSpec, input_files
+from campaign.rendering.templating.places import TextPlace
+
+_TEXTS = ("subject", "reply_to", "attachments")  # of [message]: templates that name no file
 
 
 def sender_of(campaign: Campaign) -> NamedAddress:
@@ -137,7 +140,21 @@ def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source
         group_column=settings.recipients.group_by,
         private=private_files(campaign),
         hidden=secret_files(campaign),
+        places=_places(campaign),
     )
+
+
+def _places(campaign: Campaign) -> dict[str, TextPlace]:
+    """Where the templates stand that campaign.toml itself holds, by the names they go by."""
+    message = campaign.settings.message
+    paths: list[tuple[str, ...]] = [("recipients", "name")]
+    paths += [("message", key) for key in _TEXTS]
+    paths += [("message", "subjects", tag) for tag in message.subjects]
+    paths += [("message", "headers", name) for name in message.headers]
+    return {
+        ".".join(path): TextPlace(campaign.file.name, line, ".".join(path[1:]))
+        for path, line in zip(paths, campaign.first_lines(paths), strict=True)
+    }
 
 
 def unsubscribe_tokens(campaign: Campaign) -> UnsubscribeTokens | None:

@@ -14,14 +14,14 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
-from campaign.errors import TemplateError, TemplateErrors, UsageError
+from campaign.errors import TemplateErrors, UsageError
 from campaign.journal.planning.planning import Planning
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
@@ -80,7 +80,7 @@ def make_plan(
     opened = Journal.open(
         url, campaign.folder, clock=clock, create=True, campaign=campaign.settings.name
     )
-    with closing(opened) as journal, _told_by_line(campaign):
+    with closing(opened) as journal:
         before = _plan_before(campaign) if journal.is_planned else None
         if before and not amend:
             if _has_begun(url, campaign.folder):
@@ -102,22 +102,6 @@ def make_plan(
     summary = read_summary(campaign, clock)
     refuse_empty(summary)
     return summary
-
-
-@contextmanager
-def _told_by_line(campaign: Campaign) -> Iterator[None]:
-    """A template that stands in campaign.toml is blamed by its line there."""
-    try:
-        yield
-    except TemplateErrors as errors:
-        raise TemplateErrors(
-            [
-                campaign.placed(error) if isinstance(error, TemplateError) else error
-                for error in errors.errors
-            ]
-        ) from None
-    except TemplateError as error:
-        raise campaign.placed(error) from None
 
 
 def outdated(campaign: Campaign) -> list[Difference]:

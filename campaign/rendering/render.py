@@ -58,7 +58,7 @@ class Renderer:
         folder = Path(spec.folder)
         self._spec = spec
         self._compiler = TemplateCompiler(
-            reach_of_spec(spec), trace, list_locale=spec.default_locale
+            reach_of_spec(spec), trace, list_locale=spec.default_locale, places=spec.places
         )
         self._head = Head(self._compiler, spec)
         self._marker = LetterMarker(spec.key, spec.campaign, self._head.domain)

@@ -7,10 +7,11 @@ Touches: nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from campaign.addresses.tokens import EVERYTHING, UnsubscribeTokens
+from campaign.rendering.templating.places import TextPlace
 
 if TYPE_CHECKING:  # pydantic stays out of the render workers
     from campaign.config.settings import MessageSettings as MessageSettings
@@ -50,7 +51,7 @@ class Content:
     @classmethod
     def of(cls, message: MessageSettings | Content) -> Content:
         """The settings without their model."""
-        return cls(**{field.name: getattr(message, field.name) for field in fields(cls)})
+        return cls(**{each.name: getattr(message, each.name) for each in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class RenderSpec:
     group_column: str = ""  # rows that are equal in it are one message; templates see `rows`
     private: tuple[str, ...] = ()  # real paths, and what begins with them: no cell attaches these
     hidden: tuple[str, ...] = ()  # files of secrets, which no template may read
+    places: dict[str, TextPlace] = field(default_factory=dict)  # of the texts in campaign.toml
     is_traced: bool = False  # letters say which branches of the templates they took
     judge: Callable[[Any], None] | None = None  # looks at each sheet last, where it was rendered
 

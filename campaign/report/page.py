@@ -20,13 +20,13 @@ from campaign.pages.look import Look
 from campaign.records import unsettled_of
 from campaign.report.figures import WAITS_S, Figures, Series, gather
 from campaign.report.returned import Returns, gather_returns
-from campaign.report.wording import Wording, wording
+from campaign.report.wording import ReportWords, wording
 
 _OFTEN = ((1, "once"), (2, "twice"), (5, "3 to 5 times"), (10, "6 to 10 times"), (math.inf, "more"))
 _ENDINGS = {"closed": "ended in order", "refused": "stopped: the sender was refused"}
 
 
-def report(campaign: Campaign, clock: Clock, language: Wording | None = None) -> str:
+def report(campaign: Campaign, clock: Clock, language: ReportWords | None = None) -> str:
     """The page, in the list's default language where none is given, or else in English.
 
     Raises JournalError where nothing is planned.
@@ -40,7 +40,7 @@ def report(campaign: Campaign, clock: Clock, language: Wording | None = None) ->
     return draw(figures, back, language or wording(campaign.settings.recipients.default_locale))
 
 
-def draw(figures: Figures, back: Returns | None, language: Wording) -> str:
+def draw(figures: Figures, back: Returns | None, language: ReportWords) -> str:
     """The figures as a page."""
     look = Look(Path(__file__).parent / "look", room="report", charts=True)
     left = unsettled_of(figures.counts)
@@ -62,7 +62,7 @@ def draw(figures: Figures, back: Returns | None, language: Wording) -> str:
     )
 
 
-def summary(figures: Figures, left: int, bounced: int, language: Wording) -> str:
+def summary(figures: Figures, left: int, bounced: int, language: ReportWords) -> str:
     """The report in one sentence."""
     if not figures.runs:
         return language.say("Planned, and nothing sent yet.")
@@ -87,7 +87,7 @@ def summary(figures: Figures, left: int, bounced: int, language: Wording) -> str
     return language.say("Every recipient is settled; {lost} could not be reached.", **fields)
 
 
-def _curve(series: Series, language: Wording) -> Curve | None:
+def _curve(series: Series, language: ReportWords) -> Curve | None:
     points = [
         Point(start, sent / series.bucket_s)
         for start, sent in zip(series.starts, series.sent, strict=True)
@@ -96,7 +96,7 @@ def _curve(series: Series, language: Wording) -> Curve | None:
     return draw_curve(points, marked, day=language.say("%d %b"), per_s=language.say("/s"))
 
 
-def _waits(waits: Sequence[int], language: Wording) -> list[tuple[str, int]]:
+def _waits(waits: Sequence[int], language: ReportWords) -> list[tuple[str, int]]:
     """How many were accepted within each time; times after the last that counts are left out."""
     bounds = [language.say("within {span}", span=language.duration(bound)) for bound in WAITS_S]
     named = list(zip([*bounds, language.say("later")], waits, strict=True))
@@ -104,7 +104,7 @@ def _waits(waits: Sequence[int], language: Wording) -> list[tuple[str, int]]:
     return named[: last + 1]
 
 
-def _retries(retries: Sequence[tuple[int, int]], language: Wording) -> list[tuple[str, int]]:
+def _retries(retries: Sequence[tuple[int, int]], language: ReportWords) -> list[tuple[str, int]]:
     """How often people were deferred, in steps that people tell apart."""
     found: dict[str, int] = {}
     for times, count in retries:

@@ -1,6 +1,6 @@
 """The language of the report.
 
-In: a locale.  Out: `Wording`, which says a sentence in that language.
+In: a locale.  Out: `ReportWords`, which says a sentence in that language.
 Touches: languages/TAG.toml beside this module.
 
 The English sentence is the key, so that the template reads as the page does; what a file lacks is
@@ -27,7 +27,7 @@ _UNIT = re.compile(r"(?<=\d)(ms|[dhms])")
 
 
 @dataclass(frozen=True)
-class Wording:
+class ReportWords:
     """One language: its tag, and its sentences by the English ones."""
 
     tag: str
@@ -53,16 +53,16 @@ class Wording:
         return _UNIT.sub(lambda unit: self.say(unit[0]), show_duration(span_s))
 
 
-def wording(locale: str) -> Wording:
+def wording(locale: str) -> ReportWords:
     """In the language of a locale, or the next wider one that there is, else in English."""
     for tag in fallback_chain(locale):
         file = _FOLDER / f"{tag}.toml"
         if file.is_file():
-            return Wording(tag, tomllib.loads(file.read_text(encoding="utf-8")))
-    return Wording(DEFAULT, {})
+            return ReportWords(tag, tomllib.loads(file.read_text(encoding="utf-8")))
+    return ReportWords(DEFAULT, {})
 
 
-def asked_wording(locale: str) -> Wording:
+def asked_wording(locale: str) -> ReportWords:
     """The same of a language that somebody asks for.  Raises UsageError where there is none."""
     found = wording(locale)
     if found.tag == DEFAULT and DEFAULT not in fallback_chain(locale):

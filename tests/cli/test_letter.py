@@ -56,7 +56,8 @@ def test_an_inline_image_is_shown_without_the_network() -> None:
 
 def test_the_terminal_gets_headers_text_and_parts_and_no_control_characters() -> None:
     shown = lines(take_apart(LETTER), Paint(False))
-    assert shown[0] == "From      Ada Lovelace <ada@example.com>"
+    assert shown[0] == "From        Ada Lovelace <ada@example.com>"
+    assert "Message-ID  <1@example.com>" in shown
     assert "\\x1b[2Jworld" in shown
     assert any("terms.pdf" in line and "application/pdf" in line for line in shown)
     assert not any("\x1b" in line for line in shown)

@@ -69,6 +69,16 @@ def test_so_is_the_template_of_the_name(plan: Plan) -> None:
     assert (code, "campaign.toml:4: name: " in told) == (78, True)
 
 
+def test_a_row_that_such_a_template_cannot_be_filled_for_is_told_by_that_line(plan: Plan) -> None:
+    """In the list of skips too, and where the text has several lines."""
+    code, told = plan("Hello {{ first_name }}", "{{ 1 // (first_name|length - 3) }}")
+    assert code == 65
+    assert "campaign.toml:7: subject: ZeroDivisionError" in told
+    code, told = plan('"Hello {{ first_name }}"', '"""\nHi\n{{ nobody }}"""')
+    assert code == 78
+    assert "campaign.toml:9: subject: 'nobody' is not a column" in told
+
+
 @pytest.mark.parametrize(
     ("body", "what"),
     [

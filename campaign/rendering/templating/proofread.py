@@ -13,6 +13,7 @@ from pathlib import Path
 
 from campaign.errors import TemplateError
 from campaign.rendering.spec import RenderSpec
+from campaign.rendering.templating.places import placed
 from campaign.rendering.templating.templates import TemplateCompiler, Word
 from campaign.rendering.templating.versions import reach_of_spec, template_files, versions_of
 
@@ -25,7 +26,7 @@ def proofread(spec: RenderSpec) -> list[TemplateError]:
     A name that a template sets, or asks `is defined`, is nobody's fault.  Raises TemplateError
     for a template that does not parse.
     """
-    compiler = TemplateCompiler(reach_of_spec(spec))
+    compiler = TemplateCompiler(reach_of_spec(spec), places=spec.places)
     ours = {"address", "columns", *compiler.values()}
     if spec.unsubscribe and spec.unsubscribe.url:
         ours.add("unsubscribe_url")
@@ -36,7 +37,8 @@ def proofread(spec: RenderSpec) -> list[TemplateError]:
     for word in _words(compiler, spec):
         if word.name not in ours | everywhere:
             found.setdefault((word.name, word.file), _unknown(word, everywhere, spec))
-    return [*found.values(), *_images_missing(compiler, spec)]
+    words = [placed(error, spec.places) for error in found.values()]
+    return [*words, *_images_missing(compiler, spec)]
 
 
 def _words(compiler: TemplateCompiler, spec: RenderSpec) -> Iterator[Word]:

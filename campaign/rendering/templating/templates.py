@@ -31,6 +31,7 @@ from campaign.rendering.templating.environments import TemplateSandbox, TracedSa
 from campaign.rendering.templating.escaping import Escaping
 from campaign.rendering.templating.formats import FormatError, Formats
 from campaign.rendering.templating.generated import Row, RowContext
+from campaign.rendering.templating.places import TextPlace, placed
 from campaign.rendering.templating.roots import Reach, Roots
 from campaign.rendering.templating.values import Columns, UnprintableError
 
@@ -66,11 +67,21 @@ _NO_SUCH = re.compile(r"No (filter|test) named '([^']+)'")
 _ASKING = frozenset({"defined", "undefined", "default", "d"})  # tests and filters that take a name
 
 
+_NOWHERE: Mapping[str, TextPlace] = {}  # texts that no file holds
+
+
 class Template:
     """One compiled template, of a file or of a text in the config."""
 
-    def __init__(self, compiled: jinja2.Template, source: str, folder: Path) -> None:
+    def __init__(
+        self,
+        compiled: jinja2.Template,
+        source: str,
+        folder: Path,
+        places: Mapping[str, TextPlace] = _NOWHERE,
+    ) -> None:
         self._compiled = compiled
+        self._places = places
         self._folder = folder
         self.source = source
         self.is_constant = is_constant(source)
@@ -102,7 +113,8 @@ class Template:
             return chunks
         except _TEMPLATE_FAULTS:
             error = self._rewritten()
-            raise _render_error(error, values, self._folder) from None
+            told = _render_error(error, values, self._folder)
+            raise placed(told, self._places) from None
 
     def _rewritten(self) -> BaseException:
         """The exception under way, its traceback in terms of template lines."""
@@ -135,8 +147,16 @@ class Word(NamedTuple):
 class TemplateCompiler:
     """Compiles the templates of one campaign; with a trace they say which branches a row takes."""
 
-    def __init__(self, reach: Reach, trace: Trace | None = None, *, list_locale: str = "") -> None:
+    def __init__(
+        self,
+        reach: Reach,
+        trace: Trace | None = None,
+        *,
+        list_locale: str = "",
+        places: Mapping[str, TextPlace] = _NOWHERE,
+    ) -> None:
         self._reach = reach
+        self._places = places
         self._folder = reach.folder
         self._trace = trace
         self._formats = Formats(list_locale)
@@ -160,10 +180,10 @@ class TemplateCompiler:
         Raises TemplateError.
         """
         environment = self._sandbox(None, "none")
-        with _template_errors(name):
+        with _template_errors(name, self._places):
             code = environment.compile(source, name, name)
         compiled = jinja2.Template.from_code(environment, code, environment.globals)
-        return Template(compiled, source, self._folder)
+        return Template(compiled, source, self._folder, self._places)
 
     def file(self, path: str, escaping: Escaping) -> Template:
         """A template file, named relative to the campaign; everything it reaches is there too.
@@ -197,7 +217,7 @@ class TemplateCompiler:
 
     def words_in(self, source: str, name: str) -> Iterator[Word]:
         """The same for a text in the config.  Raises TemplateError."""
-        with _template_errors(name):
+        with _template_errors(name, self._places):
             tree = TemplateSandbox(None, "none", self._formats).parse(source)
         yield from _words(tree, name)
 
@@ -277,17 +297,16 @@ def _words(tree: jinja2.nodes.Template, file: str) -> Iterator[Word]:
 
 
 @contextmanager
-def _template_errors(file: str) -> Iterator[None]:
+def _template_errors(file: str, places: Mapping[str, TextPlace] = _NOWHERE) -> Iterator[None]:
     """What compiling raises, as TemplateError with file and line."""
     try:
         yield
     except jinja2.TemplateSyntaxError as error:
         what = error.message or "syntax error"
-        raise TemplateError(
-            what, file=file, line=error.lineno, remedy=_syntax_remedy(what)
-        ) from None
+        told = TemplateError(what, file=file, line=error.lineno, remedy=_syntax_remedy(what))
+        raise placed(told, places) from None
     except (RecursionError, SyntaxError):  # of the parser; of Python, for the code jinja2 made
-        raise TemplateError("is nested too deeply", file=file) from None
+        raise placed(TemplateError("is nested too deeply", file=file), places) from None
 
 
 def _syntax_remedy(what: str) -> str:

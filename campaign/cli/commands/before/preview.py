@@ -103,8 +103,8 @@ def command(
             print(json.dumps(as_object(letter, shown.row, place), ensure_ascii=False))
             return EXIT_DONE
         paint = Paint.on(sys.stdout)
-        print(_header("Row", f"{shown.row:,}, {place.file}:{place.line}", paint))
-        print("\n".join(lines(letter, paint)))
+        at = f"{shown.row:,}, {place.file}:{place.line}"
+        print("\n".join(lines(letter, paint, at)))
         return EXIT_DONE
     from campaign.preview.files import write_files
 
@@ -175,15 +175,18 @@ def _coverage(sample: Sampling) -> list[str]:
     return said
 
 
-def lines(view: Opened, paint: Paint) -> list[str]:
-    """Headers, text and a list of the parts."""
-    shown = [_header(name, view.header(name), paint) for name in _FIRST if view.header(name)]
+def lines(view: Opened, paint: Paint, row: str = "") -> list[str]:
+    """Where the row stands, headers, text and a list of the parts."""
+    first = [(name, view.header(name)) for name in _FIRST if view.header(name)]
+    first = [("Row", row), *first] if row else first
     others = [
         (field.name, field.value)
         for field in view.headers
         if field.name not in _FIRST and field.name.lower() not in _PLUMBING
     ]
-    shown += [paint.dim(escape(f"{name}: {value}")) for name, value in others]
+    width = 2 + max(len(name) for name, _ in [*first, *others])
+    shown = [_header(name, value, width, paint) for name, value in first]
+    shown += [paint.dim(pad(escape(name), width) + escape(value)) for name, value in others]
     shown += ["", *(escape(line, keep="\t") for line in view.text.splitlines()), ""]
     shown += [paint.bold("Parts")]
     shown += table(
@@ -196,9 +199,9 @@ def lines(view: Opened, paint: Paint) -> list[str]:
     return [*shown, f"  {show_size(view.size_bytes)} on the wire"]
 
 
-def _header(name: str, value: str, paint: Paint) -> str:
+def _header(name: str, value: str, width: int, paint: Paint) -> str:
     text = escape(value)
-    return paint.cyan(pad(name, 10)) + (paint.bold(text) if name == "Subject" else text)
+    return paint.cyan(pad(name, width)) + (paint.bold(text) if name == "Subject" else text)
 
 
 def _cid(content_id: str) -> str:
