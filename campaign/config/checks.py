@@ -49,6 +49,10 @@ def check_values(settings: Settings) -> Iterator[Mistake]:
         from campaign.config.hours import check_hours  # most campaigns do without zones
 
         yield from check_hours(settings.schedule)
+    for index, ramp in enumerate(settings.ramp):
+        from campaign.config.ladders import check_ladder
+
+        yield from check_ladder(ramp, index)
     yield from _check_headers(message, unsubscribes=settings.unsubscribe is not None)
 
 

@@ -54,6 +54,13 @@ def as_default(value: Any) -> Any:
     return {"default": value} if isinstance(value, str) else value
 
 
+def as_ladder(value: Any) -> Any:
+    """A ladder by its name, by the messages of each day, or by how it grows."""
+    if isinstance(value, str):
+        return {"name": value}
+    return {"days": value} if isinstance(value, list) else value
+
+
 def _moment(value: Any) -> Any:
     if not isinstance(value, datetime):
         raise ValueError(
@@ -66,6 +73,20 @@ def _moment(value: Any) -> Any:
             f" {value.isoformat()}+08:00, or Z for UTC"
         )
     return value
+
+
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+
+
+def _percent(value: Any) -> Any:
+    """ "0.3%" as a share, 0.003."""
+    found = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if isinstance(value, bool | int | str) and not found:
+        raise ValueError(f"'{value}' is not a percentage; write \"0.3%\"")
+    share = float(found[1]) / 100 if found else value
+    if isinstance(share, float) and share > 1:
+        raise ValueError(f"'{value}' is more than all; write at most \"100%\"")
+    return share
 
 
 _SOFT = re.compile(
@@ -256,6 +277,7 @@ Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=st
 RateText = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=str)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 SoftBounces = Annotated[SoftPolicy, BeforeValidator(_soft_policy, json_schema_input_type=str)]
+Percent = Annotated[float, BeforeValidator(_percent, json_schema_input_type=str)]
 Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str | int)]
 Strings = Annotated[
     tuple[str, ...],

@@ -11,6 +11,7 @@ outside a window, and no window opens twice, whatever clocks do that night.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -51,6 +52,8 @@ class Calendar:
         Spans that touch, as those of two days without windows do, are one: it is cut after a
         week, so that the answer is found quickly.
         """
+        if self.is_always_open:
+            return (-math.inf, math.inf)
         day = local(zone, at_s).date() - timedelta(days=1)  # a window of yesterday may reach here
         found: Span | None = None
         for offset in range(_LOOK_AHEAD_DAYS):

@@ -1,6 +1,7 @@
 """How many a sender may write to in a day while its name is being made.
 
 In: a ladder, what was sent on earlier days.  Out: the cap of today.  Touches: nothing.
+`ladder_named` and `ladder_by_factor` raise ValueError with a sentence for people.
 
 A step of the ladder is climbed by a day that used at least half of its cap and went well.  A day
 on which the provider throttled, or complaints or bounces were above their thresholds, holds the
@@ -58,10 +59,6 @@ class Rung:
 
     step: int  # from 1
     cap: int | None  # messages today; None: the ladder is climbed, nothing limits any more
-    why: str
-
-    def __str__(self) -> str:
-        return self.why
 
 
 def ladder_named(name: str) -> tuple[int, ...]:
@@ -81,7 +78,10 @@ def ladder_by_factor(first: int, factor: float, until: int) -> tuple[int, ...]:
     Raises ValueError where that does not grow.
     """
     if first < 1 or factor <= 1 or until < first:
-        raise ValueError("a ramp grows: first is at least 1, factor above 1, until at least first")
+        raise ValueError(
+            "a ramp that grows has first, at least 1, factor, above 1, and until, at least first;"
+            " write { first = 50, factor = 1.4, until = 100000 }"
+        )
     caps, cap = [], float(first)
     while cap < until:
         caps.append(int(cap))
@@ -101,17 +101,41 @@ def rung(ladder: Sequence[int], history: Iterable[RampDay], today: date) -> Rung
             step += 1
     step = _after_pause(step, last, today)
     if step >= len(ladder):
-        return Rung(len(ladder), None, f"the ramp is climbed ({ladder[-1]:,} a day)")
-    return Rung(
-        step + 1, ladder[step], f"ramp: step {step + 1} of {len(ladder)}, {ladder[step]:,} a day"
-    )
+        return Rung(len(ladder), None)
+    return Rung(step + 1, ladder[step])
 
 
-def is_frozen(sent: int, throttles: int, complaints: int, bounces: int) -> bool:
-    """Does a day's record hold the step?  Thresholds: 0.3 % complaints, 5 % bounces."""
-    if not sent:
-        return throttles > 0
-    return throttles > 0 or complaints > MOST_COMPLAINTS * sent or bounces > MOST_BOUNCES * sent
+@dataclass(frozen=True)
+class DayCount:
+    """What became on one day, UTC, of what one key was sent."""
+
+    day: date
+    sent: int = 0  # taken for sending: a letter that is tried twice counts twice
+    throttles: int = 0
+    complaints: int = 0
+    bounces: int = 0
+
+
+@dataclass(frozen=True)
+class RampRule:
+    """A ladder, and what holds a step of it: shares of what was sent on the day."""
+
+    ladder: tuple[int, ...]
+    most_complaints: float = MOST_COMPLAINTS
+    most_bounces: float = MOST_BOUNCES
+
+    def is_frozen(self, count: DayCount) -> bool:
+        """Does a day's record hold the step?"""
+        return (
+            count.throttles > 0
+            or count.complaints > self.most_complaints * count.sent
+            or count.bounces > self.most_bounces * count.sent
+        )
+
+    def rung(self, counts: Iterable[DayCount], today: date) -> Rung:
+        """The step and the cap of `today`, from the days before it."""
+        days = (RampDay(each.day, each.sent, self.is_frozen(each)) for each in counts)
+        return rung(self.ladder, days, today)
 
 
 def _after_pause(step: int, last: date | None, now: date) -> int:

@@ -8,8 +8,9 @@ import pytest
 
 from campaign.schedule.ramp import (
     LADDERS,
+    DayCount,
     RampDay,
-    is_frozen,
+    RampRule,
     ladder_by_factor,
     ladder_named,
     rung,
@@ -62,7 +63,7 @@ def test_a_ladder_by_factor_ends_at_its_last_cap() -> None:
 
 @pytest.mark.parametrize(("first", "factor", "until"), [(0, 2, 9), (5, 1, 9), (5, 2, 4)])
 def test_a_ladder_that_does_not_grow_is_refused(first: int, factor: float, until: int) -> None:
-    with pytest.raises(ValueError, match="a ramp grows"):
+    with pytest.raises(ValueError, match="a ramp that grows"):
         ladder_by_factor(first, factor, until)
 
 
@@ -72,8 +73,18 @@ def test_an_unknown_ladder_is_told_with_those_there_are() -> None:
     assert all(list(ladder) == sorted(ladder) for ladder in LADDERS.values())
 
 
-def test_a_day_is_bad_by_throttles_complaints_or_bounces() -> None:
-    assert not is_frozen(1_000, 0, 3, 50)
-    assert is_frozen(1_000, 1, 0, 0)
-    assert is_frozen(1_000, 0, 4, 0)
-    assert is_frozen(1_000, 0, 0, 51)
+@pytest.mark.parametrize(
+    ("throttles", "complaints", "bounces", "is_frozen"),
+    [(0, 3, 50, False), (1, 0, 0, True), (0, 4, 0, True), (0, 0, 51, True)],
+)
+def test_a_day_is_bad_by_throttles_complaints_or_bounces(
+    throttles: int, complaints: int, bounces: int, is_frozen: bool
+) -> None:
+    count = DayCount(TODAY, 1_000, throttles, complaints, bounces)
+    assert RampRule(LADDER).is_frozen(count) is is_frozen
+
+
+def test_thresholds_can_be_set() -> None:
+    count = DayCount(TODAY, 1_000, complaints=8, bounces=90)
+    assert RampRule(LADDER).is_frozen(count)
+    assert not RampRule(LADDER, most_complaints=0.01, most_bounces=0.1).is_frozen(count)

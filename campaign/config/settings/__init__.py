@@ -43,7 +43,7 @@ from campaign.config.settings.stores import (
     SesEvents,
     Suppression,
 )
-from campaign.config.settings.timing import Schedule, TimeZone
+from campaign.config.settings.timing import Ladder, Ramp, Schedule, TimeZone
 from campaign.config.settings.web import Serve, Webhook
 from campaign.config.values import as_list
 
@@ -56,10 +56,12 @@ __all__ = [
     "Dkim",
     "Dns",
     "JournalSettings",
+    "Ladder",
     "Limit",
     "MailgunEvents",
     "MessageSettings",
     "PostmarkEvents",
+    "Ramp",
     "Recipients",
     "Relay",
     "RuleError",
@@ -95,6 +97,10 @@ class Settings(Section):
     limits: dict[str, Limit] = Field(default={})
     delivery: Delivery = Delivery()
     schedule: Schedule | None = None
+    ramp: Annotated[
+        tuple[Ramp, ...],
+        BeforeValidator(as_list, json_schema_input_type=Ramp | list[Ramp]),
+    ] = ()
     dkim: Annotated[
         tuple[Dkim, ...],
         BeforeValidator(as_list, json_schema_input_type=Dkim | list[Dkim]),
@@ -128,6 +134,8 @@ class Settings(Section):
             yield RuleError(
                 "two [[webhook]] have the same url", "name all their events in one", "webhook"
             )
+        if len({ramp.per for ramp in self.ramp}) < len(self.ramp):
+            yield RuleError("two [[ramp]] limit the same", "give each another per", "ramp")
         if self.relay and self.direct:
             yield RuleError(
                 "[relay] and [direct] exclude each other", "keep one", "direct", "relay"

@@ -1,7 +1,7 @@
-"""[schedule]: when letters may go.
+"""[schedule] and [ramp]: when letters may go, and how many in a day.
 
-In: plain dicts from TOML.  Out: frozen pydantic models.  Touches: nothing; windows, zones and
-holidays are read by `checks`.
+In: plain dicts from TOML.  Out: frozen pydantic models.  Touches: nothing; windows, zones,
+holidays and ladders are read by `checks`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from campaign.config.settings.section import RuleError, Section
-from campaign.config.values import ColumnName, Moment, Strings, as_default
+from campaign.config.values import (
+    ColumnName,
+    Moment,
+    Percent,
+    Strings,
+    Whole,
+    as_default,
+    as_ladder,
+)
 
 
 class TimeZone(Section):
@@ -67,3 +75,38 @@ class Schedule(Section):
                 "late",
                 "windows",
             )
+
+
+class Ladder(Section):
+    """The messages of each day, from the first on."""
+
+    name: str = ""
+    """A published one: "sendgrid" or "daily"."""
+    days: tuple[Whole, ...] = ()
+    """The messages of each day."""
+    first: Whole = 0
+    """Messages of the first day."""
+    factor: float = 0.0
+    """How many times as many each next day has."""
+    until: Whole = 0
+    """Messages of the last day; above it nothing limits."""
+
+
+class Ramp(Section):
+    """How many a young sender writes to in a day, while its name is being made. A day is one of
+    UTC, counted over all campaigns that share the suppression store."""
+
+    per: Literal["provider", "relay"] = "provider"
+    """What climbs: each mailbox provider that is known and each domain of [limits], all others
+    being free; or each relay, which is each source address of [direct]."""
+    ladder: Annotated[
+        Ladder,
+        BeforeValidator(as_ladder, json_schema_input_type=str | list[int] | Ladder),
+    ] = Field(examples=["sendgrid"])
+    """ "sendgrid", "daily", or the messages of each day, as [50, 100, 500], or { first = 50,
+    factor = 1.4, until = 100000 }. A day that used half of its cap climbs a step."""
+    complaints: Percent = Field(default="0.3%", validate_default=True)
+    """Complaints of a day, of what was sent on it, above which the step is held."""
+    bounces: Percent = Field(default="5%", validate_default=True)
+    """Bounces of a day, of what was sent on it, above which the step is held. A throttling reply
+    holds it too."""

@@ -16,6 +16,7 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
 from campaign.planning.timing.hindrances import Hindrance, of_lanes, of_times, of_ways
+from campaign.planning.timing.ramped import ramps_of
 from campaign.pool.limits import Limits, lane_of
 from campaign.pool.pacing.rates import Pacing
 from campaign.pool.pacing.waits import paced
@@ -52,7 +53,12 @@ class Waits:
         lanes = Counter(
             lane_of(domain) for _, domain in reader.planned_domains(0, _LAST_ROW, _SEEN)
         )
-        limited = [lane for lane, _ in lanes.most_common() if self._limits.find(lane)]
+        ramps = ramps_of(self._campaign)
+        limited = [
+            lane
+            for lane, _ in lanes.most_common()
+            if self._limits.find(lane) or ramps.of_provider(lane)
+        ]
         for_all = of_times(self._campaign, reader, now_s)
         if lanes:
             for_all += of_ways(self._campaign, reader, now_s)

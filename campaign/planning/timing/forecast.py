@@ -17,6 +17,7 @@ from datetime import tzinfo
 
 from campaign.clock import iso
 from campaign.pool.pacing.rates import Pacing
+from campaign.schedule.climb import Climb
 from campaign.schedule.timetable import Timetable, Turn
 
 _STEPS = 1000  # the clock's step is this part of the time that the limits alone would take
@@ -59,21 +60,25 @@ class Way:
     name: str
     pacing: Pacing
     rate_s: float = math.inf  # letters a second, where its own rates are not what counts
-    sent: float = 0.0
+    climbs: tuple[Climb, ...] = ()  # its ramps
     _rest: float = field(default=0.0, repr=False)  # of a letter, not yet counted by the quotas
 
     def most(self, now_s: float, step_s: float) -> float:
         """How many letters it lets through in a step."""
-        interval_s = self.pacing.interval_s
+        intervals = [self.pacing.interval_s, *(each.interval_s(now_s) for each in self.climbs)]
+        interval_s = max(intervals)
         rate_s = min(self.rate_s, 1 / interval_s if interval_s else math.inf)
-        return min(rate_s * step_s, float(self.pacing.left(now_s)))
+        left = min((each.left(now_s) for each in self.climbs), default=math.inf)
+        return min(rate_s * step_s, left, float(self.pacing.left(now_s)))
 
     def take(self, now_s: float, count: float) -> None:
         self._rest += count
         whole = int(self._rest + 1e-9)
-        if whole and self.pacing.quotas:
+        if whole:
             for quota in self.pacing.quotas:
                 quota.seed(now_s, whole)
+            for climb in self.climbs:
+                climb.count(now_s, whole)
         self._rest -= whole
 
     def binding(self, now_s: float) -> str:
@@ -81,13 +86,23 @@ class Way:
         used_up = next((each for each in self.pacing.quotas if not each.left(now_s)), None)
         if used_up is not None:
             return f"{self.name} {used_up.rate}"
+        own_s = max(self.pacing.interval_s, 1 / self.rate_s)
+        for climb in self.climbs:
+            if not climb.left(now_s) or climb.interval_s(now_s) > own_s:
+                return f"ramp {climb.name}"
         slowest = self.pacing.slowest
         is_paced = slowest is not None and 1 / self.pacing.interval_s <= self.rate_s
         return f"{self.name} {slowest}" if is_paced else self.name
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until its quotas let something through."""
-        return max((quota.wait_s(now_s) for quota in self.pacing.quotas), default=0.0)
+        waits = [quota.wait_s(now_s) for quota in self.pacing.quotas]
+        return max([*waits, *(climb.wait_s(now_s) for climb in self.climbs)], default=0.0)
+
+    def span_s(self, count: int, now_s: float) -> float:
+        """Seconds that so many letters take at least."""
+        spans = [climb.span_s(count, now_s) for climb in self.climbs]
+        return max([self.pacing.span_s(count), *spans])
 
 
 def foresee(
@@ -136,8 +151,9 @@ class _Course:
         for (lane, _), count in self._left.items():
             by_lane[lane] += count
         limited = [(lane, n) for lane, n in by_lane.items() if lane in self._lanes]
-        spans = [self._lanes[lane].pacing.span_s(math.ceil(n)) for lane, n in limited]
-        spans += [way.pacing.span_s(math.ceil(total / len(self._ways))) for way in self._ways]
+        spans = [self._lanes[lane].span_s(math.ceil(n), self._now_s) for lane, n in limited]
+        each = math.ceil(total / max(1, len(self._ways)))
+        spans += [way.span_s(each, self._now_s) for way in self._ways]
         rate_s = sum(way.most(self._now_s, 1.0) for way in self._ways)
         return max([*spans, total / rate_s if rate_s else 0.0])
 
@@ -159,9 +175,13 @@ class _Course:
         now_s, changes_s = self._now_s, math.inf
         wanted: defaultdict[str, float] = defaultdict(float)
         open_groups: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        answers = {
+            zone: self._timetable.ask(now_s, self._zones[zone])
+            for zone in {zone for _, zone in self._left}
+        }
         for group in list(self._left):
             lane, zone = group
-            answer = self._timetable.ask(now_s, self._zones[zone])
+            answer = answers[zone]
             if answer.turn is Turn.NEVER:
                 self._expired += self._left.pop(group)
                 continue

@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
 from campaign.planning.timing.outlook import At, limited_lane, ways_out
+from campaign.planning.timing.ramped import ramps_of
 from campaign.planning.timing.turns import Turns, turns_of
 from campaign.pool.limits import Limits
-from campaign.pool.pacing.waits import turn
+from campaign.pool.pacing.waits import turn, used_up
 from campaign.records import Claim
 from campaign.schedule.timetable import Turn, TurnAnswer
 
+_RAMP = "ladder in [ramp]"
 _SEEN = 1000  # planned rows whose zones stand for those of all
 
 
@@ -58,10 +60,13 @@ def of_times(campaign: Campaign, reader: Reader, now_s: float) -> list[Hindrance
 
 def of_ways(campaign: Campaign, reader: Reader, now_s: float) -> list[Hindrance]:
     """Quotas that earlier letters used up, where every way out has one."""
-    waits = [(way.wait_s(now_s), way) for way in ways_out(campaign.settings, reader, At(now_s))]
+    ways = ways_out(campaign.settings, ramps_of(campaign), reader, At(now_s))
+    waits = [(way.wait_s(now_s), way) for way in ways]
     if not waits or any(wait_s <= 0 for wait_s, _ in waits):
         return []
     wait_s, way = min(waits, key=lambda each: each[0])
+    if ramp := used_up(way.climbs, now_s):
+        return [Hindrance(ramp, now_s + wait_s, _RAMP)]
     words = turn("relay", way.name, way.pacing, now_s, now_s)
     change = "rates in [direct]" if campaign.settings.direct else "rates in [relay]"
     return [Hindrance(words, now_s + wait_s, change)]
@@ -70,11 +75,16 @@ def of_ways(campaign: Campaign, reader: Reader, now_s: float) -> list[Hindrance]
 def of_lanes(
     campaign: Campaign, reader: Reader, lanes: Iterable[str], now_s: float
 ) -> list[Hindrance]:
-    """Quotas of [limits] that earlier letters to these lanes used up."""
-    limits, found = Limits(campaign.settings.limits), list[Hindrance]()
+    """Quotas of [limits], and ramps, that earlier letters to these lanes used up."""
+    limits, ramps = Limits(campaign.settings.limits), ramps_of(campaign)
+    found: list[Hindrance] = []
     for lane in lanes:
-        way = limited_lane(limits, lane, reader, At(now_s))
-        if (wait_s := way.wait_s(now_s)) > 0:
+        way = limited_lane(limits, ramps, lane, reader, At(now_s))
+        if (wait_s := way.wait_s(now_s)) <= 0:
+            continue
+        if ramp := used_up(way.climbs, now_s):
+            found.append(Hindrance(ramp, now_s + wait_s, _RAMP))
+        else:
             words = turn("limits", way.name, way.pacing, now_s, now_s)
             found.append(Hindrance(words, now_s + wait_s, f'rates in [limits."{way.name}"]'))
     return found

@@ -14,9 +14,11 @@ from campaign.config.loader import Campaign
 from campaign.config.settings import Settings
 from campaign.journal.reading.reader import Reader
 from campaign.planning.timing.forecast import Forecast, Way, foresee
+from campaign.planning.timing.ramped import ramps_of
 from campaign.planning.timing.times import zones_of
 from campaign.pool.limits import Limits, domains_of, lane_of, seed
 from campaign.pool.pacing.rates import Pacing
+from campaign.pool.ramps import Ramps
 from campaign.schedule.zones import zone_named
 
 # Messages per second and connection through a relay of ordinary distance (50 ms), for the
@@ -49,51 +51,54 @@ def outlook(
     settings = campaign.settings
     if not left or not (settings.relay or settings.direct):
         return None
-    limits, clock = Limits(settings.limits), At(now_s)
+    limits, ramps, clock = Limits(settings.limits), ramps_of(campaign), At(now_s)
     zones = zones_of(campaign, reader.sources())
+
+    def lane_in(domain: str) -> str:
+        lane = lane_of(domain)
+        return lane if limits.find(lane) or ramps.of_provider(lane) else _OTHERS
+
+    load: Counter[tuple[str, str]] = Counter()
     if zones.is_named:
-        load = Counter(
-            (_lane(limits, job.key.rpartition("@")[2]), zones.zone_of(job.source, job.data))
+        load.update(
+            (lane_in(job.key.rpartition("@")[2]), zones.zone_of(job.source, job.data))
             for jobs in reader.open_jobs(0, _READ)
             for job in jobs
         )
     else:
-        by_lane = limits.count(domains)
-        load = Counter({(lane, zones.default): count for lane, count in by_lane.items()})
-        load[_OTHERS, zones.default] = max(0, left - by_lane.total())
+        for domain, count in domains:
+            load[lane_in(domain), zones.default] += count
+        load[_OTHERS, zones.default] += max(0, left - load.total())
+    lanes = {lane for lane, _ in load if lane != _OTHERS}
     return foresee(
         load,
-        {lane: limited_lane(limits, lane, reader, clock) for lane in limits.lanes},
-        ways_out(settings, reader, clock),
+        {lane: limited_lane(limits, ramps, lane, reader, clock) for lane in lanes},
+        ways_out(settings, ramps, reader, clock),
         timetable_of(settings.schedule),
         {zone: zone_named(zone) for _, zone in load},
         now_s,
     )
 
 
-def _lane(limits: Limits, domain: str) -> str:
-    lane = lane_of(domain)
-    return lane if limits.find(lane) else _OTHERS
-
-
-def limited_lane(limits: Limits, lane: str, reader: Reader, clock: Clock) -> Way:
-    """A lane that has a limit, with what it used of its quotas."""
+def limited_lane(limits: Limits, ramps: Ramps, lane: str, reader: Reader, clock: Clock) -> Way:
+    """A lane that has a limit or a ramp, with what it used of its quotas."""
     found = limits.find(lane)
     pacing = Pacing(found.rates if found else ())
     seed(pacing, reader, clock, domains=domains_of(lane))
-    return Way(limits.name(lane), pacing)
+    return Way(limits.name(lane), pacing, climbs=ramps.of_provider(lane))
 
 
-def ways_out(settings: Settings, reader: Reader, clock: Clock) -> list[Way]:
+def ways_out(settings: Settings, ramps: Ramps, reader: Reader, clock: Clock) -> list[Way]:
     """The relays with what they took before; all mail servers together, sent to directly."""
     if settings.direct:
         pacing = Pacing(settings.direct.rates)
         seed(pacing, reader, clock)
-        return [Way("direct", pacing)]
+        return [Way("direct", pacing, climbs=ramps.of_relay("direct"))]
     ways = []
     for relay in settings.relay:
         name = f"[{relay.host}]:{relay.port}" if ":" in relay.host else f"{relay.host}:{relay.port}"
         pacing = Pacing(relay.rates)
         seed(pacing, reader, clock, relay=name)
-        ways.append(Way(relay.host, pacing, relay.connections * ORDINARY_RATE))
+        rate_s = relay.connections * ORDINARY_RATE
+        ways.append(Way(relay.host, pacing, rate_s, ramps.of_relay(name)))
     return ways

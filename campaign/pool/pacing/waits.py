@@ -6,9 +6,11 @@ Touches: nothing; the local time zone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from campaign.pool.pacing.rates import Pacing
+from campaign.schedule.climb import Climb
 from campaign.units import show_duration
 
 _SHORT_S = 300.0  # a wait up to here is told as a duration, a longer one by the clock
@@ -33,6 +35,15 @@ def turn(what: str, name: str, pacing: Pacing, tick_s: float, now_s: float) -> s
 def paced(what: str, name: str, pacing: Pacing) -> str:
     """ "waits its turn: limits qq.com 100/s" of a pace that lets one go after the other."""
     return f"waits its turn: {what} {name} {pacing.slowest}"
+
+
+def used_up(climbs: Iterable[Climb], now_s: float) -> str:
+    """ "waits its turn: ramp gmail.com day 4: 55 of 55, next at 2026-11-28 08:00"; "" where
+    every ramp has something left of today.  `now_s`: Unix time."""
+    for climb in climbs:
+        if (wait_s := climb.wait_s(now_s)) > 0:
+            return f"waits its turn: {climb.words(now_s)}, {until(wait_s, now_s)}"
+    return ""
 
 
 def until(wait_s: float, now_s: float) -> str:

@@ -1,0 +1,146 @@
+"""A ramp as a limit on letters: today's cap, evenly, of what was durably taken of it.
+
+In: letters about to go, the time.  Out: waits; how many of the cap are wanted.
+Touches: nothing: `delivery.ramping` takes from the counts what is wanted here, and hands it in.
+
+A letter needs a part of the day's cap that the counts have given away for good.  Parts are taken
+for a few seconds ahead, so that nobody waits for a disk with each letter; those that are not used
+go back.  Whoever is killed has lost them: then a few fewer go on that day, never more.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from datetime import date
+
+from campaign.schedule.climb import Climb, day_of
+from campaign.schedule.ramp import DayCount
+
+_AHEAD_S = 10.0  # parts of the cap are taken for so long ahead
+_MOST_AHEAD = 1000  # and no more than these
+_LOOK_S = 0.1  # where none is at hand, and the counts are being asked
+_LONGEST_LOOK_S = 60.0  # the wall clock may be set meanwhile
+_EARLY_S = 0.04  # as of a pace: an event loop wakes a little late
+
+
+class RampWindow:
+    """A `RateWindow` on what one climb allows."""
+
+    def __init__(self, key: str, climb: Climb, wall: Callable[[], float]) -> None:
+        """`key` of its counts.  `wall`: Unix time, for days end by it; ticks are steady."""
+        self.key = key
+        self.climb = climb
+        self._wall = wall
+        self._day: date | None = None  # of the parts at hand
+        self._at_hand = 0
+        self._next_s = 0.0  # tick at which the next is due
+        self._is_wanted = False
+        self._unused: list[tuple[date, int]] = []  # of days that are over
+        self._uncounted = 0  # sent once the ladder is climbed
+        self._throttles = self._bounces = 0
+
+    # -- what letters ask ----------------------------------------------------------------------
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds until the next letter may go."""
+        wall_s = self._wall()
+        self._look(wall_s)
+        if self.climb.rung(wall_s).cap is None:
+            return 0.0
+        if self._at_hand > 0:
+            return max(0.0, self._next_s - _EARLY_S - now_s)
+        self._is_wanted = True
+        return max(_LOOK_S, min(_LONGEST_LOOK_S, self.climb.wait_s(wall_s)))
+
+    def take(self, now_s: float) -> None:
+        """One letter goes."""
+        wall_s = self._wall()
+        self._look(wall_s)
+        if self.climb.rung(wall_s).cap is None:
+            self._uncounted += 1
+            return
+        self._at_hand -= 1
+        interval_s = self.climb.interval_s(wall_s, max(0, self._at_hand))
+        self._next_s = max(self._next_s, now_s) + interval_s
+        self._is_wanted = True
+
+    def left(self, now_s: float) -> int:
+        """How many more may go on this day."""
+        left = self.climb.left(self._wall())
+        return left if left == sys.maxsize else left + max(0, self._at_hand)
+
+    def interval_s(self) -> float:
+        """Seconds between two letters; 0.0 once the ladder is climbed."""
+        return self.climb.interval_s(self._wall(), max(0, self._at_hand))
+
+    def span_s(self, count: int) -> float:
+        """Seconds that so many letters take at least."""
+        return self.climb.span_s(count, self._wall())
+
+    def left_s(self, count: int, now_s: float) -> float:
+        """Seconds from now that so many letters take at least."""
+        return self.climb.span_s(count - self._at_hand, self._wall())
+
+    def throttled(self) -> None:
+        """The provider asked to slow down: the step is held."""
+        self._throttles += 1
+
+    def bounced(self) -> None:
+        """There is no such mailbox."""
+        self._bounces += 1
+
+    # -- what the counts are told --------------------------------------------------------------
+
+    def wanted(self) -> tuple[date, int, int | None]:
+        """The day, how many of its cap are wanted, and the cap; None for a climbed ladder."""
+        wall_s = self._wall()
+        self._look(wall_s)
+        cap, day = self.climb.rung(wall_s).cap, day_of(wall_s)
+        if cap is None:
+            return day, self._uncounted, None
+        if not self._is_wanted or not self.climb.left(wall_s):
+            return day, 0, cap
+        interval_s = self.climb.interval_s(wall_s, max(0, self._at_hand))
+        ahead = math.ceil(_AHEAD_S / interval_s) if interval_s else _MOST_AHEAD
+        ahead = min(ahead, _MOST_AHEAD)
+        return day, ahead - self._at_hand if 2 * self._at_hand <= ahead else 0, cap
+
+    def given(self, day: date, taken: int, count: DayCount) -> None:
+        """So many of the day's cap are ours; `count` is the day's with them."""
+        wall_s = self._wall()
+        if self.climb.rung(wall_s).cap is None:
+            self._uncounted -= taken
+        elif day == self._day:
+            self._at_hand += taken
+        else:
+            self._unused.append((day, taken))
+        self._is_wanted = False
+        self.climb.learn(count)
+
+    def unused(self) -> list[tuple[date, int]]:
+        """Parts of days that are over, to be given back; they are asked for once."""
+        unused, self._unused = self._unused, []
+        return unused
+
+    def all_unused(self) -> list[tuple[date, int]]:
+        """The same with those at hand: no letter goes any more."""
+        if self._at_hand > 0 and self._day is not None:
+            self._unused.append((self._day, self._at_hand))
+        self._at_hand = 0
+        return self.unused()
+
+    def noted(self) -> tuple[int, int]:
+        """Throttles and bounces since it was asked last."""
+        noted = self._throttles, self._bounces
+        self._throttles = self._bounces = 0
+        return noted
+
+    def _look(self, wall_s: float) -> None:
+        """What is at hand of another day is of no use."""
+        day = day_of(wall_s)
+        if day != self._day:
+            if self._at_hand > 0 and self._day is not None:
+                self._unused.append((self._day, self._at_hand))
+            self._day, self._at_hand = day, 0
