@@ -26,6 +26,7 @@ from campaign.delivery.feeding.feed import Feed
 from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.mailboxes import Mailboxes
+from campaign.delivery.ramping import Ramping
 from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.run_records import (
     Observer,
@@ -47,10 +48,12 @@ from campaign.planning.inputs import (
     render_spec,
 )
 from campaign.planning.keys import signing_spec
+from campaign.planning.timing.ramped import ramps_of
 from campaign.planning.timing.turns import closed_hours, turns_of
 from campaign.pool.builder import known_hosts, outlet_of, patience_of
 from campaign.pool.limits import Limits
 from campaign.pool.outlet import Outlet
+from campaign.pool.ramps import Ramps, RampWindows
 from campaign.pool.tasks import Tasks
 from campaign.pool.terms import Terms
 from campaign.records import Letter, PlanRecord, State
@@ -183,6 +186,7 @@ class _Run:
                 mark = PauseMark(*self._campaign.journal)
                 pausing = loop.create_task(self._stopping.heed_pause(mark))
                 telling = loop.create_task(self._mailboxes.keep_writing())
+                ramping = loop.create_task(self._ramping.keep_taking())
                 try:
                     finished = await self._until_done(reader)
                     await self._wind_up()
@@ -190,10 +194,12 @@ class _Run:
                     watch.cancel()
                     pausing.cancel()
                     telling.cancel()
+                    ramping.cancel()
                     self._suppression.close()
                     self._stopping.release_signals(loop)
             await self._writer.drain()
             await self._mailboxes.finish()
+            await self._ramping.finish()
             return self._result(reader.counts(), doubtful, finished, reader.unmade())
 
     def _set_up(self, reader: Reader, rendering: RenderPool) -> None:
@@ -216,6 +222,11 @@ class _Run:
             learn=self._mailboxes.learn,
             soft_keys=self._mailboxes.soft_keys,
         )
+        # A rehearsal spends nothing of anybody's day.
+        is_sandbox = self._options.relay_override is not None
+        ramps = Ramps() if is_sandbox else ramps_of(self._campaign)
+        self._ramps = RampWindows(ramps, self._clock.now_s)
+        self._ramping = Ramping(self._campaign, self._ramps, self._stopping.stop_for)
         self._outlet = self._outlet_of(reader)
         self._feed = Feed(
             reader,
@@ -231,7 +242,8 @@ class _Run:
             spawn=self._tasks.spawn,
         )
         self._settled_when_idle = self._ledger.settled_count
-        limited = Limits(settings.limits).count(reader.domains(LISTED_DOMAINS))
+        domains = reader.domains(LISTED_DOMAINS)
+        limited = Limits(settings.limits).count(domains, also=self._ramps.of_provider)
         self._viewer = Viewer(
             self._ledger, self._outlet, self._feed, self._turns, self._clock, limited=limited
         )
@@ -251,6 +263,7 @@ class _Run:
             must_stop=self._stopping.stop_for,
             say=say,
             transcript=options.transcript,
+            ramps=self._ramps,
             on_trial=self._on_trial,
         )
         return outlet_of(campaign, terms, override)

@@ -23,6 +23,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import count
 
 from campaign.pool.pacing.governor import Governor
+from campaign.pool.pacing.ramp import RampWindow
 from campaign.pool.pacing.rates import Pacing
 from campaign.pool.pacing.waits import turn
 from campaign.records import Letter
@@ -55,14 +56,19 @@ class Lane:
     )
 
     def __init__(
-        self, name: str, rates: Sequence[Rate], connections: int, limit_name: str = ""
+        self,
+        name: str,
+        rates: Sequence[Rate],
+        connections: int,
+        limit_name: str = "",
+        ramps: Sequence[RampWindow] = (),
     ) -> None:
         """`limit_name`: what the config calls its limit, where that is not its name."""
         self.name = name
         self._limit_name = limit_name or name
         self.ready: deque[Letter] = deque()
         self.holders: dict[Hashable, int] = {}  # connection -> letters of ours it carries
-        self.pacing = Pacing(rates)
+        self.pacing = Pacing(rates, ramps=ramps)
         self.governor = Governor(connections)
         self.coming = 0  # letters being rendered for it
         self.is_queued = False  # stands in the round robin or in the heap
@@ -127,6 +133,7 @@ class Lanes:
         name_of: Callable[[str], str] = str,
         *,
         limit_name: Callable[[str], str] = str,
+        ramps_of: Callable[[str], Sequence[RampWindow]] = lambda name: (),
         give_back: Callable[[list[Letter]], None] = _lose,
         on_low: Callable[[], None] = lambda: None,
     ) -> None:
@@ -136,6 +143,7 @@ class Lanes:
         few are left.
         """
         self._limit_name = limit_name
+        self._ramps_of = ramps_of
         self.give_back = give_back
         self.on_low = on_low
         self._limit_of = limit_of
@@ -172,7 +180,9 @@ class Lanes:
             name = self._name_of(domain)
             lane = self._lanes.get(name)
             if lane is None:
-                lane = self._lanes[name] = Lane(name, *self._limit_of(name), self._limit_name(name))
+                lane = self._lanes[name] = Lane(
+                    name, *self._limit_of(name), self._limit_name(name), self._ramps_of(name)
+                )
             self._by_domain[domain] = lane
         return lane
 

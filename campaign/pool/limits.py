@@ -10,7 +10,7 @@ The run asks it for each lane, the forecast for all of them: so both mean the sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from campaign.clock import Clock
@@ -58,13 +58,16 @@ class Limits:
         """Seconds that letters to these domains take at least, by the slowest limit."""
         return self.span_of(self.count(domains))
 
-    def count(self, domains: Iterable[tuple[str, int]]) -> Counter[str]:
-        """How many of these letters are of each lane that has a limit."""
+    def count(
+        self, domains: Iterable[tuple[str, int]], *, also: Callable[[str], object] | None = None
+    ) -> Counter[str]:
+        """How many of these letters are of each lane that has a limit, or is one of those `also`
+        meant."""
         counts: Counter[str] = Counter()
-        if self._by_lane:
+        if self._by_lane or also:
             for domain, count in domains:
                 lane = lane_of(domain)
-                if lane in self._by_lane:
+                if lane in self._by_lane or (also and also(lane)):
                     counts[lane] += count
         return counts
 

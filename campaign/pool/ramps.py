@@ -9,14 +9,17 @@ so all of them mean the same by "ramp gmail.com day 4: 55 of 55".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from campaign.clock import SystemClock
 from campaign.pool.limits import Limits
+from campaign.pool.pacing.ramp import RampWindow
 from campaign.routing.sites import provider_named
 from campaign.schedule.climb import Climb, OpenSeconds, always_open
 from campaign.schedule.ramp import DayCount, RampRule
 
 PROVIDER, RELAY = "provider", "relay"
+DIRECT = "direct"  # stands for the relay where there is none
 Climbs = tuple[Climb, ...]  # one, or none
 
 
@@ -62,6 +65,35 @@ class Ramps:
                 name, self._rules[kind], self._counts.get(key, ()), self._open_s
             )
         return (climb,)
+
+
+class RampWindows:
+    """The same as limits on letters."""
+
+    def __init__(self, ramps: Ramps | None = None, wall: Callable[[], float] | None = None) -> None:
+        """`wall`: Unix time; None: the system's."""
+        self._ramps = ramps or Ramps()
+        self._wall = wall or SystemClock().now_s
+        self.windows: dict[str, RampWindow] = {}  # by key, of those that were asked for
+
+    def __bool__(self) -> bool:
+        return bool(self._ramps)
+
+    def of_provider(self, lane: str) -> Sequence[RampWindow]:
+        """As `Ramps.of_provider`."""
+        return self._windows(key_of(PROVIDER, lane), self._ramps.of_provider(lane))
+
+    def of_relay(self, name: str) -> Sequence[RampWindow]:
+        """As `Ramps.of_relay`."""
+        return self._windows(key_of(RELAY, name), self._ramps.of_relay(name))
+
+    def _windows(self, key: str, climbs: Climbs) -> Sequence[RampWindow]:
+        for climb in climbs:
+            window = self.windows.get(key)
+            if window is None:
+                window = self.windows[key] = RampWindow(key, climb, self._wall)
+            return (window,)
+        return ()
 
 
 def key_of(kind: str, of: str) -> str:

@@ -134,6 +134,7 @@ def relays_of(campaign: Campaign, relays: tuple[Relay, ...], terms: Terms) -> Re
         lambda lane: limits.of(lane, most),
         lane_of,
         limit_name=limits.name,
+        ramps_of=terms.ramps.of_provider,
         give_back=terms.give_back,
         on_low=terms.on_low,
     )
@@ -142,7 +143,8 @@ def relays_of(campaign: Campaign, relays: tuple[Relay, ...], terms: Terms) -> Re
     made = Relays(lanes, terms)
     for relay in relays:
         endpoint = endpoint_of(relay, campaign.folder)
-        allowance = Allowance(endpoint.name, relay.connections, relay.rates)
+        ramps = terms.ramps.of_relay(endpoint.name)
+        allowance = Allowance(endpoint.name, relay.connections, relay.rates, ramps=ramps)
         seed(allowance.pacing, terms.history, terms.clock, relay=endpoint.name)
         if terms.on_trial:
             allowance.try_out()

@@ -17,6 +17,7 @@ from tenacity.wait import wait_base
 from campaign.clock import Clock
 from campaign.errors import CampaignError, SenderRefused
 from campaign.pool.limits import History
+from campaign.pool.ramps import RampWindows
 from campaign.pool.servers.hosts import KnownHosts
 from campaign.records import Letter, Reply, Stage, Verdict
 from campaign.smtp.endpoint import Timeouts
@@ -80,6 +81,7 @@ class Terms:
     must_stop: Callable[[CampaignError], None]
     say: Callable[[str], None]
     transcript: Path | None = None  # folder where sessions are taken down
+    ramps: RampWindows = field(default_factory=RampWindows)
     on_trial: bool = False  # the last run was refused as a sender: one letter goes first
 
 

@@ -66,7 +66,8 @@ class DayCounts:
 
     def make(self) -> None:
         """The table, before anything is counted."""
-        self._database.change(_TABLE)
+        with self._database.writing():  # a server makes the same table twice, if asked at once
+            self._database.change(_TABLE)
 
     def all(self) -> dict[str, list[DayCount]]:
         """The days of every key; nothing where nothing was ever counted."""

@@ -10,6 +10,7 @@ write to people who asked not to be.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
@@ -58,8 +59,10 @@ class SuppressionStore:
         self._softs = SoftRuns(database, soft)
         self._erasure = ErasureKeys(database.key_file)
         self.inbox = ProviderInbox(database)  # what providers posted
-        for table in statements.TABLES:
-            database.change(table + ("" if database.is_postgresql else statements.SQLITE_END))
+        # A server that is asked by two at once would make the same table twice.
+        with database.writing() if database.is_postgresql else nullcontext():
+            for table in statements.TABLES:
+                database.change(table + ("" if database.is_postgresql else statements.SQLITE_END))
 
     @classmethod
     def open(

@@ -28,6 +28,7 @@ from campaign.pool.pacing.allowance import Allowance
 from campaign.pool.pacing.governor import Breaker
 from campaign.pool.pacing.rates import Pacing
 from campaign.pool.pacing.refusals import Refusals
+from campaign.pool.ramps import DIRECT
 from campaign.pool.sites.site import Site
 from campaign.pool.tasks import Tasks
 from campaign.pool.terms import Terms
@@ -61,7 +62,9 @@ class Routes:
         self._router = router
         self._direct = direct
         self._limits = Limits(limits)
-        self._pacing = Pacing(direct.rates)  # of all destinations together
+        self._pacing = Pacing(
+            direct.rates, ramps=terms.ramps.of_relay(DIRECT)
+        )  # of all destinations together
         seed(self._pacing, terms.history, terms.clock)
         self._terms = terms
         self._clock = terms.clock
@@ -185,6 +188,8 @@ class Routes:
                 common_breaker=self._breaker,
                 common_refusals=self._refusals,
                 common_pacing=self._pacing,
+                ramps=self._terms.ramps.of_provider(route.provider)
+                or self._terms.ramps.of_provider(lane_of(route.domain)),
             )
             if self._terms.on_trial:
                 allowance.try_out()

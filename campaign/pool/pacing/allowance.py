@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from campaign.pool.pacing.governor import Breaker, Governor
+from campaign.pool.pacing.ramp import RampWindow
 from campaign.pool.pacing.rates import Pacing
 from campaign.pool.pacing.refusals import Refusals
 from campaign.pool.pacing.waits import turn
@@ -31,10 +32,11 @@ class Allowance:
         common_breaker: Breaker | None = None,
         common_refusals: Refusals | None = None,
         common_pacing: Pacing | None = None,
+        ramps: Sequence[RampWindow] = (),
     ) -> None:
         """`common_breaker`, `common_refusals`, `common_pacing`: of all destinations together."""
         self.name = name
-        self.pacing = Pacing(rates, common_pacing)
+        self.pacing = Pacing(rates, common_pacing, ramps)
         self.governor = Governor(connections)
         self.breaker = Breaker()
         self.common_breaker = common_breaker

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
+from campaign.pool.pacing.ramp import RampWindow
 from campaign.units import Rate
 
 # An event loop wakes a little late.  Letting a pace run this far ahead makes up for it, so that
@@ -119,9 +120,24 @@ class Quota:
 class Pacing:
     """Several windows together; all must agree."""
 
-    __slots__ = ("has_own_windows", "interval_s", "own_quotas", "quotas", "slowest", "windows")
+    __slots__ = (
+        "_own_interval_s",
+        "has_own_windows",
+        "interval_s",
+        "own_quotas",
+        "own_ramps",
+        "quotas",
+        "ramps",
+        "slowest",
+        "windows",
+    )
 
-    def __init__(self, rates: Sequence[Rate], common: Pacing | None = None) -> None:
+    def __init__(
+        self,
+        rates: Sequence[Rate],
+        common: Pacing | None = None,
+        ramps: Sequence[RampWindow] = (),
+    ) -> None:
         """`common`: windows that others share with it."""
         shortest_s = min((rate.per_s for rate in rates), default=0.0)
         self.own_quotas = [Quota(rate) for rate in rates if rate.per_s >= _QUOTA_FROM_S]
@@ -143,17 +159,24 @@ class Pacing:
             self.windows += common.windows
             if common.interval_s > self.interval_s:
                 self.interval_s, self.slowest = common.interval_s, common.slowest
+        self.own_ramps: tuple[RampWindow, ...] = tuple(ramps)
+        self.ramps: tuple[RampWindow, ...] = (*ramps, *(common.ramps if common else ()))
+        self.windows += self.own_ramps
+        self._own_interval_s = self.interval_s
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until the next message may go; 0.0 = now."""
         wait_s = 0.0
+        if self.ramps:  # their pace changes with what is left of the day
+            self.interval_s = max([self._own_interval_s, *(r.interval_s() for r in self.ramps)])
         for window in self.windows:
             wait_s = max(wait_s, window.wait_s(now_s))
         return wait_s
 
     def left(self, now_s: float) -> int:
         """How many more may go before a quota is used up."""
-        return min((quota.left(now_s) for quota in self.quotas), default=sys.maxsize)
+        left = min((quota.left(now_s) for quota in self.quotas), default=sys.maxsize)
+        return min([left, *(ramp.left(now_s) for ramp in self.ramps)]) if self.ramps else left
 
     def take(self, now_s: float) -> None:
         """One message goes."""

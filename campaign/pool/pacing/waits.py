@@ -25,6 +25,10 @@ def turn(what: str, name: str, pacing: Pacing, tick_s: float, now_s: float) -> s
         wait_s = quota.wait_s(tick_s)
         if wait_s > 0:
             return f"waits its turn: {what} {name} {quota.rate} is used up, {until(wait_s, now_s)}"
+    for ramp in pacing.ramps:
+        if ramp.wait_s(tick_s) > 0:
+            wait_s = max(ramp.wait_s(tick_s), ramp.climb.wait_s(now_s))
+            return _of_ramp(ramp.climb, wait_s, now_s)
     if pacing.wait_s(tick_s) > 0 and pacing.slowest is not None:
         wait_s = pacing.wait_s(tick_s)
         also = f", {until(wait_s, now_s)}" if wait_s > _SHORT_S else ""
@@ -42,8 +46,12 @@ def used_up(climbs: Iterable[Climb], now_s: float) -> str:
     every ramp has something left of today.  `now_s`: Unix time."""
     for climb in climbs:
         if (wait_s := climb.wait_s(now_s)) > 0:
-            return f"waits its turn: {climb.words(now_s)}, {until(wait_s, now_s)}"
+            return _of_ramp(climb, wait_s, now_s)
     return ""
+
+
+def _of_ramp(climb: Climb, wait_s: float, now_s: float) -> str:
+    return f"waits its turn: {climb.words(now_s)}, {until(wait_s, now_s)}"
 
 
 def until(wait_s: float, now_s: float) -> str:

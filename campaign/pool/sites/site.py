@@ -312,6 +312,9 @@ class Site:
             connection.finish()
         settle = partial(self._ledger.settled, letter, self.name, reply=reply, wait_s=wait_s)
         domain = letter.claim.domain
+        if verdict.class_ is ReplyClass.RECIPIENT_GONE:
+            for ramp in (*self._lanes.lane(domain).pacing.ramps, *self.allowance.pacing.ramps):
+                ramp.bounced()
         self.allowance.refusals.heard(verdict, domain, settle)
         self.allowance.note(verdict, str(reply), row=letter.row, domain=domain)
         if self.allowance.is_refused and self._is_open:

@@ -11,6 +11,7 @@ from collections.abc import Sized
 from campaign.clock import Clock
 from campaign.pool.lanes import Lanes
 from campaign.pool.pacing.allowance import Allowance
+from campaign.pool.pacing.rates import Pacing
 from campaign.pool.terms import counts_connections
 from campaign.records import Letter, Reply, ReplyClass, Stage, Verdict
 
@@ -35,11 +36,13 @@ class Slowing:
     def throttled(self, letter: Letter, stage: Stage, verdict: Verdict) -> float:
         """A letter met a throttle or a quota; seconds until it may go again."""
         if stage is Stage.MAIL:  # nothing was said yet of the recipient's provider
+            _hold(self._allowance.pacing)
             return self.rest(verdict.pause_s)
         now_s, lanes = self._clock.tick_s(), self._lanes
         lane = lanes.lane(letter.claim.domain)
         lane.governor.throttled(now_s, verdict.pause_s)
         is_all = verdict.class_ is ReplyClass.QUOTA or lanes.lonely
+        _hold(lane.pacing if lane.pacing.own_ramps else self._allowance.pacing)
         if is_all or len(lanes.resting(now_s)) >= _LANES_MAKE_A_SITE:
             self.rest(verdict.pause_s)
         wait_s = max(lane.governor.wait_s(now_s), self._allowance.governor.wait_s(now_s))
@@ -53,4 +56,11 @@ class Slowing:
         if counts_connections(reply) and connections:
             self._allowance.governor.learn_limit(len(connections), self._clock.tick_s())
         else:
+            _hold(self._allowance.pacing)
             self.rest(verdict.pause_s)
+
+
+def _hold(pacing: Pacing) -> None:
+    """Whoever throttles us does not see its step climbed today."""
+    for ramp in pacing.own_ramps:
+        ramp.throttled()

@@ -1,0 +1,157 @@
+"""A run climbs its ramp: day by day, over kills, beside other campaigns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from campaign.clock import SystemClock
+from campaign.config.loader import load
+from campaign.journal.reading.reader import Reader
+from campaign.planning.timing.awaited import Waits
+from campaign.planning.timing.hindrances import hindrances
+from campaign.planning.timing.ramped import open_counts
+from campaign.pool.ramps import PROVIDER, RELAY, key_of
+from campaign.schedule.climb import day_of
+from campaign.schedule.ramp import DayCount
+from fakes.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.sending import Ending, Mailing, Skipping, relay
+
+GMAIL = key_of(PROVIDER, "google")
+
+
+def by_day(ending: Ending) -> list[int]:
+    """How many dots were permitted on each day, in order."""
+    days = Counter(
+        day_of(step.at)
+        for steps in ending.steps.values()
+        for step in steps
+        if step.state == "sending"
+    )
+    return [days[day] for day in sorted(days)]
+
+
+def gmail(count: int) -> list[str]:
+    return [f"r{number}@gmail.com" for number in range(1, count + 1)]
+
+
+def counts_of(folder: Path) -> dict[str, list[DayCount]]:
+    with open_counts(load(folder)) as counts:
+        return counts.all()
+
+
+def use_up(folder: Path, key: str, sent: int) -> None:
+    """Another campaign sent so many today."""
+    with open_counts(load(folder)) as counts:
+        counts.make()
+        counts.take(key, day_of(SystemClock().now_s()), sent, None)
+
+
+@pytest.mark.parametrize(("per", "free"), [("provider", 3), ("relay", 0)])
+def test_day_by_day_a_run_sends_what_its_step_allows(tmp_path: Path, per: str, free: int) -> None:
+    clock = Skipping(3600.0)
+    people = [*gmail(20), *(f"r{number}@example.com" for number in range(free))]
+    with ScriptedServer(Script()) as server:
+        mailing = Mailing(
+            tmp_path,
+            relay(server) + f'[ramp]\nper = "{per}"\nladder = [3, 6, 8]\n',
+            people=people,
+            **clock.fields,
+        )
+        mailing.plan()
+        clock.begins()
+        ending = mailing.send()
+    assert set(ending.states.values()) == {"sent"}
+    # The first and the last day are not whole ones: a cap is spread over all of a day.
+    days = by_day(ending)
+    assert days[0] <= 3 + free
+    assert all(sent <= cap for sent, cap in zip(days[1:], (6, 8, 8, 8), strict=False))
+    key = GMAIL if per == PROVIDER else key_of(RELAY, f"127.0.0.1:{server.port}")
+    assert sum(each.sent for each in counts_of(tmp_path)[key]) == 20
+
+
+def test_what_another_campaign_sent_today_counts(tmp_path: Path) -> None:
+    with ScriptedServer(Script()) as server:
+        way = relay(server) + "[ramp]\nladder = [3, 6]\n"
+        mailing = Mailing(tmp_path, way, people=[*gmail(2), "a@example.com"])
+        mailing.plan()
+        use_up(tmp_path, GMAIL, 3)
+        ending = mailing.send(no_wait=True)
+    assert ending.states == {
+        "r1@gmail.com": "planned",
+        "r2@gmail.com": "planned",
+        "a@example.com": "sent",
+    }
+    campaign, now_s = load(tmp_path), SystemClock().now_s()
+    with closing(Reader.open(*campaign.journal)) as reader:
+        awaited = Waits(campaign, SystemClock()).ask(reader, now_s, 0.0)
+        (hindrance,) = hindrances(campaign, reader, now_s, "google")
+    assert awaited.words.startswith("waits its turn: ramp gmail.com day 1: 3 of 3, next ")
+    assert hindrance.what.startswith("waits its turn: ramp gmail.com day 1: 3 of 3, next ")
+    assert hindrance.until_s % 86400 == 0
+    assert hindrance.change == "ladder in [ramp]"
+
+
+def test_the_progress_line_names_the_ramp(tmp_path: Path) -> None:
+    with ScriptedServer(Script()) as server:
+        way = relay(server) + "[ramp]\nladder = [3, 6]\n"
+        mailing = Mailing(tmp_path, way, people=gmail(3))
+        mailing.plan()
+        use_up(tmp_path, GMAIL, 2)
+        ending = mailing.send(no_wait=True)
+    assert Counter(ending.states.values()) == {"sent": 1, "planned": 2}
+    assert any("ramp gmail.com day 1: 3 of 3" in words for words in ending.heard.waits)
+
+
+@pytest.mark.parametrize(
+    ("reply", "what"),
+    [
+        ("550 5.1.1 no such user", {"bounces": 1}),
+        ("421 4.7.28 unusual rate of unsolicited mail; try again later", {"throttles": 1}),
+    ],
+)
+def test_what_replies_say_stands_beside_the_day_s_number(
+    tmp_path: Path, reply: str, what: dict[str, int]
+) -> None:
+    with ScriptedServer(Script(on("RCPT", say(reply)))) as server:
+        way = relay(server) + "[ramp]\nladder = [8640000]\n"
+        Mailing(tmp_path, way, people=gmail(1)).send(no_wait=True)
+    (count,) = counts_of(tmp_path)[GMAIL]
+    assert count == DayCount(count.day, sent=1, **what)
+
+
+def test_what_a_run_did_not_use_goes_back(tmp_path: Path) -> None:
+    with ScriptedServer(Script()) as server:
+        way = relay(server) + "[ramp]\nladder = [8640000]\n"
+        ending = Mailing(tmp_path, way, people=gmail(30)).send()
+    assert set(ending.states.values()) == {"sent"}
+    (count,) = counts_of(tmp_path)[GMAIL]
+    assert count.sent == 30
+
+
+def test_a_ladder_that_is_climbed_limits_nothing_and_is_counted(tmp_path: Path) -> None:
+    with ScriptedServer(Script()) as server:
+        way = relay(server) + "[ramp]\nladder = [2]\n"
+        mailing = Mailing(tmp_path, way, people=gmail(30))
+        mailing.plan()
+        yesterday = day_of(SystemClock().now_s() - 86400)
+        with open_counts(load(tmp_path)) as counts:
+            counts.make()
+            counts.take(GMAIL, yesterday, 2, None)
+        ending = mailing.send()
+    assert set(ending.states.values()) == {"sent"}
+    assert [each.sent for each in counts_of(tmp_path)[GMAIL]] == [2, 30]
+
+
+def test_a_rehearsal_spends_nothing_of_the_day(tmp_path: Path) -> None:
+    with ScriptedServer(Script()) as server:
+        way = relay(server) + "[ramp]\nladder = [1]\n"
+        mailing = Mailing(tmp_path, way, people=gmail(5))
+        mailing.plan()
+        override = load(tmp_path).settings.relay[0]
+        ending = mailing.send(relay_override=override)
+    assert set(ending.states.values()) == {"sent"}
+    assert counts_of(tmp_path) == {}
