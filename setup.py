@@ -28,7 +28,7 @@ pool/servers: hosts
 pool/sites: flight site
 recipients: cleaning
 recipients/text: framing
-rendering: body draft head images render sheet
+rendering: body draft head images render requested sheet
 rendering/mime: entities headers structured transfer
 rendering/templating: escaping memo templates
 smtp: commands connection deadline ends envelopes extensions protocol wire

@@ -100,6 +100,29 @@ class RenderError(CampaignError):
     exit_code = EXIT_DATA
 
 
+class BadLetterError(CampaignError):
+    """An application asks for a letter that cannot be made: nothing of it is kept.
+
+    `file` and `line` are the place in a template, where one is to blame.
+    """
+
+    exit_code = EXIT_DATA
+
+
+class KeyConflictError(CampaignError):
+    """An Idempotency-Key was used before, for another letter."""
+
+    exit_code = EXIT_DATA
+
+
+class BacklogFullError(CampaignError):
+    """More letters wait than may; whoever asks is to come again later."""
+
+    def __init__(self, what: str, *, retry_after_s: float) -> None:
+        super().__init__(what, remedy=f"come again in {retry_after_s:.0f} s")
+        self.retry_after_s = retry_after_s
+
+
 class RunawayError(RenderError):
     """A row took more time or memory than any row may: the template may be at fault."""
 

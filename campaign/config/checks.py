@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from campaign.addresses.syntax import AddressError, parse_address, parse_mailbox
 from campaign.config import positions
 from campaign.config.secrets import look_for_secret, read_secret
-from campaign.config.settings import MessageSettings, Secret, Settings
+from campaign.config.settings import LetterTemplate, MessageSettings, Secret, Settings
 from campaign.config.wording import Mistake
 from campaign.errors import ConfigError
 from campaign.languages import written_in
@@ -36,9 +36,14 @@ TomlPath = positions.Path
 def check_values(settings: Settings) -> Iterator[Mistake]:
     """Addresses, domains and header names."""
     message = settings.message
+    unsubscribes = settings.unsubscribe is not None
     yield from _check_mailbox(("message", "from"), message.from_)
     yield from _check_mailbox(("message", "reply_to"), message.reply_to)
     yield from _check_address(("message", "sender"), message.sender)
+    for name, template in settings.template.items():
+        yield from _check_mailbox(("template", name, "from"), template.from_)
+        yield from _check_mailbox(("template", name, "reply_to"), template.reply_to)
+        yield from _check_headers(("template", name), template.headers, unsubscribes=unsubscribes)
     if settings.bounces.envelope_from:
         yield from _check_envelope_from(settings.bounces.envelope_from)
     if settings.unsubscribe:
@@ -53,7 +58,7 @@ def check_values(settings: Settings) -> Iterator[Mistake]:
         from campaign.config.ladders import check_ladder
 
         yield from check_ladder(ramp, index)
-    yield from _check_headers(message, unsubscribes=settings.unsubscribe is not None)
+    yield from _check_headers(("message",), message.headers, unsubscribes=unsubscribes)
 
 
 def check_files(settings: Settings, folder: Path) -> Iterator[Mistake]:
@@ -144,22 +149,29 @@ def is_template(text: str) -> bool:
 def _plain_files(settings: Settings) -> Iterator[tuple[TomlPath, str]]:
     for index, file in enumerate(settings.recipients.suppress):
         yield ("recipients", "suppress", index), file
-    message = settings.message
-    yield ("message", "text"), message.text
-    yield ("message", "html"), message.html
-    yield ("message", "markdown"), message.markdown
-    yield ("message", "calendar"), message.calendar
-    for name, file in message.inline.items():
-        yield ("message", "inline", name), file
-    for index, file in enumerate(message.attachments):
-        if not is_template(file):
-            yield ("message", "attachments", index), file
+    yield from _letter_files(("message",), settings.message)
+    for name, template in settings.template.items():
+        yield from _letter_files(("template", name), template)
     yield ("bounces", "ca_file"), settings.bounces.ca_file
     for index, relay in enumerate(settings.relay):
         yield ("relay", index, "ca_file"), relay.ca_file
         if certificate := relay.client_certificate:
             yield ("relay", index, "client_certificate", "cert"), certificate.cert
             yield ("relay", index, "client_certificate", "key"), certificate.key
+
+
+def _letter_files(
+    table: TomlPath, letter: MessageSettings | LetterTemplate
+) -> Iterator[tuple[TomlPath, str]]:
+    yield (*table, "text"), letter.text
+    yield (*table, "html"), letter.html
+    yield (*table, "markdown"), letter.markdown
+    yield (*table, "calendar"), letter.calendar
+    for name, file in letter.inline.items():
+        yield (*table, "inline", name), file
+    for index, file in enumerate(letter.attachments):
+        if not is_template(file):
+            yield (*table, "attachments", index), file
 
 
 def _logins(settings: Settings) -> Iterator[tuple[TomlPath, Secret | None]]:
@@ -215,9 +227,11 @@ def _check_domain(path: TomlPath, text: str) -> Iterator[Mistake]:
         yield Mistake(path, f"{path[-1]}: {trouble}", "write a domain: example.com")
 
 
-def _check_headers(message: MessageSettings, *, unsubscribes: bool) -> Iterator[Mistake]:
-    for name, value in message.headers.items():
-        path, lower = ("message", "headers", name), name.lower()
+def _check_headers(
+    table: TomlPath, fields: Mapping[str, str], *, unsubscribes: bool
+) -> Iterator[Mistake]:
+    for name, value in fields.items():
+        path, lower = (*table, "headers", name), name.lower()
         if not _FIELD_NAME.fullmatch(name):
             yield Mistake(
                 path,

@@ -30,6 +30,7 @@ _WORDS = {
     "array": "list",
     "object": "table",
 }
+_HEADINGS = {"limits": '[limits."gmail.com"]', "template": "[template.receipt]"}
 _INTRODUCTION = """\
 # campaign.toml
 
@@ -68,7 +69,7 @@ def markdown() -> str:
     for name, field in fields_of(Settings).items():
         section = section_in(field.annotation)
         if section:
-            heading = f'[{name}."gmail.com"]' if name == "limits" else f"[{name}]"
+            heading = _HEADINGS.get(name, f"[{name}]")
             is_needed = " Required." if field.is_required() else ""
             about = f"{_sentence(section)}{is_needed}"
             parts.append(_table(f"`{heading}`", section, schema["$defs"][section.__name__], about))

@@ -39,7 +39,7 @@ def validate(raw: Mapping[str, Any]) -> tuple[Settings, list[Mistake], set[Path]
     mended = {_mend(good, error["loc"]) for error in errors}
     settings = Settings.model_validate(good, context=WITHOUT_RULES)
     for path, broken in _broken_rules(settings, ()):
-        judged = [(*path, key) for key in broken.keys] or [path]
+        judged = [(*path, *key.split(".")) for key in broken.keys] or [path]
         if not any(is_within(at, mended) for at in judged):
             faults.append(Mistake(judged[0], broken.what, broken.remedy))
     return settings, faults, mended

@@ -19,7 +19,7 @@ from campaign.config.settings import Settings
 # Tables that change neither who gets a letter nor what stands in it.  Every other table does.
 NOT_IN_LETTERS = frozenset(
     {"relay", "direct", "limits", "delivery", "journal", "dns", "dkim", "suppression", "bounces"}
-    | {"check", "schedule", "ramp", "serve", "webhook", "fleet"}
+    | {"check", "schedule", "ramp", "serve", "intake", "webhook", "fleet"}
 )
 # A run reads the lists again by itself; secrets rotate, and the old ones are read for ever.
 _NOT_FROZEN = frozenset({"[recipients] suppress", "[unsubscribe] secret"})

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from campaign.addresses.syntax import NamedAddress, parse_mailbox
-from campaign.addresses.tokens import UnsubscribeTokens, verp_token
+from campaign.addresses.tokens import EVERYTHING, UnsubscribeTokens, verp_token
+from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.config.secrets import read_secret
+from campaign.config.settings import MessageSettings
 from campaign.errors import DataError, DriftError
 from campaign.planning.drift import Difference, differences, letter_settings, sentence
 from campaign.planning.private_files import private_files, secret_files
@@ -41,6 +45,20 @@ def envelope_senders(campaign: Campaign, record: PlanRecord) -> Callable[[int], 
     return lambda row: one
 
 
+def new_record(campaign: Campaign, clock: Clock) -> PlanRecord:
+    """What a plan made now freezes; its key is new."""
+    now_s = clock.now_s()
+    return PlanRecord(
+        campaign=campaign.settings.name,
+        plan_id=secrets.token_hex(8),
+        key=secrets.token_bytes(32),
+        date_s=float(int(now_s)),
+        hashes=input_hashes(campaign),
+        created_s=now_s,
+        message_id_domain=sender_of(campaign).address.domain,
+    )
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
@@ -66,13 +84,18 @@ def _config_name(campaign: Campaign) -> str:
 
 
 def _template_files(campaign: Campaign) -> list[Path]:
-    settings = campaign.settings
-    return input_files(
-        campaign.folder,
-        settings.message,
-        locale_column=settings.recipients.locale,
-        default_locale=settings.recipients.default_locale,
-    )
+    recipients = campaign.settings.recipients
+    found: set[Path] = set()
+    for message in letters_of(campaign):
+        found |= {
+            *input_files(
+                campaign.folder,
+                message,
+                locale_column=recipients.locale,
+                default_locale=recipients.default_locale,
+            )
+        }
+    return sorted(found)
 
 
 def _hashes(folder: Path, files: Sequence[Path]) -> dict[str, str]:
@@ -92,8 +115,18 @@ def refuse_drift(campaign: Campaign, record: PlanRecord) -> None:
 
 def refuse_other_templates(campaign: Campaign, record: PlanRecord) -> None:
     """Raise DriftError where templates and attachments, just read again, are not those planned."""
-    now = _hashes(campaign.folder, _template_files(campaign))
-    planned = {name: record.hashes.get(name, "") for name in now}
+    refuse_templates_since(campaign, record.hashes)
+
+
+def template_hashes(campaign: Campaign) -> dict[str, str]:
+    """SHA-256 of every template and fixed attachment, by name."""
+    return _hashes(campaign.folder, _template_files(campaign))
+
+
+def refuse_templates_since(campaign: Campaign, before: Mapping[str, str]) -> None:
+    """Raise DriftError where templates and attachments are not what these hashes say."""
+    now = template_hashes(campaign)
+    planned = {name: before.get(name, "") for name in now}
     refuse(differences(planned, now, _config_name(campaign)))
 
 
@@ -125,7 +158,7 @@ def refuse_other_lists(campaign: Campaign, record: PlanRecord, sources: Sequence
 def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source]) -> RenderSpec:
     """All a render worker needs; the secrets of [unsubscribe] stay in this process."""
     settings = campaign.settings
-    return RenderSpec(
+    spec = RenderSpec(
         folder=str(campaign.folder),
         campaign=settings.name,
         message=settings.message,
@@ -142,6 +175,39 @@ def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source
         hidden=secret_files(campaign),
         places=_places(campaign),
     )
+    return _open_spec(campaign, record, spec, sources) if settings.is_open else spec
+
+
+def _open_spec(
+    campaign: Campaign, record: PlanRecord, spec: RenderSpec, sources: Sequence[Source]
+) -> RenderSpec:
+    """The sources of an open campaign are its templates, as many as there are of them still."""
+    spec = replace(spec, message_id_domain=record.message_id_domain)
+    messages = dict(zip(sorted(campaign.settings.template), letters_of(campaign), strict=True))
+    names = tuple(source.name for source in sources)
+    letters = tuple(
+        replace(spec, message=messages[name], places=spec.places | _template_places(campaign, name))
+        if name in messages
+        else None
+        for name in names
+    )
+    return replace(spec, letters=letters, names=names, lists=lists_of(campaign))
+
+
+def letters_of(campaign: Campaign) -> list[MessageSettings]:
+    """[message] as each letter has it: one, or of an open campaign one for each template."""
+    settings = campaign.settings
+    if not settings.is_open:
+        return [settings.message]
+    return [settings.template[name].over(settings.message) for name in sorted(settings.template)]
+
+
+def lists_of(campaign: Campaign) -> tuple[str, ...]:
+    """That a letter of an open campaign may name, so that one can leave them."""
+    unsubscribe = campaign.settings.unsubscribe
+    if unsubscribe is None:
+        return ()
+    return tuple(sorted({unsubscribe.list, *campaign.settings.serve.lists} - {EVERYTHING}))
 
 
 def _places(campaign: Campaign) -> dict[str, TextPlace]:
@@ -154,6 +220,23 @@ def _places(campaign: Campaign) -> dict[str, TextPlace]:
     return {
         ".".join(path): TextPlace(campaign.file.name, line, ".".join(path[1:]))
         for path, line in zip(paths, campaign.first_lines(paths), strict=True)
+    }
+
+
+def _template_places(campaign: Campaign, name: str) -> dict[str, TextPlace]:
+    """The same of a template of an open campaign, which goes by the names of [message]."""
+    template = campaign.settings.template[name]
+    paths: list[tuple[str, ...]] = [("subject",)]
+    paths += [("subjects", tag) for tag in template.subjects]
+    paths += [("headers", field) for field in template.headers]
+    if template.reply_to:
+        paths.append(("reply_to",))
+    lines = campaign.first_lines([("template", name, *path) for path in paths])
+    return {
+        ".".join(("message", *path)): TextPlace(
+            campaign.file.name, line, f"{name}.{'.'.join(path)}"
+        )
+        for path, line in zip(paths, lines, strict=True)
     }
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -28,13 +27,12 @@ from campaign.journal.store import Journal
 from campaign.planning.drift import Difference
 from campaign.planning.inputs import (
     changes_since,
-    input_hashes,
+    new_record,
     refuse,
     refuse_drift,
     refuse_other_lists,
     refuse_other_templates,
     render_spec,
-    sender_of,
 )
 from campaign.planning.keys import keys_at_hand
 from campaign.planning.summary import Amendment, PlanSummary, read_summary, refuse_empty
@@ -127,21 +125,12 @@ def _has_begun(url: str, folder: Path) -> bool:
 
 
 def _record(campaign: Campaign, clock: Clock, before: PlanRecord | None) -> PlanRecord:
-    now_s = clock.now_s()
-    record = PlanRecord(
-        campaign=campaign.settings.name,
-        plan_id=secrets.token_hex(8),
-        key=secrets.token_bytes(32),
-        date_s=float(int(now_s)),
-        hashes=input_hashes(campaign),
-        created_s=now_s,
-        message_id_domain=sender_of(campaign).address.domain,
-    )
+    record = new_record(campaign, clock)
     if before is None:
         return record
     # Message-ID, boundary and Date of letters already sent must stay what they were.
     # Who is late is late since the amendment, for nobody can tell when who was added.
-    return before._replace(hashes=record.hashes, created_s=now_s)
+    return before._replace(hashes=record.hashes, created_s=record.created_s)
 
 
 class _Making:

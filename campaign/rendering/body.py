@@ -45,7 +45,10 @@ class Body:
         by_locale: bool,
         default_locale: str = "",
         private: tuple[str, ...] = (),
+        takes_files: bool = False,
     ) -> None:
+        """`takes_files`: a sheet may have files of its own that no path in the config names."""
+
         def file(path: str, escaping: Escaping) -> Variants[Template] | None:
             if not path:
                 return None
@@ -73,8 +76,11 @@ class Body:
             if not is_constant(path)
         ]
         self._point = images.pointed if content.inline else None
-        self._skeleton = Skeleton(self._layout(images.entities, fixed))
-        self.shared = self._skeleton.shared
+        self._skeleton = Skeleton(self._layout(images.entities, fixed, bool(self._personal)))
+        self._with_files = (
+            Skeleton(self._layout(images.entities, fixed, True)) if takes_files else None
+        )
+        self.shared = self._skeleton.shared  # both hold the same large constants
 
     @property
     def file_steps(self) -> list[Step]:
@@ -90,13 +96,16 @@ class Body:
         steps += [self._write_text, self._encode_text]
         if self._calendar:
             steps.append(self._make_calendar)
-        if self._personal:
+        if self._personal or self._with_files is not None:
             steps.append(self._add_files)
         return steps
 
     def pieces(self, sheet: Sheet) -> list[Piece]:
         """The body, when all steps have made their parts."""
-        return self._skeleton.fill(sheet.marks.boundary, sheet.parts)
+        skeleton = self._skeleton
+        if self._with_files is not None and sheet.parts[PERSONAL]:
+            skeleton = self._with_files
+        return skeleton.fill(sheet.marks.boundary, sheet.parts)
 
     def _find_files(self, sheet: Sheet) -> None:
         sheet.files = [file for source in self._personal for file in source.files(sheet.values)]
@@ -128,10 +137,14 @@ class Body:
         sheet.parts[CALENDAR] = text_entity(kind, self._calendar_encoder, _lines(folded(event)))
 
     def _add_files(self, sheet: Sheet) -> None:
+        if not sheet.files:
+            return
         entities = [file.entity for file in sheet.files]
         sheet.parts[PERSONAL] = delimited(sheet.marks.boundary, entities)
 
-    def _layout(self, images: list[bytes], fixed: list[bytes]) -> Multipart | Hole:
+    def _layout(
+        self, images: list[bytes], fixed: list[bytes], has_personal: bool
+    ) -> Multipart | Hole:
         forms: list[Multipart | Hole] = [Hole(TEXT)]
         if self._html and images:
             forms.append(Multipart("related", (Hole(HTML), *images), '; type="text/html"'))
@@ -140,8 +153,8 @@ class Body:
         if self._calendar:  # the last form is the one liked best (RFC 2046, 5.1.4)
             forms.append(Hole(CALENDAR))
         layout = Multipart("alternative", tuple(forms)) if len(forms) > 1 else forms[0]
-        if fixed or self._personal:
-            more = Hole(PERSONAL) if self._personal else None
+        if fixed or has_personal:
+            more = Hole(PERSONAL) if has_personal else None
             layout = Multipart("mixed", (layout, *fixed), more=more)
         return layout
 

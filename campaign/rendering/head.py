@@ -27,7 +27,7 @@ from campaign.rendering.templating.memo import Memo
 from campaign.rendering.templating.templates import Template, TemplateCompiler, is_constant
 
 # Fields that are written here, or by servers, or by nobody (a letter has one recipient).
-_OURS = frozenset(
+OURS = frozenset(
     ("from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "mime-version",
      "return-path", "received", "dkim-signature", "list-unsubscribe-post")
 )  # fmt: skip
@@ -61,7 +61,7 @@ class Head:
         """A step: the fields that differ."""
         values = sheet.values
         subject = self._subject.pick(sheet.locale).render(values)
-        name = self._name.render(values) if self._name.source else ""
+        name = self._name.render(values) if self._name.source else sheet.name
         refuse_leftover(name, "the name")
         names = [b"To", b"Subject", b"Message-ID"]
         lines = [
@@ -79,6 +79,9 @@ class Head:
             if not template.is_constant and (text := template.render(values).strip()):
                 names.append(field.encode())
                 lines.append(custom_field(field, text))
+        for field, text in sheet.added:
+            names.append(field.encode())
+            lines.append(custom_field(field, text))
         block = b"".join(lines)
         headers.verify(block, names)
         sheet.subject = subject
@@ -175,7 +178,7 @@ def _custom(
     found = []
     for name, text in texts.items():
         lower = name.lower()
-        is_ours = lower in _OURS or lower.startswith("content-")
+        is_ours = lower in OURS or lower.startswith("content-")
         if is_ours or (unsubscribe and lower == "list-unsubscribe"):
             raise ConfigError(f"message.headers: {name} is written by the campaign itself")
         try:

@@ -54,14 +54,18 @@ class Renderer:
     Raises TemplateError or ConfigError when it is made.
     """
 
-    def __init__(self, spec: RenderSpec, trace: Trace | None = None) -> None:
+    def __init__(
+        self, spec: RenderSpec, trace: Trace | None = None, *, takes_files: bool = False
+    ) -> None:
         folder = Path(spec.folder)
         self._spec = spec
         self._compiler = TemplateCompiler(
             reach_of_spec(spec), trace, list_locale=spec.default_locale, places=spec.places
         )
         self._head = Head(self._compiler, spec)
-        self._marker = LetterMarker(spec.key, spec.campaign, self._head.domain)
+        self._marker = LetterMarker(
+            spec.key, spec.campaign, spec.message_id_domain or self._head.domain
+        )
         content = Content.of(spec.message)
         self._body = Body(
             self._compiler,
@@ -71,6 +75,7 @@ class Renderer:
             by_locale=bool(spec.locale_column),
             default_locale=spec.default_locale,
             private=spec.private,
+            takes_files=takes_files,
         )
         self._steps: list[Step] = [
             self._read,
@@ -257,6 +262,8 @@ def input_files(
 
 def readable_paths(spec: RenderSpec) -> list[str]:
     """Folders and files that rendering has to read; it needs nothing else of the disk."""
+    if spec.letters:
+        return [path for letter in spec.letters if letter for path in readable_paths(letter)]
     folder, message = Path(spec.folder), spec.message
     paths = [os.path.realpath(folder / path) for path in _fixed_files(message)]
     reach = reach_of_spec(spec)

@@ -24,8 +24,8 @@ class Sheet:
     """Each step adds to it; one that fails leaves a problem, and the rest pass it over."""
 
     __slots__ = (
-        "columns", "draft", "fields", "files", "head", "html", "job", "locale", "marks", "parts",
-        "problem", "snapshot", "subject", "text", "values",
+        "added", "columns", "draft", "fields", "files", "head", "html", "job", "locale", "marks",
+        "name", "parts", "problem", "snapshot", "subject", "text", "values",
     )  # fmt: skip
 
     def __init__(self, job: Job) -> None:
@@ -35,10 +35,12 @@ class Sheet:
         self.snapshot = ""
         self.parts = [b""] * len(PARTS)
         self.problem: RenderError | None = None
+        self.name = ""  # of the recipient, where the job has it
+        self.files: list[OwnFile] = []
+        self.added: list[tuple[str, str]] = []  # header fields that the job brings
 
     # What the steps add, in their order.
     values: Row  # what the templates see
-    files: list[OwnFile]
     marks: LetterMarks
     subject: str
     fields: list[bytes]  # names of those in `head`, but for Date

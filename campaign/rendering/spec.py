@@ -7,10 +7,12 @@ Touches: nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from campaign.addresses.tokens import EVERYTHING, UnsubscribeTokens
+from campaign.records import Job
+from campaign.rendering.asked import list_of
 from campaign.rendering.templating.places import TextPlace
 
 if TYPE_CHECKING:  # pydantic stays out of the render workers
@@ -54,6 +56,9 @@ class Content:
         return cls(**{each.name: getattr(message, each.name) for each in fields(cls)})
 
 
+FINISHED = "(message)"  # name of the source of messages that need no template
+
+
 @dataclass(frozen=True)
 class RenderSpec:
     """All that rendering needs to know, once for the campaign."""
@@ -75,13 +80,33 @@ class RenderSpec:
     places: dict[str, TextPlace] = field(default_factory=dict)  # of the texts in campaign.toml
     is_traced: bool = False  # letters say which branches of the templates they took
     judge: Callable[[Any], None] | None = None  # looks at each sheet last, where it was rendered
+    message_id_domain: str = ""  # behind the @ of Message-IDs; "": the domain of From
+    # Of an open campaign, for each source: its template, None where it is not there any more.
+    letters: tuple[RenderSpec | None, ...] = ()
+    names: tuple[str, ...] = ()  # of these templates
+    lists: tuple[str, ...] = ()  # that a letter of an open campaign may name, to be left
 
-    def token_of(self, recipient_key: str) -> str:
-        """The recipient's unsubscribe token; "" where the campaign has no secret to sign it."""
+    def token_of(self, recipient_key: str, name: str = "") -> str:
+        """The recipient's unsubscribe token; "" where the campaign has no secret to sign it.
+        `name`: of the list, where it is not that of the campaign."""
         unsubscribe = self.unsubscribe
         if unsubscribe is None or unsubscribe.tokens is None:
             return ""
-        return unsubscribe.tokens.token(unsubscribe.list, recipient_key, self.campaign)
+        return unsubscribe.tokens.token(name or unsubscribe.list, recipient_key, self.campaign)
+
+    def token_for(self, job: Job) -> str:
+        """Of a letter; "" also where one of an open campaign names no list."""
+        if not self.letters:
+            return self.token_of(job.key)
+        name = list_of(job.data)
+        return self.token_of(job.key, name) if name else ""
+
+    def leaving(self, name: str) -> RenderSpec:
+        """The same, with links that leave this list; "" has none."""
+        unsubscribe = self.unsubscribe if name else None
+        if unsubscribe:
+            unsubscribe = replace(unsubscribe, list=name)
+        return replace(self, unsubscribe=unsubscribe)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "message": Content.of(self.message)}

@@ -147,14 +147,14 @@ class FrameReader:
             self._filled = len(rest)
 
 
-def pack_jobs(jobs: Sequence[Job], is_check: bool, token_of: Callable[[str], str]) -> bytes:
+def pack_jobs(jobs: Sequence[Job], is_check: bool, token_of: Callable[[Job], str]) -> bytes:
     """The payload that asks a worker for letters, or only whether they can be made.
 
-    `token_of`: from a recipient's key the unsubscribe token, which a worker cannot make.
+    `token_of`: from a job the unsubscribe token, which a worker cannot make.
     """
     rows = [
         (job.row, job.source, job.address, job.key, job.data, job.snapshot, job.repeat,
-         token_of(job.key), job.date_s)
+         token_of(job), job.date_s)
         for job in jobs
     ]  # fmt: skip
     return pickle.dumps((rows, is_check), pickle.HIGHEST_PROTOCOL)

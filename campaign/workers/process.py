@@ -67,7 +67,7 @@ class RenderProcess:
         self._loop = asyncio.get_running_loop()
         self._worker = worker
         self._limits = limits
-        self._token_of = spec.token_of
+        self._token_of = spec.token_for
         self._keep = keep
         self._has_read = has_read
         self._on_room = on_room

@@ -25,6 +25,7 @@ from campaign.rendering.render import (
     TracingRenderer,
     readable_paths,
 )
+from campaign.rendering.requested import Repertoire
 from campaign.workers.confinement import (
     allow_cpu,
     end_with_parent,
@@ -93,7 +94,7 @@ class _StepWatch:
     template; a worker that does not hear of it, deep in C code, is killed by RLIMIT_CPU.
     """
 
-    def __init__(self, renderer: Renderer, limits: WorkerLimits) -> None:
+    def __init__(self, renderer: Renderer | Repertoire, limits: WorkerLimits) -> None:
         self._renderer = renderer
         self._limits = limits
         self._progress = 0
@@ -116,11 +117,11 @@ class _StepWatch:
             )
 
 
-def _start(spec: RenderSpec) -> Renderer | None:
+def _start(spec: RenderSpec) -> Renderer | Repertoire | None:
     try:
         if not read_only(readable_paths(spec), spec.hidden) and spec.hidden:
             refuse_files(spec.hidden)
-        renderer = TracingRenderer(spec) if spec.is_traced else Renderer(spec)
+        renderer = _renderer(spec)
     except CampaignError as error:
         _write(framed(Started(error).written()))
         return None
@@ -128,6 +129,12 @@ def _start(spec: RenderSpec) -> Renderer | None:
     for piece in renderer.shared:
         _write(framed(piece))
     return renderer
+
+
+def _renderer(spec: RenderSpec) -> Renderer | Repertoire:
+    if spec.letters:
+        return Repertoire(spec)
+    return TracingRenderer(spec) if spec.is_traced else Renderer(spec)
 
 
 def _write(frame: bytes) -> None:

@@ -359,8 +359,13 @@ def test_a_wrong_table_is_told_with_line_and_remedy(
 def test_missing_tables_are_told_with_what_they_need(tmp_path: Path) -> None:
     assert faults(tmp_path, "# nothing yet\n") == [
         (1, "name is missing", 'add name = "spring-renewal"'),
-        (1, "[recipients] is missing", "add it with its keys: files"),
-        (1, "[message] is missing", "add it with its keys: from, subject"),
+        (1, "[message] is missing", "add it with its keys: from"),
+        (
+            1,
+            "[recipients] names no files",
+            'add files = ["recipients.csv"] to [recipients]; an open campaign, kind = "open", has'
+            " no list",
+        ),
     ]
 
 

@@ -8,7 +8,7 @@ The tables stand in the modules beside this one; all are to be had from here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -44,19 +44,28 @@ from campaign.config.settings.stores import (
     Suppression,
 )
 from campaign.config.settings.timing import Ladder, Ramp, Schedule, TimeZone
+from campaign.config.settings.triggered import (
+    TEMPLATE_NAME,
+    ApiKey,
+    IntakeSettings,
+    LetterTemplate,
+)
 from campaign.config.settings.web import Serve, Webhook
 from campaign.config.values import as_list
 
 __all__ = [
     "WITHOUT_RULES",
+    "ApiKey",
     "Bounces",
     "CheckSettings",
     "Delivery",
     "Direct",
     "Dkim",
     "Dns",
+    "IntakeSettings",
     "JournalSettings",
     "Ladder",
+    "LetterTemplate",
     "Limit",
     "MailgunEvents",
     "MessageSettings",
@@ -86,8 +95,12 @@ class Settings(Section):
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=64, examples=["spring-renewal"])
     """Name of the campaign: small letters, digits and "-"."""
-    recipients: Recipients
+    kind: Literal["list", "open"] = "list"
+    """"list": everybody on the list gets the letter of [message]; "open": letters come one by one,
+    by the API, a queue or SMTP, each from a [template]."""
+    recipients: Recipients = Recipients()
     message: MessageSettings
+    template: dict[str, LetterTemplate] = Field(default={})
     unsubscribe: Unsubscribe | None = None
     relay: Annotated[
         tuple[Relay, ...],
@@ -115,8 +128,15 @@ class Settings(Section):
         tuple[Webhook, ...],
         BeforeValidator(as_list, json_schema_input_type=Webhook | list[Webhook]),
     ] = ()
+    intake: IntakeSettings = IntakeSettings()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether letters come one by one."""
+        return self.kind == "open"
 
     def rules(self) -> Iterator[RuleError]:
+        yield from self._open_rules() if self.is_open else self._list_rules()
         if self.message.subjects and not (self.recipients.locale or self.recipients.default_locale):
             yield RuleError(
                 "subjects in other languages, and nothing says who reads which",
@@ -139,4 +159,63 @@ class Settings(Section):
         if self.relay and self.direct:
             yield RuleError(
                 "[relay] and [direct] exclude each other", "keep one", "direct", "relay"
+            )
+
+    def _list_rules(self) -> Iterator[RuleError]:
+        if not self.recipients.files:
+            yield RuleError(
+                "[recipients] names no files",
+                'add files = ["recipients.csv"] to [recipients]; an open campaign, kind = "open",'
+                " has no list",
+                "recipients.files",
+            )
+        if not self.message.subject:
+            yield RuleError(
+                "[message] has no subject",
+                'add subject = "{{ first_name }}, your plan renews"',
+                "message.subject",
+            )
+        if not self.message.has_body:
+            yield RuleError(
+                "the message has no body",
+                'name a template file: text = "body.txt", html = "body.html", or markdown',
+                *("message.text", "message.html", "message.markdown"),
+            )
+        if self.template:
+            yield RuleError(
+                "[template] belongs to an open campaign", 'add kind = "open" at the top', "template"
+            )
+
+    def _open_rules(self) -> Iterator[RuleError]:
+        if not self.template:
+            yield RuleError(
+                "an open campaign has no template",
+                'add [template.receipt] with subject and text = "letters/receipt.txt"',
+                "template",
+            )
+        for name in self.template:
+            if not TEMPLATE_NAME.fullmatch(name):
+                yield RuleError(
+                    f"'{name}' cannot be the name of a template",
+                    'use small letters, digits, "-" and "_"',
+                    "template",
+                )
+        for table, key in (
+            ("recipients", "files"),
+            ("recipients", "group_by"),
+            ("message", "text"),
+            ("message", "html"),
+            ("message", "markdown"),
+            ("message", "calendar"),
+            ("message", "subject"),
+        ):
+            if getattr(getattr(self, table), key):
+                yield RuleError(
+                    f"an open campaign has no {key} in [{table}]",
+                    "leave it out" if table == "recipients" else "write it into its [template]",
+                    f"{table}.{key}",
+                )
+        if self.intake.rotate and not self.journal.url.startswith("sqlite"):
+            yield RuleError(
+                "a journal in PostgreSQL does not rotate", "leave rotate out", "intake.rotate"
             )

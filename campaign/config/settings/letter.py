@@ -29,10 +29,10 @@ from campaign.config.values import (
 class Recipients(Section):
     """The list: who gets the message."""
 
-    files: Strings = Field(min_length=1, examples=[["recipients.csv"]])
+    files: Strings = Field(default=(), examples=[["recipients.csv"]])
     """Recipient files, relative to campaign.toml; `*`, `?` and `**` are globs.
-    .csv .tsv .xlsx .parquet, also with .gz."""
-    address: ColumnName = Field("email", min_length=1)
+    .csv .tsv .xlsx .parquet, also with .gz. An open campaign has none."""
+    address: ColumnName = Field(default="email", min_length=1)
     """The column that holds the address."""
     name: str = ""
     """The display name in To, a template: "{{ first_name }} {{ last_name }}"."""
@@ -67,8 +67,8 @@ class MessageSettings(Section):
     """Where answers go; empty: to `from`."""
     sender: str = ""
     """Envelope sender (MAIL FROM), where bounces go; empty: the address of `from`."""
-    subject: str = Field(min_length=1, examples=["{{ first_name }}, your plan renews"])
-    """The subject, a template."""
+    subject: str = Field(default="", examples=["{{ first_name }}, your plan renews"])
+    """The subject, a template; the letters of an open campaign have theirs in [template]."""
     subjects: dict[str, str] = Field(
         default={},
         examples=[{"zh": "{{ first_name }}，续订提醒"}],  # noqa: RUF001
@@ -94,14 +94,12 @@ class MessageSettings(Section):
     inline_css: Switch = False
     """Copy the rules of `<style>` into style attributes, for mail clients that ignore it."""
 
+    @property
+    def has_body(self) -> bool:
+        return bool(self.text or self.html or self.markdown)
+
     def rules(self) -> Iterator[RuleError]:
-        if not (self.text or self.html or self.markdown):
-            yield RuleError(
-                "the message has no body",
-                'name a template file: text = "body.txt", html = "body.html", or markdown',
-                *("text", "html", "markdown"),
-            )
-        elif self.inline and not (self.html or self.markdown):
+        if self.inline and (self.text or self.calendar) and not (self.html or self.markdown):
             yield RuleError(
                 "inline names images, and the letter has no HTML to show them in",
                 "name an `html` template, or send them as `attachments`",

@@ -17,7 +17,8 @@ WITHOUT_RULES = "without rules"  # validation context: read what breaks a rule b
 
 
 class RuleError(ValueError):
-    """Keys of one table do not go together; `keys` were judged, the first is to blame."""
+    """Keys of one table do not go together; `keys` were judged, the first is to blame.  A key of a
+    table within it is written with a dot."""
 
     def __init__(self, what: str, remedy: str, *keys: str) -> None:
         super().__init__(f"{what}; {remedy}")

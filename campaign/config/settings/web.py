@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from campaign.config.settings.section import RuleError, Secrets, Section
-from campaign.config.values import LIST_NAME, HookUrl, Listen, Strings, Switch, Titles
+from campaign.config.settings.triggered import ApiKey
+from campaign.config.values import (
+    LIST_NAME,
+    HookUrl,
+    Listen,
+    Strings,
+    Switch,
+    Titles,
+    as_list,
+)
 
 
 class Serve(Section):
@@ -34,6 +43,12 @@ class Serve(Section):
     """Folder of further languages of the pages, a TOML file each: de.toml."""
     proxies: Strings = ("127.0.0.1", "::1")
     """Addresses and networks of web servers in front whose X-Forwarded-For is believed."""
+
+    api_keys: Annotated[
+        tuple[ApiKey, ...],
+        BeforeValidator(as_list, json_schema_input_type=ApiKey | list[ApiKey]),
+    ] = Field(default=(), examples=[[{"env": "CAMPAIGN_API_KEY", "templates": ["receipt"]}]])
+    """Keys of `campaign serve --api`, each of which may be held to some templates."""
 
     def rules(self) -> Iterator[RuleError]:
         for name, titles in self.lists.items():

@@ -1,0 +1,246 @@
+"""Letters that an application was promised, before a run takes them into the journal.
+
+In: letters, each with its number for good.  Out: letters in that order, answers given before.
+Touches: the file `.intake` beside the journal; of a journal on a server, tables of its own there.
+Fails with JournalError.
+
+Why this is not the journal itself: the journal has one connection that may write, and a run holds
+it (rule 8).  Letters are accepted by other processes, several at once, and while no run is going.
+So what is accepted becomes durable here, under the unique index of Idempotency-Keys, in a database
+that several may write to, with a rollback journal in place of a write-ahead log (see
+`database.stores`).  The run copies each letter into the journal with the transaction that makes its
+recipient; the number it got here is its row there, and numbers are given without a gap, in the
+order in which they became durable.  So the highest row of the journal says exactly what was taken,
+whoever is killed at whatever instant: nothing twice, and nothing left out.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from campaign.database.places import locate
+from campaign.database.stores import Database, Row, StoreKind, open_store
+from campaign.errors import JournalError
+
+SUFFIX = ".intake"
+_KIND = StoreKind("intake", "[journal]", "state/journal.sqlite", JournalError, 0x1_27A4E)
+_ASKED_AT_ONCE = 300  # keys in one query; SQLite takes 999 values in old versions
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS arrivals (number {big} PRIMARY KEY, id TEXT NOT NULL UNIQUE,
+    scope TEXT NOT NULL, idempotency_key TEXT NOT NULL, digest TEXT NOT NULL,
+    template TEXT NOT NULL, address TEXT NOT NULL, person TEXT NOT NULL, domain TEXT NOT NULL,
+    data TEXT NOT NULL, reason TEXT NOT NULL, message_id TEXT NOT NULL,
+    accepted_s {real} NOT NULL, due_s {real} NOT NULL, expires_s {real} NOT NULL)""",
+    """CREATE UNIQUE INDEX IF NOT EXISTS arrivals_key ON arrivals (scope, idempotency_key)
+    WHERE idempotency_key <> ''""",
+    """CREATE TABLE IF NOT EXISTS arrival_notes (name TEXT PRIMARY KEY, value TEXT NOT NULL)""",
+)
+_COLUMNS = (
+    "id", "scope", "idempotency_key", "digest", "template", "address", "person", "domain", "data",
+    "reason", "message_id", "accepted_s", "due_s", "expires_s",
+)  # fmt: skip
+_INSERT = (
+    f"INSERT INTO arrivals (number, {', '.join(_COLUMNS)})"
+    f" VALUES ({', '.join('?' * (len(_COLUMNS) + 1))}) ON CONFLICT DO NOTHING RETURNING number"
+)
+_SELECT = f"SELECT number, {', '.join(_COLUMNS)} FROM arrivals"
+
+
+class NewArrival(NamedTuple):
+    """A letter to be accepted.
+
+    id: random, for whoever asks what became of it
+    scope: credential and route that the key belongs to
+    idempotency_key: "" has none
+    digest: of all that was asked for; the same key with another one is a conflict
+    template: its name, "" of a finished message
+    person: the key of the recipient; equal ones are the same person
+    data: as `Entry.data`
+    reason: why it is not sent after all: "suppressed: ..."
+    message_id: of a finished message, its own; "" is made from the number
+    due_s: Unix time before which it is not sent; 0.0: none
+    expires_s: Unix time from which it is not sent any more
+    """
+
+    id: str
+    scope: str
+    idempotency_key: str
+    digest: str
+    template: str
+    address: str
+    person: str
+    domain: str
+    data: str
+    reason: str
+    message_id: str
+    accepted_s: float
+    due_s: float
+    expires_s: float
+
+
+class Arrival(NamedTuple):
+    """One that is accepted; `number` is its row in the journal."""
+
+    number: int
+    letter: NewArrival
+
+    @property
+    def letter_key(self) -> str:
+        """As `Job.letter_key` of its row: each letter to a person is another one."""
+        return f"{self.letter.person}#{self.number}"
+
+
+class Arrivals:
+    """`with Arrivals.open(url, folder) as arrivals:`; calls from several threads wait for each
+    other."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        big, real = (
+            ("BIGINT", "DOUBLE PRECISION") if database.is_postgresql else ("INTEGER", "REAL")
+        )
+        with database.writing():
+            for table in _TABLES:
+                database.change(table.format(big=big, real=real))
+            database.change(
+                "INSERT INTO arrival_notes (name, value) VALUES (?, ?), (?, ?)"
+                " ON CONFLICT DO NOTHING",
+                ("identity", secrets.token_hex(8), "last", "0"),
+            )
+        self.identity = self._note("identity")
+
+    @classmethod
+    def open(cls, url: str, folder: Path) -> Self:
+        """Of the journal with this url; what is not there is made.  Raises JournalError."""
+        place = locate(url, folder)
+        if place.path is None:
+            return cls(open_store(place.url, folder, _KIND))
+        path = place.beside(SUFFIX)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():  # SQLite would make it readable for everybody
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        return cls(open_store(f"sqlite:///{path}", folder, _KIND))
+
+    @staticmethod
+    def are_there(url: str, folder: Path) -> bool:
+        """Whether anything can have been accepted beside this journal."""
+        place = locate(url, folder)
+        return place.path is None or place.beside(SUFFIX).exists()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._database.close()
+
+    # -- accepting -----------------------------------------------------------------------------
+
+    def known(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Arrival]:
+        """Letters accepted before, by scope and key."""
+        found: dict[tuple[str, str], Arrival] = {}
+        asked = [pair for pair in keys if pair[1]]
+        for start in range(0, len(asked), _ASKED_AT_ONCE):
+            part = asked[start : start + _ASKED_AT_ONCE]
+            pairs = " OR ".join(["(scope = ? AND idempotency_key = ?)"] * len(part))
+            values = [value for pair in part for value in pair]
+            for row in self._database.rows(
+                f"{_SELECT} WHERE idempotency_key <> '' AND ({pairs})", values
+            ):
+                arrival = _arrival(row)
+                found[arrival.letter.scope, arrival.letter.idempotency_key] = arrival
+        return found
+
+    def add(self, groups: Sequence[Sequence[NewArrival]]) -> list[list[Arrival]]:
+        """Accept letters, group by group, in one transaction: durable when it returns.
+
+        Of a letter whose key is known already, the one that has it comes back.
+        """
+        added: list[list[Arrival]] = []
+        with self._database.writing():
+            last = int(self._note("last"))
+            for group in groups:
+                arrivals = []
+                for letter in group:
+                    if self._database.rows(_INSERT, (last + 1, *letter)):
+                        last += 1
+                        arrivals.append(Arrival(last, letter))
+                    else:
+                        pair = (letter.scope, letter.idempotency_key)
+                        arrivals.append(self.known([pair])[pair])
+                added.append(arrivals)
+            self._remember("last", str(last))
+        return added
+
+    # -- asking --------------------------------------------------------------------------------
+
+    def find(self, id_: str) -> Arrival | None:
+        """A letter by its id; None also where it was forgotten since."""
+        rows = self._database.rows(f"{_SELECT} WHERE id = ?", (id_,))
+        return _arrival(rows[0]) if rows else None
+
+    @property
+    def last(self) -> int:
+        """The number of the last letter that was ever accepted."""
+        return int(self._note("last"))
+
+    @property
+    def taken(self) -> int:
+        """The number of the last letter that the journal is known to have."""
+        return int(self._note("taken") or 0)
+
+    # -- taking --------------------------------------------------------------------------------
+
+    def after(self, number: int, most: int) -> list[Arrival]:
+        """Letters behind a number, in the order in which they were accepted."""
+        rows = self._database.rows(
+            f"{_SELECT} WHERE number > ? ORDER BY number LIMIT {int(most)}", (number,)
+        )
+        return [_arrival(row) for row in rows]
+
+    def note_taken(self, number: int) -> None:
+        """The journal has all up to this one; what they said need not be kept here."""
+        with self._database.writing():
+            before = self.taken
+            self._remember("taken", str(number))
+            self._database.change(
+                "UPDATE arrivals SET data = '' WHERE number > ? AND number <= ?", (before, number)
+            )
+
+    def forget(self, number: int, accepted_before_s: float) -> int:
+        """Forget letters up to a number that were accepted before; returns how many."""
+        with self._database.writing():
+            return self._database.change(
+                "DELETE FROM arrivals WHERE number <= ? AND accepted_s < ?",
+                (number, accepted_before_s),
+            )
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _note(self, name: str) -> str:
+        rows = self._database.rows("SELECT value FROM arrival_notes WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else ""
+
+    def _remember(self, name: str, value: str) -> None:
+        self._database.change(
+            "INSERT INTO arrival_notes (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, value),
+        )
+
+
+def _arrival(row: Row) -> Arrival:
+    values: tuple[Any, ...] = row
+    return Arrival(int(values[0]), NewArrival(*values[1:]))
