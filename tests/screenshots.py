@@ -111,6 +111,8 @@ def main() -> None:
             shoot(browser, url, "preview-headers", out, "/?row=11",
                   lambda page: page.keyboard.press("3"))  # fmt: skip
             shoot(browser, url, "overview", out, "/overview", tall=True)
+            campaign_command("check", str(folder), "--offline")
+            shoot(browser, url, "check", out, "/check", tall=True)
             good = body.read_text(encoding="utf-8")
             body.write_text(good.replace("first_name", "frist_name", 1), encoding="utf-8")
             time.sleep(2)

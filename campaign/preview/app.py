@@ -1,4 +1,4 @@
-"""The preview's pages: the letters, the overview, and the frame that a letter is shown in.
+"""The preview's pages: the letters, the overview, the last check, and the frame of a letter.
 
 In: requests.  Out: pages.  Touches: the journal (read-only), the campaign's files, render workers.
 """
@@ -26,6 +26,7 @@ from campaign.pages.events import Bell
 from campaign.pages.letter import Opened
 from campaign.pages.look import Look
 from campaign.planning.skips import SKIP_WORDS
+from campaign.preview.checked import TONES, WORDS
 from campaign.preview.desk import Desk, Tally
 from campaign.preview.survey import Findings, cells_of, survey
 from campaign.preview.warnings import KINDS, Gravity, Warn, warnings_of
@@ -100,6 +101,7 @@ class Preview:
                 Route("/letter/{row:int}/part/{part:int}", self._part),
                 Route("/overview", self._overview),
                 Route("/overview/figures", self._figures),
+                Route("/check", self._check),
                 Route("/events", self._events),
             ],
             lifespan=self._lifespan,
@@ -139,6 +141,12 @@ class Preview:
 
     async def _figures(self, request: Request) -> Response:
         return self._look.page(request, "figures.html", **self._figures_values())
+
+    async def _check(self, request: Request) -> Response:
+        checked = await self._desk.checked()
+        return self._look.page(
+            request, "check.html", **self._common(), checked=checked, tones=TONES, words=WORDS
+        )
 
     async def _events(self, request: Request) -> Response:
         return self.bell.stream(request)

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from campaign.clock import Clock
 from campaign.journal.reading.browsing import Browser, Listed, Page, RecipientStanding, Wanted
+from campaign.preview.checked import Checked, read_checked
 from campaign.records import Job, PlanRecord, Source, State
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class Desk:
         self._searches = _Asker(url, folder)
         self._counts = _Asker(url, folder)
         self._clock = clock
+        self._place = (url, folder)
 
     async def plan(self) -> tuple[PlanRecord, list[Source]]:
         """Raises JournalError where nothing is planned."""
@@ -70,6 +72,11 @@ class Desk:
     async def tally(self) -> Tally:
         """Counts the whole plan: up to a second for a million recipients."""
         return await self._counts.ask(_tally)
+
+    async def checked(self) -> Checked | None:
+        """What `campaign check` found last."""
+        plan, _ = await self.plan()
+        return await asyncio.to_thread(read_checked, *self._place, plan)
 
     def close(self) -> None:
         self._steps.close()

@@ -108,7 +108,7 @@ def check(folder: Path, capfd: pytest.CaptureFixture[str]) -> Check:
         code = main(["check", str(folder), "--json", *arguments])
         found: dict[str, list[dict[str, str]]] = {}
         for one in json.loads(capfd.readouterr().out):
-            assert set(one) == {"id", "level", "evidence", "rule", "remedy"}
+            assert set(one) == {"id", "group", "level", "evidence", "rule", "remedy"}
             found.setdefault(one["id"], []).append(one)
         return code, found
 

@@ -19,7 +19,7 @@ from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
 from campaign.planning.inputs import render_spec
 from campaign.preflight.letters.judge import LetterJudge, Report, read_remarks
-from campaign.preflight.letters.lint import Bulk, Remark
+from campaign.preflight.letters.lint import Bulk
 from campaign.preflight.rules import RULES, CheckFinding, Level
 from campaign.records import Job, Message
 from campaign.workers.pool import RenderPool
@@ -63,45 +63,64 @@ class Census:
     unmade: int = 0
     largest_bytes: int = 0
     largest_row: int = 0
-    seen: dict[tuple[str, str], Seen] = field(default_factory=dict)  # by rule and kind of evidence
+    _seen: dict[tuple[str, str], Seen] = field(default_factory=dict)
     _ids: dict[int, int] = field(default_factory=dict)  # hash of Message-ID -> row
-    _read: dict[bytes, tuple[Remark, ...]] = field(default_factory=lambda: {b"": ()})
+    _reports: dict[bytes, list[int]] = field(default_factory=dict)  # letters, the first row
+
+    @property
+    def seen(self) -> dict[tuple[str, str], Seen]:
+        """By rule and kind of evidence.  Raises CampaignError where a worker talked nonsense."""
+        self._read()
+        return self._seen
 
     def take(self, message: Message) -> None:
         """Count one letter, in whose place stands its report."""
         if message.problem:
             self.unmade += 1
             return
+        row = message.row
         self.letters += 1
         if message.size_bytes > self.largest_bytes:
-            self.largest_bytes, self.largest_row = message.size_bytes, message.row
+            self.largest_bytes, self.largest_row = message.size_bytes, row
         message_id, written = Report.read(message.wire)
-        remarks = self._read.get(written)
-        if remarks is None:
-            if len(self._read) >= _KEPT_REPORTS:
-                self._read.clear()
-            remarks = self._read[written] = read_remarks(written)
-        named: set[tuple[str, str]] = set()
-        for id, level, evidence in remarks:
-            # Where every gap of mail programs counts by itself, other evidence differs by letter.
-            key = (id, evidence if id == "letter-clients" else level)
-            if key not in named:
-                named.add(key)
-                self._note(key, level, message.row, evidence)
-        before = self._ids.setdefault(hash(message_id), message.row)
-        if before != message.row:
-            key = ("letter-id", "twice")
-            self._note(key, "fail", message.row, f"the Message-ID of row {before} again")
+        if written:
+            counted = self._reports.get(written)
+            if counted:
+                counted[0] += 1
+            else:
+                self._reports[written] = [1, row]
+                if len(self._reports) >= _KEPT_REPORTS:
+                    self._read()
+        before = self._ids.setdefault(hash(message_id), row)
+        if before != row:
+            self._note(
+                ("letter-id", "twice"),
+                Seen("fail", 1, row, f"the Message-ID of row {before} again"),
+            )
 
-    def _note(self, key: tuple[str, str], level: Level, row: int, evidence: str) -> None:
-        known = self.seen.get(key)
-        self.seen[key] = (
-            known._replace(letters=known.letters + 1) if known else Seen(level, 1, row, evidence)
-        )
+    def _read(self) -> None:
+        """What the reports say, for all letters that have the same one at once."""
+        for written, (letters, row) in self._reports.items():
+            named: set[tuple[str, str]] = set()
+            for id, level, evidence in read_remarks(written):
+                # Where every gap of mail programs counts by itself, other evidence differs by
+                # letter.
+                key = (id, evidence if id == "letter-clients" else level)
+                if key not in named:
+                    named.add(key)
+                    self._note(key, Seen(level, letters, row, evidence))
+        self._reports.clear()
+
+    def _note(self, key: tuple[str, str], more: Seen) -> None:
+        known = self._seen.get(key)
+        if known:
+            first = min(known, more, key=lambda seen: seen.first_row)
+            more = first._replace(letters=known.letters + more.letters)
+        self._seen[key] = more
 
     def findings(self) -> list[CheckFinding]:
         """The group "letters", one or more a rule."""
-        found = []
+        found, noted = [], self.seen
         for rule in RULES:
             if rule.group != "letters":
                 continue
@@ -109,7 +128,7 @@ class Census:
                 why = "there is no [[dkim]]: what the relay signs, only a test letter shows"
                 found.append(CheckFinding(rule.id, "not-checked", why))
                 continue
-            mine = [seen for (id, _), seen in self.seen.items() if id == rule.id]
+            mine = [seen for (id, _), seen in noted.items() if id == rule.id]
             if not mine:
                 found.append(CheckFinding(rule.id, "ok", f"all {self.letters:,} messages"))
             for seen in sorted(mine, key=lambda one: _ORDER.index(one.level)):

@@ -21,3 +21,20 @@ events.addEventListener("figures", () => {
     if (!filters.contains(document.activeElement)) refresh(filters, `/filters?${asked()}`);
   }, 700);
 });
+// What to write into the DNS, or into a file, is there to be taken along.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const told = document.querySelector("[data-copied]");
+  const text = button.previousElementSibling;
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+    told.textContent = "Copied";
+    button.textContent = "Copied";
+  } catch { // no clipboard for this page: the text is marked, to be copied by the keyboard
+    getSelection().selectAllChildren(text);
+    told.textContent = "The text is marked";
+    button.textContent = "Marked";
+  }
+  setTimeout(() => { button.textContent = "Copy"; told.textContent = ""; }, 2000);
+});

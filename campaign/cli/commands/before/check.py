@@ -163,11 +163,12 @@ def _keep(campaign: Campaign, summary: PlanSummary, report: CheckReport, *, offl
 
 def as_objects(findings: Sequence[CheckFinding]) -> list[dict[str, str]]:
     """As `--json` prints them."""
-    from campaign.preflight.rules import BY_ID, told
+    from campaign.preflight.rules import BY_ID, TITLES, told
 
     return [
         {
             "id": one.id,
+            "group": TITLES[BY_ID[one.id].group],
             "level": one.level,
             "evidence": one.evidence,
             "rule": told(BY_ID[one.id]),
