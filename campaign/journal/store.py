@@ -148,13 +148,16 @@ class Journal:
             remember(self._connection, name, value)
             self._connection.commit()
 
-    def plan(self, record: PlanRecord) -> Planning:
+    def plan(self, record: PlanRecord, *, are_ranked: bool = False) -> Planning:
         """Begin a plan; on a journal that has one, an amendment (its hashes then take over).
 
-        It stands once it is finished; left unfinished, it is thrown away at the next opening.
+        `are_ranked`: rows come with ranks, and go by them.  It stands once it is finished; left
+        unfinished, it is thrown away at the next opening.
         """
         with told(self._place):
-            self._planning = Planning(self._connection, self._place, self._clock, record)
+            self._planning = Planning(
+                self._connection, self._place, self._clock, record, are_ranked=are_ranked
+            )
         return self._planning
 
     # ---- before a run

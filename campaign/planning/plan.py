@@ -37,6 +37,7 @@ from campaign.planning.inputs import (
 from campaign.planning.keys import keys_at_hand
 from campaign.planning.summary import Amendment, PlanSummary, read_summary, refuse_empty
 from campaign.planning.suppressed import skip_suppressed
+from campaign.planning.timing.ranks import RankColumn
 from campaign.planning.timing.times import ZoneColumn
 from campaign.recipients.readers import input_files as list_files
 from campaign.recipients.suppression import read_suppressed, state_of
@@ -151,10 +152,11 @@ class _Making:
         self._clock = clock
         self._workers = workers
         self._on_progress = on_progress
+        self._ranks = RankColumn(campaign.settings.schedule)
 
     def plan(self, record: PlanRecord, rows: Iterable[CleanRows]) -> None:
         """The list, and each of its letters made once."""
-        self._planning = self._journal.plan(record)
+        self._planning = self._journal.plan(record, are_ranked=self._ranks.is_named)
         self._load(rows, record)
         self._skip_suppressed()
         self._render(record)
@@ -169,7 +171,7 @@ class _Making:
         with self._reader() as reader:
             last, open_before = reader.total(), reader.open_count(0)
             unmade = {row.row for row in reader.skipped() if row.reason.startswith("render:")}
-        self._planning = self._journal.plan(record)
+        self._planning = self._journal.plan(record, are_ranked=self._ranks.is_named)
         restored: set[int] = set()
         if self._workers:
             now_s = self._clock.now_s()
@@ -219,7 +221,8 @@ class _Making:
                 _proofread(render_spec(campaign, record, sources))
                 planning.add_source(source)
                 zones.add(source, campaign)
-            planning.add_entries(zones.refused(entries))
+                self._ranks.add(source, campaign)
+            planning.add_entries(zones.refused(entries), self._ranks.of(entries))
             count += len(entries)
             self._on_progress("reading", count, None)
         refuse_other_lists(campaign, record, sources)

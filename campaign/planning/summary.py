@@ -48,6 +48,8 @@ class PlanSummary:
     amendment: Amendment | None = None
     missing: list[str] = field(default_factory=list)  # what bulk mail should have
     outlook: Forecast | None = None  # None without a way out
+    order: str = ""  # the column by which the list goes, the highest number first
+    unranked: int = 0  # rows without a number there, which go last
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ def read_summary(campaign: Campaign, clock: Clock = _CLOCK) -> PlanSummary:
             outlook=seen,
             size_bytes=reader.mean_size_bytes(),
             missing=missing_for_bulk(campaign.settings),
+            order=campaign.settings.schedule.order if campaign.settings.schedule else "",
+            unranked=reader.unranked() or 0,
         )
 
 

@@ -47,7 +47,7 @@ def settings_of(folder: Path, text: str) -> Settings:
         ('windows = ["09:00-17:00"]', "windows need a time zone", "add timezone"),
         ('late = "never"', 'late is "never"', "'expire'"),
         ('late = "expire"', "needs windows", "leave late out"),
-        ('order = "engagement"', "unknown key 'order'", "known here: start"),
+        ("order = 3", "order is 3", 'for example order = "engagement"'),
     ],
 )
 def test_a_fault_of_the_schedule_is_told_with_its_line_and_a_remedy(

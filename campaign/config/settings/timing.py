@@ -50,6 +50,8 @@ class Schedule(Section):
     """Days on which nothing goes: countries, as CN or DE-BY, and dates, as 2026-12-24."""
     expire_at: Moment | None = None
     """Nobody is written to from then on: who is left then expires."""
+    order: ColumnName = Field(default="", examples=["engagement"])
+    """Column of a number by which the list goes, the highest first; who has none goes last."""
     late: Literal["send", "expire"] = "send"
     """What becomes of those whose first window after the plan passed while nothing ran: they are
     sent to in a later one, or expire."""

@@ -14,7 +14,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from campaign.database.sql import Connection, CursorResult, text
-from campaign.journal.planning.statements import MENDED, MOVED, PUT_INTO, REMOVED
+from campaign.journal.planning.statements import (
+    MENDED,
+    MOVED,
+    MOVED_IN_ORDER,
+    PUT_INTO,
+    REMOVED,
+)
 
 REMOVED_REASON = "removed: no longer on the list"
 
@@ -26,7 +32,7 @@ class Replaced(NamedTuple):
     removed: int = 0  # skipped
 
 
-def move_arrivals(connection: Connection, base: int, duplicates: str) -> None:
+def move_arrivals(connection: Connection, base: int, duplicates: str, *, are_ranked: bool) -> None:
     """Take in the rows of a list whose person, or whose reject, the plan does not have yet.
 
     A person whom the plan has is taken in anew where the row that stands for them could not be
@@ -34,7 +40,8 @@ def move_arrivals(connection: Connection, base: int, duplicates: str) -> None:
     person has several rows, and nobody can say which of them was corrected.
     """
     _run(connection, "CREATE INDEX arrivals_key ON arrivals (key)")
-    _run(connection, MOVED, base=base, several=duplicates)
+    moved = MOVED_IN_ORDER if are_ranked else MOVED
+    _run(connection, moved, base=base, several=duplicates)
 
 
 def replace_and_remove(connection: Connection, base: int, now_s: float) -> Replaced:

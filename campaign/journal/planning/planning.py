@@ -30,8 +30,11 @@ from campaign.journal.planning.statements import (
     NOTE_REPEATS,
     PART_OF,
     PHOTOGRAPH,
+    PUT_IN_ORDER,
     PUT_INTO,
+    RANK_GROUPS,
     SAME_AS,
+    UNRANKED,
 )
 from campaign.journal.writing.totals import count_totals, forget_totals
 from campaign.records import Entry, PlanRecord, Source
@@ -62,11 +65,19 @@ def _while_planning(
 class Planning:
     """One plan or amendment on its way in.
 
-    An amendment is loaded into a temporary table first, and only what is new moves on.
+    An amendment is loaded into a temporary table first, and only what is new moves on.  So is a
+    list that goes by rank: its rows get their numbers, which are the order in which they go, once
+    all of them are known.
     """
 
     def __init__(
-        self, connection: Connection, place: Place, clock: Clock, record: PlanRecord
+        self,
+        connection: Connection,
+        place: Place,
+        clock: Clock,
+        record: PlanRecord,
+        *,
+        are_ranked: bool = False,
     ) -> None:
         self._place = place
         self.is_finished = False
@@ -75,7 +86,8 @@ class Planning:
         self._clock = clock
         self._record = record
         self._amends = is_finished(connection)
-        self._table = "arrivals" if self._amends else "recipients"
+        self._are_ranked = are_ranked
+        self._table = "arrivals" if self._amends or are_ranked else "recipients"
         self._base = _count(connection, "recipients") if self._amends else 0
         self._row = 0
         self._sources_base = _count(connection, "sources")
@@ -85,6 +97,8 @@ class Planning:
         inserted = str(insert(schema.recipients).compile(dialect=connection.dialect))
         self._insert = inserted.replace("recipients", self._table, 1)
         into, values, row = self._insert.partition("VALUES ")
+        sign = "%s" if connection.dialect.paramstyle == "format" else "?"
+        self._insert_rank = f"INSERT INTO ranks (row, value) VALUES ({sign}, {sign})"
         self._insert_together = f"{into}{values}{', '.join([row] * _TOGETHER)}"
         with told(place):
             self._sync("NORMAL")
@@ -100,8 +114,13 @@ class Planning:
         return number
 
     @_while_planning
-    def add_entries(self, entries: Sequence[Entry]) -> None:
-        """Rows in file order.  The first row of the plan is 1; rejects count as rows."""
+    def add_entries(
+        self, entries: Sequence[Entry], ranks: Sequence[float | None] | None = None
+    ) -> None:
+        """Rows in file order.  The first row of the plan is 1; rejects count as rows.
+
+        `ranks`: of each, the highest of which goes first; None goes last.
+        """
         if not entries:
             return
         row, base = self._row, self._sources_base
@@ -117,6 +136,9 @@ class Planning:
             cursor.execute(self._insert_together, tuple(values))
         if rest:
             cursor.executemany(self._insert, numbered[-rest:])
+        if ranks is not None:
+            ranked = [(at, rank) for at, rank in enumerate(ranks, row + 1) if rank is not None]
+            cursor.executemany(self._insert_rank, ranked)
         self._row = row + len(entries)
         self._is_marked = False
         self._pending += len(entries)
@@ -150,8 +172,10 @@ class Planning:
             "CREATE INDEX IF NOT EXISTS recipients_key ON recipients (key, reason, group_key)"
         )
         self._join_groups()
+        if self._are_ranked:
+            self._rank()
         if self._amends:
-            move_arrivals(self._connection, self._base, duplicates)
+            move_arrivals(self._connection, self._base, duplicates, are_ranked=self._are_ranked)
         if duplicates == "error":
             self._refuse_duplicates()
         self._give_birth()
@@ -228,17 +252,32 @@ class Planning:
 
     def _begin(self) -> None:
         record = self._record
+        if self._table == "arrivals":
+            self._run("DROP TABLE IF EXISTS arrivals")
+            self._run("CREATE TEMPORARY TABLE arrivals AS SELECT * FROM recipients WHERE 1 = 0")
+        if self._are_ranked:
+            self._run("DROP TABLE IF EXISTS ranks")
+            self._run(
+                "CREATE TEMPORARY TABLE ranks (row BIGINT PRIMARY KEY, value DOUBLE PRECISION)"
+            )
         if self._amends:
             remember(self._connection, "amended_from", str(self._base))
             remember(self._connection, "amended_sources", str(self._sources_base))
-            self._run("DROP TABLE IF EXISTS arrivals")
-            self._run("CREATE TEMPORARY TABLE arrivals AS SELECT * FROM recipients WHERE 1 = 0")
         else:
             fields = record._asdict() | {"hashes": json.dumps(record.hashes)}
             self._run(insert(schema.plan).values(**fields))
         forget_totals(self._connection)
         self._run("CREATE TEMPORARY TABLE photographed (row BIGINT PRIMARY KEY, snapshot TEXT)")
         self._commit()
+
+    def _rank(self) -> None:
+        """Rows are numbered in the order in which they go; how many have no rank is noted."""
+        self._run(RANK_GROUPS)
+        remember(self._connection, "unranked", str(self._run(UNRANKED).scalar_one()))
+        if not self._amends:
+            self._run(PUT_IN_ORDER)
+            self._run("DROP TABLE arrivals")
+            self._table = "recipients"
 
     def _give_birth(self) -> None:
         """Everybody who has no state yet is planned, for now."""

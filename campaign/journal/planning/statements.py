@@ -13,6 +13,7 @@ PUT_INTO = (  # a row that was put back has counts that must stay
 # Of rows of the list as it is now: rejects that the plan does not have, and people for whom no row
 # of the plan stands.  A row stands for its person that is settled or waits, but not where it waits
 # with cells that no row of the person has any more: then the first of them is taken in.
+_BY_RANK = "v.value DESC NULLS LAST, a.row"
 MOVED = (
     "INSERT INTO recipients (row, source, line, address, key, domain, data, reason, group_key)"
     " SELECT :base + ROW_NUMBER() OVER (ORDER BY a.row), a.source, a.line, a.address,"
@@ -29,6 +30,23 @@ MOVED = (
     " OR :several = 'allow' OR EXISTS (SELECT 1 FROM arrivals b WHERE b.key = a.key"
     " AND b.reason = '' AND (b.data = r.data OR b.row < a.row)))))))"
     " ORDER BY a.row"
+)
+# A whole list, the highest rank first; the rows of a group stay together, in their order.
+PUT_IN_ORDER = (
+    "INSERT INTO recipients (row, source, line, address, key, domain, data, reason, group_key)"
+    f" SELECT ROW_NUMBER() OVER (ORDER BY {_BY_RANK}), a.source, a.line, a.address, a.key,"
+    " a.domain, a.data, a.reason, a.group_key FROM arrivals a LEFT JOIN ranks v ON v.row = a.row"
+    f" ORDER BY {_BY_RANK}"
+)
+RANK_GROUPS = (
+    "UPDATE ranks SET value = g.value FROM (SELECT b.row AS row, m.value AS value"
+    " FROM (SELECT a.group_key, max(v.value) AS value FROM arrivals a JOIN ranks v ON v.row = a.row"
+    " WHERE a.group_key <> '' GROUP BY a.group_key) m JOIN arrivals b"
+    " ON b.group_key = m.group_key) g WHERE ranks.row = g.row"
+)
+UNRANKED = (
+    "SELECT count(*) FROM arrivals a LEFT JOIN ranks v ON v.row = a.row"
+    " WHERE a.reason = '' AND v.value IS NULL"
 )
 # Rows up to :base whose place a row beyond it takes, with that row, and the states of both.
 MENDED = (
@@ -55,6 +73,9 @@ REMOVED = (
     " FROM standings s JOIN recipients r ON r.row = s.row"
     " WHERE s.state IN ('planned', 'deferred') AND r.row <= :base AND r.reason = ''"
     " AND NOT EXISTS (SELECT 1 FROM arrivals a WHERE a.key = r.key) ORDER BY r.row"
+)
+MOVED_IN_ORDER = MOVED.replace("ORDER BY a.row", f"ORDER BY {_BY_RANK}").replace(
+    "FROM arrivals a LEFT", "FROM arrivals a LEFT JOIN ranks v ON v.row = a.row LEFT", 1
 )
 PHOTOGRAPH = (
     "INSERT INTO photographed (row, snapshot) VALUES (:row, :snapshot)"

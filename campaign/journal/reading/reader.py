@@ -157,6 +157,12 @@ class Reader(Glance):
             count, size_bytes = rendered(self._connection)
         return size_bytes // max(1, count)
 
+    def unranked(self) -> int | None:
+        """Rows without a number of the column by which the list goes; None: by no column."""
+        with told(self._place):
+            noted = recall(self._connection, "unranked")
+        return int(noted) if noted else None
+
     def skips(self) -> dict[str, int]:
         """How many were skipped by kind of reason (what stands before the colon), most first."""
         kinds: Counter[str] = Counter()

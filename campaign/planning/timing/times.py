@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from campaign.config.loader import Campaign
-from campaign.config.positions import Positions
+from campaign.config.positions import Path, Positions
 from campaign.config.settings import Schedule
 from campaign.errors import ConfigError
 from campaign.records import Entry, Source
@@ -46,16 +46,8 @@ class ZoneColumn:
         """
         if not self.is_named:
             return
-        column = _column(self._schedule)
-        if column not in source.columns:
-            line = Positions(campaign.text).line(("schedule", "timezone", "column"))
-            raise ConfigError(
-                f"timezone: {source.name} has no column '{column}'",
-                file=str(campaign.file),
-                line=line,
-                remedy=f"its columns are {', '.join(source.columns)}",
-            )
-        self._at.append(source.columns.index(column))
+        path = ("schedule", "timezone", "column")
+        self._at.append(place_of(_column(self._schedule), source, campaign, path))
 
     def zone_of(self, source: int, data: str) -> str:
         """What a row of a source says, of its cells as `Entry.data` has them."""
@@ -72,6 +64,18 @@ class ZoneColumn:
             return entry
         why = _fault(self.zone_of(entry.source, entry.data))
         return entry._replace(reason=why) if why else entry
+
+
+def place_of(column: str, source: Source, campaign: Campaign, path: Path) -> int:
+    """Where a list has a column that the setting at a path names.  Raises ConfigError."""
+    if column in source.columns:
+        return source.columns.index(column)
+    raise ConfigError(
+        f"{path[1]}: {source.name} has no column '{column}'",
+        file=str(campaign.file),
+        line=Positions(campaign.text).line(path),
+        remedy=f"its columns are {', '.join(source.columns)}",
+    )
 
 
 def cell_at(data: str, index: int) -> str:

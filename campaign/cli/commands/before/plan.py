@@ -219,7 +219,17 @@ def lines(summary: PlanSummary, paint: Paint, *, causes: bool = True) -> list[st
         shown += ["", paint.bold("Slips of the finger?"), *_typos(summary.typos)]
     if causes and summary.causes:
         shown += ["", paint.bold("To look at"), *_causes(summary.causes)]
+    if summary.order:
+        shown += ["", escape(_order(summary))]
     return [*shown, "", _forecast(summary), *map(escape, _outlook(summary))]
+
+
+def _order(summary: PlanSummary) -> str:
+    """By what the list goes."""
+    said = f"in the order of {summary.order}, the highest first"
+    if summary.unranked:
+        said += f"; last {counted(summary.unranked, 'row')} without a number there"
+    return said
 
 
 def _amendment(amendment: Amendment) -> list[str]:
@@ -328,6 +338,7 @@ def as_object(summary: PlanSummary) -> dict[str, Any]:
         "sources": [source._asdict() for source in summary.sources],
         "forecast_s": summary.forecast_s,
         "forecast": summary.outlook.as_object() if summary.outlook else None,
+        "order": {"column": summary.order, "without": summary.unranked} if summary.order else None,
         "size_bytes": summary.size_bytes,
         "missing_for_bulk": summary.missing,
     }
