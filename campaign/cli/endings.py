@@ -9,6 +9,7 @@ a fault of ours ends with 70.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from campaign.cli.terminal.streams import complain, tell
-from campaign.errors import EXIT_FAULT, EXIT_INTERRUPTED, CampaignError, ConfigErrors
+from campaign.errors import EXIT_FAULT, EXIT_INTERRUPTED, CampaignError, ConfigErrors, JournalError
 
 TRACEBACK = "CAMPAIGN_TRACEBACK"
 # `campaign resume --stale`: whoever named a folder wants it in the advice as well.
@@ -29,6 +30,7 @@ _ADVICE = re.compile(
     r"|report|audit|check)"
     r"((?: --[a-z-]+)*)`"
 )
+_OF_THE_MACHINE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _SENDING = {"run", "resume", "retry"}
 
 
@@ -76,6 +78,19 @@ def end_with(error: CampaignError, *, as_json: bool) -> int:
     if as_json:
         tell(json.dumps(_as_object(faults, error.exit_code), ensure_ascii=False))
     return error.exit_code
+
+
+def of_the_machine(error: OSError) -> CampaignError | None:
+    """What a disk, a permission or a mount does not allow; None if the fault may be ours.
+
+    Files are written in many places (marks, stores, exports): none of them is a bug because the
+    disk is full.
+    """
+    if error.errno not in _OF_THE_MACHINE:
+        return None
+    file = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""
+    remedy = "campaign must be able to write there: look at the disk, the mount and the owner"
+    return JournalError(f"{error.strerror}", file=file, remedy=remedy)
 
 
 def end_with_fault_of_ours(error: Exception, *, as_json: bool) -> int:

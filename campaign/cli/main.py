@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from campaign.cli.endings import end_with, end_with_fault_of_ours
+from campaign.cli.endings import end_with, end_with_fault_of_ours, of_the_machine
 from campaign.cli.terminal import streams
 from campaign.cli.terminal.streams import complain
 from campaign.errors import EXIT_DONE, EXIT_INTERRUPTED, CampaignError
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("interrupted")
         return EXIT_INTERRUPTED
     except Exception as error:
+        if isinstance(error, OSError) and (told := of_the_machine(error)):
+            return end_with(told, as_json=as_json)
         return end_with_fault_of_ours(error, as_json=as_json)
     finally:
         streams.flush(sys.stderr)

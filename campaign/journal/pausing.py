@@ -71,7 +71,11 @@ class PauseMark:
     def clear(self) -> None:
         """The campaign may go on."""
         if self._place.path is not None:
-            self._file.unlink(missing_ok=True)
+            try:
+                self._file.unlink(missing_ok=True)
+            except OSError as error:
+                if self._file.exists():  # else there is no mark to be taken away
+                    raise JournalError(str(error), file=str(self._file)) from error
         elif self._noted():
             self._note("")
 

@@ -223,6 +223,18 @@ def test_a_fault_of_ours_is_70_and_one_sentence_that_says_how_to_report_it(
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
+def test_a_disk_that_cannot_be_written_to_is_no_fault_of_ours(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(folder)]) == 0
+    capsys.readouterr()
+    with open("/dev/full", "w") as full, contextlib.redirect_stdout(full):
+        assert main(["results", "--format", "csv", str(folder)]) == 74
+    said = capsys.readouterr().err
+    assert "No space left on device" in said
+    assert "a fault of campaign" not in said
+
+
 def test_a_command_that_fails_with_json_prints_an_object(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,7 @@ def command(
         ),
     ] = "",
 ) -> int:
-    """Serve one-click unsubscribe, the page of preferences, and events of providers.
+    """Serve unsubscribes, preferences and events of providers.
 
     It needs the secrets of [unsubscribe] and of providers in [bounces], and the suppression store,
     and nothing else of the campaign: no list, no template, no relay, no journal. Events are kept in
