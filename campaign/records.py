@@ -373,6 +373,22 @@ class PlanRecord(NamedTuple):
     message_id_domain: str  # what stands after the @ of every Message-ID: the domain of From
 
 
+class EventKind(StrEnum):
+    """What may come back of a letter."""
+
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+    DELIVERED = "delivered"
+    DELAYED = "delayed"
+    REPLIED = "replied"
+    OPENED = "opened"
+    CLICKED = "clicked"
+
+
+MACHINE = "machine"  # class of an opening or a click that no person made
+
+
 class Event(NamedTuple):
     """Something that came back after a server had accepted a message.
 
@@ -382,7 +398,7 @@ class Event(NamedTuple):
     digest: str
     row: int  # of the plan
     at: float  # Unix time of what happened, as far as it is known
-    kind: str  # "bounced", "complained", "unsubscribed", "delivered", "delayed", "replied" ...
+    kind: str  # an `EventKind`
     class_: str  # as a verdict on a reply would say; "" where it says nothing
     evidence: str  # the text that says so
     source: str  # where it was read: a file, a mailbox, a provider

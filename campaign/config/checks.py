@@ -13,6 +13,7 @@ from pathlib import Path
 
 from campaign.addresses.syntax import AddressError, parse_address, parse_mailbox
 from campaign.config import positions
+from campaign.config.earlier import read_earlier
 from campaign.config.secrets import look_for_secret, read_secret
 from campaign.config.settings import LetterTemplate, MessageSettings, Secret, Settings
 from campaign.config.wording import Mistake
@@ -72,6 +73,12 @@ def check_files(settings: Settings, folder: Path) -> Iterator[Mistake]:
             )
         else:
             yield from _check_glob(("recipients", "files", index), pattern, folder)
+    for key, entries in (
+        ("exclude", settings.recipients.exclude),
+        ("only", settings.recipients.only),
+    ):
+        for index, entry in enumerate(entries):
+            yield from _check_earlier(("recipients", key, index), entry, folder)
     for path, name in _plain_files(settings):
         if name and not (path[-1] in _BY_LANGUAGE and _is_written(settings, folder, name)):
             yield from _check_file(path, name, folder)
@@ -262,6 +269,21 @@ def _check_glob(path: TomlPath, pattern: str, folder: Path) -> Iterator[Mistake]
     found = (Path(anchor) if anchor else folder).glob(pattern[len(anchor) :])
     if not any(file.is_file() for file in found):
         yield Mistake(path, f"no file matches '{pattern}'", f"patterns are relative to {folder}")
+
+
+def _check_earlier(path: TomlPath, entry: str, folder: Path) -> Iterator[Mistake]:
+    """The folder of another campaign."""
+    named = read_earlier(entry).folder
+    there = folder / Path(named).expanduser()
+    file = there if there.suffix == ".toml" else there / "campaign.toml"
+    if not file.is_file():
+        yield Mistake(
+            path,
+            f"there is no campaign in '{named}'",
+            f"name the folder of a campaign; paths are relative to {folder}",
+        )
+    elif file.resolve().parent == folder.resolve():
+        yield Mistake(path, f"'{named}' is this campaign itself", "name an earlier one")
 
 
 def _check_file(path: TomlPath, name: str, folder: Path) -> Iterator[Mistake]:

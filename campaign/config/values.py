@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Strict
 
+from campaign.config.earlier import read_earlier
 from campaign.languages import fallback_chain
 from campaign.records import SoftPolicy
 from campaign.units import Rate, read_duration, read_rate, read_size
@@ -219,6 +220,12 @@ def read_selector(value: str) -> str:
 Selector = Annotated[str, AfterValidator(read_selector)]
 
 
+def _earlier(value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        read_earlier(each)
+    return value
+
+
 _TOPIC = re.compile(r"arn:aws(?:-[a-z]+)*:sns:[a-z0-9-]{3,40}:\d{12}:[A-Za-z0-9_.-]{1,256}")
 
 
@@ -289,6 +296,7 @@ Rates = Annotated[
 ]
 TopicArns = Annotated[Strings, AfterValidator(_topic_arns)]
 PublicKeys = Annotated[Strings, AfterValidator(_public_keys)]
+EarlierLists = Annotated[Strings, AfterValidator(_earlier)]
 ColumnName = Annotated[str, AfterValidator(_composed)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 RelayHost = Annotated[HostName, AfterValidator(_relay_host)]

@@ -234,7 +234,8 @@ class Taking:
 
     def _event(self, returned: Returned, hit: Hit) -> Event:
         mailing, letter, _, notice = hit
-        class_ = str(class_of(notice)) if notice.kind in ("bounced", "delayed") else ""
+        is_refusal = notice.kind in ("bounced", "delayed")
+        class_ = str(class_of(notice)) if is_refusal else notice.class_
         status = notice.status if notice.status not in notice.diagnostic else ""
         told = f"{returned.digest} {notice.kind} {mailing.plan_id} {letter.row}"
         return Event(

@@ -25,6 +25,7 @@ from campaign.journal.planning.planning import Planning
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.planning.drift import Difference
+from campaign.planning.earlier import leave_out_earlier
 from campaign.planning.inputs import (
     changes_since,
     new_record,
@@ -230,6 +231,7 @@ class _Making:
         planning.add_suppressed(
             read_suppressed(campaign.folder, settings.suppress, settings.address), lists
         )
+        leave_out_earlier(campaign, planning)
         self._on_progress("looking for duplicates", count, count)
         planning.mark(settings.duplicates)
 

@@ -27,9 +27,10 @@ SKIP_WORDS = {  # what a reason begins with, and what that means
     "grouped": "stands in the message of an earlier row",
     "suppressed": "asked for no more mail, or cannot be reached",
     "removed": "no longer on the list",
+    "left out": "by exclude or only in [recipients]",
     MENDED: "mended since, in another row",
 }
-NOTHING_TO_MEND = frozenset({"duplicate", "grouped", "suppressed", "removed", MENDED})
+NOTHING_TO_MEND = frozenset({"duplicate", "grouped", "suppressed", "removed", "left out", MENDED})
 _FIRST = ("render", "row", "address")  # kinds in the order in which they are shown
 _MOST_CAUSES = 1_000  # kept apart; a list with more has reasons that no two rows share
 _OWN = re.compile(  # what a reason says of its own row

@@ -17,6 +17,7 @@ from campaign.config.values import (
     ColumnName,
     Delimiter,
     Duration,
+    EarlierLists,
     Encoding,
     Locale,
     Selector,
@@ -46,6 +47,13 @@ class Recipients(Section):
     suppress: Strings = Field(default=(), examples=[["suppressed.csv"]])
     """Files of addresses that must not be written to; one column, or a column named as
     `address`. A run reads them again when they change."""
+    exclude: EarlierLists = Field(default=(), examples=[["../spring", "../summer: complained"]])
+    """People of earlier campaigns who get no letter of this one, looked up when the plan is made.
+    A folder means who got its letter; behind it ": bounced", ": clicked" or another event or state
+    narrows that, and ": not clicked" turns it round."""
+    only: EarlierLists = Field(default=(), examples=["../spring: not clicked"])
+    """People of earlier campaigns who alone get a letter of this one; with several entries, those
+    whom all of them mean."""
     group_by: ColumnName = ""
     """Rows that are equal in this column become one message; the template sees `rows`."""
     locale: ColumnName = ""

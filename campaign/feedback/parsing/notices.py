@@ -37,6 +37,7 @@ class Notice(NamedTuple):
     status: RFC 3463, "" without one
     diagnostic: the words, with the code of the server that refused where it is known
     is_field: the address stands in a field made for it, not in prose
+    class_: of an opening or a click: whether a machine made it
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Notice(NamedTuple):
     status: str = ""
     diagnostic: str = ""
     is_field: bool = False
+    class_: str = ""
 
 
 class Clues(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Any
 
 from campaign.feedback.parsing.notices import Notice, Returned
 from campaign.feedback.providers.payloads import moment, returned, rows, table, untold, words
+from campaign.records import MACHINE
 
 NAME = "mailgun"
 
@@ -45,11 +46,11 @@ def _notice(event: Mapping[str, Any]) -> Notice | None:
             kind, said = "complained", "marked as spam, told by Mailgun"
         case "unsubscribed":
             kind, said = "unsubscribed", "by the link of Mailgun"
-        case "opened":
+        case "opened" | "clicked" as kind:
             by = words(table(event, "client-info").get("bot"))
-            kind, said = "opened", f"by a machine: {by}" if by else ""
-        case "clicked":
-            kind, said = "clicked", words(event.get("url"))
+            said = f"{words(event.get('url'))} {by}".strip()
+            class_ = MACHINE if by else ""
+            return Notice(kind, address, diagnostic=said, is_field=True, class_=class_)
         case _:
             return None
     return Notice(kind, address, diagnostic=said, is_field=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from campaign.feedback.parsing.notices import Notice, Returned
 from campaign.feedback.providers.payloads import moment, returned, untold, words
+from campaign.records import MACHINE
 
 NAME = "sendgrid"
 _OWN_IDS = ("@ismtpd", "@geopod-", "sendgrid.")
@@ -65,8 +66,8 @@ def _notice(event: Mapping[str, Any]) -> Notice | None:
         case "unsubscribe" | "group_unsubscribe":
             kind, said = "unsubscribed", "by the link of SendGrid"
         case "open":
-            is_machine = event.get("sg_machine_open") is True
-            kind, said = "opened", "by a machine" if is_machine else ""
+            by = MACHINE if event.get("sg_machine_open") is True else ""
+            return Notice("opened", address, is_field=True, class_=by)
         case "click":
             kind, said = "clicked", words(event.get("url"))
         case _:

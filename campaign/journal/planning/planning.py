@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from campaign.clock import Clock
@@ -27,6 +28,10 @@ from campaign.journal.planning.amending import Replaced, move_arrivals, replace_
 from campaign.journal.planning.domains import write_domains
 from campaign.journal.planning.statements import (
     DUPLICATES,
+    LEAVE_OTHERS,
+    LEAVE_THESE,
+    MEANT,
+    NOT_MEANT,
     NOTE_REPEATS,
     PART_OF,
     PHOTOGRAPH,
@@ -160,6 +165,22 @@ class Planning:
         self._commit()
 
     @_while_planning
+    def leave_out(self, people: Iterable[tuple[str, bool]], reason: str, *, others: bool) -> None:
+        """Before `mark`: these people, or all `others`, get no letter.
+
+        people: keys, each with whether it is meant; the last word on a key counts
+        """
+        self._run("CREATE TEMPORARY TABLE meant (key TEXT PRIMARY KEY)")
+        for is_meant, told_of in groupby(people, key=itemgetter(1)):
+            change = MEANT if is_meant else NOT_MEANT
+            while part := [{"key": key} for key, _ in islice(told_of, BULK_ROWS)]:
+                self._connection.execute(text(change), part)
+                self._commit()
+        self._run(LEAVE_OTHERS.format(table=self._table) if others else LEAVE_THESE, reason=reason)
+        self._run("DROP TABLE meant")
+        self._commit()
+
+    @_while_planning
     def mark(self, duplicates: str) -> None:
         """Give every row its state: planned, or skipped if rejected, suppressed or a duplicate.
 
@@ -183,6 +204,10 @@ class Planning:
         self._skip(  # CROSS: most plans suppress nobody, and need not be gone through for it
             "SELECT r.row AS row, 'suppressed' AS reason FROM suppressed s"
             " CROSS JOIN recipients r WHERE r.key = s.key AND r.reason = ''"
+        )
+        self._skip(
+            "SELECT r.row AS row, p.reason AS reason FROM leaving p"
+            " CROSS JOIN recipients r WHERE r.key = p.key AND r.reason = ''"
         )
         self._skip(
             f"SELECT r.row AS row, {PART_OF} || g.head AS reason FROM (SELECT group_key,"
@@ -238,6 +263,7 @@ class Planning:
             " WHERE 1 = 1 ON CONFLICT (row) DO UPDATE SET snapshot = excluded.snapshot"
         )
         self._run("DROP TABLE photographed")
+        self._run("DROP TABLE leaving")
         if self._amends:
             self.replaced = replace_and_remove(self._connection, self._base, self._clock.now_s())
             forget(self._connection, "amended_from")
@@ -267,6 +293,7 @@ class Planning:
             fields = record._asdict() | {"hashes": json.dumps(record.hashes)}
             self._run(insert(schema.plan).values(**fields))
         forget_totals(self._connection)
+        self._run("CREATE TEMPORARY TABLE leaving (key TEXT PRIMARY KEY, reason TEXT)")
         self._run("CREATE TEMPORARY TABLE photographed (row BIGINT PRIMARY KEY, snapshot TEXT)")
         self._commit()
 

@@ -25,6 +25,7 @@ MOVED = (
     " WHERE r.key = a.key AND r.reason = '' AND (s.state NOT IN ('skipped', 'planned', 'deferred')"
     " OR (s.state = 'skipped' AND h.reason NOT LIKE 'duplicate:%' AND h.reason NOT LIKE 'mended:%'"
     " AND h.reason NOT LIKE 'removed:%'"
+    " AND NOT (h.reason LIKE 'left out:%' AND r.key NOT IN (SELECT key FROM leaving))"
     " AND NOT (h.reason LIKE 'render:%' AND r.data <> a.data))"
     " OR (s.state IN ('planned', 'deferred') AND (s.doubts > 0 OR r.group_key <> ''"
     " OR :several = 'allow' OR EXISTS (SELECT 1 FROM arrivals b WHERE b.key = a.key"
@@ -56,7 +57,8 @@ MENDED = (
     " JOIN recipients r ON r.key = n.key AND r.reason = '' AND r.row <= :base"
     " JOIN standings s ON s.row = r.row LEFT JOIN history h ON h.change = s.change"
     " WHERE n.reason = '' AND n.row > :base AND (s.state IN ('planned', 'deferred')"
-    " OR (s.state = 'skipped' AND (h.reason LIKE 'render:%' OR h.reason LIKE 'removed:%')))"
+    " OR (s.state = 'skipped' AND (h.reason LIKE 'render:%' OR h.reason LIKE 'removed:%'"
+    " OR h.reason LIKE 'left out:%')))"
     " UNION ALL SELECT r.row AS row, n.row AS by, s.state AS state, s.state AS now"
     " FROM recipients r"
     " JOIN standings s ON s.row = r.row JOIN history h ON h.change = s.change"
@@ -76,6 +78,17 @@ REMOVED = (
 )
 MOVED_IN_ORDER = MOVED.replace("ORDER BY a.row", f"ORDER BY {_BY_RANK}").replace(
     "FROM arrivals a LEFT", "FROM arrivals a LEFT JOIN ranks v ON v.row = a.row LEFT", 1
+)
+# `leaving`: keys of people who get no letter for what an earlier campaign came to, with the reason.
+MEANT = "INSERT INTO meant (key) VALUES (:key) ON CONFLICT DO NOTHING"
+NOT_MEANT = "DELETE FROM meant WHERE key = :key"
+LEAVE_THESE = (
+    "INSERT INTO leaving (key, reason) SELECT key, :reason FROM meant WHERE 1 = 1"
+    " ON CONFLICT DO NOTHING"
+)
+LEAVE_OTHERS = (
+    "INSERT INTO leaving (key, reason) SELECT DISTINCT key, :reason FROM {table}"
+    " WHERE reason = '' AND key NOT IN (SELECT key FROM meant) ON CONFLICT DO NOTHING"
 )
 PHOTOGRAPH = (
     "INSERT INTO photographed (row, snapshot) VALUES (:row, :snapshot)"

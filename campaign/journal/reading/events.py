@@ -17,7 +17,7 @@ from campaign.database.places import Place, locate
 from campaign.database.sqlite_files import connect_for_reading
 from campaign.journal.reading.glance import glance
 from campaign.journal.writing.events import EVENT_FIELDS, SUFFIX
-from campaign.records import Event
+from campaign.records import MACHINE, Event
 
 _PAGE = 2_000
 _ASKED_AT_ONCE = 500  # SQLite takes 999 values in old versions
@@ -70,6 +70,15 @@ def count_events(url: str, folder: Path) -> dict[str, int]:
     with _store(url, folder) as ask:
         found = ask("SELECT kind, count(*) FROM events GROUP BY kind ORDER BY kind", ())
     return {str(kind): int(count) for kind, count in found}
+
+
+def rows_told_of(url: str, folder: Path, kind: str) -> set[int]:
+    """The rows of which this came back; an opening or a click of a machine is not one."""
+    with _store(url, folder) as ask:
+        found = ask(
+            f"SELECT DISTINCT \"row\" FROM events WHERE kind = ? AND class <> '{MACHINE}'", (kind,)
+        )
+    return {int(row) for (row,) in found}
 
 
 def known_digests(url: str, folder: Path, digests: Sequence[str]) -> set[str]:

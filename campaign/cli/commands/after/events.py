@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -20,6 +19,7 @@ from campaign.cli.files.exports import TIME, WRITERS
 from campaign.cli.files.formats import chosen_format
 from campaign.cli.terminal.tables import clip, counted, escape, pad
 from campaign.errors import EXIT_DONE
+from campaign.records import EventKind
 
 if TYPE_CHECKING:
     from campaign.journal.reading.reader import Reader
@@ -31,17 +31,6 @@ EXAMPLES = (
 )
 FIELDS = ("at", "row", "address", "kind", "class", "evidence", "source", "message_id")
 _PAGE = 2_000
-
-
-class EventKind(StrEnum):
-    BOUNCED = "bounced"
-    COMPLAINED = "complained"
-    UNSUBSCRIBED = "unsubscribed"
-    DELIVERED = "delivered"
-    DELAYED = "delayed"
-    REPLIED = "replied"
-    OPENED = "opened"
-    CLICKED = "clicked"
 
 
 class EventSheet(NamedTuple):
