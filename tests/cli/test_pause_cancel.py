@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
@@ -17,6 +18,7 @@ from campaign.errors import UsageError
 from campaign.journal.pausing import Pause, PauseMark
 from campaign.rendering.conditions import RowCondition
 from fakes.journals import URL, open_journal
+from fakes.postgresql import PG_CTL, database_server
 from fakes.recorder import Recorder, recorder
 
 CONFIG = """name = "spring"
@@ -66,6 +68,21 @@ def counts(ask: Ask) -> dict[str, int]:
     return {state: n for state, n in json.loads(ask("status", "--json")[1])["counts"].items() if n}
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def journal(request: pytest.FixtureRequest, folder: Path) -> Iterator[None]:
+    """The campaign's own, or a database that is shared."""
+    if request.param == "sqlite":
+        yield
+        return
+    if not PG_CTL.is_file():
+        pytest.skip("needs PostgreSQL's server")
+    with database_server() as database, (folder / "campaign.toml").open("a") as file:
+        file.write(f'[journal]\nurl = "{database.new_database()}"\n')
+        file.flush()
+        yield
+
+
+@pytest.mark.usefixtures("journal")
 def test_a_run_stops_when_another_process_pauses_it_and_goes_on_by_resume_only(
     ask: Ask, server: Recorder
 ) -> None:
@@ -91,6 +108,30 @@ def test_a_run_stops_when_another_process_pauses_it_and_goes_on_by_resume_only(
     assert "paused since" in err
     server.at_once()
     assert ask("resume")[0] == 0
+    assert set(server.accepted.values()) == {1}
+    assert len(server.accepted) == 300
+
+
+def test_a_run_that_is_resumed_shows_its_page_as_one_that_begins_does(
+    ask: Ask, server: Recorder
+) -> None:
+    assert ask("run", "--yes", "--limit", "1", "--no-render")[0] == 75
+    server.hesitates_s = server.at_least_s = 0.05
+    resumed = subprocess.Popen(
+        [sys.executable, "-m", "campaign.cli.main", "resume", "--serve", "--no-browser"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert resumed.stderr
+    url = next(line for line in resumed.stderr if line.startswith("Live page: ")).split()[2]
+    visitor = build_opener(HTTPCookieProcessor())
+    visitor.open(url, timeout=30).close()  # its key becomes a cookie
+    with visitor.open(url.partition("?")[0], timeout=30) as page:
+        assert "<title>spring" in page.read().decode()
+    server.at_once()
+    resumed.communicate(timeout=60)
+    assert resumed.returncode == 0
     assert set(server.accepted.values()) == {1}
     assert len(server.accepted) == 300
 

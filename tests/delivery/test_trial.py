@@ -69,9 +69,10 @@ def test_a_refusal_is_told_with_its_stage(campaign: Campaign, sandbox: Sandbox) 
 
 
 def test_a_lost_connection_is_an_error_with_its_stage(campaign: Campaign, sandbox: Sandbox) -> None:
-    with pytest.raises(RelayError, match="lost at dot"):
+    with pytest.raises(RelayError, match="lost at dot") as lost:
         send_trial(campaign, parse_address("drop@example.org"), 1, exact=False)
     sandbox.stop()
+    assert lost.value.remedy == "the letter may have arrived: look into your mailbox"
 
 
 def test_a_row_without_a_letter_cannot_be_tried(campaign: Campaign, sandbox: Sandbox) -> None:

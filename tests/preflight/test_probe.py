@@ -76,6 +76,18 @@ def test_a_certificate_that_is_not_good_is_shown_all_the_same(
     assert report.trouble == ""
 
 
+def test_tls_that_is_not_good_ends_the_command_with_1(
+    serve: Serve, authority: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = serve(Script(certificate=authority.issue("other.test")))
+    address = f"127.0.0.1:{server.port}"
+    assert probe_command.command(address, ca_file=Path(authority.ca_file)) == 1
+    out = capsys.readouterr().out
+    assert "Not good: " in out
+    assert "another host" in out
+    assert "The certificate is good" not in out
+
+
 def test_an_unknown_issuer_is_said_so(serve: Serve, authority: Authority) -> None:
     server = serve(Script(certificate=authority.issue("127.0.0.1")))
     assert "unknown issuer" in report_on(server).tls_trouble
