@@ -89,26 +89,31 @@ def test_a_failing_disk_stops_the_run_before_the_next_dot(tmp_path, thread, call
 
 @needs_strace
 def test_replies_on_the_way_when_the_disk_fails_are_taken_in_by_the_next_resume(tmp_path):
-    # The journal thread commits the first letters' `sending`, then nothing more: the replies to
-    # these are on the way for half a second.
+    """The journal thread commits the first letters' `sending`, then nothing more: the replies to
+    these are on the way for half a second.  Which commit that is depends on how they were grouped.
+    """
+    was_kept = any(_kept_on_the_way(tmp_path / str(commit), commit) for commit in range(4, 9))
+    assert was_kept
+
+
+def _kept_on_the_way(folder: Path, commit: int) -> bool:
+    """Was there anything on the way when this commit failed?  Nobody is lost, whether or not."""
     with recorder(0.0, is_open=False, at_least_s=0.5) as server:
-        folder = planned_campaign(
-            tmp_path / "c", server, recipients=20, connections=CONNECTIONS, policy="hold"
-        )
+        planned_campaign(folder, server, recipients=20, connections=CONNECTIONS, policy="hold")
         sweep = Sweep("journal thread", "fdatasync")
-        with traced(folder, server, sweep, "error=EIO:when=4+") as process:
+        with traced(folder, server, sweep, f"error=EIO:when={commit}+") as process:
             _, errors = process.communicate(timeout=60)
         assert process.returncode == 74, errors
         kept = folder / "state/journal.sqlite.emergency"
-        assert kept.exists()
-        assert kept.read_bytes().count(b'"sent"') >= 1
+        was_kept = kept.exists() and kept.read_bytes().count(b'"sent"') >= 1
         server.at_once()
         again = to_the_end(folder)
-        assert "taken in from the emergency file" in again
+        assert ("taken in from the emergency file" in again) >= was_kept
         assert not kept.exists()
         tally = Tally()
         check(folder, server, "hold", 20, tally)
     assert tally.copies == 0
+    return was_kept
 
 
 @pytest.fixture
