@@ -155,6 +155,10 @@ class JournalGone(JournalError):
     """The server of the journal cannot be reached, or has ended the session."""
 
 
+class EpochEnded(JournalError):
+    """A worker was taken for dead: others have its shards, and the journal takes nothing of it."""
+
+
 class SuppressionError(CampaignError):
     """The suppression store cannot be read or written; nothing is sent without it."""
 
@@ -197,6 +201,10 @@ class DriftError(CampaignError):
     """List, templates or config changed since the plan was made."""
 
     exit_code = EXIT_CONFIG
+
+
+class LeaseRanOut(CampaignError):
+    """A worker was held up for longer than its lease, and others may have its shards."""
 
 
 class FleetMismatch(CampaignError):

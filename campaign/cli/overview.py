@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from campaign.clock import Clock
     from campaign.journal.pausing import Pause, PauseMark
     from campaign.journal.reading.glance import Glance
+    from campaign.journal.sharing.holders import Holder
     from campaign.webhooks.standing import Told
 
 _WATCH_EVERY_S = 1.0
@@ -45,6 +46,7 @@ class Overview:
     events: Mapping[str, int] = field(default_factory=dict)  # what came back, by kind
     awaited: Awaited = NO_WAIT  # what planned recipients wait for
     webhooks: Sequence[Told] = ()  # how those stand who are told what happens
+    workers: Sequence[Holder] = ()  # of a fleet
 
     @property
     def total(self) -> int:
@@ -151,6 +153,9 @@ def look(
     due_s = journal.next_due()
     now_s = clock.now_s()
     is_running = journal.is_running()
+    workers = journal.workers()
+    if workers:  # whoever is a member has sent a sign of life within its lease, or will be missed
+        is_running = True
     counts = journal.counts()
     rate_s = journal.rate_s(now_s) if is_running is not False else 0.0
     return Overview(
@@ -165,6 +170,7 @@ def look(
         beside.events(),
         beside.wait(now_s, rate_s) if unsettled_of(counts) else NO_WAIT,
         beside.webhooks(),
+        workers,
     )
 
 
@@ -220,6 +226,7 @@ def lines(now: Overview, paint: Paint) -> list[str]:
     for webhook in now.webhooks:
         if webhook.needs_a_person or webhook.state == "failing":
             shown.append(f"  webhook {escape(webhook.sentence())}")
+    shown += [f"  {escape(_holding(worker))}" for worker in now.workers]
     if now.pause:
         shown.append(f"  {escape(str(now.pause))}; `campaign resume` goes on")
     if now.awaited.words:
@@ -229,6 +236,27 @@ def lines(now: Overview, paint: Paint) -> list[str]:
     elif now.next_due_s is not None:
         shown.append("  a deferred one may go now")
     return shown
+
+
+def _holding(worker: Holder) -> str:
+    """What one worker of a fleet has in hand."""
+    shards = counted(worker.shards, "shard")
+    leaving = ", asked to leave" if worker.is_drained else ""
+    return f"worker {worker.worker} on {worker.host}: {shards}, epoch {worker.epoch}{leaving}"
+
+
+def worker_object(worker: Holder) -> dict[str, Any]:
+    """As `--json` prints it."""
+    return {
+        "worker": worker.worker,
+        "host": worker.host,
+        "pid": worker.pid,
+        "epoch": worker.epoch,
+        "since": iso(worker.since_s),
+        "shards": worker.shards,
+        "connections": worker.connections,
+        "leaving": worker.is_drained,
+    }
 
 
 def _what(now: Overview) -> str:
@@ -255,6 +283,7 @@ def as_line(now: Overview) -> str:
         "left_s": None if now.left_s is None else round(now.left_s, 1),
         "waiting_for": now.awaited.words,
         "waiting_until": None if now.awaited.until_s is None else iso(now.awaited.until_s),
+        "workers": [worker_object(worker) for worker in now.workers],
         "next_due_s": None if now.next_due_s is None else round(now.next_due_s, 1),
     }
     return json.dumps(fields)

@@ -31,6 +31,8 @@ _COMMANDS = {
     "test": "before.test",
     "run": "during.run",
     "resume": "during.resume",
+    "work": "during.work",
+    "drain": "during.drain",
     "retry": "during.retry",
     "pause": "during.pause",
     "cancel": "during.cancel",

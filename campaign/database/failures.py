@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from campaign.database.places import Place, secrets_of
-from campaign.errors import JournalError, JournalGone
+from campaign.errors import EpochEnded, JournalError, JournalGone
 
 
 @contextmanager
@@ -51,10 +51,13 @@ def explain(error: BaseException, place: Place) -> JournalError:
     said = str(error).replace(place.url, place.shown)
     for secret in secrets_of(place.url):
         said = said.replace(secret, "***")
+    if getattr(error, "sqlstate", None) == EPOCH_ENDED:
+        return EpochEnded(f"journal {place.shown}: {said}", remedy="it joins again by itself")
     kind = JournalGone if is_gone(error) else JournalError
     return kind(f"journal {place.shown}: {said}", remedy="then `campaign resume`")
 
 
+EPOCH_ENDED = "CE001"  # the SQLSTATE that a shared journal gives a worker that was taken for dead
 # A session that ended or never began (postgresql.org/docs/current/errcodes-appendix.html): the
 # server shuts down, crashed, starts, ended one that was idle; 08: of the connection itself.
 _GONE_STATES = ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08")

@@ -10,63 +10,38 @@ journal says that nobody is left in a state that is not settled; it is asked, ne
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.delivery.beginning.order import put_in_order, refuse_another_plan
-from campaign.delivery.beginning.staleness import RunClock, clock_for
-from campaign.delivery.ending import REFUSED, ending, result_of
-from campaign.delivery.feeding.feed import Feed
-from campaign.delivery.feeding.suppression import SuppressionLookup
-from campaign.delivery.ledger import JournalLedger
-from campaign.delivery.mailboxes import Mailboxes
-from campaign.delivery.ramping import Ramping
-from campaign.delivery.retry import RetrySchedule
+from campaign.delivery.beginning.staleness import RunClock, clock_for, last_seen_s, refuse_silent
+from campaign.delivery.ending import REFUSED, ending
 from campaign.delivery.run_records import (
     Observer,
     RunOptions,
     RunResult,
     Unheard,
 )
-from campaign.delivery.stopping import Stopping
-from campaign.delivery.view import Viewer
-from campaign.errors import JournalError
+from campaign.delivery.running import Run
+from campaign.delivery.sharing import Share
 from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
-from campaign.journal.schema import LISTED_DOMAINS
-from campaign.journal.store import ANSWER_S, Journal
+from campaign.journal.sharing.shared import SharedJournal
+from campaign.journal.store import Journal
 from campaign.planning.inputs import (
-    envelope_senders,
     refuse_drift,
-    refuse_other_templates,
-    render_spec,
 )
-from campaign.planning.keys import signing_spec
-from campaign.planning.timing.ramped import ramps_of
-from campaign.planning.timing.turns import closed_hours, turns_of
-from campaign.pool.builder import known_hosts, outlet_of, patience_of
-from campaign.pool.limits import Limits
-from campaign.pool.outlet import Outlet
-from campaign.pool.ramps import Ramps, RampWindows
-from campaign.pool.tasks import Tasks
-from campaign.pool.terms import Terms
-from campaign.records import Letter, PlanRecord, State
-from campaign.workers.pool import RenderPool
-from campaign.workers.start import WorkerProcess, worker_count
+from campaign.planning.timing.turns import closed_hours
+from campaign.records import unsettled_of
+from campaign.workers.start import WorkerProcess
 
-_VIEW_EVERY_S = 0.2
 # How long the event loop may keep the interpreter to itself while the journal thread wants it:
 # 5 ms, as Python has it, is longer than a commit, and all connections wait for commits.
 _TURN_S = 0.001
-_SHORT_WAIT_S = 30.0  # `--no-wait` waits so long for a limit or a rest
-_LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
-_GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
 
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -110,7 +85,7 @@ def run_campaign(
         doubtful = put_in_order(campaign, options, journal, run_clock, observer)
         sys.setswitchinterval(_TURN_S)
         with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:
-            run = _Run(campaign, options, journal, record, run_clock, observer, ahead)
+            run = Run(campaign, options, journal, record, run_clock, observer, ahead)
             result = runner.run(run.send(doubtful))
             if run.is_refused:
                 how.append(REFUSED)
@@ -125,260 +100,47 @@ def _loop_factory() -> LoopFactory:
     return uvloop.new_event_loop
 
 
-class _Run:
-    """The state of one run: who feeds, who sends, why to stop."""
+def take_part(
+    campaign: Campaign,
+    options: RunOptions,
+    shared: SharedJournal,
+    join: Callable[[], Share],
+    *,
+    observer: Observer,
+    ahead: deque[WorkerProcess] | None = None,
+    loop_factory: LoopFactory | None = None,
+) -> RunResult:
+    """Send one worker's part of a campaign, until everybody is settled by whomever.
 
-    def __init__(
-        self,
-        campaign: Campaign,
-        options: RunOptions,
-        journal: Journal,
-        record: PlanRecord,
-        clock: RunClock,
-        observer: Observer,
-        ahead: deque[WorkerProcess] | None,
-    ) -> None:
-        self._campaign = campaign
-        self._options = options
-        self._journal = journal
-        self._record = record
-        self._clock = clock
-        self._observer = observer
-        self._ahead = ahead
-        self._wanted = asyncio.Event()
-        last = journal.last_run()
-        self._is_continued = last is not None
-        self._on_trial = last is not None and last.how == REFUSED
-        self._tasks = Tasks()
-        self._stopping = Stopping(
-            observer.say,
-            wake=self._wanted.set,
-            hurry=self._hurry,
-            on_broken_journal=lambda: self._ledger.journal_broke(),
-        )
-        self._reader: Reader | None = None
-        self._started_s = clock.tick_s()
-        self._settled_when_idle = 0  # how many were, when there was last nothing to do
+    `join` is called once all that a worker must be sure of holds; the first of a fleet settles
+    before it what an earlier run left.  The journal is closed at the end.
 
-    async def send(self, doubtful: list[str]) -> RunResult:
-        """The whole run."""
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(self._stopping.crashed)
-        settings = self._campaign.settings
-        self._writer = self._journal.start(loop, self._stopping.stop_for)
-        with closing(Reader.open(settings.journal.url, self._campaign.folder)) as reader:
-            reader.limit_waits(ANSWER_S)
-            self._reader = reader
-            spec = render_spec(self._campaign, self._record, reader.sources())
-            workers = worker_count(self._options.workers)
-            async with RenderPool(
-                spec,
-                workers=workers,
-                ahead=self._ahead,
-                has_read=partial(refuse_other_templates, self._campaign, self._record),
-                signing=signing_spec(self._campaign),
-                may_be_unsigned=self._options.relay_override is not None,  # a rehearsal
-                on_note=self._observer.say,
-            ) as rendering:
-                self._set_up(reader, rendering)
-                self._stopping.catch_signals(loop)
-                watch = loop.create_task(self._watch())
-                mark = PauseMark(*self._campaign.journal)
-                pausing = loop.create_task(self._stopping.heed_pause(mark))
-                telling = loop.create_task(self._mailboxes.keep_writing())
-                ramping = loop.create_task(self._ramping.keep_taking())
-                try:
-                    finished = await self._until_done(reader)
-                    await self._wind_up()
-                finally:
-                    watch.cancel()
-                    pausing.cancel()
-                    telling.cancel()
-                    ramping.cancel()
-                    self._suppression.close()
-                    self._stopping.release_signals(loop)
-            await self._writer.drain()
-            await self._mailboxes.finish()
-            await self._ramping.finish()
-            return self._result(reader.counts(), doubtful, finished, reader.unmade())
-
-    def _set_up(self, reader: Reader, rendering: RenderPool) -> None:
-        settings = self._campaign.settings
-        counts = reader.counts()
-        self._mailboxes = mailboxes = self._mailboxes_of(reader, counts)
-        self._suppression = SuppressionLookup(
-            self._campaign, self._writer, reader, mailboxes, self._clock, self._stopping.stop_for
-        )
-        self._turns = turns_of(self._campaign, self._record, reader, self._clock.now_s())
-        self._ledger = JournalLedger(
-            self._writer.write,
-            RetrySchedule(settings.delivery, random.random),
-            self._clock,
-            self._turns,
-            in_doubt=settings.delivery.in_doubt,
-            counts=counts,
-            on_outcome=self._heed,
-            on_due=lambda due_s: self._feed.look_back(due_s),
-            learn=self._mailboxes.learn,
-            soft_keys=self._mailboxes.soft_keys,
-        )
-        # A rehearsal spends nothing of anybody's day.
-        is_sandbox = self._options.relay_override is not None
-        ramps = Ramps() if is_sandbox else ramps_of(self._campaign)
-        self._ramps = RampWindows(ramps, self._clock.now_s)
-        self._ramping = Ramping(self._campaign, self._ramps, self._stopping.stop_for)
-        self._outlet = self._outlet_of(reader)
-        self._feed = Feed(
-            reader,
-            self._ledger,
-            self._outlet,
-            rendering,
-            self._suppression,
-            self._turns,
-            self._clock,
-            sender_of=envelope_senders(self._campaign, self._record),
-            most=self._options.limit,
-            expire_after_s=settings.delivery.expire_after,
-            spawn=self._tasks.spawn,
-        )
-        self._settled_when_idle = self._ledger.settled_count
-        domains = reader.domains(LISTED_DOMAINS)
-        limited = Limits(settings.limits).count(domains, also=self._ramps.of_provider)
-        self._viewer = Viewer(
-            self._ledger, self._outlet, self._feed, self._turns, self._clock, limited=limited
-        )
-        self._outlet.start()
-
-    def _outlet_of(self, reader: Reader) -> Outlet:
-        campaign, options, say = self._campaign, self._options, self._observer.say
-        override = options.relay_override
-        terms = Terms(
-            self._ledger,
-            reader,
-            self._clock,
-            known_hosts(campaign, self._clock, say),
-            options.patience or patience_of(campaign, override, no_wait=options.no_wait),
-            give_back=self._take_back,
-            on_low=self._heed,
-            must_stop=self._stopping.stop_for,
-            say=say,
-            transcript=options.transcript,
-            ramps=self._ramps,
-            on_trial=self._on_trial,
-        )
-        return outlet_of(campaign, terms, override)
-
-    def _mailboxes_of(self, reader: Reader, counts: Mapping[State, int]) -> Mailboxes:
-        """Told first what a run before this one could not tell the store any more."""
-        mailboxes = Mailboxes(
-            self._campaign,
-            self._clock,
-            is_sandbox=self._options.relay_override is not None,
-            sent_count=lambda: self._ledger.counts[State.SENT],
-            say=self._observer.say,
-            must_stop=self._stopping.stop_for,
-        )
-        if self._is_continued:
-            mailboxes.take_in(reader.results(State.FAILED), counts.get(State.SENT, 0))
-        return mailboxes
-
-    async def _until_done(self, reader: Reader) -> bool:
-        """Feed until the journal says that everybody is settled.  True if so."""
-        while not self._stopping:
-            self._wanted.clear()
-            await self._feed.fill()
-            turn_s = self._feed.wait_s  # until rows that wait for a limit or a rest may go
-            if self._ledger.open:
-                is_over = turn_s is None or turn_s > _SHORT_WAIT_S or self._feed.is_used_up
-                if is_over and len(self._ledger.open) == self._outlet.undecided:
-                    self._outlet.believe()
-                await self._want(_LOOK_AGAIN_S if turn_s is None else min(_LOOK_AGAIN_S, turn_s))
-                continue
-            if self._feed.is_used_up:
-                return False
-            # The journal's standings are asked, not what was counted along the way (rule 5).
-            if await asyncio.to_thread(reader.is_finished):
-                return True
-            due_s = await asyncio.to_thread(reader.next_due, self._clock.now_s())
-            self._viewer.retry_s = due_s
-            waits = [] if due_s is None else [due_s - self._clock.now_s()]
-            if turn_s is not None:
-                waits.append(turn_s)
-            if not waits:  # yet somebody is left: nobody may be overlooked
-                self._feed.rewind()
-                await self._want(0.05)
-            elif self._options.no_wait and not self._is_worth_waiting(turn_s):
-                return False
-            else:
-                await self._want(min(60.0, max(0.02, min(waits))))
-        return False
-
-    def _is_worth_waiting(self, turn_s: float | None) -> bool:
-        """With `--no-wait`: for a limit that lets the next one go soon, but not twice in a row for
-        servers that do not come back."""
-        settled = self._ledger.settled_count
-        waited_in_vain = settled == self._settled_when_idle
-        self._settled_when_idle = settled
-        return turn_s is not None and turn_s <= _SHORT_WAIT_S and not waited_in_vain
-
-    def _take_back(self, letters: list[Letter]) -> None:
-        self._feed.take_back(letters)
-        self._wanted.set()
-
-    def _heed(self) -> None:
-        """An outcome, or a connection without letters: a reason to look only where there is room
-        for a batch.  To look for each commit costs 0.8 µs a letter."""
-        if self._feed.has_room or not self._ledger.open:
-            self._wanted.set()
-
-    async def _want(self, wait_s: float | None) -> None:
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._wanted.wait()
-        except TimeoutError:
-            return
-
-    async def _wind_up(self) -> None:
-        """No new letters; replies on the way are waited for, unless told twice.
-
-        With a broken journal only these: a letter that waits for its permission never gets it.
-        """
-        self._feed.is_stopping = True
-        waiting = asyncio.create_task(self._outlet.drain(_GRACE_S))
-        while not waiting.done() and not self._stopping.is_at_once and not self._is_waiting_in_vain:
-            await asyncio.wait({waiting}, timeout=0.05)
-        waiting.cancel()
-        await self._outlet.close("stopped")
-        await self._tasks.cancel()
-
-    # -- stopping ------------------------------------------------------------------------------
-
-    @property
-    def is_refused(self) -> bool:
-        """Did replies that refuse the sender end it?"""
-        return self._stopping.is_refusal
-
-    @property
-    def _is_waiting_in_vain(self) -> bool:
-        broke = isinstance(self._stopping.error, JournalError)
-        return broke and not self._ledger.is_awaiting_replies
-
-    def _hurry(self) -> None:
-        self._journal.hurry()
-        if self._reader:
-            self._reader.hurry()
-
-    # -- small parts ---------------------------------------------------------------------------
-
-    async def _watch(self) -> None:
-        while True:
-            self._observer.update(self._viewer.view(is_stopping=bool(self._stopping)))
-            await asyncio.sleep(_VIEW_EVERY_S)
-
-    def _result(
-        self, counts: dict[State, int], doubtful: list[str], finished: bool, unmade: int
-    ) -> RunResult:
-        self._observer.update(self._viewer.view(is_stopping=bool(self._stopping)))
-        why = self._stopping.unless_interrupted()
-        seconds = self._clock.tick_s() - self._started_s
-        return result_of(counts, doubtful, seconds, why, finished=finished, unmade=unmade)
+    Raises as `run_campaign`; EpochEnded, LeaseRanOut and JournalGone where this worker has lost its
+    shards, or the journal, and may join again.
+    """
+    observer = Unheard(observer)
+    how: list[str] = []
+    try:
+        with closing(Reader.open(*campaign.journal)) as reader:
+            record = reader.plan_record()
+            counts = reader.counts()
+        PauseMark(*campaign.journal).refuse()
+        refuse_drift(campaign, record)
+        refuse_another_plan(options.agreed, record, counts)
+        last = shared.last_run()
+        run_clock = RunClock(shared.clock, last_seen_s(last) if last else 0.0)
+        doubtful: list[str] = []
+        if shared.first:
+            if last and not options.resume_stale and unsettled_of(counts):
+                refuse_silent(last, run_clock.now_s(), closed_hours(campaign.settings.schedule))
+            doubtful = put_in_order(campaign, options, shared.first, run_clock, observer)
+        share = join()
+        sys.setswitchinterval(_TURN_S)
+        with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:
+            run = Run(campaign, options, shared, record, run_clock, observer, ahead, share)
+            result = runner.run(run.send(doubtful))
+            if run.is_refused:
+                how.append(REFUSED)
+            return result
+    finally:
+        shared.close(*how)

@@ -25,6 +25,8 @@ ELSEWHERE = {
     "dkim",
     "suppress",
     "serve",
+    "work",  # with PostgreSQL: tests/fleet
+    "drain",
     "verify",
     "bounces",
 }  # these ask the servers of others, read their files, or end with Ctrl-C; see their own tests

@@ -36,6 +36,7 @@ from campaign.config.settings.section import (
 from campaign.config.settings.stores import (
     Bounces,
     CheckSettings,
+    Fleet,
     JournalSettings,
     MailgunEvents,
     PostmarkEvents,
@@ -62,6 +63,7 @@ __all__ = [
     "Direct",
     "Dkim",
     "Dns",
+    "Fleet",
     "IntakeSettings",
     "JournalSettings",
     "Ladder",
@@ -119,6 +121,7 @@ class Settings(Section):
         BeforeValidator(as_list, json_schema_input_type=Dkim | list[Dkim]),
     ] = ()
     journal: JournalSettings = JournalSettings()
+    fleet: Fleet = Fleet()
     dns: Dns = Dns()
     suppression: Suppression = Suppression()
     bounces: Bounces = Bounces()

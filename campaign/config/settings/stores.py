@@ -1,4 +1,4 @@
-"""[journal], [suppression], [bounces], [check]: what is remembered, and what comes back.
+"""[journal], [fleet], [suppression], [bounces], [check]: what is remembered, and what comes back.
 
 In: plain dicts from TOML.  Out: frozen pydantic models.  Touches: nothing; files and secrets are
 looked at by `checks` and `secrets`.
@@ -34,6 +34,13 @@ class JournalSettings(Section):
     url: JournalUrl = JOURNAL_URL
     """sqlite:/// and a path relative to campaign.toml, or postgresql+psycopg://USER@HOST/DATABASE.
     A server's password stands in ~/.pgpass, or in the variable PGPASSWORD, never here."""
+
+
+class Fleet(Section):
+    """Several workers that send one campaign: `campaign work`, with the journal in PostgreSQL."""
+
+    lease: Duration = Field(default=15.0, ge=1.0, le=600.0)
+    """A worker that is silent for so long is taken for dead, and others go on with its part."""
 
 
 class Suppression(Section):

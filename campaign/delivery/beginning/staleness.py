@@ -105,6 +105,11 @@ def refuse_stale(
             " since",
             remedy=_REMEDY,
         )
+    refuse_silent(last, now_s, closed_s)
+
+
+def refuse_silent(last: LastRun, now_s: float, closed_s: Closed = _never) -> None:
+    """Raises StaleError for a journal that was silent for long."""
     seen_s = last_seen_s(last)
     if now_s - seen_s - closed_s(seen_s, now_s) > MOST_SILENCE_S:
         raise StaleError(

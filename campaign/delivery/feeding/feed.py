@@ -100,6 +100,10 @@ class Feed:
         """Read everything from the start again: the journal says that some are left."""
         self._rows.rewind()
 
+    def forget_ahead(self) -> None:
+        """What was read and not claimed may belong to somebody else now."""
+        self._rows.ahead.clear()
+
     def look_back(self, due_s: float) -> None:
         """Somebody became due who was not to be seen when others due then were read."""
         self._rows.look_back(due_s)

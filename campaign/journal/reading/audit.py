@@ -21,6 +21,8 @@ from campaign.database.sql import Connection, DBAPIError, text
 from campaign.journal import schema
 from campaign.journal.notes import recall
 from campaign.journal.reading.glance import glance, no_plan
+from campaign.journal.sharing.holders import Holder, holders
+from campaign.journal.sharing.tables import GUARD_NAMES, is_shared
 from campaign.journal.states import IN_DOUBT, NOT_TAKEN, is_legal
 from campaign.journal.writing.emergency import emergency_files, written
 from campaign.journal.writing.totals import totals_of
@@ -51,6 +53,7 @@ class Audit(NamedTuple):
     total: int
     checks: list[Check]
     unknown: list[str]  # what no journal can tell, as sentences
+    members: list[Holder]  # of fleets, by their epochs
 
     @property
     def is_clean(self) -> bool:
@@ -77,8 +80,10 @@ def audit(url: str, folder: Path) -> Audit:
         by_state = {str(state): int(count) for state, count in counts}
         total = int(connection.execute(text("SELECT count(*) FROM recipients")).scalar_one())
         unknown = list(_unknown(connection, place, by_state))
+        ask = connection.exec_driver_sql
+        members = [] if place.path else holders(lambda asked: ask(asked).all())
     engine.dispose()
-    return Audit(by_state, total, checks, unknown)
+    return Audit(by_state, total, checks, unknown, members)
 
 
 def _check(
@@ -123,7 +128,8 @@ def _guards_stand(connection: Connection, place: Place) -> _Findings:
     else:
         asked = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
         names = {str(name) for (name,) in connection.exec_driver_sql(asked)}
-        for name in sorted(schema.guard_names() - names):
+        fences = GUARD_NAMES if is_shared(connection) else frozenset()
+        for name in sorted((schema.guard_names() | fences) - names):
             yield Finding(0, f"the trigger {name} was taken away")
 
 
@@ -268,6 +274,29 @@ def _no_copy_too_many(connection: Connection, _place: Place) -> _Findings:
     )
 
 
+def _every_epoch_is_known(connection: Connection, _place: Place) -> _Findings:
+    """No change of a fleet is by an epoch that was never given, nor from before it was."""
+    if not is_shared(connection):
+        return
+    yield from _rows(
+        connection,
+        "SELECT min(h.row), h.epoch, count(*) FROM history h LEFT JOIN fleet_members m"
+        " ON m.epoch = h.epoch WHERE h.epoch <> 0 AND m.epoch IS NULL GROUP BY h.epoch ORDER BY 2",
+        "was changed by the epoch {}, which no worker had, {} times",
+    )
+    # A letter in doubt was permitted by one epoch and settled by another, which took it over.
+    yield from _rows(
+        connection,
+        "SELECT n.row, n.epoch, n.next_epoch FROM (SELECT row, state, epoch,"
+        " LEAD(epoch) OVER w AS next_epoch, LEAD(class) OVER w AS next_class FROM history"
+        " WINDOW w AS (PARTITION BY row ORDER BY change)) n WHERE n.state = 'sending'"
+        f" AND n.next_epoch <> n.epoch AND n.next_class NOT IN ('{IN_DOUBT}', '{NOT_TAKEN}')"
+        " AND NOT EXISTS (SELECT 1 FROM fleet_members m WHERE m.epoch = n.epoch AND m.ended_s > 0)"
+        " ORDER BY n.row",
+        "was permitted by the epoch {} and settled by {}, although the first had not ended",
+    )
+
+
 _CHECKS: tuple[tuple[str, Callable[[Connection, Place], _Findings]], ...] = (
     ("the file is sound", _file_is_sound),
     ("the guards of the journal are in place", _guards_stand),
@@ -280,6 +309,7 @@ _CHECKS: tuple[tuple[str, Callable[[Connection, Place], _Findings]], ...] = (
     ("the states are the sum of the history", _standings_are_the_sum),
     ("nobody's doubt is forgotten", _no_doubt_is_forgotten),
     ("nobody got more copies than were sent again knowingly", _no_copy_too_many),
+    ("every change of a fleet is by an epoch that held its shard", _every_epoch_is_known),
 )
 
 

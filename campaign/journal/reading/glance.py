@@ -21,6 +21,7 @@ from campaign.database.places import Place, locate
 from campaign.database.sqlite_files import connect_for_reading
 from campaign.errors import NoPlanError
 from campaign.journal.boot import boot_of_this_machine
+from campaign.journal.sharing.holders import Holder
 from campaign.journal.states import FORMAT, UNSETTLED
 from campaign.journal.writing.totals import read_totals
 from campaign.records import SETTLED, State
@@ -103,6 +104,10 @@ class Glance(ABC):
         if host != socket.gethostname():
             return None
         return boot_id == boot_of_this_machine() and _lives(pid)
+
+    def workers(self) -> list[Holder]:
+        """Those of a fleet that are at the journal; one process alone is no fleet."""
+        return []
 
     def is_finished(self) -> bool:
         """Whether nobody is left in a state that is not terminal; the first who is will do."""

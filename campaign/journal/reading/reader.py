@@ -24,6 +24,7 @@ from campaign.journal.reading.claims import ClaimQueries, claims_of, query_of
 from campaign.journal.reading.glance import Glance, bring_forward, no_plan
 from campaign.journal.reading.results import history, pages, read_plan, results
 from campaign.journal.recovery import Doubt, classes_to_put_back, doubts
+from campaign.journal.sharing.holders import Holder, holders
 from campaign.journal.states import FORMAT
 from campaign.records import (
     Change,
@@ -200,7 +201,14 @@ class Reader(Glance):
         )
         return [(domain, count) for domain, count in found]
 
+    def workers(self) -> list[Holder]:
+        return [] if self._place.path else holders(self._all, living=True)
+
     # ---- what is to be sent
+
+    def has_own_left(self) -> bool:
+        """Whether anybody is left whom this reader's owner has to settle: here, anybody at all."""
+        return not self.is_finished()
 
     def rewind(self) -> None:
         """Planned recipients will be claimed from the beginning again."""

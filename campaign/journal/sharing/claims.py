@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from campaign.database.sql import Dialect, text
 from campaign.journal.reading.claims import COLUMNS, STANDING
 from campaign.journal.sharing.leases import Shard
+from campaign.journal.sharing.tables import LEFT
 
 
 class SharedClaims:
@@ -50,6 +51,12 @@ class SharedClaims:
         return self._compiled(
             f"SELECT min(s.due) {STANDING} WHERE s.state = 'deferred' AND s.due > :a"
             f" AND {_of(shards)}"
+        )
+
+    def left(self, shards: Mapping[int, Shard]) -> str:
+        """Whether anybody in them is not settled."""
+        return self._compiled(
+            f"SELECT 1 {STANDING} WHERE s.state IN ({LEFT}) AND {_of(shards)} LIMIT 1"
         )
 
     def of_shards(self, query: str, shards: Mapping[int, Shard]) -> str:

@@ -18,18 +18,14 @@ from typing import NamedTuple
 
 from campaign.database.sql import Connection, DBAPICursor, DBAPIError, text
 from campaign.database.transactions import atomic
-from campaign.errors import JournalError
+from campaign.errors import EpochEnded
 from campaign.journal.recovery import Doubt, recovered
 from campaign.journal.schema import REPEAT, REPEATS
-from campaign.journal.sharing.tables import is_shared
+from campaign.journal.sharing.tables import LEFT, is_shared
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.records import Change, State
 
 SESSION_NAME = "campaign epoch {}"  # application_name of every session that writes for an epoch
-
-
-class EpochEnded(JournalError):
-    """The member was taken for dead, and its shards were given to others."""
 
 
 class Joining(NamedTuple):
@@ -67,6 +63,8 @@ class Standing(NamedTuple):
     members: tuple[Member, ...]
     held: tuple[Shard, ...]
     free: int  # shards that nobody holds and that are not done
+    shards: int  # in all
+    are_slices: bool  # of the list; otherwise domains
     is_drained: bool  # somebody asked it to leave
 
 
@@ -126,10 +124,14 @@ def beat(connection: Connection, epoch: int) -> Standing:
         ).scalar()
         if drained is None:
             raise _ended(epoch)
-        free = connection.execute(
-            text("SELECT count(*) FROM fleet_leases WHERE epoch = 0 AND NOT is_done")
-        ).scalar_one()
-        return Standing(members(connection), _held(connection, epoch), int(free), bool(drained))
+        free, shards, are_slices = connection.execute(
+            text(
+                "SELECT count(*) FILTER (WHERE epoch = 0 AND NOT is_done), count(*),"
+                " COALESCE(bool_and(last > 0), true) FROM fleet_leases"
+            )
+        ).one()
+        held = _held(connection, epoch)
+        return Standing(members(connection), held, free, shards, are_slices, bool(drained))
 
 
 def members(connection: Connection) -> tuple[Member, ...]:
@@ -158,30 +160,25 @@ def claim(connection: Connection, epoch: int, most: int) -> tuple[Shard, ...]:
         return _held(connection, epoch)
 
 
-def give_back(
-    connection: Connection, epoch: int, shards: Iterable[int], *, are_done: bool = False
-) -> tuple[Shard, ...]:
-    """Shards of which nothing is in flight; all that are held then.  Raises EpochEnded.
+def finish(connection: Connection, epoch: int, shards: Iterable[int]) -> tuple[Shard, ...]:
+    """Let go of those slices in which everybody is settled; all that are held then.
 
-    `are_done`: those of them in which everybody is settled need no worker any more; who is not
-    settled after all keeps a shard open.
+    Nobody has to hold them any more.  Raises EpochEnded.
     """
-    done = (
-        "NOT EXISTS (SELECT 1 FROM standings s WHERE s.row BETWEEN l.first AND l.last"
-        " AND s.state IN ('planned', 'deferred', 'sending'))"
-        if are_done
-        else "false"
-    )
     with atomic(connection):
         _lock_live(connection, epoch)
-        for shard in shards:
-            connection.execute(
-                text(
-                    f"UPDATE fleet_leases l SET epoch = 0, is_done = {done}"
-                    " WHERE shard = :shard AND epoch = :epoch"
-                ),
-                {"shard": shard, "epoch": epoch},
-            )
+        connection.execute(_FINISH, {"shards": list(shards), "epoch": epoch})
+        return _held(connection, epoch)
+
+
+def give_back(connection: Connection, epoch: int, shards: Iterable[int]) -> tuple[Shard, ...]:
+    """Shards of which nothing is in flight, for others; all that are held then.
+
+    Raises EpochEnded.
+    """
+    with atomic(connection):
+        _lock_live(connection, epoch)
+        connection.execute(_GIVE_BACK, {"shards": list(shards), "epoch": epoch})
         return _held(connection, epoch)
 
 
@@ -196,6 +193,7 @@ def leave(connection: Connection, epoch: int, now_s: float, how: str) -> bool:
             return False
         _pass_on(connection, epoch, 0)
         _end(connection, epoch, now_s, how, "", 0)
+        _end_run(connection, epoch, now_s, how)
     return True
 
 
@@ -274,6 +272,12 @@ def end_sessions(connection: Connection, epoch: int) -> None:
 
 
 _HAND_OVER = text("UPDATE fleet_leases SET epoch = :epoch WHERE shard = :shard")
+_GIVE_BACK = text("UPDATE fleet_leases SET epoch = 0 WHERE shard = ANY(:shards) AND epoch = :epoch")
+_FINISH = text(
+    "UPDATE fleet_leases l SET epoch = 0, is_done = true WHERE shard = ANY(:shards)"
+    " AND epoch = :epoch AND last > 0 AND NOT EXISTS (SELECT 1 FROM standings s"
+    f" WHERE s.row BETWEEN l.first AND l.last AND s.state IN ({LEFT}))"
+)
 _END_SESSIONS = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name"
     " AND datname = current_database() AND pid <> pg_backend_pid()"
@@ -331,6 +335,20 @@ def _end(
             " in_doubt = :in_doubt WHERE epoch = :epoch"
         ),
         {"now": now_s, "how": how, "by": by, "in_doubt": in_doubt, "epoch": epoch},
+    )
+
+
+def _end_run(connection: Connection, epoch: int, now_s: float, how: str) -> None:
+    """The run of a fleet ends with its last member; of two that leave at once, with the later."""
+    ended = {"epoch": epoch, "now": now_s, "how": how}
+    of_it = "run = (SELECT run FROM fleet_members WHERE epoch = :epoch)"
+    connection.execute(text(f"SELECT 1 FROM runs WHERE {of_it} FOR UPDATE"), ended)
+    connection.execute(
+        text(
+            f"UPDATE runs SET ended_s = :now, how = :how WHERE {of_it}"
+            " AND NOT EXISTS (SELECT 1 FROM fleet_members WHERE ended_s = 0)"
+        ),
+        ended,
     )
 
 

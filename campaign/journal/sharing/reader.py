@@ -10,7 +10,7 @@ has them.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -29,32 +29,36 @@ class SharedReader(Reader):
 
     def __init__(self, place: Place, connection: Connection) -> None:
         super().__init__(place, connection)
+        # Set by the event loop, adopted where claims are asked for, in a thread.
+        self._wanted: tuple[Shard, ...] = ()
+        self._is_rewound = False
         self._shards: dict[int, Shard] = {}
+        self._held: set[Shard] = set()
         self._read_to: dict[int, float] = {}  # planned rows of a shard up to here; inf: all
 
     def hold(self, shards: Iterable[Shard]) -> None:
-        """These are claimed from, from now on."""
-        self._shards = {shard.number: shard for shard in shards}
-        self._read_to = {
-            number: self._read_to.get(number, shard.first - 1.0)
-            for number, shard in self._shards.items()
-        }
+        """These are claimed from, from the next question on."""
+        self._wanted = tuple(shards)
 
     @property
-    def shards(self) -> Collection[Shard]:
-        """What is claimed from."""
-        return self._shards.values()
-
-    @property
-    def unread(self) -> int:
+    def unread(self) -> list[int]:
         """Shards whose planned rows have not all been read."""
-        return sum(to < math.inf for to in self._read_to.values())
+        return [
+            shard.number for shard in self._wanted if self._read_to.get(shard.number) != math.inf
+        ]
 
     def rewind(self) -> None:
-        self._read_to = {number: shard.first - 1.0 for number, shard in self._shards.items()}
+        self._is_rewound = True
+
+    def has_own_left(self) -> bool:
+        self._adopt()
+        if not self._shards:
+            return False
+        return bool(self._claims(self._shared.left(self._shards)))
 
     def claim_planned(self, after_row: int, limit: int) -> list[Claim]:
         """The next ones of its shards, wherever those stand; `after_row` says nothing here."""
+        self._adopt()
         while waiting := sorted({to for to in self._read_to.values() if to < math.inf}):
             numbers = [number for number, to in self._read_to.items() if to == waiting[0]]
             until = waiting[1] if len(waiting) > 1 else math.inf
@@ -69,6 +73,7 @@ class SharedReader(Reader):
     def claim_due(
         self, until_s: float, limit: int, after: Due = FIRST_DUE
     ) -> tuple[list[Claim], Due]:
+        self._adopt()
         if not self._shards:
             return [], after
         query = self._shared.deferred(self._shards)
@@ -77,6 +82,7 @@ class SharedReader(Reader):
         return claims_of([row[:-1] for row in found], State.DEFERRED), last
 
     def claim_rows(self, rows: Sequence[int], state: State) -> list[Claim]:
+        self._adopt()
         if not rows or not self._shards:
             return []
         query = self._shared.of_shards(query_of(rows, state), self._shards)
@@ -85,6 +91,7 @@ class SharedReader(Reader):
     def planned_domains(self, after_row: int, until_row: int, limit: int) -> list[tuple[int, str]]:
         """Of its shards, whether or not they were read that far: rows that are claimed twice are
         left out by whoever claims them."""
+        self._adopt()
         if not self._shards:
             return []
         query = self._shared.domains(self._shards)
@@ -92,6 +99,7 @@ class SharedReader(Reader):
         return [(int(row), str(domain)) for row, domain in found]
 
     def next_due(self, after_s: float = -1.0) -> float | None:
+        self._adopt()
         if not self._shards:
             return None
         query = self._shared.next_due(self._shards)
@@ -101,6 +109,20 @@ class SharedReader(Reader):
     @cached_property
     def _shared(self) -> SharedClaims:
         return SharedClaims(self._connection.dialect)
+
+    def _adopt(self) -> None:
+        """What is held by now; a shard that is new is read from its beginning."""
+        wanted, is_rewound = self._wanted, self._is_rewound
+        self._is_rewound = False
+        if not is_rewound and set(wanted) == self._held:
+            return
+        self._held = set(wanted)
+        self._shards = {shard.number: shard for shard in wanted}
+        known = {} if is_rewound else self._read_to
+        self._read_to = {
+            number: known.get(number, max(0.0, shard.first - 1.0))
+            for number, shard in self._shards.items()
+        }
 
     def _planned(self, numbers: Sequence[int], after: int, until: float, limit: int) -> list[Claim]:
         shards = [self._shards[number] for number in numbers]

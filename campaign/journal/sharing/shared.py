@@ -15,8 +15,9 @@ been silent for a lease.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -43,11 +44,30 @@ from campaign.journal.sharing.tables import is_shared, make_sharing_tables
 from campaign.journal.store import ANSWER_S, Journal, LastRun, last_run
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.emergency import EmergencyFile, read_kept
-from campaign.journal.writing.totals import count_totals
+from campaign.journal.writing.totals import count_totals, totals_of
 from campaign.journal.writing.transactions import Transactions
 from campaign.journal.writing.writer import Writer
+from campaign.records import PlanRecord, State
 
 Groups = Mapping[str, Sequence[str]] | None  # as `lay_out` takes them
+
+
+class ServerClock:
+    """The time of the journal's server, asked for once: that of all workers, whatever their own
+    clocks say.  It is carried on by a clock that nobody can set."""
+
+    def __init__(self, clock: Clock, server_s: float) -> None:
+        self._clock = clock
+        self._ahead_s = server_s - clock.passed_s()
+
+    def now_s(self) -> float:
+        return self._ahead_s + self._clock.passed_s()
+
+    def tick_s(self) -> float:
+        return self._clock.tick_s()
+
+    def passed_s(self) -> float:
+        return self._clock.passed_s()
 
 
 class SharedJournal:
@@ -60,8 +80,10 @@ class SharedJournal:
         self._place = place
         self._connection = connection
         self._lock = lock  # held alone until others may join
-        self._clock = clock
+        now = connection.execute(text("SELECT EXTRACT(EPOCH FROM clock_timestamp())")).scalar_one()
+        self.clock = ServerClock(clock, float(now))
         self._steward: Connection | None = None
+        self._turn = threading.Lock()
         self._changes = ChangeWriter(connection.dialect)
         self._writer: Writer | None = None
         self._emergency: EmergencyFile | None = None
@@ -94,12 +116,19 @@ class SharedJournal:
                 shared = cls(place, connection, lock, clock)
                 shared.is_safe_from_power_loss = is_safe_from_power_loss(connection)
                 if lock and not (is_shared(connection) and leases.members(connection)):
-                    shared.first = Journal.take_on(place, connection, lock, clock, campaign)
+                    shared.first = Journal.take_on(place, connection, lock, shared.clock, campaign)
                 connection.rollback()
             except BaseException:
                 connection.close()
                 raise
         return shared
+
+    def plan_record(self) -> PlanRecord:
+        """The plan that all workers send by; asked before `start`."""
+        with told(self._place):
+            record = read_plan(self._connection)
+            self._connection.rollback()
+        return record
 
     def last_run(self) -> LastRun | None:
         """The run before this one, of one process or of a fleet; asked before `join`."""
@@ -146,7 +175,7 @@ class SharedJournal:
         driver = self._connection.connection.dbapi_connection
         assert driver is not None
         transactions = Transactions(driver, self._place, self._changes)
-        self._writer = Writer(transactions, self._emergency, loop, on_failure, self._clock)
+        self._writer = Writer(transactions, self._emergency, loop, on_failure, self.clock)
         self._writer.start()
         return self._writer
 
@@ -160,7 +189,7 @@ class SharedJournal:
         if self._steward:
             hurry(self._steward)
 
-    def close(self, how: str) -> bool:
+    def close(self, how: str = "left") -> bool:
         """Write what is queued and leave; whether it could: see `leases.leave`."""
         has_left = False
         failed = False
@@ -170,8 +199,8 @@ class SharedJournal:
         if self._emergency:
             self._emergency.close()
         if self.epoch and not failed and self._steward:
-            with suppress(JournalError), told(self._place):
-                now_s = self._clock.now_s()
+            with suppress(JournalError), self._taken_turns():
+                now_s = self.clock.now_s()
                 has_left = leases.leave(self._steward, self.epoch, now_s, how)
         with suppress(SQLAlchemyError):
             unshare_lock(self._connection)
@@ -184,23 +213,33 @@ class SharedJournal:
 
     def beat(self) -> Standing:
         """See `leases.beat`."""
-        with told(self._place):
+        with self._taken_turns():
             return leases.beat(self._session, self.epoch)
+
+    def counts(self) -> dict[State, int]:
+        """How many stand where, of all workers."""
+        with self._taken_turns():
+            return totals_of(self._session)
 
     def claim(self, most: int) -> tuple[leases.Shard, ...]:
         """See `leases.claim`."""
-        with told(self._place):
+        with self._taken_turns():
             return leases.claim(self._session, self.epoch, most)
 
-    def give_back(self, shards: Sequence[int], *, are_done: bool) -> tuple[leases.Shard, ...]:
+    def finish(self, shards: Sequence[int]) -> tuple[leases.Shard, ...]:
+        """See `leases.finish`."""
+        with self._taken_turns():
+            return leases.finish(self._session, self.epoch, shards)
+
+    def give_back(self, shards: Sequence[int]) -> tuple[leases.Shard, ...]:
         """See `leases.give_back`."""
-        with told(self._place):
-            return leases.give_back(self._session, self.epoch, shards, are_done=are_done)
+        with self._taken_turns():
+            return leases.give_back(self._session, self.epoch, shards)
 
     def take_over(self, silent: Member, successor: Member, policy: str) -> TakenOver | None:
         """See `leases.take_over`; what the silent one kept in this folder is taken in."""
         path = self.emergency_of(silent.epoch)
-        with told(self._place):
+        with self._taken_turns():
             plan_id = read_plan(self._session).plan_id
             kept = read_kept(path, plan_id) if path.exists() else []
             taken = leases.take_over(
@@ -209,7 +248,7 @@ class SharedJournal:
                 silent,
                 successor,
                 policy,
-                self._clock.now_s(),
+                self.clock.now_s(),
                 kept,
             )
         if taken is not None:
@@ -217,6 +256,12 @@ class SharedJournal:
         return taken
 
     # ---- inside
+
+    @contextmanager
+    def _taken_turns(self) -> Iterator[None]:
+        """A question that was given up goes on in its thread: the next one waits for it."""
+        with self._turn, told(self._place):
+            yield
 
     @property
     def _session(self) -> Connection:

@@ -16,6 +16,7 @@ the journal: that is what a run of one process does, under its exclusive lock.
 
 from __future__ import annotations
 
+from campaign.database.failures import EPOCH_ENDED
 from campaign.database.sql import Connection, inspect
 from campaign.journal.states import UNSETTLED
 
@@ -24,7 +25,7 @@ ENDED = "the epoch of this session has ended"
 NOT_HELD = "the epoch of this session does not hold the shard of this row"
 
 _SESSION_EPOCH = "COALESCE(NULLIF(current_setting('campaign.epoch', true), ''), '0')::bigint"
-_LEFT = ", ".join(f"'{state}'" for state in UNSETTLED)
+LEFT = ", ".join(f"'{state}'" for state in UNSETTLED)
 
 _TABLES = (
     """CREATE TABLE fleet_members (
@@ -53,7 +54,7 @@ _TABLES = (
     "CREATE TABLE fleet_domains (domain TEXT PRIMARY KEY, shard INTEGER NOT NULL)",
     # What every member must be the same in.
     "CREATE TABLE fleet_terms (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    f"CREATE INDEX standings_left ON standings (row) WHERE state IN ({_LEFT})",
+    f"CREATE INDEX standings_left ON standings (row) WHERE state IN ({LEFT})",
     "ALTER TABLE history ADD COLUMN epoch BIGINT NOT NULL DEFAULT 0",
     f"ALTER TABLE history ALTER COLUMN epoch SET DEFAULT {_SESSION_EPOCH}",
 )
@@ -67,7 +68,7 @@ BEGIN
     ELSE
         PERFORM 1 FROM fleet_members WHERE epoch = mine AND ended_s = 0 FOR KEY SHARE;
         IF NOT FOUND THEN
-            RAISE EXCEPTION '{ENDED} (%)', mine USING ERRCODE = 'check_violation';
+            RAISE EXCEPTION '{ENDED} (%)', mine USING ERRCODE = '{EPOCH_ENDED}';
         END IF;
     END IF;
     RETURN NULL;
@@ -91,7 +92,7 @@ END"""
 # An ended epoch stays ended, by whatever program.
 _FINAL = f"""BEGIN
     IF OLD.ended_s <> 0 OR NEW.epoch <> OLD.epoch THEN
-        RAISE EXCEPTION '{ENDED} (%)', OLD.epoch USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION '{ENDED} (%)', OLD.epoch USING ERRCODE = '{EPOCH_ENDED}';
     END IF;
     RETURN NEW;
 END"""

@@ -93,7 +93,7 @@ def test_only_the_epoch_that_holds_a_shard_can_write_in_it(tmp_path: Path, url: 
             sending_by_hand(url, row, epoch)
     with pytest.raises(psycopg.errors.CheckViolation, match="has no epoch"):
         sending_by_hand(url, 2, 0)
-    with pytest.raises(psycopg.errors.CheckViolation, match="has ended"):
+    with pytest.raises(psycopg.DatabaseError, match="has ended"):
         sending_by_hand(url, 2, 999)
     with pytest.raises(psycopg.errors.CheckViolation, match="does not hold the shard"):
         by_hand(
@@ -119,16 +119,16 @@ def test_after_a_takeover_the_stale_epoch_writes_nothing_and_its_doubt_is_settle
     assert [doubt.address for doubt in taken.doubts] == ["person7@example.com"]
     assert taken.shards == 2
     for state in ("'sent'", "'deferred'", "'held'"):
-        with pytest.raises(psycopg.errors.CheckViolation, match="has ended"):
+        with pytest.raises(psycopg.DatabaseError, match="has ended"):
             by_hand(
                 url,
                 "INSERT INTO history (row, state, at, sendings, code)"
                 f" VALUES (7, {state}, 2.0, 1, 250)",
                 one.epoch,
             )
-    with pytest.raises(psycopg.errors.CheckViolation, match="has ended"):
+    with pytest.raises(psycopg.DatabaseError, match="has ended"):
         sending_by_hand(url, 8, one.epoch)
-    with pytest.raises(psycopg.errors.CheckViolation, match="has ended"):
+    with pytest.raises(psycopg.DatabaseError, match="has ended"):
         by_hand(url, f"UPDATE fleet_members SET ended_s = 0 WHERE epoch = {one.epoch}")
     assert [shard.number for shard in two.claim(9)] == [0, 1]
     sending_by_hand(url, 8, two.epoch)
@@ -191,7 +191,7 @@ def test_a_run_of_one_process_ends_a_fleet_whose_workers_are_gone(tmp_path: Path
     journal = open_journal(tmp_path, url=url)
     assert [doubt.row for doubt in journal.recover_in_doubt("resend", 3.0)] == [4]
     journal.close()
-    with pytest.raises(psycopg.errors.CheckViolation, match="has ended"):
+    with pytest.raises(psycopg.DatabaseError, match="has ended"):
         sending_by_hand(url, 5, one.epoch)
     assert audit(url, tmp_path).is_clean
 

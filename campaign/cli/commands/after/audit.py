@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from campaign.cli.arguments import HERE, JsonOption, PathArgument, RehearsalOption
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import WIDTH, counted, escape
+from campaign.clock import iso
 from campaign.errors import EXIT_DONE, EXIT_JOURNAL
 from campaign.records import State
 
 if TYPE_CHECKING:
     from campaign.journal.reading.audit import Audit, Check, Finding
+    from campaign.journal.sharing.holders import Holder
 
 EXAMPLES = ("campaign audit spring",)
 
@@ -49,6 +51,10 @@ def lines(name: str, result: Audit, paint: Paint) -> list[str]:
     shown = [paint.bold(name), f"  {counted(result.total, 'row')} = {' + '.join(counts)}", ""]
     for check in result.checks:
         shown += _check(check, paint)
+    if result.members:
+        shown += ["", paint.bold("Workers, by their epochs")]
+        for member in result.members:
+            shown += _wrapped(_member(member), "  ")
     if result.unknown:
         shown += ["", paint.bold("What no journal can know")]
         for sentence in result.unknown:
@@ -74,6 +80,15 @@ def _sentence(finding: Finding) -> str:
     return f"row {finding.row:,}: {finding.what}" if finding.row else finding.what
 
 
+def _member(member: Holder) -> str:
+    name = f"{member.epoch}: {member.worker} on {member.host} since {iso(member.since_s)}"
+    if not member.ended_s:
+        return f"{name}, holds {counted(member.shards, 'shard')}"
+    doubt = f", {member.in_doubt} in doubt" if member.in_doubt else ""
+    by = f", taken over by {member.ended_by}" if member.ended_by else ""
+    return f"{name}, {member.how} {iso(member.ended_s)}{by}{doubt}"
+
+
 def _wrapped(sentence: str, indent: str) -> list[str]:
     return textwrap.wrap(
         escape(sentence), WIDTH, initial_indent=indent, subsequent_indent=indent + "  "
@@ -96,6 +111,19 @@ def as_object(name: str, result: Audit, sandbox: bool) -> dict[str, Any]:
                 "more": check.is_more,
             }
             for check in result.checks
+        ],
+        "workers": [
+            {
+                "epoch": member.epoch,
+                "worker": member.worker,
+                "host": member.host,
+                "since": iso(member.since_s),
+                "ended": iso(member.ended_s),
+                "how": member.how,
+                "taken_over_by": member.ended_by,
+                "in_doubt": member.in_doubt,
+            }
+            for member in result.members
         ],
         "unknown": result.unknown,
     }

@@ -1,0 +1,387 @@
+"""One run while it lasts: who feeds, who sends, why it stops.
+
+In: a campaign, its open journal.  Out: `RunResult`.
+Touches: the journal, render workers, the network, signals.
+
+One event loop owns every socket, every rate and the journal's queue.  The run ends when the
+journal says that nobody is left in a state that is not settled; it is asked, never inferred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from functools import partial
+from typing import Protocol
+
+from campaign.config.loader import Campaign
+from campaign.delivery.beginning.staleness import RunClock
+from campaign.delivery.ending import REFUSED, result_of
+from campaign.delivery.feeding.feed import Feed
+from campaign.delivery.feeding.suppression import SuppressionLookup
+from campaign.delivery.ledger import JournalLedger
+from campaign.delivery.mailboxes import Mailboxes
+from campaign.delivery.ramping import Ramping
+from campaign.delivery.retry import RetrySchedule
+from campaign.delivery.run_records import (
+    Observer,
+    RunOptions,
+    RunResult,
+)
+from campaign.delivery.sharing import FleetRun, Share, only_while_live
+from campaign.delivery.stopping import Stopping
+from campaign.delivery.view import Viewer
+from campaign.errors import JournalError, LeaseRanOut
+from campaign.journal.pausing import PauseMark
+from campaign.journal.reading.reader import Reader
+from campaign.journal.schema import LISTED_DOMAINS
+from campaign.journal.store import ANSWER_S, LastRun
+from campaign.journal.writing.writer import Writer
+from campaign.planning.inputs import (
+    envelope_senders,
+    refuse_other_templates,
+    render_spec,
+)
+from campaign.planning.keys import signing_spec
+from campaign.planning.timing.ramped import ramps_of
+from campaign.planning.timing.turns import turns_of
+from campaign.pool.builder import known_hosts, outlet_of, patience_of
+from campaign.pool.limits import Limits
+from campaign.pool.outlet import Outlet
+from campaign.pool.ramps import Ramps, RampWindows
+from campaign.pool.tasks import Tasks
+from campaign.pool.terms import Terms
+from campaign.records import Letter, PlanRecord, State
+from campaign.workers.pool import RenderPool
+from campaign.workers.start import WorkerProcess, worker_count
+
+_VIEW_EVERY_S = 0.2
+_SHORT_WAIT_S = 30.0  # `--no-wait` waits so long for a limit or a rest
+_STANDBY_S = 0.25  # between two looks of a worker that holds nobody who could be sent to
+_LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
+_GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
+
+
+class OpenJournal(Protocol):
+    """What a run needs of the journal, which one process has for itself or workers share."""
+
+    def start(
+        self, loop: asyncio.AbstractEventLoop, on_failure: Callable[[JournalError], None]
+    ) -> Writer: ...
+    def hurry(self) -> None: ...
+    def last_run(self) -> LastRun | None: ...
+
+
+class Run:
+    """The state of one run: who feeds, who sends, why to stop."""
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        options: RunOptions,
+        journal: OpenJournal,
+        record: PlanRecord,
+        clock: RunClock,
+        observer: Observer,
+        ahead: deque[WorkerProcess] | None,
+        share: Share | None = None,
+    ) -> None:
+        """`share`: of the fleet that it is a worker of."""
+        self._share = share
+        self._campaign = campaign
+        self._options = options
+        self._journal = journal
+        self._record = record
+        self._clock = clock
+        self._observer = observer
+        self._ahead = ahead
+        self._wanted = asyncio.Event()
+        last = journal.last_run()
+        self._is_continued = last is not None
+        self._on_trial = last is not None and last.how == REFUSED
+        self._tasks = Tasks()
+        self._stopping = Stopping(
+            observer.say,
+            wake=self._wanted.set,
+            hurry=self._hurry,
+            on_broken_journal=self._journal_broke,
+        )
+        self._reader: Reader | None = None
+        self._is_set_up = False
+        self._started_s = clock.tick_s()
+        self._settled_when_idle = 0  # how many were, when there was last nothing to do
+
+    async def send(self, doubtful: list[str]) -> RunResult:
+        """The whole run."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._stopping.crashed)
+        if self._share is None:
+            return await self._send(loop, doubtful)
+        staying = loop.create_task(self._share.keep(self._stopping.stop_for))
+        staying.add_done_callback(self._heed_crash)
+        try:
+            return await self._send(loop, doubtful)
+        finally:
+            staying.cancel()
+
+    async def _send(self, loop: asyncio.AbstractEventLoop, doubtful: list[str]) -> RunResult:
+        self._writer = self._journal.start(loop, self._stopping.stop_for)
+        with closing(self._open_reader()) as reader:
+            reader.limit_waits(ANSWER_S)
+            self._reader = reader
+            spec = render_spec(self._campaign, self._record, reader.sources())
+            workers = worker_count(self._options.workers)
+            async with RenderPool(
+                spec,
+                workers=workers,
+                ahead=self._ahead,
+                has_read=partial(refuse_other_templates, self._campaign, self._record),
+                signing=signing_spec(self._campaign),
+                may_be_unsigned=self._options.relay_override is not None,  # a rehearsal
+                on_note=self._observer.say,
+            ) as rendering:
+                self._set_up(reader, rendering)
+                self._stopping.catch_signals(loop)
+                watch = loop.create_task(self._watch())
+                mark = PauseMark(*self._campaign.journal)
+                pausing = loop.create_task(self._stopping.heed_pause(mark))
+                telling = loop.create_task(self._mailboxes.keep_writing())
+                ramping = loop.create_task(self._ramping.keep_taking())
+                try:
+                    finished = await self._until_done(reader)
+                    await self._wind_up()
+                finally:
+                    watch.cancel()
+                    pausing.cancel()
+                    telling.cancel()
+                    ramping.cancel()
+                    self._suppression.close()
+                    self._stopping.release_signals(loop)
+            await self._writer.drain()
+            await self._mailboxes.finish()
+            await self._ramping.finish()
+            return self._result(reader.counts(), doubtful, finished, reader.unmade())
+
+    def _open_reader(self) -> Reader:
+        return self._share.open_reader() if self._share else Reader.open(*self._campaign.journal)
+
+    def _serve(self) -> None:
+        """Of a worker: let its fleet bring rows, and take them away."""
+        if self._share is not None:
+            run = FleetRun(
+                self._feed,
+                self._outlet,
+                self._ledger.counts,
+                self._ledger.open.keys(),
+                say=self._observer.say,
+                stop_for=self._stopping.stop_for,
+                wake=self._wanted.set,
+            )
+            self._share.serve(run)
+
+    def _set_up(self, reader: Reader, rendering: RenderPool) -> None:
+        settings = self._campaign.settings
+        counts = reader.counts()
+        self._mailboxes = mailboxes = self._mailboxes_of(reader, counts)
+        self._suppression = SuppressionLookup(
+            self._campaign, self._writer, reader, mailboxes, self._clock, self._stopping.stop_for
+        )
+        self._turns = turns_of(self._campaign, self._record, reader, self._clock.now_s())
+        self._ledger = JournalLedger(
+            only_while_live(self._writer.write, self._share, self._lease_ran_out)
+            if self._share
+            else self._writer.write,
+            RetrySchedule(settings.delivery, random.random),
+            self._clock,
+            self._turns,
+            in_doubt=settings.delivery.in_doubt,
+            counts=counts,
+            on_outcome=self._heed,
+            on_due=lambda due_s: self._feed.look_back(due_s),
+            learn=self._mailboxes.learn,
+            soft_keys=self._mailboxes.soft_keys,
+        )
+        # A rehearsal spends nothing of anybody's day.
+        is_sandbox = self._options.relay_override is not None
+        ramps = Ramps() if is_sandbox else ramps_of(self._campaign)
+        self._ramps = RampWindows(ramps, self._clock.now_s)
+        self._ramping = Ramping(self._campaign, self._ramps, self._stopping.stop_for)
+        self._outlet = self._outlet_of(reader)
+        self._feed = Feed(
+            reader,
+            self._ledger,
+            self._outlet,
+            rendering,
+            self._suppression,
+            self._turns,
+            self._clock,
+            sender_of=envelope_senders(self._campaign, self._record),
+            most=self._options.limit,
+            expire_after_s=settings.delivery.expire_after,
+            spawn=self._tasks.spawn,
+        )
+        self._settled_when_idle = self._ledger.settled_count
+        domains = reader.domains(LISTED_DOMAINS)
+        limited = Limits(settings.limits).count(domains, also=self._ramps.of_provider)
+        self._viewer = Viewer(
+            self._ledger, self._outlet, self._feed, self._turns, self._clock, limited=limited
+        )
+        self._outlet.start()
+        self._is_set_up = True
+        self._serve()
+
+    def _outlet_of(self, reader: Reader) -> Outlet:
+        campaign, options, say = self._campaign, self._options, self._observer.say
+        override = options.relay_override
+        terms = Terms(
+            self._ledger,
+            reader,
+            self._clock,
+            known_hosts(campaign, self._clock, say),
+            options.patience or patience_of(campaign, override, no_wait=options.no_wait),
+            give_back=self._take_back,
+            on_low=self._heed,
+            must_stop=self._stopping.stop_for,
+            say=say,
+            transcript=options.transcript,
+            ramps=self._ramps,
+            on_trial=self._on_trial,
+        )
+        return outlet_of(campaign, terms, override)
+
+    def _mailboxes_of(self, reader: Reader, counts: Mapping[State, int]) -> Mailboxes:
+        """Told first what a run before this one could not tell the store any more."""
+        mailboxes = Mailboxes(
+            self._campaign,
+            self._clock,
+            is_sandbox=self._options.relay_override is not None,
+            sent_count=lambda: self._ledger.counts[State.SENT],
+            say=self._observer.say,
+            must_stop=self._stopping.stop_for,
+        )
+        if self._is_continued:
+            mailboxes.take_in(reader.results(State.FAILED), counts.get(State.SENT, 0))
+        return mailboxes
+
+    async def _until_done(self, reader: Reader) -> bool:
+        """Feed until the journal says that everybody is settled.  True if so."""
+        while not self._stopping:
+            self._wanted.clear()
+            await self._feed.fill()
+            if self._share:
+                self._share.is_hungry()
+            turn_s = self._feed.wait_s  # until rows that wait for a limit or a rest may go
+            if self._ledger.open:
+                is_over = turn_s is None or turn_s > _SHORT_WAIT_S or self._feed.is_used_up
+                if is_over and len(self._ledger.open) == self._outlet.undecided:
+                    self._outlet.believe()
+                await self._want(_LOOK_AGAIN_S if turn_s is None else min(_LOOK_AGAIN_S, turn_s))
+                continue
+            if self._feed.is_used_up:
+                return False
+            # The journal's standings are asked, not what was counted along the way (rule 5).
+            if await asyncio.to_thread(reader.is_finished):
+                return True
+            due_s = await asyncio.to_thread(reader.next_due, self._clock.now_s())
+            self._viewer.retry_s = due_s
+            waits = [] if due_s is None else [due_s - self._clock.now_s()]
+            if turn_s is not None:
+                waits.append(turn_s)
+            if not waits and self._share and not await asyncio.to_thread(reader.has_own_left):
+                await self._want(_STANDBY_S)  # others hold who is left
+            elif not waits:  # yet somebody is left: nobody may be overlooked
+                self._feed.rewind()
+                await self._want(0.05)
+            elif self._options.no_wait and not self._is_worth_waiting(turn_s):
+                return False
+            else:
+                await self._want(min(60.0, max(0.02, min(waits))))
+        return False
+
+    def _is_worth_waiting(self, turn_s: float | None) -> bool:
+        """With `--no-wait`: for a limit that lets the next one go soon, but not twice in a row for
+        servers that do not come back."""
+        settled = self._ledger.settled_count
+        waited_in_vain = settled == self._settled_when_idle
+        self._settled_when_idle = settled
+        return turn_s is not None and turn_s <= _SHORT_WAIT_S and not waited_in_vain
+
+    def _take_back(self, letters: list[Letter]) -> None:
+        self._feed.take_back(letters)
+        self._wanted.set()
+
+    def _heed(self) -> None:
+        """An outcome, or a connection without letters: a reason to look only where there is room
+        for a batch.  To look for each commit costs 0.8 µs a letter."""
+        if self._feed.has_room or not self._ledger.open:
+            self._wanted.set()
+
+    async def _want(self, wait_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._wanted.wait()
+        except TimeoutError:
+            return
+
+    async def _wind_up(self) -> None:
+        """No new letters; replies on the way are waited for, unless told twice.
+
+        With a broken journal only these: a letter that waits for its permission never gets it.
+        """
+        self._feed.is_stopping = True
+        waiting = asyncio.create_task(self._outlet.drain(_GRACE_S))
+        while not waiting.done() and not self._stopping.is_at_once and not self._is_waiting_in_vain:
+            await asyncio.wait({waiting}, timeout=0.05)
+        waiting.cancel()
+        await self._outlet.close("stopped")
+        await self._tasks.cancel()
+
+    # -- stopping ------------------------------------------------------------------------------
+
+    @property
+    def is_refused(self) -> bool:
+        """Did replies that refuse the sender end it?"""
+        return self._stopping.is_refusal
+
+    @property
+    def _is_waiting_in_vain(self) -> bool:
+        broke = isinstance(self._stopping.error, JournalError | LeaseRanOut)
+        return broke and not self._ledger.is_awaiting_replies
+
+    def _journal_broke(self) -> None:
+        if self._is_set_up:  # before, nothing was claimed yet
+            self._ledger.journal_broke()
+
+    def _heed_crash(self, staying: asyncio.Task[None]) -> None:
+        if not staying.cancelled() and (error := staying.exception()):
+            self._stopping.crashed(staying.get_loop(), {"exception": error})
+
+    def _lease_ran_out(self) -> None:
+        self._stopping.stop_for(
+            LeaseRanOut("this worker was held up for longer than its lease: its dots are kept back")
+        )
+
+    def _hurry(self) -> None:
+        self._journal.hurry()
+        if self._reader:
+            self._reader.hurry()
+
+    # -- small parts ---------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        while True:
+            self._observer.update(self._viewer.view(is_stopping=bool(self._stopping)))
+            await asyncio.sleep(_VIEW_EVERY_S)
+
+    def _result(
+        self, counts: dict[State, int], doubtful: list[str], finished: bool, unmade: int
+    ) -> RunResult:
+        self._observer.update(self._viewer.view(is_stopping=bool(self._stopping)))
+        why = self._stopping.unless_interrupted()
+        seconds = self._clock.tick_s() - self._started_s
+        if self._share:
+            doubtful = doubtful + self._share.doubtful
+        return result_of(counts, doubtful, seconds, why, finished=finished, unmade=unmade)

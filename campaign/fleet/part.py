@@ -1,0 +1,189 @@
+"""One worker's part of a campaign: its lease, its shards, those it takes over from.
+
+In: an open shared journal.  Out: what a run may claim, whether a dot may be written.
+Touches: the journal's leases, in threads.
+Fails with EpochEnded, LeaseRanOut and JournalGone, told to the run: the worker may join again.
+
+A beat goes out five times a lease.  By its own clock a worker believes in its lease for four fifths
+of it from the moment before the last beat that came through; others take it for dead not before
+they have seen the same beat for the whole of it.  So its dots stop before anybody takes over, and
+the last fifth is for clocks of different speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from campaign.clock import Clock
+from campaign.errors import CampaignError, Interrupted
+from campaign.fleet.portions import surplus, wanted
+from campaign.fleet.silence import Silence
+from campaign.journal.reading.reader import Reader
+from campaign.journal.sharing.leases import Member, Shard, Standing, TakenOver
+from campaign.journal.sharing.reader import SharedReader
+from campaign.journal.sharing.shared import SharedJournal
+from campaign.records import State
+
+BEATS = 5  # in a lease
+_BELIEVED = 0.8  # of a lease, by the worker's own clock
+_HUNGRY_S = 0.05  # between two claims of one that has nothing left
+_SHOWN = 20  # addresses of a takeover in one line
+
+
+class PartOfRun(Protocol):
+    """What a run lets its fleet do; `delivery.sharing` says what each means."""
+
+    def say(self, line: str) -> None: ...
+    def stop_for(self, error: CampaignError) -> None: ...
+    def wake(self) -> None: ...
+    @property
+    def open_rows(self) -> Collection[int]: ...
+    def tell_counts(self, counts: dict[State, int]) -> None: ...
+    def let_go(self, *, of_waiting: bool) -> None: ...
+
+
+class Part:
+    """Implements `delivery.sharing.Share`."""
+
+    def __init__(
+        self,
+        shared: SharedJournal,
+        open_reader: Callable[[], SharedReader],
+        clock: Clock,
+        *,
+        lease_s: float,
+        policy: str,
+        joined_s: float,
+        before: int = 0,
+    ) -> None:
+        """`policy`: for those in doubt.  `joined_s`: by `passed_s`, no later.
+
+        `before`: the epoch of this same process before it lost the journal; nothing of it is in
+        flight any more, so nobody waits for its lease."""
+        self._shared = shared
+        self._open_reader = open_reader
+        self._clock = clock
+        self._lease_s = lease_s
+        self._policy = policy
+        self._before = before
+        self._live_until_s = joined_s + _BELIEVED * lease_s
+        self._silence = Silence(2 * lease_s / BEATS)
+        self._hungry = asyncio.Event()
+        self._leaving: list[int] = []  # shards to be given back
+        self._in_flight: frozenset[int] | None = None  # what was open when nothing more was claimed
+        self._reader: SharedReader | None = None
+        self._run: PartOfRun | None = None
+        self._free = 0
+        self.doubtful: list[str] = []
+
+    # -- what the run asks ---------------------------------------------------------------------
+
+    def open_reader(self) -> Reader:
+        self._reader = self._open_reader()
+        return self._reader
+
+    @property
+    def is_live(self) -> bool:
+        return self._clock.passed_s() < self._live_until_s
+
+    def is_hungry(self) -> None:
+        if self._free and self._reader is not None and len(self._reader.unread) < 2:
+            self._hungry.set()
+
+    def serve(self, run: PartOfRun) -> None:
+        self._run = run
+        self._hungry.set()
+
+    async def keep(self, stop_for: Callable[[CampaignError], None]) -> None:
+        try:
+            while True:
+                began_s = self._clock.passed_s()
+                standing = await self._beat()
+                if self._run is not None:
+                    await self._look(self._run, standing)
+                took_s = self._clock.passed_s() - began_s
+                await self._pause(max(_HUNGRY_S, self._lease_s / BEATS - took_s))
+        except CampaignError as error:
+            stop_for(error)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    async def _pause(self, wait_s: float) -> None:
+        """Until the next beat, or until there is nothing left to claim here."""
+        self._hungry.clear()
+        await asyncio.sleep(_HUNGRY_S)
+        try:
+            async with asyncio.timeout(wait_s - _HUNGRY_S):
+                await self._hungry.wait()
+        except TimeoutError:
+            return
+
+    async def _look(self, run: PartOfRun, standing: Standing) -> None:
+        if standing.is_drained:
+            run.stop_for(Interrupted("asked to leave the fleet (`campaign drain`)"))
+            return
+        for silent in self._overdue(standing):
+            me = next(each for each in standing.members if each.epoch == self._shared.epoch)
+            taken = await asyncio.to_thread(self._shared.take_over, silent, me, self._policy)
+            if taken is not None:
+                self._tell(run, taken)
+                standing = await self._beat()
+        await self._settle_portion(run, standing)
+        run.tell_counts(await asyncio.to_thread(self._shared.counts))
+
+    async def _beat(self) -> Standing:
+        sent_s = self._clock.passed_s()
+        standing = await asyncio.to_thread(self._shared.beat)
+        self._live_until_s = sent_s + _BELIEVED * self._lease_s
+        return standing
+
+    def _overdue(self, standing: Standing) -> list[Member]:
+        others = [each for each in standing.members if each.epoch != self._shared.epoch]
+        mine = [each for each in others if each.epoch == self._before]
+        return mine + self._silence.overdue(others, self._clock.passed_s())
+
+    async def _settle_portion(self, run: PartOfRun, standing: Standing) -> None:
+        """Claim what is wanted, let go of what is done or too much."""
+        reader = self._reader
+        assert reader is not None, "a run opens its reader first"
+        held, unread = standing.held, set(reader.unread)
+        if not standing.are_slices:
+            held = await self._give_back(run, standing)
+        elif read := [shard.number for shard in held if shard.number not in unread]:
+            held = await asyncio.to_thread(self._shared.finish, read)
+        most = 0 if self._leaving else wanted(standing._replace(held=held), len(unread))
+        had = len(held)
+        if most:
+            held = await asyncio.to_thread(self._shared.claim, most)
+        self._free = max(0, standing.free - most)
+        reader.hold(shard for shard in held if shard.number not in self._leaving)
+        if len(held) > had:
+            run.wake()
+
+    async def _give_back(self, run: PartOfRun, standing: Standing) -> tuple[Shard, ...]:
+        """Three looks: claim nothing more of it; a beat later, when no claim is under way any more,
+        note what is open; when none of that is, let go."""
+        if not self._leaving:
+            self._leaving = surplus(standing)
+            if self._leaving:
+                run.let_go(of_waiting=False)
+        elif self._in_flight is None:
+            run.let_go(of_waiting=True)
+            self._in_flight = frozenset(run.open_rows)
+        elif self._in_flight.isdisjoint(run.open_rows):
+            gone, self._leaving, self._in_flight = self._leaving, [], None
+            return await asyncio.to_thread(self._shared.give_back, gone)
+        return standing.held
+
+    def _tell(self, run: PartOfRun, taken: TakenOver) -> None:
+        addresses = [doubt.address for doubt in taken.doubts]
+        self.doubtful += addresses
+        does = "sent again" if self._policy == "resend" else "held"
+        said = f"worker {taken.member.worker} on {taken.member.host} fell silent; its shards go on"
+        if addresses:
+            said += f"; in doubt, {does}: {', '.join(addresses)}"
+        if taken.known:
+            said += f"; {taken.known} outcomes of it were known"
+        run.say(said)

@@ -1,0 +1,185 @@
+"""`campaign work` and `campaign drain`: several processes send one campaign."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from campaign.journal.reading.reader import Reader
+from fakes.crashing import run
+from fakes.fleet import fleet_campaign, members, prove, until_letters, workers_in
+from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.recorder import Recorder, recorder
+
+pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
+_COUNT = 600
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DatabaseServer]:
+    with database_server("-c fsync=off") as running:
+        yield running
+
+
+@pytest.fixture
+def url(server: DatabaseServer) -> str:
+    return server.new_database()
+
+
+@pytest.fixture
+def mail() -> Iterator[Recorder]:
+    with recorder(0.04, 3) as running:
+        yield running
+
+
+def campaign_of(folder: Path, mail: Recorder, url: str, *, lease_s: float = 5.0) -> Path:
+    return fleet_campaign(
+        folder / "c",
+        mail,
+        url,
+        recipients=_COUNT,
+        connections=3,
+        policy="hold",
+        lease_s=lease_s,
+    )
+
+
+def status_of(folder: Path) -> dict[str, object]:
+    done = run(folder, "status", "--json")
+    assert done.returncode == 0, done.stderr
+    said: dict[str, object] = json.loads(done.stdout)
+    return said
+
+
+def until_joined(server: DatabaseServer, url: str, count: int) -> None:
+    for _ in range(600):
+        try:
+            if len([1 for _, _, how, _ in members(server, url) if not how]) >= count:
+                return
+        except Exception as error:  # the tables are made by the first worker
+            assert "fleet_members" in str(error)  # noqa: PT017
+        time.sleep(0.05)
+    raise AssertionError(f"{count} workers never were there")
+
+
+def test_workers_send_one_campaign_to_its_end_and_each_letter_once(
+    tmp_path: Path, server: DatabaseServer, url: str, mail: Recorder
+) -> None:
+    folder = campaign_of(tmp_path, mail, url)
+    with workers_in(folder) as workers:
+        for name in ("one", "two", "three"):
+            workers.start(name)
+        for name in ("one", "two", "three"):
+            assert workers.end_of(name) == 0, workers.said[name]
+    assert mail.received.total() == _COUNT
+    assert set(mail.received.values()) == {1}
+    assert {how for _, _, how, _ in members(server, url)} == {"left"}
+    assert server.ask("SELECT count(*) FROM runs WHERE ended_s > 0", url.rpartition("/")[2]) == [
+        (1,)
+    ]
+    prove(folder, url)
+
+
+def test_status_and_audit_show_who_holds_what_and_drain_lets_one_leave_without_doubt(
+    tmp_path: Path, server: DatabaseServer, url: str, mail: Recorder
+) -> None:
+    folder = campaign_of(tmp_path, mail, url)
+    with workers_in(folder) as workers:
+        workers.start("one")
+        workers.start("two")
+        until_joined(server, url, 2)
+        until_letters(mail, 20)
+        seen = status_of(folder)
+        assert seen["running"] is True
+        assert {worker["worker"] for worker in seen["workers"]} == {"one", "two"}  # type: ignore[attr-defined]
+        left = run(folder, "drain", "--worker", "one", "--json")
+        assert json.loads(left.stdout) == {"left": ["one"]}
+        assert workers.end_of("one") == 75, workers.said["one"]
+        assert [(worker, how, doubt) for _, worker, how, doubt in members(server, url) if how] == [
+            ("one", "left", 0)
+        ]
+        assert workers.end_of("two") == 0
+    assert run(folder, "drain").returncode == 64
+    assert set(mail.received.values()) == {1}
+    assert mail.received.total() == _COUNT
+    told = json.loads(run(folder, "audit", "--json").stdout)
+    assert told["clean"]
+    ended = {(each["worker"], each["how"]) for each in told["workers"]}
+    assert ended == {("one", "left"), ("two", "left")}
+    assert "two on" in run(folder, "audit").stdout
+
+
+def test_a_sigterm_gives_the_shards_back_and_one_machine_can_go_on(
+    tmp_path: Path, server: DatabaseServer, url: str, mail: Recorder
+) -> None:
+    folder = campaign_of(tmp_path, mail, url)
+    with workers_in(folder) as workers:
+        workers.start("one")
+        until_letters(mail, 20)
+        busy = run(folder, "resume")
+        assert busy.returncode == 75
+        assert "holds this journal" in busy.stderr
+        workers.signal("one", signal.SIGTERM)
+        assert workers.end_of("one") == 75
+    done = run(folder, "resume")
+    assert done.returncode == 0, done.stderr
+    assert mail.received.total() == _COUNT
+    assert set(mail.received.values()) == {1}
+    prove(folder, url)
+
+
+def test_a_worker_with_another_folder_is_refused_by_name(
+    tmp_path: Path, server: DatabaseServer, url: str, mail: Recorder
+) -> None:
+    folder = campaign_of(tmp_path, mail, url)
+    with workers_in(folder) as workers:
+        workers.start("one")
+        until_letters(mail, 5)
+        toml = folder / "campaign.toml"
+        before = toml.read_text()
+        toml.write_text(before.replace("messages_per_connection = 20", "rates = ['1/s']"))
+        other = run(folder, "work", "--name", "two")
+        assert other.returncode == 78
+        assert "[relay] differs" in other.stderr
+        (folder / "body.txt").write_text("Another letter {{ number }}.\n")
+        toml.write_text(before)
+        other = run(folder, "work", "--name", "two")
+        assert other.returncode == 78
+        assert "body.txt" in other.stderr
+
+
+def test_a_journal_in_a_file_is_refused(tmp_path: Path, mail: Recorder) -> None:
+    folder = campaign_of(tmp_path, mail, "sqlite:///state/journal.sqlite")
+    done = run(folder, "work")
+    assert done.returncode == 78
+    assert "postgresql+psycopg://" in done.stderr
+
+
+def test_a_restart_of_the_database_costs_its_time_and_leaves_nobody_in_doubt(
+    tmp_path: Path, mail: Recorder
+) -> None:
+    with database_server("") as own:
+        url = own.new_database()
+        folder = campaign_of(tmp_path, mail, url)
+        with workers_in(folder) as workers:
+            workers.start("one")
+            workers.start("two")
+            until_joined(own, url, 2)
+            until_letters(mail, 60)
+            own.crash()
+            own.wait_until_gone()
+            own.start()
+            for name in ("one", "two"):
+                assert workers.end_of(name) == 0, workers.said[name]
+                assert "joins again" in workers.said[name]
+        with closing(Reader.open(url, folder)) as reader:
+            held = [each for each in reader.results() if each.state != "sent"]
+        assert held == []
+        assert set(mail.received.values()) == {1}
+        prove(folder, url)
