@@ -21,7 +21,7 @@ from campaign.cli.serving import NO_PAGE, LivePage, live_page
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain, tell
 from campaign.cli.terminal.tables import counted, escape
-from campaign.errors import Interrupted
+from campaign.errors import Interrupted, LoginError, RelayError
 from campaign.records import State
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ def send(
     ):
         options = replace(options, relay_override=override)
         try:
-            result = run_campaign(campaign, options, clock=clock, observer=progress, ahead=ahead)
+            with contextlib.nullcontext() if sandbox else told_by_line(campaign):
+                result = run_campaign(
+                    campaign, options, clock=clock, observer=progress, ahead=ahead
+                )
         except BrokenPipeError as error:  # `main` would take it for a reader who has seen enough
             raise RuntimeError("a pipe between the parts of the run broke") from error
     if as_json:
@@ -100,6 +103,23 @@ def telling_webhooks(
     if left:
         where = f" {shlex.quote(str(path))}" if path != Path() else ""
         tell(f"`campaign webhooks{where} --deliver` tells them what waits", sys.stderr)
+
+
+@contextlib.contextmanager
+def told_by_line(campaign: Campaign) -> Iterator[None]:
+    """What a relay cannot do is told with the line of campaign.toml that names it."""
+    try:
+        yield
+    except (RelayError, LoginError) as error:
+        relays = campaign.settings.relay
+        if error.file or not relays:
+            raise
+        is_login = isinstance(error, LoginError)
+        at = next((at for at, each in enumerate(relays) if each.host in error.what), 0)
+        (line,) = campaign.first_lines([("relay", at, "username" if is_login else "host")])
+        remedy = error.remedy or ("" if is_login else "look at host and port in [relay]")
+        kind = LoginError if is_login else RelayError
+        raise kind(error.what, file=str(campaign.file), line=line, remedy=remedy) from error
 
 
 def can_ask() -> bool:

@@ -39,7 +39,7 @@ class Campaign:
     sha256: str  # of the file's bytes, hex
     text: str = field(default="", repr=False, compare=False)  # of the file
 
-    def first_lines(self, paths: Iterable[tuple[str, ...]]) -> list[int]:
+    def first_lines(self, paths: Iterable[tuple[str | int, ...]]) -> list[int]:
         """Where the text of each key begins; of one that is not there, the line of its table."""
         positions, lines = Positions(self.text), self.text.splitlines()
         found = [positions.line(path) for path in paths]

@@ -9,12 +9,12 @@ Pure functions: each check takes what it judges and yields what it found.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from campaign.pages.letter import Opened
+from campaign.pages.letter import Opened, Part
 from campaign.preview.markup import Image, Link, Markup, read_markup
 from campaign.units import show_size
 
@@ -36,6 +36,16 @@ _SPAMMY = re.compile(
     re.IGNORECASE,
 )
 _FAKE_ANSWER = re.compile(r"(?:re|fw|fwd|aw|wg|回复|转发)\s*[:：]", re.IGNORECASE)  # noqa: RUF001
+
+
+# What files of a kind begin with (by their ending); of those that people attach to letters.
+_BEGINS = {
+    **dict.fromkeys(("zip", "docx", "xlsx", "pptx", "odt", "ods"), (b"PK\x03\x04", b"PK\x05\x06")),
+    **dict.fromkeys(("jpg", "jpeg"), (b"\xff\xd8\xff",)),
+    "png": (b"\x89PNG\r\n\x1a\n",),
+    "gif": (b"GIF8",),
+    "ics": (b"BEGIN:VCALENDAR", b"\xef\xbb\xbfBEGIN:VCALENDAR"),
+}
 
 
 class Gravity(IntEnum):
@@ -68,6 +78,7 @@ KINDS = {
     "alt": "Image without alt text",
     "blocked": "Unreadable without images",
     "remote": "Image from the network",
+    "file": "Attachment is not what its name says",
     "subject-long": "Long subject",
     "subject-spam": "Subject looks like spam",
     "unplanned": "Row cannot be rendered",
@@ -91,6 +102,7 @@ def warnings_of(
         *clipped(letter.html),
         *without_unsubscribe(letter, markup),
         *images(markup),
+        *attachments(letter.parts),
         *subject(letter.subject),
     ]
     return sorted(found, key=lambda warn: -warn.gravity)
@@ -219,6 +231,26 @@ def images(markup: Markup) -> Iterator[Warn]:
             "Image from the network" if len(remote) == 1 else f"{len(remote)} remote images",
             "Not loaded here, and not by readers who block images.",
         )  # fmt: skip
+
+
+def attachments(parts: Sequence[Part]) -> Iterator[Warn]:
+    """Files that no program will open: empty, cut off, or of another kind than their name says."""
+    broken = [part.name for part in parts if part.name and not _opens(part)]
+    if broken:
+        yield Warn(
+            "file", Gravity.CAUTION,
+            "Attachment is not what its name says" if len(broken) == 1
+            else f"{len(broken)} attachments are not what their names say",
+            _names(broken),
+        )  # fmt: skip
+
+
+def _opens(part: Part) -> bool:
+    """Does the file begin, and a PDF end, as files of that name do?"""
+    ending = part.name.rpartition(".")[2].lower()
+    if ending == "pdf":  # ISO 32000, 7.5.2 and 7.5.5; readers look at the last kilobyte
+        return b"%PDF-" in part.content[:1024] and b"%%EOF" in part.content[-1024:]
+    return part.content.startswith(_BEGINS[ending]) if ending in _BEGINS else bool(part.content)
 
 
 def subject(text: str) -> Iterator[Warn]:

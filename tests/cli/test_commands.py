@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -305,7 +306,7 @@ def test_the_letter_of_anybody_can_be_looked_at(ask: Ask, here: Path) -> None:
     assert "Hello Ada" in out
     code, out, _ = ask("preview", "--line", "list.csv:6")
     assert "Dear 王小明," in out
-    assert out.startswith("Row       5, list.csv:6\n")
+    assert out.startswith("Row         5, list.csv:6\n")
     code, _, err = ask("preview", "--row", "4")
     assert code == 64
     assert "row 4 has no letter: address: no @ in 'nobody'" in err
@@ -361,7 +362,11 @@ def test_a_relay_that_is_not_there_is_69(ask: Ask, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("campaign.pool.builder.connect_wait", lambda: wait_fixed(0.02))
     code, _, err = ask("run", "--yes")
     assert code == 69
-    assert "127.0.0.1" in err
+    assert re.search(
+        r"campaign\.toml:\d+: .*127\.0\.0\.1.* \(look at host and port in \[relay\]\)", err
+    )
+    code, _, err = ask("test", "--to", "me@example.com")
+    assert (code, "campaign.toml:" in err) == (69, True)
 
 
 def test_who_only_wants_to_look_gets_the_plan_made(ask: Ask) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
 
-from campaign.pages.letter import Opened, take_apart
+from campaign.pages.letter import Opened, Part, take_apart
 from campaign.preview.warnings import warnings_of
 
 GOOD = (
@@ -118,6 +119,29 @@ def test_no_way_to_unsubscribe_is_worse_than_one_in_the_header() -> None:
     none = take_apart(bare.source.replace(b"List-Unsubscribe", b"X-Other"))
     (warn,) = warnings_of(none, {})
     assert (warn.kind, warn.title) == ("unsubscribe", "No unsubscribe link")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_good"),
+    [
+        ("invoice.pdf", b"%PDF-1.7\n" + b"x" * 2000 + b"\nstartxref\n9\n%%EOF\n", True),
+        ("invoice.pdf", b"%PDF-1.7\n" + b"x" * 2000, False),  # cut off
+        ("invoice.pdf", b"404 page not found", False),
+        ("Angebot.DOCX", b"PK\x03\x04...", True),
+        ("Angebot.docx", b"\xd0\xcf\x11\xe0...", False),  # an older format
+        ("photo.jpeg", b"\xff\xd8\xff\xe0...", True),
+        ("photo.jpeg", b"\x89PNG\r\n\x1a\n", False),
+        ("notes.txt", b"\n", True),
+        ("notes.txt", b"", False),
+        ("README", b"x", True),
+    ],
+)
+def test_a_file_that_no_program_opens_is_warned_of(
+    name: str, content: bytes, is_good: bool
+) -> None:
+    part = Part("application/octet-stream", name, "", content)
+    whole = replace(letter(), parts=(part,))
+    assert ("file" in kinds(whole)) is not is_good
 
 
 def test_the_gravest_comes_first() -> None:

@@ -168,6 +168,8 @@ def as_object(letter: Opened, row: int, place: ListRow) -> dict[str, Any]:
 def _coverage(sample: Sampling) -> list[str]:
     """Which branches the letters show, and which they do not."""
     every = sample.shown + len(sample.left_out) + len(sample.untaken)
+    if not every:
+        return ["The templates say the same in every letter: they have no branches."]
     branches = counted(every, "template branch", "template branches")
     said = [f"They show {sample.shown} of {branches}."]
     said += [f"  in no letter of the list: {escape(branch)}" for branch in sample.untaken]

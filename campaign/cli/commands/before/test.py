@@ -13,6 +13,7 @@ import typer
 
 from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.journals import ensure_planned
+from campaign.cli.sending import told_by_line
 from campaign.cli.terminal.tables import escape
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 from campaign.units import show_size
@@ -52,7 +53,8 @@ def command(
         raise UsageError(str(error), remedy="--to wants your own address") from None
     campaign = load(path, need_secrets=True)
     ensure_planned(campaign)
-    trial = send_trial(campaign, address, row, exact=exact)
+    with told_by_line(campaign):
+        trial = send_trial(campaign, address, row, exact=exact)
     if as_json:
         print(json.dumps(as_object(trial, address.spec), ensure_ascii=False))
         return EXIT_DONE if trial.is_accepted else EXIT_SOME_FAILED
