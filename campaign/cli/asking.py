@@ -50,7 +50,8 @@ def probing_means(path: Path, sender: str, ask_all: bool) -> Means:
         raise UsageError(
             f"no sender for the questions: {error}", remedy="--from ADDRESS that takes bounces"
         ) from None
-    prober = Prober(settings.direct.hello, author.spec, settings.direct.port)
+    source, hello = settings.direct.sources[0]
+    prober = Prober(hello, author.spec, settings.direct.port, source)
     if ask_all:
         prober = prober.asking_all()
     private = settings.direct.allow_private
@@ -76,7 +77,7 @@ def ask_servers(
         from random import SystemRandom
 
         from campaign.preflight.verify.probing import Probing
-        from campaign.routing.mx import has_ipv6
+        from campaign.routing.mx import speaks_ipv6
         from campaign.routing.route import Router
 
         random = SystemRandom()
@@ -85,7 +86,7 @@ def ask_servers(
             clock=clock,
             random=random,
             allow_private=means.allow_private,
-            ipv6=has_ipv6(),
+            ipv6=speaks_ipv6([prober.source] if prober.source else []),
             port=prober.port,
         )
         verification.collect_names(disposables, prober)
@@ -94,7 +95,7 @@ def ask_servers(
     async def ask() -> None:
         resolver = Resolver(means.nameservers, clock=clock, timeout_s=means.timeout_s, pace=pace)
         if means.prober:
-            await check_sender(resolver, means.prober.hello)
+            await check_sender(resolver, means.prober.hello, means.prober.source)
         await verification.look_up_domains(resolver, allow_private=means.allow_private)
         if means.prober:
             await probe(resolver, means.prober)

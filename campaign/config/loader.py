@@ -1,7 +1,8 @@
 """campaign.toml as a `Campaign`, or every fault of it at once.
 
 In: the path of a campaign.toml or of its folder.  Out: `Campaign`.
-Touches: the file, whether the files it names are there, and its secrets if asked to.
+Touches: the file, whether the files it names are there; its secrets and this host's addresses, if
+asked to.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from campaign.config.positions import Positions
 from campaign.config.reading import Whereabouts, read_config
 from campaign.config.sections import fields_of, good_value
 from campaign.config.settings import Settings
+from campaign.config.sources import check_sources
 from campaign.config.validation import is_within, validate
 from campaign.config.wording import Mistake
 from campaign.errors import ConfigError, ConfigErrors
@@ -48,7 +50,8 @@ class Campaign:
 
     def warnings(self) -> list[ConfigError]:
         """What stands in the way of sending, though not of a plan; in the order of the file."""
-        return _placed(look_ahead(self.settings, self.folder), str(self.file), self.text)
+        found = (*look_ahead(self.settings, self.folder), *check_sources(self.settings))
+        return _placed(found, str(self.file), self.text)
 
     @property
     def journal(self) -> Whereabouts:
@@ -56,8 +59,8 @@ class Campaign:
 
 
 def load(path: Path, *, need_secrets: bool = False, need_letters: bool = False) -> Campaign:
-    """Read and check the whole file; `need_secrets` also fetches each secret once, `need_letters`
-    those without which no letter can be made.
+    """Read and check the whole file; `need_secrets` also fetches each secret once, and looks for
+    the addresses to send from; `need_letters`: those without which no letter can be made.
 
     Raises ConfigErrors with every fault, in the order of the file.
     """
@@ -65,7 +68,7 @@ def load(path: Path, *, need_secrets: bool = False, need_letters: bool = False) 
     settings, faults, mended = validate(config.tables)
     found = [*check_values(settings), *check_files(settings, config.folder)]
     if need_secrets:
-        found += check_secrets(settings, config.folder)
+        found += [*check_secrets(settings, config.folder), *check_sources(settings)]
     elif need_letters:
         found += check_token_secrets(settings, config.folder)
     faults += [fault for fault in found if not is_within(fault.path, mended)]

@@ -144,7 +144,10 @@ def _value(entry: dict[str, Any], field: FieldInfo) -> str:
     if section is Secret:
         return "a secret"
     if section:
-        return f"`{{ {', '.join(f'{name} = …' for name in fields_of(section))} }}`"
+        table = f"`{{ {', '.join(f'{name} = …' for name in fields_of(section))} }}`"
+        kinds = [part.get("type") for part in entry.get("anyOf", ())]
+        several = ", or a list of them" if "array" in kinds else ""
+        return f"text or {table}{several}" if "string" in kinds else table
     if entry.get("format") == "date-time":
         return "moment, as `2026-12-01T09:00:00+08:00`"
     if "enum" in entry:

@@ -13,6 +13,7 @@ import math
 import re
 import unicodedata
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -196,6 +197,22 @@ def _host_name(value: str) -> str:
     return value
 
 
+def _source_address(value: str) -> str:
+    """An IP address that a host may have, in its usual form."""
+    try:
+        address = ip_address(value)
+    except ValueError:
+        address = None
+    if address is None or "%" in value:
+        raise ValueError(
+            f"'{value}' is not an IP address; write an address of this host,"
+            ' such as "192.0.2.10" or "2001:db8::10"'
+        )
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError(f"{value} is not the address of one host; leave it out, or write another")
+    return str(address)
+
+
 def _relay_host(value: str) -> str:
     """A server's name or address without a port; an IPv6 address may stand in brackets."""
     host, colon, port = value.rpartition(":")
@@ -299,6 +316,7 @@ PublicKeys = Annotated[Strings, AfterValidator(_public_keys)]
 EarlierLists = Annotated[Strings, AfterValidator(_earlier)]
 ColumnName = Annotated[str, AfterValidator(_composed)]
 HostName = Annotated[str, AfterValidator(_host_name)]
+SourceAddress = Annotated[str, AfterValidator(_source_address)]
 RelayHost = Annotated[HostName, AfterValidator(_relay_host)]
 Listen = Annotated[str, AfterValidator(read_listen)]
 Titles = Annotated[

@@ -135,8 +135,10 @@ class JournalLedger:
         state, due_s = verdict.state, 0.0
         attempts = claim.attempts + verdict.uses_attempt
         if state is State.DEFERRED:
-            due_s = self._schedule.due_s(attempts, now_s) if wait_s is None else now_s + wait_s
-            due_s = max(due_s, now_s + verdict.pause_s)
+            if wait_s is None:
+                due_s = max(self._schedule.due_s(attempts, now_s), now_s + verdict.pause_s)
+            else:
+                due_s = now_s + wait_s
             if verdict.class_ is ReplyClass.PROTOCOL and attempts >= _MOST_PROTOCOL_ERRORS:
                 state, due_s = State.FAILED, 0.0
             elif self._expires(claim, due_s):

@@ -18,7 +18,7 @@ from campaign.journal.schema import LISTED_DOMAINS
 from campaign.planning.bulk import missing_for_bulk
 from campaign.planning.skips import SkipKind, Skips, read_skips
 from campaign.planning.timing.forecast import Forecast
-from campaign.planning.timing.outlook import ORDINARY_RATE, outlook
+from campaign.planning.timing.outlook import ORDINARY_RATE, outlook, sources_of
 from campaign.pool.limits import Limits
 from campaign.pool.pacing.rates import Pacing
 from campaign.records import Source, State, unsettled_of
@@ -115,9 +115,13 @@ def forecast_s(campaign: Campaign, planned: int, domains: list[tuple[str, int]])
     The slowest of: the relays' rates, each provider's rate, and an ordinary link.
     """
     settings = campaign.settings
-    limits_s = Limits(settings.limits).span_s(domains)
+    limits = Limits(settings.limits)
+    limits_s = limits.span_s(domains)
     if settings.direct:
-        return max(limits_s, Pacing(settings.direct.rates).span_s(planned)) or None
+        sources = len(sources_of(settings))  # each has the limits for itself
+        limits_s = limits.span_of(limits.count(domains), sources)
+        each = -(-planned // sources)
+        return max(limits_s, Pacing(settings.direct.rates).span_s(each)) or None
     if not settings.relay:
         return None
     pacings = [Pacing(relay.rates) for relay in settings.relay]

@@ -63,8 +63,19 @@ class Destination:
         self.wake()
 
     def wake(self) -> None:
-        for site in self.sites:
+        """As many sites as there are letters; those that are furthest behind their share first."""
+        if len(self.sites) <= self.lanes.ready:
+            for site in self.sites:
+                site.wake()
+            return
+        now_s = self._clock.tick_s()
+        ready = sorted(self.sites, key=lambda site: self._distance(site, now_s))
+        for site in ready[: self.lanes.ready]:
             site.wake()
+
+    def _distance(self, site: Site, now_s: float) -> tuple[bool, float, float]:
+        """How far a site is from having to take the next letter."""
+        return not site.is_able, site.allowance.wait_s(now_s), site.taken / self.sites[site]
 
     # -- what may come -------------------------------------------------------------------------
 
@@ -91,14 +102,14 @@ class Destination:
     def _most_held(self, now_s: float) -> int:
         if self.rest_s(now_s):
             return 0
-        most = 0
-        for site in self.sites:
+        most, sites = 0, [site for site in self.sites if site.failure is None]
+        for site in sites:
             pacing = site.allowance.pacing
             if not pacing.windows:
                 return sys.maxsize
             ahead = int(_AHEAD_S / pacing.interval_s) + 1 if pacing.interval_s else sys.maxsize
             most += min(ahead, pacing.left(now_s))
-        return most if self.sites else sys.maxsize
+        return most if sites else sys.maxsize
 
     def left_s(self, count: int, by_lane: Mapping[str, int], now_s: float) -> float:
         """Seconds that the limits alone leave no choice about, for so many letters, of which so
@@ -131,6 +142,15 @@ class Destination:
             self._yielding.add(site)
             loop.call_later(_YIELD_S, self._resume, site)
         return not behind
+
+    def elsewhere_s(self, site: Site, now_s: float) -> float | None:
+        """Seconds that all other addresses of ours have to rest; None: there is none."""
+        waits = [
+            other.allowance.governor.wait_s(now_s)
+            for other in self.sites
+            if other.source != site.source and other.failure is None
+        ]
+        return min(waits, default=None)
 
     def _resume(self, site: Site) -> None:
         self._yielding.discard(site)

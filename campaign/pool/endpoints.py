@@ -12,6 +12,7 @@ from pathlib import Path
 
 from campaign.config.secrets import read_secret
 from campaign.config.settings import Relay
+from campaign.journal.ways import sent_from, server_name
 from campaign.pool.sites.site import Dial, Site
 from campaign.pool.terms import Terms
 from campaign.smtp.connection import Connection
@@ -25,7 +26,7 @@ def endpoint_of(relay: Relay, folder: Path) -> Endpoint:
     secret = relay.token or relay.password
     certificate = relay.client_certificate
     return Endpoint(
-        name=f"[{relay.host}]:{relay.port}" if ":" in relay.host else f"{relay.host}:{relay.port}",
+        name=sent_from(server_name(relay.host, relay.port), relay.source),
         host=relay.host,
         port=relay.port,
         security=relay.security,
@@ -41,6 +42,7 @@ def endpoint_of(relay: Relay, folder: Path) -> Endpoint:
         else None,
         notify=relay.notify,
         ret=relay.ret,
+        source=relay.source or "",
     )
 
 

@@ -24,9 +24,10 @@ class History(Protocol):
     """What is remembered of letters that were handed over."""
 
     def sendings_since(
-        self, since_s: float, *, relay: str = "", domains: Sequence[str] = ()
+        self, since_s: float, *, relay: str = "", source: str = "", domains: Sequence[str] = ()
     ) -> list[tuple[float, int]]:
-        """Unix time and number, oldest first; through one relay, to some domains, where given."""
+        """Unix time and number, oldest first; through one relay, from one of our addresses (or one
+        that is not known), to some domains, where given."""
 
 
 class Limits:
@@ -71,12 +72,14 @@ class Limits:
                     counts[lane] += count
         return counts
 
-    def span_of(self, by_lane: Mapping[str, int]) -> float:
-        """The same of letters that were counted by lane."""
-        return max(
-            (Pacing(self._by_lane[lane].rates).span_s(n) for lane, n in by_lane.items()),
-            default=0.0,
-        )
+    def span_of(self, by_lane: Mapping[str, int], sources: int = 1) -> float:
+        """The same of letters that were counted by lane, sent from so many addresses, each of
+        which has the limits for itself."""
+        spans_s = [
+            Pacing(self._by_lane[lane].rates).span_s(-(-count // sources))
+            for lane, count in by_lane.items()
+        ]
+        return max(spans_s, default=0.0)
 
 
 def lane_of(domain: str) -> str:
@@ -97,12 +100,13 @@ def seed(
     clock: Clock,
     *,
     relay: str = "",
+    source: str = "",
     domains: Sequence[str] = (),
 ) -> None:
     """What earlier runs used of a day's quota still counts."""
     now_s, tick_s = clock.now_s(), clock.tick_s()
     for quota in pacing.own_quotas:
         for at_s, count in history.sendings_since(
-            now_s - quota.per_s, relay=relay, domains=domains
+            now_s - quota.per_s, relay=relay, source=source, domains=domains
         ):
             quota.seed(tick_s - (now_s - at_s), count)

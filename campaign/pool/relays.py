@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from campaign.config.loader import Campaign
 from campaign.config.settings import Relay
 from campaign.errors import CampaignError, ConfigError, LoginError
+from campaign.journal.ways import server_name
 from campaign.pool.destination import Destination
 from campaign.pool.endpoints import dialer, endpoint_of
 from campaign.pool.lanes import Lanes
@@ -145,7 +146,9 @@ def relays_of(campaign: Campaign, relays: tuple[Relay, ...], terms: Terms) -> Re
         endpoint = endpoint_of(relay, campaign.folder)
         ramps = terms.ramps.of_relay(endpoint.name)
         allowance = Allowance(endpoint.name, relay.connections, relay.rates, ramps=ramps)
-        seed(allowance.pacing, terms.history, terms.clock, relay=endpoint.name)
+        server = server_name(relay.host, relay.port)
+        history, clock = terms.history, terms.clock
+        seed(allowance.pacing, history, clock, relay=server, source=endpoint.source)
         if terms.on_trial:
             allowance.try_out()
         site = Site(
@@ -155,8 +158,9 @@ def relays_of(campaign: Campaign, relays: tuple[Relay, ...], terms: Terms) -> Re
             allowance,
             terms,
             messages_per_connection=relay.messages_per_connection,
-            may_take=made.destination.may_take,
+            siblings=made.destination,
             on_failure=made.failed,
+            source=endpoint.source,
         )
         made.destination.join(site, relay.weight)
     return made

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from campaign.addresses.syntax import parse_address
@@ -137,20 +138,22 @@ async def _sender(campaign: Campaign, resolver: Resolver) -> SendingDomains:
     settings = campaign.settings
     author = sender_of(campaign).address.domain
     envelope = settings.bounces.envelope_from or settings.message.sender
-    hello = settings.direct.hello if settings.direct else ""
-    addresses: tuple[str, ...] = ()
-    if hello:
-        try:
-            addresses = (await find_addresses(resolver, hello, allow_private=True)).usable
-        except DnsError:
-            addresses = ()  # the rule about EHLO says so
+    named = settings.direct.sources if settings.direct else ()
+    sources: list[tuple[str, str]] = []
+    for address, hello in named:
+        if address:
+            sources.append((address, hello))
+            continue
+        with suppress(DnsError):  # the rule about EHLO says so
+            found = await find_addresses(resolver, hello, allow_private=True)
+            sources += [(usable, hello) for usable in found.usable]
     return SendingDomains(
         author=author,
         envelope=_domain_of(envelope) if envelope else author,
         signers=tuple(_domain_of(f"postmaster@{each.domain}") for each in settings.dkim),
-        addresses=addresses,
+        sources=tuple(sources),
         relays=tuple(relay.host for relay in settings.relay),
-        hello=hello,
+        hellos=tuple(dict.fromkeys(hello for _, hello in named)),
     )
 
 

@@ -48,18 +48,18 @@ async def _known(
 
 
 async def _of_addresses(resolver: Resolver, sender: SendingDomains) -> AsyncIterator[CheckFinding]:
-    if not sender.hello:
+    if not sender.hellos:
         why = "the relay has its own names and addresses"
         yield CheckFinding("hello-name", "not-checked", why)
         yield CheckFinding("ptr", "not-checked", why)
         return
-    yield await _known("hello-name", _hello, resolver, sender.hello)
-    addresses = sender.addresses
-    if not addresses:
+    for hello in sender.hellos:
+        yield await _known("hello-name", _hello, resolver, hello)
+    if not sender.sources:
         yield CheckFinding("ptr", "not-checked", "no address that we send from is known")
-    for address in addresses:
+    for address, hello in sender.sources:
         try:
-            yield await _reverse(resolver, address, sender.hello)
+            yield await _reverse(resolver, address, hello)
         except DnsError as error:
             yield CheckFinding("ptr", "not-checked", error.what)
 

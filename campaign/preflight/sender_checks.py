@@ -44,9 +44,14 @@ class SendingDomains(NamedTuple):
     author: str  # domain of From
     envelope: str  # domain of MAIL FROM
     signers: tuple[str, ...]  # d=
-    addresses: tuple[str, ...]  # we send from, where we know them
+    sources: tuple[tuple[str, str], ...]  # addresses we send from, each with its name in EHLO
     relays: tuple[str, ...]  # host names
-    hello: str  # of [direct]; "" through a relay
+    hellos: tuple[str, ...]  # of [direct]; none through a relay
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Those that we send from, where we know them."""
+        return tuple(address for address, _ in self.sources)
 
 
 async def sender_findings(
@@ -118,9 +123,9 @@ async def _of_hosts(
     resolver: Resolver, sender: SendingDomains, tree: SpfTree
 ) -> list[CheckFinding]:
     found = []
-    for address in sender.addresses:
+    for address, hello in sender.sources:
         result = await check_host(
-            resolver, address, sender.envelope, f"postmaster@{sender.envelope}", sender.hello
+            resolver, address, sender.envelope, f"postmaster@{sender.envelope}", hello
         )
         evidence = f"{address} for {sender.envelope}: {result.result} ({result.why})"
         if result.result is Spf.PASS:

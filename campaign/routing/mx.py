@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from random import Random
@@ -111,6 +111,11 @@ def ahead_of(exchanges: Iterable[MxRecord], own_names: frozenset[str]) -> list[M
     hosts = list(exchanges)
     own = [record.preference for record in hosts if record.exchange in own_names]
     return [record for record in hosts if record.preference < min(own)] if own else hosts
+
+
+def speaks_ipv6(sources: Collection[str]) -> bool:
+    """Can IPv6 hosts be reached from these addresses of ours?  None: the system chooses."""
+    return any(":" in source for source in sources) if sources else has_ipv6()
 
 
 def has_ipv6() -> bool:

@@ -42,6 +42,7 @@ class Endpoint:
     client_certificate: tuple[str, str] | None = None  # files (certificate, key), PEM
     verify: bool = True
     address: str | None = None
+    source: str = ""  # our IP address that connections come from; empty: the system chooses
     notify: tuple[str, ...] = ()  # DSN NOTIFY: never, or success, failure, delay (RFC 3461)
     ret: str = ""  # DSN RET: full or hdrs
     envid: str = ""  # DSN ENVID is this, a dot and the row

@@ -9,6 +9,7 @@ Secrets are blanked by the caller; of a body only the header block is written, t
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import IO
 
@@ -59,7 +60,7 @@ class Transcript:
 def open_transcript(folder: Path, name: str, number: int, clock: Clock) -> Transcript:
     """The file that takes down one connection: `relay.example.com-587-0001.txt`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{name.replace(':', '-').replace('/', '-')}-{number:04d}.txt"
+    path = folder / f"{re.sub('[:/ ]', '-', name)}-{number:04d}.txt"
     file = open(path, "w", encoding="utf-8", opener=_for_the_owner)  # noqa: SIM115
     return Transcript(file, clock)
 

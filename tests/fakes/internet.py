@@ -35,7 +35,10 @@ class ServerAt(ScriptedServer):
     def start(self) -> None:
         self._listener.close()
         self.port = self.port or own_port()
-        self._listener = socket.create_server((self._address, self.port))
+        self._listener = socket.create_server(
+            (self._address, self.port),
+            family=socket.AF_INET6 if ":" in self._address else socket.AF_INET,
+        )
         thread = threading.Thread(target=self._accept, daemon=True)
         thread.start()
         self._threads.append(thread)

@@ -74,6 +74,7 @@ class Rule:
     from_nth: int | None = None
     times: int | None = None  # over the whole life of the server
     test: Callable[[str], bool] | None = None  # of the command
+    peer: str = ""  # address that the client comes from
 
 
 def on(stage: str, act: Act, **when: object) -> Rule:
@@ -194,13 +195,14 @@ class ScriptedServer:
     def commands(self) -> list[str]:
         return [command for session in self.sessions for command in session.commands]
 
-    def find(self, stage: str, text: str, session: int, nth: int) -> Act | None:
+    def find(self, stage: str, text: str, session: int, nth: int, peer: str) -> Act | None:
         """The act for this moment, if a rule has one."""
         with self._lock:
             for number, rule in enumerate(self.script.rules):
                 fits = (
                     rule.stage == stage
                     and rule.where in text
+                    and rule.peer in ("", peer)
                     and rule.session in (None, session)
                     and rule.nth in (None, nth)
                     and (rule.from_nth is None or nth >= rule.from_nth)
@@ -232,6 +234,7 @@ class Session:
         self.server = server
         self.script = server.script
         self.number = number
+        self.peer = str(sock.getpeername()[0])  # address that the client comes from
         self.commands: list[str] = []
         self.letters: list[Letter] = []
         self.envelopes: list[tuple[str, list[str]]] = []
@@ -376,7 +379,7 @@ class Session:
 
     def _find(self, stage: str, text: str) -> Act | None:
         nth = self._nth[stage] = self._nth.get(stage, 0) + 1
-        return self.server.find(stage, text, self.number, nth)
+        return self.server.find(stage, text, self.number, nth, self.peer)
 
     def _answer(
         self, stage: str, text: str, usual: str, *, positive: bytes = b"2", letter: object = None

@@ -246,6 +246,28 @@ def test_what_was_handed_over_is_counted_by_relay_and_over_several_domains(tmp_p
         assert sum(count for _, count in through) == 2
 
 
+def test_what_left_from_an_address_is_counted_for_it_and_what_is_not_known_for_each(
+    tmp_path: Path,
+) -> None:
+    journal = open_journal(tmp_path, create=True)
+    plan_into(journal, [entry(f"p{n}", n) for n in range(6)])
+    ways = ["mx", "mx from ::1", "mx from 192.0.2.1", "mx from 192.0.2.10", "other from ::1"]
+    journal.apply(
+        Change(row, State.SENDING, 100.0 * row, 0, 1, 0, relay=way)
+        for row, way in enumerate(ways, 1)
+    )
+    journal.close()
+
+    def count(**asked: str) -> int:
+        return sum(number for _, number in reader.sendings_since(0.0, **asked))
+
+    with closing(Reader.open(URL, tmp_path)) as reader:
+        sources = ("192.0.2.1", "192.0.2.10", "::1")
+        assert [count(source=source) for source in sources] == [2, 2, 3]
+        assert [count(relay="mx", source=source) for source in sources] == [2, 2, 2]
+        assert (count(relay="mx"), count()) == (1, 5)
+
+
 def test_a_relative_path_starts_at_the_campaign_folder_and_four_slashes_are_absolute() -> None:
     folder = Path("/campaigns/spring")
     assert locate("sqlite:///state/j.sqlite", folder).path == folder / "state/j.sqlite"

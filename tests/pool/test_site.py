@@ -52,6 +52,16 @@ def wire(letters: int) -> Any:
     return Nowhere(letters)
 
 
+class Alone:
+    """The siblings of an only site."""
+
+    def may_take(self, site: Site) -> bool:
+        return True
+
+    def elsewhere_s(self, site: Site, now_s: float) -> float | None:
+        return None
+
+
 def terms(clock: FakeClock, book: Book) -> Terms:
     return Terms(
         cast(Any, book),
@@ -74,7 +84,7 @@ def site_with(clock: FakeClock, book: Book, messages: int) -> Site:
         Allowance("relay", 10, ()),
         terms(clock, book),
         messages_per_connection=messages,
-        may_take=lambda site: True,
+        siblings=Alone(),
         on_failure=lambda site, error: None,
     )
 

@@ -195,6 +195,20 @@ def test_hosts_of_direct_delivery_need_names_that_lead_back(
     assert "add ip4:192.0.2.10" in found["spf-sender"][0]["remedy"]
 
 
+def test_each_address_to_send_from_is_looked_at_with_its_own_name(
+    folder: Path, check: Check, server: DnsServer, relay: ScriptedServer
+) -> None:
+    other = '{ address = "192.0.2.11", hello = "other.sender.test" }'
+    rewrite(folder, RELAY.format(port=relay.port), f'{DIRECT}addresses = ["192.0.2.10", {other}]\n')
+    server.add("other.sender.test", "A", "192.0.2.11")
+    server.add("11.2.0.192.in-addr.arpa", "PTR", "other.sender.test.")
+    _, found = check()
+    assert [one["level"] for one in found["ptr"]] == ["ok", "ok"]
+    assert [one["level"] for one in found["hello-name"]] == ["ok", "ok"]
+    assert [one["level"] for one in found["spf-sender"]] == ["ok", "fail"]
+    assert "add ip4:192.0.2.11" in found["spf-sender"][1]["remedy"]
+
+
 def test_a_relay_that_is_gone_fails(folder: Path, check: Check, relay: ScriptedServer) -> None:
     relay.stop()
     code, found = check()

@@ -24,6 +24,7 @@ from campaign.config.settings.outlets import (
     Dns,
     Limit,
     Relay,
+    SendingAddress,
     Tls,
 )
 from campaign.config.settings.section import (
@@ -81,6 +82,7 @@ __all__ = [
     "Secrets",
     "Section",
     "SendgridEvents",
+    "SendingAddress",
     "Serve",
     "SesEvents",
     "Settings",
@@ -159,6 +161,13 @@ class Settings(Section):
             )
         if len({ramp.per for ramp in self.ramp}) < len(self.ramp):
             yield RuleError("two [[ramp]] limit the same", "give each another per", "ramp")
+        ways = [(each.host, each.port, each.username, each.source) for each in self.relay]
+        for host, port, _, source in {way for way in ways if ways.count(way) > 1 and way[3]}:
+            yield RuleError(
+                f"two relays are {host} port {port} from {source}",
+                "keep one, or give each a source of its own",
+                "relay",
+            )
         if self.relay and self.direct:
             yield RuleError(
                 "[relay] and [direct] exclude each other", "keep one", "direct", "relay"

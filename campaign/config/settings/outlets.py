@@ -7,12 +7,23 @@ looked at by `checks` and `secrets`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from campaign.config.settings.section import RuleError, Secret, Section
-from campaign.config.values import Duration, HostName, Rates, RelayHost, Strings, Switch, Whole
+from campaign.config.values import (
+    Duration,
+    HostName,
+    Rates,
+    RelayHost,
+    SourceAddress,
+    Strings,
+    Switch,
+    Whole,
+    as_list,
+)
 
 
 class Tls(Section):
@@ -51,6 +62,8 @@ class Relay(Section):
     """Certificates to trust instead of the system's (PEM)."""
     hello: HostName = ""
     """Name given in EHLO; empty: this host's name, or its address literal."""
+    source: SourceAddress | None = Field(default=None, examples=["192.0.2.10"])
+    """Address of this host that connections come from; absent: the system chooses."""
     connections: Whole = Field(default=10, ge=1, le=1000)
     """Connections open at the same time, at most."""
     messages_per_connection: Whole = Field(default=100, ge=1)
@@ -76,6 +89,12 @@ class Relay(Section):
                 'add password = { env = "SMTP_PASSWORD" }, or a token',
                 *("username", "password", "token"),
             )
+        if self.source and _family(self.host) not in (0, _family(self.source)):
+            yield RuleError(
+                f"{self.source} cannot connect to {self.host}: one is IPv4, the other IPv6",
+                "write a source of the relay's kind, or the relay's name as host",
+                *("source", "host"),
+            )
         here = self.host in {"localhost", "127.0.0.1", "::1"}
         if secret and self.security == "none" and not (here or self.allow_cleartext_login):
             yield RuleError(
@@ -85,19 +104,73 @@ class Relay(Section):
             )
 
 
+def _family(host: str) -> int:
+    """4 or 6; 0 for a name, which may have addresses of both kinds."""
+    try:
+        return ip_address(host).version
+    except ValueError:
+        return 0
+
+
+class SendingAddress(Section):
+    """An address of this host that connections come from."""
+
+    address: SourceAddress = Field(examples=["192.0.2.10"])
+    """IPv4 or IPv6; it connects only to servers that have an address of the same kind."""
+    hello: HostName = Field(default="", examples=["mx1.example.com"])
+    """Name given in EHLO from this address; empty: hello of [direct]."""
+
+
+def _as_table(value: Any) -> Any:
+    return {"address": value} if isinstance(value, str) else value
+
+
+SourceEntry = Annotated[
+    SendingAddress, BeforeValidator(_as_table, json_schema_input_type=str | SendingAddress)
+]
+SourceEntries = Annotated[
+    tuple[SourceEntry, ...],
+    BeforeValidator(
+        as_list, json_schema_input_type=str | SendingAddress | list[str | SendingAddress]
+    ),
+]
+
+
 class Direct(Section):
     """Instead of [relay]: straight to the mail servers (MX) of each domain."""
 
     hello: HostName = Field(min_length=1, examples=["mail.example.com"])
     """Name given in EHLO; it should resolve to this host, and this host's address to it."""
+    addresses: SourceEntries = Field(
+        default=(), min_length=1, examples=[["192.0.2.10", "2001:db8::10"]]
+    )
+    """Addresses of this host to send from, each with rates, limits and day quotas of its own;
+    with a name for EHLO: `{ address = "192.0.2.10", hello = "mx1.example.com" }`. Absent: the
+    system chooses."""
     connections: Whole = Field(default=10, ge=1, le=1000)
-    """Connections to one provider at the same time, at most."""
+    """Connections to one provider at the same time, at most (from each address)."""
     rates: Rates = Field(default=(), examples=[["50/s", "100000/day"]])
-    """Limits on all messages together, all of which hold; [limits] has those by provider."""
+    """Limits on all messages together (of each address), all of which hold; [limits] has those
+    by provider."""
     port: Whole = Field(default=25, ge=1, le=65535)
     """Port of the mail servers; other than 25 only in tests."""
     allow_private: Switch = False
     """Deliver to loopback and private addresses too."""
+
+    def rules(self) -> Iterator[RuleError]:
+        known: set[str] = set()
+        for source in self.addresses:
+            if source.address in known:
+                yield RuleError(
+                    f"{source.address} stands twice in addresses", "keep one of them", "addresses"
+                )
+            known.add(source.address)
+
+    @property
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """Address ("": the system's choice) and name for EHLO of each, at least one."""
+        each = tuple((source.address, source.hello or self.hello) for source in self.addresses)
+        return each or (("", self.hello),)
 
 
 class Limit(Section):

@@ -26,6 +26,7 @@ from campaign.journal.reading.results import history, pages, read_plan, results
 from campaign.journal.recovery import Doubt, classes_to_put_back, doubts
 from campaign.journal.sharing.holders import Holder, holders
 from campaign.journal.states import FORMAT
+from campaign.journal.ways import FROM, sent_from
 from campaign.records import (
     Change,
     Claim,
@@ -292,19 +293,23 @@ class Reader(Glance):
             return set(self._connection.execute(_SUPPRESSED, {"keys": list(keys)}).scalars())
 
     def sendings_since(
-        self, since_s: float, *, relay: str = "", domains: Sequence[str] = ()
+        self, since_s: float, *, relay: str = "", source: str = "", domains: Sequence[str] = ()
     ) -> list[tuple[float, int]]:
         """How many letters were handed over since a Unix time, in slots of five minutes.
 
-        Through one relay, to one of the domains, where these are given.  Slots are named by their
+        Through one relay, from one address of ours, to one of the domains, where these are given;
+        what went from an address that is not known counts for each.  Slots are named by their
         last moment, oldest first: what is counted against a quota may look younger than it is,
         never older.
         """
         chosen: dict[str, Any] = {"since": since_s}
         only = ""
         if relay:
-            only += " AND relay = :relay"
-            chosen["relay"] = relay
+            only += " AND relay IN (:relay, :way)"
+            chosen |= {"relay": relay, "way": sent_from(relay, source)}
+        elif source:
+            only += " AND (relay LIKE :source OR relay NOT LIKE :any)"
+            chosen |= {"source": f"%{FROM}{source}", "any": f"%{FROM}%"}
         if domains:
             only += " AND row IN (SELECT row FROM recipients WHERE domain IN :domains)"
             chosen["domains"] = list(domains)

@@ -15,7 +15,9 @@ from collections import Counter
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
+from campaign.journal.ways import sent_from
 from campaign.planning.timing.hindrances import Hindrance, of_lanes, of_times, of_ways
+from campaign.planning.timing.outlook import sources_of
 from campaign.planning.timing.ramped import ramps_of
 from campaign.pool.limits import Limits, lane_of
 from campaign.pool.pacing.rates import Pacing
@@ -79,9 +81,15 @@ class Waits:
                     return paced("limits", self._limits.name(lane), Pacing(limit.rates))
         settings = self._campaign.settings
         ways = (
-            [("direct", Pacing(settings.direct.rates))]
+            [
+                (sent_from("direct", source), Pacing(settings.direct.rates))
+                for source in sources_of(settings)
+            ]
             if settings.direct
-            else [(relay.host, Pacing(relay.rates)) for relay in settings.relay]
+            else [
+                (sent_from(relay.host, relay.source), Pacing(relay.rates))
+                for relay in settings.relay
+            ]
         )
         if any(not pacing.interval_s for _, pacing in ways):
             return ""

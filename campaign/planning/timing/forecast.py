@@ -104,10 +104,55 @@ class Way:
         spans = [climb.span_s(count, now_s) for climb in self.climbs]
         return max([self.pacing.span_s(count), *spans])
 
+    def first(self, now_s: float) -> Way:
+        """What lets something through first: itself."""
+        return self
+
+
+class Together:
+    """As a `Way`: a limit that each of our addresses has for itself, with the ramps of all."""
+
+    def __init__(self, ways: Sequence[Way], ramps: Way) -> None:
+        """`ways`: at least one; `ramps`: without rates."""
+        self._ways = ways
+        self._ramps = ramps
+
+    def most(self, now_s: float, step_s: float) -> float:
+        of_ways = sum(way.most(now_s, step_s) for way in self._ways)
+        return min(of_ways, self._ramps.most(now_s, step_s))
+
+    def take(self, now_s: float, count: float) -> None:
+        """Each takes its share of what they have left together."""
+        self._ramps.take(now_s, count)
+        left = [float(way.pacing.left(now_s)) for way in self._ways]
+        for way, own in zip(self._ways, left, strict=True):
+            way.take(now_s, count * own / (sum(left) or 1.0))
+
+    def binding(self, now_s: float) -> str:
+        of_ways = sum(way.most(now_s, 1.0) for way in self._ways)
+        are_slower = self._ramps.most(now_s, 1.0) < of_ways
+        return (self._ramps if are_slower else self.first(now_s)).binding(now_s)
+
+    def wait_s(self, now_s: float) -> float:
+        return self.first(now_s).wait_s(now_s)
+
+    def span_s(self, count: int, now_s: float) -> float:
+        each = math.ceil(count / len(self._ways))
+        spans = [way.span_s(each, now_s) for way in self._ways]
+        return max(min(spans), self._ramps.span_s(count, now_s))
+
+    def first(self, now_s: float) -> Way:
+        """What lets something through first, or the ramps, which all of them wait for."""
+        first = min(self._ways, key=lambda way: way.wait_s(now_s))
+        return self._ramps if self._ramps.wait_s(now_s) > first.wait_s(now_s) else first
+
+
+LaneWay = Way | Together
+
 
 def foresee(
     load: Load,
-    lanes: Mapping[str, Way],
+    lanes: Mapping[str, LaneWay],
     ways: Sequence[Way],
     timetable: Timetable,
     zones: Mapping[str, tzinfo],
@@ -126,7 +171,7 @@ class _Course:
     def __init__(
         self,
         load: Load,
-        lanes: Mapping[str, Way],
+        lanes: Mapping[str, LaneWay],
         ways: Sequence[Way],
         timetable: Timetable,
         zones: Mapping[str, tzinfo],
@@ -244,7 +289,7 @@ class _Course:
 
     def _wait(self, wanted: Mapping[str, float], most: float, changes_s: float) -> None:
         """Nothing goes, for quotas are used up: to the moment when one lets something through."""
-        blocking = list(self._ways) if most <= 0 else []
+        blocking: list[LaneWay] = list(self._ways) if most <= 0 else []
         blocking += [self._lanes[lane] for lane in wanted if lane in self._lanes]
         waits = [(way.wait_s(self._now_s), way) for way in blocking]
         wait_s, way = min(

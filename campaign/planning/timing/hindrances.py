@@ -79,14 +79,15 @@ def of_lanes(
     limits, ramps = Limits(campaign.settings.limits), ramps_of(campaign)
     found: list[Hindrance] = []
     for lane in lanes:
-        way = limited_lane(limits, ramps, lane, reader, At(now_s))
+        way = limited_lane(campaign.settings, ramps, lane, reader, At(now_s)).first(now_s)
         if (wait_s := way.wait_s(now_s)) <= 0:
             continue
         if ramp := used_up(way.climbs, now_s):
             found.append(Hindrance(ramp, now_s + wait_s, _RAMP))
         else:
             words = turn("limits", way.name, way.pacing, now_s, now_s)
-            found.append(Hindrance(words, now_s + wait_s, f'rates in [limits."{way.name}"]'))
+            change = f'rates in [limits."{limits.name(lane)}"]'
+            found.append(Hindrance(words, now_s + wait_s, change))
     return found
 
 

@@ -13,12 +13,13 @@ from campaign.config.hours import timetable_of
 from campaign.config.loader import Campaign
 from campaign.config.settings import Settings
 from campaign.journal.reading.reader import Reader
-from campaign.planning.timing.forecast import Forecast, Way, foresee
+from campaign.journal.ways import sent_from, server_name
+from campaign.planning.timing.forecast import Forecast, LaneWay, Together, Way, foresee
 from campaign.planning.timing.ramped import ramps_of
 from campaign.planning.timing.times import zones_of
 from campaign.pool.limits import Limits, domains_of, lane_of, seed
 from campaign.pool.pacing.rates import Pacing
-from campaign.pool.ramps import Ramps
+from campaign.pool.ramps import DIRECT, Ramps
 from campaign.schedule.zones import zone_named
 
 # Messages per second and connection through a relay of ordinary distance (50 ms), for the
@@ -72,7 +73,7 @@ def outlook(
     lanes = {lane for lane, _ in load if lane != _OTHERS}
     return foresee(
         load,
-        {lane: limited_lane(limits, ramps, lane, reader, clock) for lane in lanes},
+        {lane: limited_lane(settings, ramps, lane, reader, clock) for lane in lanes},
         ways_out(settings, ramps, reader, clock),
         timetable_of(settings.schedule),
         {zone: zone_named(zone) for _, zone in load},
@@ -80,25 +81,45 @@ def outlook(
     )
 
 
-def limited_lane(limits: Limits, ramps: Ramps, lane: str, reader: Reader, clock: Clock) -> Way:
-    """A lane that has a limit or a ramp, with what it used of its quotas."""
-    found = limits.find(lane)
-    pacing = Pacing(found.rates if found else ())
-    seed(pacing, reader, clock, domains=domains_of(lane))
-    return Way(limits.name(lane), pacing, climbs=ramps.of_provider(lane))
+def limited_lane(
+    settings: Settings, ramps: Ramps, lane: str, reader: Reader, clock: Clock
+) -> LaneWay:
+    """A lane that has a limit or a ramp, with what it used of its quotas; sent directly, each of
+    our addresses has the limit for itself."""
+    limits, climbs = Limits(settings.limits), ramps.of_provider(lane)
+    found, name, sources = limits.find(lane), limits.name(lane), sources_of(settings)
+    pacings = [Pacing(found.rates if found else ()) for _ in sources]
+    for pacing, source in zip(pacings, sources, strict=True):
+        seed(pacing, reader, clock, source=source, domains=domains_of(lane))
+    if len(sources) == 1:
+        return Way(sent_from(name, sources[0]), pacings[0], climbs=climbs)
+    ways = zip(sources, pacings, strict=True)
+    return Together(
+        [Way(sent_from(name, source), pacing) for source, pacing in ways],
+        Way(name, Pacing(()), climbs=climbs),
+    )
 
 
 def ways_out(settings: Settings, ramps: Ramps, reader: Reader, clock: Clock) -> list[Way]:
-    """The relays with what they took before; all mail servers together, sent to directly."""
-    if settings.direct:
-        pacing = Pacing(settings.direct.rates)
-        seed(pacing, reader, clock)
-        return [Way("direct", pacing, climbs=ramps.of_relay("direct"))]
+    """The relays with what they took before; sent directly, all mail servers together, from each
+    of our addresses."""
     ways = []
+    if settings.direct:
+        for source in sources_of(settings):
+            pacing = Pacing(settings.direct.rates)
+            seed(pacing, reader, clock, source=source)
+            climbs = ramps.of_relay(source or DIRECT)
+            ways.append(Way(sent_from(DIRECT, source), pacing, climbs=climbs))
+        return ways
     for relay in settings.relay:
-        name = f"[{relay.host}]:{relay.port}" if ":" in relay.host else f"{relay.host}:{relay.port}"
-        pacing = Pacing(relay.rates)
-        seed(pacing, reader, clock, relay=name)
-        rate_s = relay.connections * ORDINARY_RATE
-        ways.append(Way(relay.host, pacing, rate_s, ramps.of_relay(name)))
+        server = server_name(relay.host, relay.port)
+        pacing, rate_s = Pacing(relay.rates), relay.connections * ORDINARY_RATE
+        seed(pacing, reader, clock, relay=server, source=relay.source or "")
+        climbs = ramps.of_relay(sent_from(server, relay.source))
+        ways.append(Way(sent_from(relay.host, relay.source), pacing, rate_s, climbs))
     return ways
+
+
+def sources_of(settings: Settings) -> list[str]:
+    """Our addresses that have each limit for themselves; "": there is no choice of them."""
+    return [source for source, _ in settings.direct.sources] if settings.direct else [""]

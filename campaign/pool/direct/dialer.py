@@ -21,7 +21,7 @@ from campaign.records import Stage
 from campaign.routing.destinations import Host, Route, TlsNeed
 from campaign.routing.https import HttpsFetcher
 from campaign.routing.mta_sts import Policies
-from campaign.routing.mx import has_ipv6
+from campaign.routing.mx import speaks_ipv6
 from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router
 from campaign.routing.tlsa import matches
@@ -30,7 +30,13 @@ from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
 from campaign.smtp.ends import End
 from campaign.smtp.inspect import tls_facts
 from campaign.smtp.opening.connect import connect
-from campaign.smtp.opening.dial import Address, answer_of, first_to_answer
+from campaign.smtp.opening.dial import (
+    Address,
+    answer_of,
+    first_to_answer,
+    is_reached,
+    without_family,
+)
 from campaign.smtp.transcript import Transcript
 
 MOST_SESSIONS = 2  # for one connection; Postfix's smtp_mx_session_limit
@@ -40,7 +46,7 @@ OpenTranscript = Callable[[str], Transcript | None]  # host name -> where its se
 
 def make_router(dns: Dns, direct: Direct, clock: Clock, random: Random) -> Router:
     """The router that the settings describe.  ConfigError."""
-    ipv6 = has_ipv6()
+    ipv6 = speaks_ipv6([source.address for source in direct.addresses])
     resolver = Resolver(dns.nameservers, clock=clock, timeout_s=dns.timeout)
     fetch = HttpsFetcher(resolver, allow_private=direct.allow_private, ipv6=ipv6)
     return Router(
@@ -48,7 +54,7 @@ def make_router(dns: Dns, direct: Direct, clock: Clock, random: Random) -> Route
         clock=clock,
         random=random,
         policies=Policies(resolver, fetch, clock),
-        own_names=(direct.hello,),
+        own_names=(direct.hello, *(hello for _, hello in direct.sources)),
         allow_private=direct.allow_private,
         ipv6=ipv6,
         port=direct.port,
@@ -63,6 +69,8 @@ class Dialer:
         route: Route,
         direct: Direct,
         *,
+        source: str = "",
+        hello: str = "",
         random: Random,
         ca_file: str = "",
         open_transcript: OpenTranscript = lambda _host: None,
@@ -70,6 +78,8 @@ class Dialer:
     ) -> None:
         self.route = route
         self._direct = direct
+        self._source = source  # our address; empty: the system chooses
+        self._hello = hello or direct.hello
         self._random = random
         self._ca_file = ca_file  # PEM; empty: the system's store
         self._open_transcript = open_transcript
@@ -81,8 +91,14 @@ class Dialer:
         ConnectRefused where none does, with what the last of them said; `reply` is that of the
         last one that gave any.
         """
-        waiting = deque((host, host.addresses) for host in self._hosts())
+        waiting: deque[tuple[Host, tuple[str, ...]]] = deque()
         refusals: list[ConnectRefused] = []
+        for host in self._hosts():
+            reached = tuple(to for to in host.addresses if is_reached(to, self._source))
+            if reached:
+                waiting.append((host, reached))
+            else:
+                refusals.append(without_family(host.name, self._source))
         sessions = 0
         while waiting and sessions < MOST_SESSIONS:
             host, addresses = waiting.popleft()
@@ -111,7 +127,8 @@ class Dialer:
             host=host.name,
             port=self._direct.port,
             security=_security(host.tls),
-            hello=self._direct.hello,
+            hello=self._hello,
+            source=self._source,
             verify=host.tls.is_verified,
             ca_file=self._ca_file,
         )
@@ -156,7 +173,8 @@ class _Line:
         where = f"{endpoint.host} port {self._port}"
         tried = (self.answered,) if self.answered else self.left
         async with answer_of(where, timeout_s):
-            made = await first_to_answer([self._sockaddr(address) for address in tried])
+            found = [self._sockaddr(address) for address in tried]
+            made = await first_to_answer(found, endpoint.source)
         if not self.answered:
             peer = ip_address(made.getpeername()[0])
             place = [ip_address(address) for address in tried].index(peer)

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 from campaign.errors import CampaignError, SenderRefused
 from campaign.pool.lanes import Lanes
@@ -40,6 +41,16 @@ Dial = Callable[["Site", int], Awaitable[Connection]]
 Failed = Callable[["Site", CampaignError], None]
 
 
+class Siblings(Protocol):
+    """The sites that empty the same lanes."""
+
+    def may_take(self, site: Site) -> bool:
+        """Is the next letter this site's, or another one's?"""
+
+    def elsewhere_s(self, site: Site, now_s: float) -> float | None:
+        """Seconds that all other addresses of ours have to rest; None: there is none."""
+
+
 class Site:
     """A relay, or the hosts of a domain."""
 
@@ -52,11 +63,13 @@ class Site:
         terms: Terms,
         *,
         messages_per_connection: int,
-        may_take: Callable[[Site], bool],
+        siblings: Siblings,
         on_failure: Failed,
+        source: str = "",
     ) -> None:
-        """`may_take` says whether the next letter is its own or another site's."""
+        """`source`: our address that its letters leave from; "": whichever the system chooses."""
         self.name = name
+        self.source = source
         self.allowance = allowance
         self.connections: dict[Line, Slot] = {}
         self.is_stopping = False
@@ -68,9 +81,9 @@ class Site:
         self._dial = dial
         self._clock = terms.clock
         self._hosts = terms.hosts
-        self._slowing = Slowing(allowance, lanes, terms.clock)
+        self._slowing = Slowing(allowance, lanes, partial(siblings.elsewhere_s, self), terms.clock)
         self.endings = Endings(messages_per_connection, self._slowing, terms.clock)
-        self._may_take = may_take
+        self._siblings = siblings
         self._on_failure = on_failure
         self._say = terms.say
         self._idle: dict[Line, None] = {}  # in the order they became idle
@@ -99,7 +112,7 @@ class Site:
             self.connections[connection].is_surplus = True
             self.allowance.leaving += 1
             connection.finish()
-        elif self._is_open and self._may_go(now_s) and self._may_take(self):
+        elif self._is_open and self._may_go(now_s) and self._siblings.may_take(self):
             letter = self._lanes.take(now_s, connection, connection.session.sent)
         if self._lanes.ready < _LOW_WATER:
             self._lanes.on_low()
@@ -226,6 +239,12 @@ class Site:
     def has_free_hand(self) -> bool:
         """Could it take a letter at this moment?"""
         return bool(self._is_open and self._idle and self._may_go(self._clock.tick_s()))
+
+    @property
+    def is_able(self) -> bool:
+        """Could it take a letter at this moment, or begin to connect for one?"""
+        has_way = bool(self._idle) or (self.allowance.has_place and self._openings.is_over)
+        return self._is_open and has_way and self._may_go(self._clock.tick_s())
 
     def keeps_up(self, now_s: float) -> bool:
         """Does it take letters as they come, or would it?"""

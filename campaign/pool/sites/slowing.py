@@ -1,4 +1,4 @@
-"""What a throttling reply slows down: one provider behind a relay, or the relay as a whole.
+"""What a throttling reply slows down: one provider behind a relay, or the site as a whole.
 
 In: verdicts and the letters they are about.  Out: seconds until such a letter may go again.
 Touches: the governors of the site and of its lanes.
@@ -6,7 +6,7 @@ Touches: the governors of the site and of its lanes.
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 
 from campaign.clock import Clock
 from campaign.pool.lanes import Lanes
@@ -22,9 +22,18 @@ _LANES_MAKE_A_SITE = 3  # so many throttled providers at once: it is the relay t
 class Slowing:
     """The governors of one site, as its replies move them."""
 
-    def __init__(self, allowance: Allowance, lanes: Lanes, clock: Clock) -> None:
+    def __init__(
+        self,
+        allowance: Allowance,
+        lanes: Lanes,
+        elsewhere_s: Callable[[float], float | None],
+        clock: Clock,
+    ) -> None:
+        """`elsewhere_s` at a time: seconds that all other addresses of ours have to rest; None:
+        there is none."""
         self._allowance = allowance
         self._lanes = lanes
+        self._elsewhere_s = elsewhere_s
         self._clock = clock
 
     def rest(self, pause_s: float = 0.0) -> float:
@@ -35,19 +44,26 @@ class Slowing:
 
     def throttled(self, letter: Letter, stage: Stage, verdict: Verdict) -> float:
         """A letter met a throttle or a quota; seconds until it may go again."""
-        if stage is Stage.MAIL:  # nothing was said yet of the recipient's provider
-            _hold(self._allowance.pacing)
-            return self.rest(verdict.pause_s)
         now_s, lanes = self._clock.tick_s(), self._lanes
-        lane = lanes.lane(letter.claim.domain)
-        lane.governor.throttled(now_s, verdict.pause_s)
-        is_all = verdict.class_ is ReplyClass.QUOTA or lanes.lonely
-        _hold(lane.pacing if lane.pacing.own_ramps else self._allowance.pacing)
-        if is_all or len(lanes.resting(now_s)) >= _LANES_MAKE_A_SITE:
+        elsewhere_s = self._elsewhere_s(now_s)
+        lane = None if stage is Stage.MAIL else lanes.lane(letter.claim.domain)
+        _hold(lane.pacing if lane and lane.pacing.own_ramps else self._allowance.pacing)
+        if elsewhere_s == 0:  # it may be this address of ours that is slowed down: another goes on
             self.rest(verdict.pause_s)
-        wait_s = max(lane.governor.wait_s(now_s), self._allowance.governor.wait_s(now_s))
-        lanes.rest(lane, wait_s)
-        return wait_s
+            return 0.0
+        if lane is None:  # nothing was said yet of the recipient's provider
+            self.rest(verdict.pause_s)
+        else:
+            lane.governor.throttled(now_s, verdict.pause_s)
+            is_all = verdict.class_ is ReplyClass.QUOTA or lanes.lonely or elsewhere_s is not None
+            if is_all or len(lanes.resting(now_s)) >= _LANES_MAKE_A_SITE:
+                self.rest(verdict.pause_s)
+        own_s = self._allowance.governor.wait_s(now_s)
+        wait_s = own_s if elsewhere_s is None else min(own_s, elsewhere_s)
+        if lane is not None:
+            wait_s = max(wait_s, lane.governor.wait_s(now_s))
+            lanes.rest(lane, wait_s)
+        return max(wait_s, verdict.pause_s if elsewhere_s is None else 0.0)
 
     def told(self, verdict: Verdict, reply: Reply, connections: Sized) -> None:
         """A reply that was about no letter: the site's pace, or its number of connections."""

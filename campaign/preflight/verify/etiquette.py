@@ -30,6 +30,7 @@ class Prober:
     hello: str  # with a PTR that leads back to it
     sender: str  # MAIL FROM: an address that takes bounces
     port: int = 25
+    source: str = ""  # our address to speak from; empty: the system chooses
     names_per_domain: int | None = 25  # None: all
     interval_s: float = 1.0  # between two names at one site
     greylist_s: float = 310.0  # most servers want 5 minutes to pass (Postgrey's default)
@@ -48,7 +49,7 @@ def tells_nothing(domain: str, found: DomainFinding) -> bool:
     )
 
 
-async def check_sender(resolver: Resolver, hello: str) -> None:
+async def check_sender(resolver: Resolver, hello: str, source: str = "") -> None:
     """Raises ConfigError unless `hello` has an address whose PTR leads back to it, the address we
     speak from among them as far as that can be seen."""
     try:
@@ -72,7 +73,7 @@ async def check_sender(resolver: Resolver, hello: str) -> None:
             f"hello in [direct] is {hello}, which has {shown} and no PTR that leads back to it",
             remedy="have the PTR of your address set to that name before you probe",
         )
-    own = _own_address()
+    own = source or _own_address()
     if own and is_public(own) and own not in named:
         raise ConfigError(
             f"this machine speaks from {own}, which is not an address of {hello}",

@@ -24,6 +24,7 @@ from campaign.routing.destinations import Route, TlsNeed, Undeliverable
 from campaign.routing.route import Router
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
 from campaign.smtp.enquiry import Enquiry, enquire
+from campaign.smtp.opening.dial import is_reached, without_family
 
 PATIENCE = Timeouts(connect=15, greeting=60, hello=60, starttls=30, mail=60, rcpt=60, rset=15)
 _MOST_ADDRESSES = 2  # of a site, dialled until one answers
@@ -212,8 +213,13 @@ class _Site:
     async def _opened(self, route: Route) -> Enquiry:
         """Raises _Stopped where a host refuses us, _Unreachable where none says anything."""
         prober = self._probing.prober
-        places = [(host, address) for host in route.hosts for address in host.addresses]
-        trouble = ""
+        places = [
+            (host, address)
+            for host in route.hosts
+            for address in host.addresses
+            if is_reached(address, prober.source)
+        ]
+        trouble = "" if places else without_family(route.hosts[0].name, prober.source).what
         for host, address in places[:_MOST_ADDRESSES]:
             endpoint = Endpoint(
                 name=host.name,
@@ -222,6 +228,7 @@ class _Site:
                 port=prober.port,
                 security=_security(host.tls),
                 hello=prober.hello,
+                source=prober.source,
                 verify=host.tls.is_verified,
             )
             try:

@@ -1,25 +1,31 @@
 """A TCP connection to the first address of a host that answers.
 
 In: `Endpoint`.  Out: a connected, non-blocking socket.  Touches: the resolver of the system, TCP.
+Fails: ConnectRefused; RelayError where this host does not have the source address any more.
 
 Addresses are tried in the resolver's order with the families taking turns, the next one starting
 when one has failed or kept silent for 250 ms (RFC 8305): an IPv6 black hole costs that much.
+A source address connects only to addresses of its own family.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import zip_longest
 from typing import Any
 
+from campaign.errors import RelayError
 from campaign.records import Stage
 from campaign.smtp.endpoint import ConnectRefused, Endpoint
 
 HEAD_START_S = 0.25  # RFC 8305, 5: Connection Attempt Delay
+_BIND_ADDRESS_NO_PORT = 24  # Linux, ip(7); Python 3.11 has no name for it
 
 Address = tuple[int, tuple[Any, ...]]  # family, sockaddr
 
@@ -27,7 +33,8 @@ Address = tuple[int, tuple[Any, ...]]  # family, sockaddr
 async def dial(endpoint: Endpoint, timeout_s: float) -> socket.socket:
     """A socket connected within `timeout_s`; ConnectRefused with the reason otherwise."""
     async with answer_of(f"{endpoint.host} port {endpoint.port}", timeout_s):
-        return await first_to_answer(await _look_up(endpoint))
+        found = await _look_up(endpoint)
+        return await first_to_answer(_reached(found, endpoint), endpoint.source)
 
 
 @asynccontextmanager
@@ -53,7 +60,28 @@ def _plain_words(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-async def first_to_answer(addresses: list[Address]) -> socket.socket:
+def is_reached(address: str, source: str) -> bool:
+    """Can an IP address be reached from one of ours ("": whichever the system chooses)?"""
+    return not source or (":" in address) == (":" in source)
+
+
+def without_family(host: str, source: str) -> ConnectRefused:
+    """Why a host cannot be reached from an address of ours."""
+    family = "IPv6" if ":" in source else "IPv4"
+    return ConnectRefused(
+        f"{host} has no {family} address, and {source} reaches no other", Stage.CONNECT
+    )
+
+
+def _reached(addresses: list[Address], endpoint: Endpoint) -> list[Address]:
+    """Those that the endpoint's source can reach; ConnectRefused where there are none."""
+    reached = [each for each in addresses if is_reached(each[1][0], endpoint.source)]
+    if not reached:
+        raise without_family(endpoint.host, endpoint.source)
+    return reached
+
+
+async def first_to_answer(addresses: list[Address], source: str = "") -> socket.socket:
     """The first connection made; the OSError of the first address if none is."""
     pending: set[asyncio.Task[socket.socket]] = set()
     failure: BaseException | None = None
@@ -61,7 +89,7 @@ async def first_to_answer(addresses: list[Address]) -> socket.socket:
     try:
         while waiting or pending:
             if waiting:
-                pending.add(asyncio.ensure_future(_connect(*waiting.pop(0))))
+                pending.add(asyncio.ensure_future(_connect(*waiting.pop(0), source)))
             done, pending = await asyncio.wait(
                 pending,
                 timeout=HEAD_START_S if waiting else None,
@@ -97,11 +125,13 @@ def in_turns(addresses: list[Address]) -> list[Address]:
     return [address for turn in turns for address in turn if address is not None]
 
 
-async def _connect(family: int, address: tuple[Any, ...]) -> socket.socket:
+async def _connect(family: int, address: tuple[Any, ...], source: str) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setblocking(False)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else 43 ms a letter
+        if source:
+            _bind(made, source)
         await asyncio.get_running_loop().sock_connect(made, address)
     except BaseException:
         made.close()
@@ -109,9 +139,29 @@ async def _connect(family: int, address: tuple[Any, ...]) -> socket.socket:
     return made
 
 
+def _bind(made: socket.socket, source: str) -> None:
+    """The connection will come from `source`, and from whatever port is free when it is made.
+
+    Without that option a port is taken for all destinations together, and they run out.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            made.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+    try:
+        made.bind((source, 0))
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise
+        raise RelayError(
+            f"this host cannot send from {source}: {_plain_words(error)}",
+            remedy="give the host this address (`ip address` shows those it has), or take it out of"
+            " addresses in [direct] or source in [relay]",
+        ) from error
+
+
 async def _call_off(pending: set[asyncio.Task[socket.socket]]) -> None:
     for task in pending:
         task.cancel()
     for task in pending:
-        with suppress(asyncio.CancelledError, OSError):
+        with suppress(asyncio.CancelledError, OSError, RelayError):
             (await task).close()

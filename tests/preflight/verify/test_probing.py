@@ -335,9 +335,9 @@ def test_a_real_postfix_tells_who_is_there(dns: DnsServer, tmp_path: Path) -> No
         assert postfix.delivered(0) == []
 
 
-def checked(dns: DnsServer, hello: str) -> None:
+def checked(dns: DnsServer, hello: str, source: str = "") -> None:
     async def ask() -> None:
-        await check_sender(Resolver([dns.address], clock=FakeClock()), hello)
+        await check_sender(Resolver([dns.address], clock=FakeClock()), hello, source)
 
     asyncio.run(ask())
 
@@ -356,3 +356,11 @@ def test_who_has_a_ptr_that_leads_back_may_ask(dns: DnsServer) -> None:
     dns.add("me.example", "A", "127.0.0.1")
     dns.add("1.0.0.127.in-addr.arpa", "PTR", "me.example.")
     checked(dns, "me.example")
+
+
+def test_who_asks_from_an_address_of_the_config_is_judged_by_that_address(dns: DnsServer) -> None:
+    dns.add("me.example", "A", "127.0.0.1")
+    dns.add("1.0.0.127.in-addr.arpa", "PTR", "me.example.")
+    checked(dns, "me.example", "127.0.0.1")
+    with pytest.raises(ConfigError, match=r"speaks from 9\.9\.9\.9"):
+        checked(dns, "me.example", "9.9.9.9")
