@@ -73,6 +73,16 @@ NoBrowserOption = Annotated[
     bool, typer.Option("--no-browser", help="Only print the page's address.")
 ]
 
+# Of the commands that last.
+MetricsOption = Annotated[
+    str,
+    typer.Option(
+        "--metrics",
+        metavar="HOST:PORT",
+        help="Serve figures for Prometheus at /metrics there; port 0 takes a free one.",
+    ),
+]
+
 # Of the commands that write a line for each row.
 FormatOption = Annotated[
     Format | None,

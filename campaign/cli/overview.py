@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from campaign.journal.pausing import Pause, PauseMark
     from campaign.journal.reading.glance import Glance
     from campaign.journal.sharing.holders import Holder
-    from campaign.webhooks.standing import Told
+    from campaign.webhooks.standing import EndpointStanding
 
 _WATCH_EVERY_S = 1.0
 
@@ -45,7 +45,7 @@ class Overview:
     sandbox: bool = False
     events: Mapping[str, int] = field(default_factory=dict)  # what came back, by kind
     awaited: Awaited = NO_WAIT  # what planned recipients wait for
-    webhooks: Sequence[Told] = ()  # how those stand who are told what happens
+    webhooks: Sequence[EndpointStanding] = ()  # how those stand who are told what happens
     workers: Sequence[Holder] = ()  # of a fleet
 
     @property
@@ -75,7 +75,7 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     clock = SystemClock()
     place = journal_to_look_at(path, sandbox)
     mark = PauseMark(*place)
-    beside = Beside(
+    beside = SideQuestions(
         _waits_of(path, sandbox, clock), partial(count_events, *place), _webhooks_of(path, sandbox)
     )
     with glance_at(place) as journal:
@@ -87,7 +87,7 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
             print("\n".join(lines(look(journal, clock, mark, sandbox, beside), _paint())))
 
 
-def _webhooks_of(path: Path, sandbox: bool) -> Callable[[], Sequence[Told]]:
+def _webhooks_of(path: Path, sandbox: bool) -> Callable[[], Sequence[EndpointStanding]]:
     """How webhooks stand; a campaign without any pays nothing."""
     from campaign.config.reading import read_config
 
@@ -135,19 +135,23 @@ def _nothing(now_s: float, per_s: float) -> Awaited:
     return NO_WAIT
 
 
-class Beside(NamedTuple):
+class SideQuestions(NamedTuple):
     """Questions about what stands beside the states."""
 
     wait: Callable[[float, float], Awaited] = _nothing  # for what, at an instant, at a rate
     events: Callable[[], Mapping[str, int]] = dict
-    webhooks: Callable[[], Sequence[Told]] = tuple
+    webhooks: Callable[[], Sequence[EndpointStanding]] = tuple
 
 
-NOTHING_BESIDE = Beside()
+NOTHING_BESIDE = SideQuestions()
 
 
 def look(
-    journal: Glance, clock: Clock, mark: PauseMark, sandbox: bool, beside: Beside = NOTHING_BESIDE
+    journal: Glance,
+    clock: Clock,
+    mark: PauseMark,
+    sandbox: bool,
+    beside: SideQuestions = NOTHING_BESIDE,
 ) -> Overview:
     """Ask the journal."""
     due_s = journal.next_due()
@@ -180,7 +184,7 @@ def looks(
     sleep: Callable[[float], None],
     mark: PauseMark,
     sandbox: bool,
-    beside: Beside = NOTHING_BESIDE,
+    beside: SideQuestions = NOTHING_BESIDE,
 ) -> Iterator[Overview]:
     """One look a second, the last when it is finished."""
     while True:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from campaign.cli.metering import figures_of, metrics_beside
 from campaign.cli.overview import state_table
 from campaign.cli.serving import NO_PAGE, LivePage, live_page
 from campaign.cli.terminal.paint import Paint
@@ -40,6 +41,7 @@ def send(
     *,
     sandbox: bool = False,
     page: LivePage = NO_PAGE,
+    metrics: str = "",
     as_json: bool = False,
 ) -> int:
     """Send, report, and return the exit code.
@@ -58,6 +60,7 @@ def send(
     with (
         relay as override,
         live_page(campaign, page),
+        metrics_beside(metrics, *figures_of(metrics, campaign)),
         telling_webhooks(campaign, clock, path, sandbox=sandbox),
         RunProgress(sys.stderr, clock) as progress,
     ):

@@ -7,14 +7,20 @@ Touches: one port on loopback, the folder.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 from pathlib import Path
 
 from campaign.clock import Clock, SystemClock
 from campaign.errors import UsageError
+from campaign.metrics.exposition import Sample
 from campaign.sandbox.mailbox import Mailbox, Refusal
 from campaign.sandbox.session import Answers, Counters, Dialogue
 from campaign.sandbox.simulator import Simulator
+
+_ANSWERS = {
+    "messages": "accepted", "refused": "refused", "deferred": "deferred", "dropped": "dropped",
+}  # fmt: skip
 
 
 class Sandbox:
@@ -47,6 +53,14 @@ class Sandbox:
     def refusals(self) -> list[Refusal]:
         """What was refused, deferred or dropped since the start, oldest first."""
         return list(self._mailbox.refusals)
+
+    def figures(self) -> list[Sample]:
+        """For monitoring."""
+        counts = dataclasses.asdict(self.counters)
+        return [
+            Sample("campaign_sandbox_messages_total", counts[name], (answer,))
+            for name, answer in _ANSWERS.items()
+        ]
 
     def start(self) -> None:
         """Returns when connections are taken.  Raises UsageError if the port cannot be had."""

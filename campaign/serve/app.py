@@ -58,6 +58,20 @@ def application(sets: Sequence[RouteSet], most_at_once: int = MOST_AT_ONCE) -> A
     return _Shell(Starlette(routes=routes, lifespan=lifespan), most_at_once)
 
 
+def counting(app: ASGIApp, count: Callable[[str], None]) -> ASGIApp:
+    """The same, and `count` is told the status of each answer."""
+
+    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                count(str(message["status"]))
+            await send(message)
+
+        await app(scope, receive, sent if scope["type"] == "http" else send)
+
+    return counted
+
+
 def unavailable() -> Response:
     """The fault is ours, and whoever asked should ask again: mail providers do."""
     return Response(status_code=503, headers={"Retry-After": str(RETRY_AFTER_S)})

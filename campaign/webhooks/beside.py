@@ -28,7 +28,7 @@ DRAIN_S = 10.0
 _GONE_WITHIN_S = 5.0
 
 
-class Beside:
+class TellingProcess:
     """The process; `trouble` is what it complained of, once it has ended."""
 
     def __init__(self, path: Path) -> None:
@@ -60,7 +60,7 @@ class Beside:
 
 
 @contextmanager
-def telling(campaign: Campaign, clock: Clock) -> Iterator[Beside | None]:
+def telling(campaign: Campaign, clock: Clock) -> Iterator[TellingProcess | None]:
     """A process that tells this campaign's endpoints meanwhile; None where there are none.
 
     Raises ConfigError for a secret, WebhookError, JournalError: before anything is sent.
@@ -72,7 +72,7 @@ def telling(campaign: Campaign, clock: Clock) -> Iterator[Beside | None]:
         keys_of(campaign, webhook)
     with closing(Outbox.open(*campaign.journal)) as outbox:
         register(campaign, outbox, clock)
-    beside = Beside(campaign.file)
+    beside = TellingProcess(campaign.file)
     try:
         yield beside
     finally:

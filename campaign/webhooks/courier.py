@@ -26,14 +26,14 @@ from campaign.config.loader import Campaign
 from campaign.config.secrets import read_secret
 from campaign.config.settings import Webhook
 from campaign.errors import CampaignError, JournalError, SuppressionError, WebhookError
-from campaign.webhooks.outbox import LEASE_S, Outbox, Standing, Waiting, endpoint_of
+from campaign.webhooks.outbox import LEASE_S, EndpointRow, Outbox, Waiting, endpoint_of
 from campaign.webhooks.patience import (
     GIVEN_UP_AFTER_S,
     IS_UNWELL_AFTER,
     endpoint_rest_s,
     notice_wait_s,
 )
-from campaign.webhooks.posting import Answer, Poster, PostError
+from campaign.webhooks.posting import HookReply, Poster, PostError
 from campaign.webhooks.signature import read_key, signed_fields
 from campaign.webhooks.source import NoticeSource, register
 
@@ -51,8 +51,8 @@ def keys_of(campaign: Campaign, webhook: Webhook) -> list[bytes]:
     return [read_key(read_secret(secret, campaign.folder)) for secret in webhook.secret]
 
 
-class Courier:
-    """`await Courier(...).run(...)`; `leave` ends a run that goes on."""
+class HookCourier:
+    """`await HookCourier(...).run(...)`; `leave` ends a run that goes on."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class Courier:
         finally:
             poster.close()
 
-    def _chosen(self, standing: Standing, waiting: list[Waiting]) -> list[list[Waiting]]:
+    def _chosen(self, standing: EndpointRow, waiting: list[Waiting]) -> list[list[Waiting]]:
         """What may go now, as strings."""
         now_s = self._clock.now_s()
         strings: dict[int, list[Waiting]] = {}
@@ -151,12 +151,12 @@ class Courier:
         webhook: Webhook,
         endpoint: str,
         poster: Poster,
-        standing: Standing,
+        standing: EndpointRow,
         strings: list[list[Waiting]],
     ) -> None:
         """Tell these, and note what became of them."""
         taken: list[int] = []
-        failed: list[tuple[Waiting, Answer | PostError]] = []
+        failed: list[tuple[Waiting, HookReply | PostError]] = []
         left = iter(strings)
 
         async def work() -> None:
@@ -165,7 +165,7 @@ class Courier:
                     if len(failed) >= IS_UNWELL_AFTER and not taken:
                         return
                     answer = await self._post(webhook, poster, notice)
-                    if isinstance(answer, Answer) and answer.is_taken:
+                    if isinstance(answer, HookReply) and answer.is_taken:
                         taken.append(notice.number)
                         continue
                     failed.append((notice, answer))
@@ -174,7 +174,9 @@ class Courier:
         await asyncio.gather(*(work() for _ in range(min(_AT_ONCE, len(strings)))))
         await self._in_thread(partial(self._note, endpoint, standing, taken, failed))
 
-    async def _post(self, webhook: Webhook, poster: Poster, notice: Waiting) -> Answer | PostError:
+    async def _post(
+        self, webhook: Webhook, poster: Poster, notice: Waiting
+    ) -> HookReply | PostError:
         body = notice.body.encode()
         keys = self._keys[webhook.url]
         try:
@@ -214,7 +216,7 @@ class Courier:
         assert self._outbox is not None, "opened first"
         return self._outbox
 
-    def _look(self, webhook: Webhook) -> tuple[Standing, list[Waiting], bool]:
+    def _look(self, webhook: Webhook) -> tuple[EndpointRow, list[Waiting], bool]:
         """Take in what is new; how it stands, what waits, whether there is more."""
         assert self._source is not None, "opened first"
         more = self._source.fill(webhook)
@@ -226,9 +228,9 @@ class Courier:
     def _note(
         self,
         endpoint: str,
-        standing: Standing,
+        standing: EndpointRow,
         taken: list[int],
-        failed: list[tuple[Waiting, Answer | PostError]],
+        failed: list[tuple[Waiting, HookReply | PostError]],
     ) -> None:
         box, now_s = self._box, self._clock.now_s()
         for notice, answer in failed:
@@ -239,14 +241,15 @@ class Courier:
                 box.recovered(endpoint)
             return
         (now,) = box.standings(endpoint)
-        if any(isinstance(answer, Answer) and answer.status == _GONE for _, answer in failed):
+        if any(isinstance(answer, HookReply) and answer.status == _GONE for _, answer in failed):
             box.disable(endpoint, "it says 410: it wants to be told nothing more", now_s)
         elif now.failing_since and now_s - now.failing_since >= GIVEN_UP_AFTER_S:
             box.disable(endpoint, f"it took nothing for three days: {now.said}", now_s)
         elif standing.rests_until or _is_unwell(failed, now.failures):
             rests = max(1, now.failures - IS_UNWELL_AFTER + 1)
             asked_s = max(
-                (each.retry_after_s for _, each in failed if isinstance(each, Answer)), default=0.0
+                (each.retry_after_s for _, each in failed if isinstance(each, HookReply)),
+                default=0.0,
             )
             box.rest(endpoint, now_s + endpoint_rest_s(rests, self._chance(), asked_s))
 
@@ -277,7 +280,7 @@ def _poster_of(webhook: Webhook) -> Poster:
     return Poster(webhook.url, allow_private=webhook.allow_private)
 
 
-def _said(answer: Answer | PostError) -> str:
+def _said(answer: HookReply | PostError) -> str:
     if isinstance(answer, PostError):
         return str(answer)
     if 300 <= answer.status < 400:
@@ -285,7 +288,7 @@ def _said(answer: Answer | PostError) -> str:
     return f"it says {answer.status}" + (f": {answer.said}" if answer.said else "")
 
 
-def _is_unwell(failed: list[tuple[Waiting, Answer | PostError]], failures: int) -> bool:
+def _is_unwell(failed: list[tuple[Waiting, HookReply | PostError]], failures: int) -> bool:
     """Whether the endpoint is the trouble and not what it was told."""
     return failures >= IS_UNWELL_AFTER or any(
         isinstance(answer, PostError) or answer.status in _ASKS_FOR_REST for _, answer in failed

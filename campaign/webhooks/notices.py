@@ -1,6 +1,6 @@
 """What is told: one notice for each thing that happens to a letter.
 
-In: changes of state and events, as the journal has them.  Out: `Notice`s.  Touches: nothing.
+In: changes of state and events, as the journal has them.  Out: `HookNotice`s.  Touches: nothing.
 
 The id of a notice is made from what it tells.  Whoever is killed between telling and noting that
 it was told makes the same id and the same body again, so a receiver can leave repeats out.
@@ -33,7 +33,7 @@ SUPPRESSED = "suppressed"
 TOLD_STATES = (*_OF_STATES, State.SKIPPED)
 
 
-class Notice(NamedTuple):
+class HookNotice(NamedTuple):
     """What one endpoint is told once."""
 
     id: str  # webhook-id
@@ -50,7 +50,7 @@ def kind_of(state: str, reason: str) -> str:
     return _OF_STATES.get(State(state), "")
 
 
-def of_change(plan_id: str, campaign: str, seen: SeenChange) -> Notice | None:
+def of_change(plan_id: str, campaign: str, seen: SeenChange) -> HookNotice | None:
     """The notice of a change; None for one that is not told."""
     kind = kind_of(seen.state, seen.reason)
     if not kind:
@@ -71,7 +71,7 @@ def of_change(plan_id: str, campaign: str, seen: SeenChange) -> Notice | None:
     return _notice(f"{plan_id}\0change\0{seen.change}", seen.row, kind, seen.at, data)
 
 
-def of_event(plan_id: str, campaign: str, event: Event, address: str) -> Notice:
+def of_event(plan_id: str, campaign: str, event: Event, address: str) -> HookNotice:
     """The notice of something that came back by mail or from a provider."""
     data = _about(campaign, event.row, address, event.message_id)
     data |= {"class": event.class_, "evidence": event.evidence, "source": event.source}
@@ -80,7 +80,7 @@ def of_event(plan_id: str, campaign: str, event: Event, address: str) -> Notice:
 
 def of_leaving(
     plan_id: str, campaign: str, row: int, address: str, message_id: str, scope: str, at_s: float
-) -> Notice:
+) -> HookNotice:
     """The notice of somebody who left by the link in a letter; `scope`: what was left, "*" all."""
     data = _about(campaign, row, address, message_id)
     data |= {"class": "", "evidence": f"the link in the letter, list {scope}", "source": "serve"}
@@ -92,7 +92,7 @@ def _about(campaign: str, row: int, address: str, message_id: str) -> dict[str, 
     return {"campaign": campaign, "row": row, "address": address, "message_id": message_id}
 
 
-def _notice(named: str, row: int, kind: str, at_s: float, data: dict[str, Any]) -> Notice:
+def _notice(named: str, row: int, kind: str, at_s: float, data: dict[str, Any]) -> HookNotice:
     body = {"type": kind, "timestamp": iso(at_s), "data": data}
     digest = hashlib.sha256(named.encode()).hexdigest()[:32]
-    return Notice(f"msg_{digest}", row, kind, at_s, json.dumps(body, ensure_ascii=False))
+    return HookNotice(f"msg_{digest}", row, kind, at_s, json.dumps(body, ensure_ascii=False))

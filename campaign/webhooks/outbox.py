@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 from campaign.database.places import locate
 from campaign.database.stores import Database, StoreKind, open_store
 from campaign.errors import WebhookError
-from campaign.webhooks.notices import Notice
+from campaign.webhooks.notices import HookNotice
 
 SUFFIX = ".webhooks"
 WINDOW = 10_000  # notices of one endpoint that wait in the outbox; the others wait in the journal
@@ -53,7 +53,7 @@ _STANDING = (
 )
 
 
-class Standing(NamedTuple):
+class EndpointRow(NamedTuple):
     """How one endpoint stands."""
 
     endpoint: str
@@ -122,7 +122,9 @@ class Outbox:
 
     # ---- endpoints
 
-    def register(self, url: str, plan_id: str, change: int, event: int, now_s: float) -> Standing:
+    def register(
+        self, url: str, plan_id: str, change: int, event: int, now_s: float
+    ) -> EndpointRow:
         """How an endpoint stands; one that is new, or belongs to another plan, is told what comes
         behind these numbers."""
         name = endpoint_of(url)
@@ -139,14 +141,14 @@ class Outbox:
             )
         return self.standings(name)[0]
 
-    def standings(self, endpoint: str = "") -> list[Standing]:
+    def standings(self, endpoint: str = "") -> list[EndpointRow]:
         """Of all, or of one."""
         where = " WHERE endpoint = ?" if endpoint else ""
         found = self._database.rows(
             f"SELECT {_STANDING} FROM webhook_endpoints{where} ORDER BY url",
             (endpoint,) if endpoint else (),
         )
-        return [Standing._make(each) for each in found]
+        return [EndpointRow._make(each) for each in found]
 
     def waiting_count(self, endpoint: str) -> int:
         """Notices in the outbox that are not given up."""
@@ -162,7 +164,7 @@ class Outbox:
     def take_in(
         self,
         endpoint: str,
-        notices: Iterable[Notice],
+        notices: Iterable[HookNotice],
         *,
         change: int | None = None,
         event: int | None = None,
@@ -211,7 +213,7 @@ class Outbox:
         ]
 
     def take_in_left(
-        self, endpoint: str, notices: Sequence[Notice], seen_s: float, forget_s: float
+        self, endpoint: str, notices: Sequence[HookNotice], seen_s: float, forget_s: float
     ) -> None:
         """Those who left by a link; each is taken in once, however often it is found."""
         database = self._database

@@ -1,6 +1,6 @@
 """One POST to an endpoint, over HTTP/1.1, to an address that was looked at before.
 
-In: a url, header fields, a body.  Out: `Answer`, or `PostError` in a sentence.
+In: a url, header fields, a body.  Out: `HookReply`, or `PostError` in a sentence.
 Touches: the name service, TCP.
 
 Whoever may write campaign.toml could name a machine that only this host reaches (CWE-918).  So
@@ -33,7 +33,7 @@ class PostError(Exception):
     """There was no answer; says why."""
 
 
-class Answer(NamedTuple):
+class HookReply(NamedTuple):
     """What an endpoint said."""
 
     status: int
@@ -87,7 +87,7 @@ class Poster:
         self._within_s = within_s
         self._idle: list[_Connection] = []
 
-    async def post(self, fields: Mapping[str, str], body: bytes) -> Answer:
+    async def post(self, fields: Mapping[str, str], body: bytes) -> HookReply:
         """Raises PostError where no complete answer comes."""
         request = self._request(fields, body)
         try:
@@ -110,7 +110,7 @@ class Poster:
 
     async def _ask(
         self, connection: _Connection, request: bytes, *, is_old: bool = False
-    ) -> Answer | None:
+    ) -> HookReply | None:
         """None where a connection that was kept had ended before it answered."""
         is_kept = False
         try:
@@ -187,7 +187,7 @@ class _Connection:
         self._reader = reader
         self._writer = writer
 
-    async def ask(self, request: bytes) -> tuple[Answer, bool]:
+    async def ask(self, request: bytes) -> tuple[HookReply, bool]:
         """The answer, and whether the connection can be used again."""
         self._writer.write(request)
         while True:
@@ -206,7 +206,7 @@ class _Connection:
         if version != "HTTP/1.1" or fields.get("connection", "").lower() == "close":
             is_kept = False
         shown = " ".join(body[:_SHOWN_BYTES].decode("utf-8", "replace").split())
-        return Answer(status, _seconds(fields.get("retry-after", "")), shown), is_kept
+        return HookReply(status, _seconds(fields.get("retry-after", "")), shown), is_kept
 
     def close(self) -> None:
         with suppress(OSError, RuntimeError):

@@ -31,12 +31,12 @@ from campaign.suppression.store import SuppressionStore
 from campaign.webhooks.notices import (
     OF_EVENTS,
     TOLD_STATES,
-    Notice,
+    HookNotice,
     of_change,
     of_event,
     of_leaving,
 )
-from campaign.webhooks.outbox import WINDOW, Outbox, Standing, endpoint_of
+from campaign.webhooks.outbox import WINDOW, EndpointRow, Outbox, endpoint_of
 
 _PAGE = 1_000
 # A writer may hold a number for as long as its transaction lasts, which is milliseconds; a run on
@@ -46,7 +46,7 @@ _LEFT_AGAIN_S = 600.0  # clocks of two machines that write to one store differ b
 _LOOK_FOR_LEFT_EVERY_S = 10.0
 
 
-def register(campaign: Campaign, outbox: Outbox, clock: Clock) -> list[Standing]:
+def register(campaign: Campaign, outbox: Outbox, clock: Clock) -> list[EndpointRow]:
     """Make every endpoint of the settings known, before a run begins: from then on it is told.
 
     Before the first run nothing has been missed, so what the plan left out is told too.
@@ -94,7 +94,7 @@ class NoticeSource:
             self._fill_left(standing)
         return more
 
-    def _fill_changes(self, standing: Standing, wanted: Collection[str]) -> bool:
+    def _fill_changes(self, standing: EndpointRow, wanted: Collection[str]) -> bool:
         reader, now_s = self._reading(), self._clock.now_s()
         endpoint = standing.endpoint
         missing = dict(self._outbox.missing(endpoint))
@@ -117,7 +117,7 @@ class NoticeSource:
         )
         return page.last > standing.change_seen
 
-    def _fill_events(self, standing: Standing, wanted: Collection[str]) -> bool:
+    def _fill_events(self, standing: EndpointRow, wanted: Collection[str]) -> bool:
         found = events_since(*self._campaign.journal, standing.event_seen, _PAGE)
         if not found:
             return False
@@ -135,7 +135,7 @@ class NoticeSource:
         )
         return True
 
-    def _fill_left(self, standing: Standing) -> None:
+    def _fill_left(self, standing: EndpointRow) -> None:
         """Those who left by a link; the store has no numbers, so the last minutes are looked at
         again each time."""
         endpoint, now_s = standing.endpoint, self._clock.now_s()
@@ -149,7 +149,7 @@ class NoticeSource:
         reader = self._reading()
         plan = reader.plan_record()
         since_s = max(standing.left_seen - _LEFT_AGAIN_S, plan.created_s)
-        notices: list[Notice] = []
+        notices: list[HookNotice] = []
         with SuppressionStore.open(url, folder, self._clock) as store:
             for entry in store.left_since((plan.campaign, campaign_digest(plan.campaign)), since_s):
                 if who := recipient_of(reader, entry.key):

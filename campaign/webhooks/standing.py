@@ -1,6 +1,6 @@
 """How endpoints stand, for people: in a sentence each, and for programs.
 
-In: the url of [journal], the urls of [[webhook]].  Out: `Told`s.  Touches: the outbox.
+In: the url of [journal], the urls of [[webhook]].  Out: `EndpointStanding`s.  Touches: the outbox.
 Fails with WebhookError.
 """
 
@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from campaign.clock import iso
 from campaign.database.places import locate
-from campaign.webhooks.outbox import SUFFIX, Outbox, Standing, endpoint_of
+from campaign.webhooks.outbox import SUFFIX, EndpointRow, Outbox, endpoint_of
 
 
-class Told(NamedTuple):
+class EndpointStanding(NamedTuple):
     """One endpoint as it stands."""
 
     url: str  # without its query, which may hold a key
@@ -60,7 +60,7 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
-def standings(journal_url: str, folder: Path, urls: Sequence[str]) -> list[Told]:
+def standings(journal_url: str, folder: Path, urls: Sequence[str]) -> list[EndpointStanding]:
     """Of these endpoints, in their order; an outbox that is not there is not made."""
     place = locate(journal_url, folder)
     if place.path is not None and not place.beside(SUFFIX).exists():
@@ -75,13 +75,13 @@ def standings(journal_url: str, folder: Path, urls: Sequence[str]) -> list[Told]
         ]
 
 
-def _new(url: str) -> Told:
-    return Told(shown_url(url), "new", 0, 0, 0, 0, "", "", "", "")
+def _new(url: str) -> EndpointStanding:
+    return EndpointStanding(shown_url(url), "new", 0, 0, 0, 0, "", "", "", "")
 
 
-def _told(url: str, each: Standing, waiting: int) -> Told:
+def _told(url: str, each: EndpointRow, waiting: int) -> EndpointStanding:
     state = "disabled" if each.disabled_at else "failing" if each.failing_since else "well"
-    return Told(
+    return EndpointStanding(
         shown_url(url),
         state,
         waiting,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from campaign.config.loader import Campaign, load
-from campaign.webhooks.courier import Courier
-from campaign.webhooks.outbox import Outbox, Standing, Waiting, endpoint_of
+from campaign.webhooks.courier import HookCourier
+from campaign.webhooks.outbox import EndpointRow, Outbox, Waiting, endpoint_of
 from campaign.webhooks.signature import new_secret
 from fakes import campaigns
 from fakes.clock import FakeClock
@@ -55,11 +55,13 @@ class Hooked:
         """Everything that is due now."""
 
         async def main() -> bool:
-            return await Courier(self.campaign, self.clock, chance=lambda: 0.5).run(follow=False)
+            return await HookCourier(self.campaign, self.clock, chance=lambda: 0.5).run(
+                follow=False
+            )
 
         return asyncio.run(main())
 
-    def standing(self, url: str = "") -> Standing:
+    def standing(self, url: str = "") -> EndpointRow:
         with closing(Outbox.open(*self.campaign.journal)) as outbox:
             return outbox.standings(endpoint_of(url or self.url))[0]
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from campaign.webhooks.posting import Answer, Poster, PostError, Target
+from campaign.webhooks.posting import HookReply, Poster, PostError, Target
 from fakes.certificates import Authority
 from fakes.hook_server import hook_server
 from fakes.web_server import web_server
 
 
-def post(url: str, count: int = 1, **options: object) -> list[Answer]:
-    async def main() -> list[Answer]:
+def post(url: str, count: int = 1, **options: object) -> list[HookReply]:
+    async def main() -> list[HookReply]:
         poster = Poster(url, **{"allow_private": True, **options})  # type: ignore[arg-type]
         try:
             return [await poster.post({"webhook-id": str(n)}, b"{}") for n in range(count)]

@@ -95,6 +95,11 @@ class Glance(ABC):
             return 0
         return int(self._all("SELECT COALESCE(max(change), 0) FROM history")[0][0])
 
+    def latest_change(self) -> tuple[int, float]:
+        """Number and Unix time of the last change; zeros before the first."""
+        found = self._all("SELECT change, at FROM history ORDER BY change DESC LIMIT 1")
+        return (int(found[0][0]), float(found[0][1])) if found else (0, 0.0)
+
     def is_running(self) -> bool | None:
         """Does the process of the last run live?  None where it ran on another machine."""
         found = self._all("SELECT host, boot_id, pid, ended_s FROM runs ORDER BY run DESC LIMIT 1")

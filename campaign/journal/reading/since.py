@@ -51,7 +51,7 @@ class SeenChange(NamedTuple):
     message_id: str
 
 
-class Page(NamedTuple):
+class ChangePage(NamedTuple):
     """Changes of the wanted states, in their order."""
 
     changes: list[SeenChange]
@@ -59,7 +59,7 @@ class Page(NamedTuple):
     missing: tuple[int, ...]  # numbers up to `last` that are not there, or not yet
 
 
-def changes_since(reader: Reader, after: int, states: Collection[State], limit: int) -> Page:
+def changes_since(reader: Reader, after: int, states: Collection[State], limit: int) -> ChangePage:
     """What was written behind a number; of `limit` changes those to one of the states."""
     numbers = [
         int(number)
@@ -70,14 +70,14 @@ def changes_since(reader: Reader, after: int, states: Collection[State], limit: 
         )
     ]
     if not numbers:
-        return Page([], after, ())
+        return ChangePage([], after, ())
     last = numbers[-1]
     missing: tuple[int, ...] = ()
     if last - after > len(numbers):
         missing = tuple(sorted(set(range(after + 1, last)).difference(numbers)))
     where = f"h.change > :after AND h.change <= :last AND h.state IN ({_listed(states)})"
     found = reader.ask(f"{_ASKED} WHERE {where} ORDER BY h.change", after=after, last=last)
-    return Page(_seen(reader.plan_record(), found), last, missing)
+    return ChangePage(_seen(reader.plan_record(), found), last, missing)
 
 
 def changes_at(

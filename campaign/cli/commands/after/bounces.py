@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from campaign.cli.arguments import JsonOption
+from campaign.cli.arguments import JsonOption, MetricsOption
+from campaign.cli.metering import figures_of, metrics_beside
 from campaign.cli.terminal.tables import counted, escape
 from campaign.errors import EXIT_DONE, MailboxError, UsageError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from campaign.feedback.mailings import Mailing
     from campaign.feedback.sources.files import Afterwards, Postbox
     from campaign.feedback.taking import MailOutcome, TakenIn, Taking
+    from campaign.metrics.figures import Counts
 
 EXAMPLES = (
     "campaign bounces ~/Maildir --campaign spring",
@@ -80,6 +82,7 @@ def command(
             help="SOURCE is a file of events of ses, sendgrid, mailgun or postmark (JSON).",
         ),
     ] = "",
+    metrics: MetricsOption = "",
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Print a line for each mail.")
     ] = False,
@@ -94,22 +97,28 @@ def command(
     from campaign.clock import SystemClock
     from campaign.feedback.mailings import close_mailings, find_campaigns, open_mailings
     from campaign.feedback.taking import Taking
+    from campaign.metrics.figures import Counts
 
     if move_to and delete:
         raise UsageError("--move-to and --delete exclude each other", remedy="keep one")
+    if metrics and not watch:
+        raise UsageError("--metrics is for what lasts", remedy="say --watch with it")
     if format_:
         _refuse_unknown(format_, source, is_mailbox=bool(watch or move_to or delete))
     mailings = open_mailings(find_campaigns(campaigns or [Path()]))
     taking = Taking(mailings, SystemClock())
-    spoken = _Spoken(verbose, sys.stderr if as_json else sys.stdout)
+    counts = Counts("campaign_mails_read_total")
+    spoken = _Spoken(verbose, sys.stderr if as_json else sys.stdout, counts)
     name = source
+    figures = [each for mailing in mailings for each in figures_of(metrics, mailing.campaign)]
     try:
         if format_:
             name = _read_file(format_, source, taking, spoken)
         else:
             with closing(_inbox(source, mailings, move_to, delete, watch)) as inbox:
                 name = inbox.name
-                _read(inbox, mailings, taking, spoken, watch)
+                with metrics_beside(metrics, counts, *figures):
+                    _read(inbox, mailings, taking, spoken, watch)
     except KeyboardInterrupt:
         if not watch:
             raise
@@ -126,14 +135,16 @@ def command(
 class _Spoken:
     """What is said of single mails: with --verbose of all, else of those that need a person."""
 
-    def __init__(self, verbose: bool, stream: Any) -> None:
+    def __init__(self, verbose: bool, stream: Any, counts: Counts) -> None:
         self._verbose = verbose
         self._stream = stream
         self.odd: list[MailOutcome] = []  # not ours, unreadable
+        self.counts = counts
         self.told = 0  # events of providers among what was read
 
     def say(self, outcomes: Sequence[MailOutcome]) -> None:
         for outcome in outcomes:
+            self.counts.add(outcome.what)
             if outcome.what in ("not ours", "unreadable") and len(self.odd) < 10_000:
                 self.odd.append(outcome)
             if self._verbose:

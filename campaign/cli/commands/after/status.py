@@ -13,14 +13,16 @@ import typer
 from campaign.cli.arguments import (
     HERE,
     JsonOption,
+    MetricsOption,
     NoBrowserOption,
     PathArgument,
     PortOption,
     RehearsalOption,
 )
+from campaign.cli.metering import figures_of, metrics_beside
 from campaign.cli.overview import show
 from campaign.cli.serving import WATCH_PORT, serve_watch
-from campaign.errors import EXIT_DONE
+from campaign.errors import EXIT_DONE, UsageError
 
 EXAMPLES = (
     "campaign status spring",
@@ -40,6 +42,7 @@ def command(
     serve: Annotated[
         bool, typer.Option("--serve", help="Show it on a live page in the browser.")
     ] = False,
+    metrics: MetricsOption = "",
     sandbox: RehearsalOption = False,
     as_json: JsonOption = False,
     port: PortOption = WATCH_PORT,
@@ -48,8 +51,14 @@ def command(
     """Show where everybody stands; a run may go on meanwhile."""
     from campaign.cli.journals import campaign_to_look_at, look_up
 
+    if metrics and not (watch or serve):
+        raise UsageError(
+            "--metrics is for what lasts", remedy="say --watch or --serve with it, or --json alone"
+        )
     if serve:
-        serve_watch(campaign_to_look_at(path, sandbox), port, open_browser=not no_browser)
+        campaign = campaign_to_look_at(path, sandbox)
+        with metrics_beside(metrics, *figures_of(metrics, campaign)):
+            serve_watch(campaign, port, open_browser=not no_browser)
         return EXIT_DONE
     if recipient is not None:
         from campaign.cli.terminal.history import show_recipient
@@ -57,5 +66,7 @@ def command(
         with look_up(path, sandbox) as reader:
             show_recipient(reader, recipient, as_json)
         return EXIT_DONE
-    show(path, watch=watch, sandbox=sandbox, as_json=as_json)
+    figures = figures_of(metrics, campaign_to_look_at(path, sandbox)) if metrics else []
+    with metrics_beside(metrics, *figures):
+        show(path, watch=watch, sandbox=sandbox, as_json=as_json)
     return EXIT_DONE

@@ -14,6 +14,7 @@ from campaign.cli.arguments import (
     HERE,
     JsonOption,
     LimitOption,
+    MetricsOption,
     NoBrowserOption,
     NoWaitOption,
     PathArgument,
@@ -43,6 +44,7 @@ def command(
     now: Annotated[
         bool, typer.Option("--now", help="Try those who wait for a retry now, not when due.")
     ] = False,
+    metrics: MetricsOption = "",
     as_json: JsonOption = False,
     resolve: Annotated[
         Path | None,
@@ -87,4 +89,13 @@ def command(
     PauseMark(*campaign.journal).clear()
     page = LivePage(serve, port, not no_browser)
     with workers_ahead(worker_count()) as ahead:
-        return send(campaign, options, path, ahead, sandbox=sandbox, page=page, as_json=as_json)
+        return send(
+            campaign,
+            options,
+            path,
+            ahead,
+            sandbox=sandbox,
+            page=page,
+            metrics=metrics,
+            as_json=as_json,
+        )

@@ -18,6 +18,7 @@ from campaign.cli.arguments import (
     HERE,
     JsonOption,
     LimitOption,
+    MetricsOption,
     NoBrowserOption,
     NoWaitOption,
     PathArgument,
@@ -74,6 +75,7 @@ def command(
     serve: ServeOption = False,
     port: RunPortOption = 0,
     no_browser: NoBrowserOption = False,
+    metrics: MetricsOption = "",
     as_json: JsonOption = False,
 ) -> int:
     """Put failed or held recipients back, then send to them.
@@ -113,7 +115,16 @@ def command(
     options = RunOptions(limit=limit, no_wait=no_wait, transcript=transcript)
     page = LivePage(serve, port, not no_browser)
     with workers_ahead(worker_count()) as ahead:
-        return send(campaign, options, path, ahead, sandbox=sandbox, page=page, as_json=as_json)
+        return send(
+            campaign,
+            options,
+            path,
+            ahead,
+            sandbox=sandbox,
+            page=page,
+            metrics=metrics,
+            as_json=as_json,
+        )
 
 
 def agree(

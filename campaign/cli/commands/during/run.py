@@ -16,6 +16,7 @@ from campaign.cli.arguments import (
     HERE,
     JsonOption,
     LimitOption,
+    MetricsOption,
     NoBrowserOption,
     NoRenderOption,
     NoWaitOption,
@@ -60,6 +61,7 @@ def command(
     serve: ServeOption = False,
     port: RunPortOption = 0,
     no_browser: NoBrowserOption = False,
+    metrics: MetricsOption = "",
     as_json: JsonOption = False,
     no_render: NoRenderOption = False,
     workers: WorkersOption = None,
@@ -116,7 +118,16 @@ def command(
             workers=workers or 0,
         )
         page = LivePage(serve, port, not no_browser)
-        return send(campaign, options, path, ahead, sandbox=sandbox, page=page, as_json=as_json)
+        return send(
+            campaign,
+            options,
+            path,
+            ahead,
+            sandbox=sandbox,
+            page=page,
+            metrics=metrics,
+            as_json=as_json,
+        )
 
 
 def refuse_without_a_person(campaign: Campaign, sandbox: bool) -> NoReturn:

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, JsonOption, PathArgument
+from campaign.cli.arguments import HERE, JsonOption, MetricsOption, PathArgument
+from campaign.cli.metering import figures_of, metrics_beside
 from campaign.cli.terminal.tables import escape
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, ConfigError, Interrupted, UsageError
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.webhooks.standing import Told
+    from campaign.webhooks.standing import EndpointStanding
 
-EXAMPLES = ("campaign webhooks spring", "campaign webhooks spring --retry")
+EXAMPLES = ("campaign webhooks spring", "campaign webhooks --new-secret")
 
 
 def command(
@@ -42,6 +43,7 @@ def command(
     new_secret: Annotated[
         bool, typer.Option("--new-secret", help="Print a secret for a [[webhook]], and end.")
     ] = False,
+    metrics: MetricsOption = "",
     beside: Annotated[bool, typer.Option("--beside", hidden=True)] = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -50,6 +52,8 @@ def command(
     `campaign run`, `resume` and `retry` tell them by themselves while they run. The exit code is
     1 where one is disabled, or has refused something for three days.
     """
+    if metrics and not follow:
+        raise UsageError("--metrics is for what lasts", remedy="say --follow with it")
     if new_secret:
         from campaign.webhooks.signature import new_secret as made
 
@@ -60,7 +64,8 @@ def command(
     from campaign.config.loader import load
 
     campaign = load(path)
-    if not campaign.settings.webhook:
+    is_telling = deliver or follow or retry or beside
+    if is_telling and not campaign.settings.webhook:
         raise ConfigError(
             "there is no [[webhook]] in this campaign",
             file=str(campaign.file),
@@ -68,8 +73,9 @@ def command(
         )
     if retry:
         _enable_all(campaign)
-    if deliver or follow or retry or beside:
-        is_alone = _tell(campaign, follow=follow or beside, until_input_ends=beside)
+    if is_telling:
+        with metrics_beside(metrics, *figures_of(metrics, campaign)):
+            is_alone = _tell(campaign, follow=follow or beside, until_input_ends=beside)
         if not is_alone and not beside:
             raise Interrupted(
                 "another process tells these webhooks just now",
@@ -92,10 +98,10 @@ def _tell(campaign: Campaign, *, follow: bool, until_input_ends: bool) -> bool:
 
     from campaign.clock import SystemClock
     from campaign.webhooks.beside import DRAIN_S
-    from campaign.webhooks.courier import Courier
+    from campaign.webhooks.courier import HookCourier
 
     async def main() -> bool:
-        courier = Courier(campaign, SystemClock())
+        courier = HookCourier(campaign, SystemClock())
         loop = asyncio.get_running_loop()
 
         def leave() -> None:
@@ -137,7 +143,9 @@ def _show(campaign: Campaign, as_json: bool) -> int:
     return EXIT_SOME_FAILED if any(each.needs_a_person for each in found) else EXIT_DONE
 
 
-def _lines(found: list[Told]) -> list[str]:
+def _lines(found: list[EndpointStanding]) -> list[str]:
+    if not found:
+        return ["nobody is told what happens: there is no [[webhook]]"]
     lines = [escape(each.sentence()) for each in found]
     if any(each.needs_a_person for each in found):
         lines.append("`campaign webhooks --retry` tells them everything that waits")

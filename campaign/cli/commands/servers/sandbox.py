@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.arguments import HERE, MetricsOption, PathArgument
+from campaign.cli.metering import metrics_beside
 from campaign.cli.rehearsal import FOLDER
 from campaign.cli.serving import INBOX_PORT, start_inbox
 from campaign.cli.terminal.tables import table
@@ -34,6 +35,7 @@ def command(
         int, typer.Option(metavar="PORT", min=0, max=65535, help="Of the inbox page.")
     ] = INBOX_PORT,
     no_web: Annotated[bool, typer.Option("--no-web", help="Without the inbox page.")] = False,
+    metrics: MetricsOption = "",
 ) -> int:
     """Run a mail server that delivers to nobody.
 
@@ -56,7 +58,8 @@ def command(
         print(f"Listening on {LOOPBACK}:{sandbox.port}; what arrives is kept in {folder}")
         print("Ctrl-C ends it. How an address is answered depends on the part before the @:")
         print("\n".join(table(MAILBOXES)), flush=True)
-        signal.sigwait(signals)
+        with metrics_beside(metrics, sandbox.figures):
+            signal.sigwait(signals)
     finally:
         if inbox:
             inbox.stop()

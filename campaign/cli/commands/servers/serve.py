@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, PathArgument
+from campaign.cli.arguments import HERE, MetricsOption, PathArgument
+from campaign.cli.metering import metrics_beside
 from campaign.cli.serving import need_web
 from campaign.errors import EXIT_DONE, ConfigError, ConfigErrors, UsageError
 
@@ -35,6 +36,7 @@ def command(
             metavar="HOST:PORT", help="Left out: `listen` in [serve]. unix:/PATH is a socket."
         ),
     ] = "",
+    metrics: MetricsOption = "",
 ) -> int:
     """Serve unsubscribes, preferences and events of providers.
 
@@ -47,7 +49,8 @@ def command(
     from campaign.clock import SystemClock
     from campaign.config.loader import load_tables
     from campaign.config.values import read_listen
-    from campaign.serve.app import application
+    from campaign.metrics.figures import Counts
+    from campaign.serve.app import application, counting
     from campaign.serve.server import serve
 
     settings = load_tables(path, _TABLES, need_letters=True)
@@ -58,13 +61,15 @@ def command(
         raise UsageError(f"--listen: {what}", remedy=remedy) from None
     writer = _writer(settings, clock := SystemClock())
     sets = [provider_events(settings, writer, clock), _leaving(settings, writer, clock)]
-    app = application(sets)
-    serve(
-        app,
-        where,
-        settings.settings.serve.proxies,
-        lambda address: print(f"Serving on {address}; Ctrl-C ends it.", flush=True),
-    )
+    requests = Counts("campaign_http_requests_total")
+    app = counting(application(sets), requests.add)
+    with metrics_beside(metrics, requests):
+        serve(
+            app,
+            where,
+            settings.settings.serve.proxies,
+            lambda address: print(f"Serving on {address}; Ctrl-C ends it.", flush=True),
+        )
     return EXIT_DONE
 
 

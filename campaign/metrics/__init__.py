@@ -1,0 +1,1 @@
+"""Figures for monitoring: what Prometheus reads from every long-lived command."""
