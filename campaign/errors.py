@@ -191,6 +191,10 @@ class SenderRefused(Interrupted):
     """Replies say that the sender is the trouble, not single recipients: the breaker opened."""
 
 
+class TooMuchCameBack(Interrupted):
+    """Bounces or complaints of letters that were accepted say that the list is the trouble."""
+
+
 class StaleError(CampaignError):
     """The journal may be an old copy; going on with it could send again what was sent since."""
 

@@ -16,6 +16,7 @@ from campaign.journal.store import Journal
 from campaign.records import State
 from campaign.units import show_duration
 
+CAME_BACK = "came back"  # too many bounces or complaints: the next one starts with a canary too
 REFUSED = "refused"  # how a run ended whose sender was refused: the next one starts with a canary
 
 

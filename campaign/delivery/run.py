@@ -19,7 +19,7 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.delivery.beginning.order import put_in_order, refuse_another_plan
 from campaign.delivery.beginning.staleness import RunClock, clock_for, last_seen_s, refuse_silent
-from campaign.delivery.ending import REFUSED, ending
+from campaign.delivery.ending import ending
 from campaign.delivery.run_records import (
     Observer,
     RunOptions,
@@ -87,8 +87,8 @@ def run_campaign(
         with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:
             run = Run(campaign, options, journal, record, run_clock, observer, ahead)
             result = runner.run(run.send(doubtful))
-            if run.is_refused:
-                how.append(REFUSED)
+            if run.how:
+                how.append(run.how)
             return result
 
 
@@ -139,8 +139,8 @@ def take_part(
         with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:
             run = Run(campaign, options, shared, record, run_clock, observer, ahead, share)
             result = runner.run(run.send(doubtful))
-            if run.is_refused:
-                how.append(REFUSED)
+            if run.how:
+                how.append(run.how)
             return result
     finally:
         shared.close(*how)

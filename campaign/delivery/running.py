@@ -19,13 +19,14 @@ from typing import Protocol
 
 from campaign.config.loader import Campaign
 from campaign.delivery.beginning.staleness import RunClock
-from campaign.delivery.ending import REFUSED, result_of
+from campaign.delivery.ending import CAME_BACK, REFUSED, result_of
 from campaign.delivery.feeding.feed import Feed
 from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.mailboxes import Mailboxes
 from campaign.delivery.ramping import Ramping
 from campaign.delivery.retry import RetrySchedule
+from campaign.delivery.returning import Returning
 from campaign.delivery.run_records import (
     Observer,
     RunOptions,
@@ -101,7 +102,7 @@ class Run:
         self._wanted = asyncio.Event()
         last = journal.last_run()
         self._is_continued = last is not None
-        self._on_trial = last is not None and last.how == REFUSED
+        self._on_trial = last is not None and last.how in (CAME_BACK, REFUSED)
         self._tasks = Tasks()
         self._stopping = Stopping(
             observer.say,
@@ -150,6 +151,7 @@ class Run:
                 pausing = loop.create_task(self._stopping.heed_pause(mark))
                 telling = loop.create_task(self._mailboxes.keep_writing())
                 ramping = loop.create_task(self._ramping.keep_taking())
+                returning = loop.create_task(self._returning.keep_looking())
                 try:
                     finished = await self._until_done(reader)
                     await self._wind_up()
@@ -158,6 +160,7 @@ class Run:
                     pausing.cancel()
                     telling.cancel()
                     ramping.cancel()
+                    returning.cancel()
                     self._suppression.close()
                     self._stopping.release_signals(loop)
             await self._writer.drain()
@@ -209,6 +212,9 @@ class Run:
         ramps = Ramps() if is_sandbox else ramps_of(self._campaign)
         self._ramps = RampWindows(ramps, self._clock.now_s)
         self._ramping = Ramping(self._campaign, self._ramps, self._stopping.stop_for)
+        self._returning = Returning(
+            self._campaign, self._clock, self._stopping.stop_for, is_sandbox=is_sandbox
+        )
         self._outlet = self._outlet_of(reader)
         self._feed = Feed(
             reader,
@@ -342,9 +348,9 @@ class Run:
     # -- stopping ------------------------------------------------------------------------------
 
     @property
-    def is_refused(self) -> bool:
-        """Did replies that refuse the sender end it?"""
-        return self._stopping.is_refusal
+    def how(self) -> str:
+        """What ended it, where the next run is to start with a canary."""
+        return self._stopping.how
 
     @property
     def _is_waiting_in_vain(self) -> bool:

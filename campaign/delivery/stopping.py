@@ -11,7 +11,14 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from campaign.errors import CampaignError, Interrupted, JournalError, SenderRefused
+from campaign.delivery.ending import CAME_BACK, REFUSED
+from campaign.errors import (
+    CampaignError,
+    Interrupted,
+    JournalError,
+    SenderRefused,
+    TooMuchCameBack,
+)
 from campaign.journal.pausing import PauseMark
 
 _PAUSE_EVERY_S = 1.0
@@ -47,9 +54,11 @@ class Stopping:
         return self.error is not None or self.crash is not None
 
     @property
-    def is_refusal(self) -> bool:
-        """Replies that refuse the sender end it."""
-        return isinstance(self.error, SenderRefused)
+    def how(self) -> str:
+        """For the journal, where the next run is to start with a canary."""
+        if isinstance(self.error, TooMuchCameBack):
+            return CAME_BACK
+        return REFUSED if isinstance(self.error, SenderRefused) else ""
 
     @property
     def is_at_once(self) -> bool:

@@ -15,6 +15,7 @@ from campaign.config.settings.section import RuleError, Secret, Secrets, Section
 from campaign.config.values import (
     Duration,
     JournalUrl,
+    Percent,
     PublicKeys,
     SoftBounces,
     StoreUrl,
@@ -105,6 +106,11 @@ class Bounces(Section):
     """Access token of that mailbox (XOAUTH2), fetched anew for each connection."""
     ca_file: str = ""
     """Certificates to trust instead of the system's (PEM)."""
+    stop_bounces: Percent = Field(default="5%", validate_default=True)
+    """A run stops where more of the letters that were accepted within 24 hours have bounced for
+    good, and at least 20."""
+    stop_complaints: Percent = Field(default="0.3%", validate_default=True)
+    """A run stops where more of them were marked as spam, and at least 5. "100%" never stops."""
     ses: SesEvents | None = None
     """What `campaign serve` takes at /events/ses."""
     sendgrid: SendgridEvents | None = None

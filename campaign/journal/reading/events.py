@@ -7,7 +7,7 @@ Touches: the file or the table of events, read-only; a run may go on meanwhile.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from campaign.database.places import Place, locate
 from campaign.database.sqlite_files import connect_for_reading
 from campaign.journal.reading.glance import glance
 from campaign.journal.writing.events import EVENT_FIELDS, SUFFIX
-from campaign.records import MACHINE, Event
+from campaign.records import MACHINE, Event, ReplyClass
 
 _PAGE = 2_000
 _ASKED_AT_ONCE = 500  # SQLite takes 999 values in old versions
@@ -79,6 +79,33 @@ def rows_told_of(url: str, folder: Path, kind: str) -> set[int]:
             f"SELECT DISTINCT \"row\" FROM events WHERE kind = ? AND class <> '{MACHINE}'", (kind,)
         )
     return {int(row) for (row,) in found}
+
+
+def events_mark(url: str, folder: Path) -> Hashable:
+    """Differs once something more has come back; costs next to nothing beside a file."""
+    place = locate(url, folder)
+    if place.path is None:
+        with _store(url, folder) as ask:
+            return int(ask("SELECT coalesce(max(seq), 0) FROM events", ())[0][0])
+    try:
+        status = place.beside(SUFFIX).stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def harm_since(url: str, folder: Path, since_s: float) -> tuple[set[int], set[int]]:
+    """The rows that bounced for good since then, and those that complained."""
+    asked = (
+        'SELECT DISTINCT "row", kind FROM events WHERE "at" >= ? AND (kind = \'complained\''
+        f" OR (kind = 'bounced' AND class = '{ReplyClass.RECIPIENT_GONE}'))"
+    )
+    bounced: set[int] = set()
+    complained: set[int] = set()
+    with _store(url, folder) as ask:
+        for row, kind in ask(asked, (since_s,)):
+            (bounced if kind == "bounced" else complained).add(int(row))
+    return bounced, complained
 
 
 def known_digests(url: str, folder: Path, digests: Sequence[str]) -> set[str]:
