@@ -299,11 +299,12 @@ class Claim(Record):
     state: what it was claimed from, PLANNED or DEFERRED
     data, snapshot, repeat: as in Job
     date_s: the Date that its message had when its dot was first permitted; 0.0 before it
+    expires_s: Unix time from which its dot is not written any more; 0.0: its attempts decide
     """
 
     FIELDS = (
         "row", "source", "address", "key", "domain", "data", "attempts", "sendings", "resends",
-        "first_at", "state", "snapshot", "repeat", "date_s",
+        "first_at", "state", "snapshot", "repeat", "date_s", "expires_s",
     )  # fmt: skip
     __slots__ = FIELDS
 
@@ -311,7 +312,9 @@ class Claim(Record):
         self, row: int, source: int, address: str, key: str, domain: str, data: str,
         attempts: int, sendings: int, resends: int, first_at: float,
         state: State = State.PLANNED, snapshot: str = "", repeat: str = "", date_s: float = 0.0,
+        expires_s: float = 0.0,
     ) -> None:  # fmt: skip
+        self.expires_s: Final = expires_s
         self.row: Final = row
         self.source: Final = source
         self.address: Final = address

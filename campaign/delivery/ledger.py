@@ -9,12 +9,11 @@ journal says that it is durable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
-from typing import Literal
 
 from campaign.delivery.beginning.staleness import RunClock
-from campaign.delivery.retry import RetrySchedule
+from campaign.delivery.policies import Policies
 from campaign.journal.states import in_doubt
 from campaign.journal.writing.commits import Done
 from campaign.planning.timing.turns import Turns
@@ -50,11 +49,10 @@ class JournalLedger:
     def __init__(
         self,
         queue: Callable[[Change, Done], None],
-        schedule: RetrySchedule,
+        policies: Policies,
         clock: RunClock,
         turns: Turns,
         *,
-        in_doubt: Literal["resend", "hold"],
         counts: dict[State, int],
         on_outcome: Callable[[], None],
         on_due: Callable[[float], None],
@@ -69,10 +67,9 @@ class JournalLedger:
         self.counts = counts.copy()  # every state is there
         self.open: dict[int, State] = {}  # claimed rows: the state the journal last took
         self._queue = queue
-        self._schedule = schedule
+        self._policies = policies
         self._clock = clock
         self._turns = turns
-        self._in_doubt = in_doubt
         self._on_outcome = on_outcome
         self._on_due = on_due
         self._learn = learn
@@ -93,6 +90,11 @@ class JournalLedger:
         for claim in claims:
             self.open[claim.row] = claim.state
 
+    def arrived(self, states: Mapping[State, int]) -> None:
+        """Letters that became recipients, by the state in which the journal has them."""
+        for state, count in states.items():
+            self.counts[state] += count
+
     def release(self, rows: Iterable[int]) -> None:
         """Claimed rows that were not touched go back as they were."""
         for row in rows:
@@ -103,10 +105,13 @@ class JournalLedger:
     def permit(self, letter: Letter, relay: str, go: Callable[[], None]) -> bool:
         """Rule 1: `sending(n)` is durable before the first byte of the final dot.
 
-        False where the recipient's window has closed meanwhile: then nothing is written."""
+        False where the recipient's window has closed meanwhile, or the letter's time is over: then
+        nothing is written."""
         claim, before, sending = letter.claim, self.open[letter.row], State.SENDING
         now_s = self._clock.now_s()
         if not self._turns.is_empty and not self._turns.may_go(claim, now_s):
+            return False
+        if claim.expires_s and now_s >= claim.expires_s:
             return False
         change = Change(
             letter.row,
@@ -136,7 +141,7 @@ class JournalLedger:
         attempts = claim.attempts + verdict.uses_attempt
         if state is State.DEFERRED:
             if wait_s is None:
-                due_s = max(self._schedule.due_s(attempts, now_s), now_s + verdict.pause_s)
+                due_s = max(self._due_s(claim, attempts, now_s), now_s + verdict.pause_s)
             else:
                 due_s = now_s + wait_s
             if verdict.class_ is ReplyClass.PROTOCOL and attempts >= _MOST_PROTOCOL_ERRORS:
@@ -165,7 +170,7 @@ class JournalLedger:
         if self._was_never_sent(claim.row):
             return
         attempts = claim.attempts + 1
-        due_s = self._schedule.due_s(attempts, now_s)
+        due_s = self._due_s(claim, attempts, now_s)
         if not dot_written:
             expires = self._expires(claim, due_s)
             state = State.EXPIRED if expires else State.DEFERRED
@@ -173,7 +178,7 @@ class JournalLedger:
             class_ = ReplyClass.CONNECTION
             resends = claim.resends
         else:
-            state, resends = in_doubt(self._in_doubt, claim.resends)
+            state, resends = in_doubt(self._policies.of(claim.source).in_doubt, claim.resends)
             reason = f"in doubt: no reply after the final dot ({why})"
             class_ = ReplyClass.IN_DOUBT
         self._write(
@@ -192,7 +197,7 @@ class JournalLedger:
         """No server of its domain could be spoken to: a try is used up, nobody is failed."""
         claim, now_s = letter.claim, self._clock.now_s()
         attempts = claim.attempts + 1
-        due_s = self._schedule.due_s(attempts, now_s)
+        due_s = self._due_s(claim, attempts, now_s)
         expires = self._expires(claim, due_s)
         self._write(
             claim,
@@ -246,12 +251,17 @@ class JournalLedger:
     def _was_never_sent(self, row: int) -> bool:
         return self._is_broken and row not in self._on_the_wire
 
+    def _due_s(self, claim: Claim, attempts: int, now_s: float) -> float:
+        return self._policies.of(claim.source).schedule.due_s(attempts, now_s)
+
     def _expires(self, claim: Claim, due_s: float) -> bool:
         """Nobody's time runs out while the machine sleeps, or while their windows are closed."""
+        if claim.expires_s and due_s >= claim.expires_s:
+            return True
         if not claim.first_at:
             return False
         lost_s = self._clock.asleep_s + self._turns.closed_s(claim, claim.first_at, due_s)
-        return self._schedule.expires(claim.first_at, due_s - lost_s)
+        return self._policies.of(claim.source).schedule.expires(claim.first_at, due_s - lost_s)
 
     def _write(
         self,

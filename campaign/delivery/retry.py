@@ -8,7 +8,7 @@ process.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from campaign.config.settings import Delivery
 
@@ -19,8 +19,9 @@ _SPREAD = 0.1  # waits are lengthened by up to a tenth, lest a stopped herd retu
 class RetrySchedule:
     """`delivery.retry` and `delivery.expire_after`."""
 
-    def __init__(self, settings: Delivery, jitter: Jitter) -> None:
-        self._waits_s = settings.retry
+    def __init__(self, settings: Delivery, jitter: Jitter, retry: Sequence[float] = ()) -> None:
+        """`retry`: waits in place of those of the settings, for one template."""
+        self._waits_s = retry or settings.retry
         self._expire_after_s = settings.expire_after
         self._jitter = jitter
 

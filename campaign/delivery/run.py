@@ -10,6 +10,7 @@ journal says that nobody is left in a state that is not settled; it is asked, ne
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from campaign.config.loader import Campaign
 from campaign.delivery.beginning.order import put_in_order, refuse_another_plan
 from campaign.delivery.beginning.staleness import RunClock, clock_for, last_seen_s, refuse_silent
 from campaign.delivery.ending import ending
+from campaign.delivery.policies import policies_of
 from campaign.delivery.run_records import (
     Observer,
     RunOptions,
@@ -32,9 +34,11 @@ from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.sharing.shared import SharedJournal
 from campaign.journal.store import Journal
+from campaign.planning.drift import sentence
 from campaign.planning.inputs import (
     refuse_drift,
 )
+from campaign.planning.opening import adopt_templates, sources_now
 from campaign.planning.timing.turns import closed_hours
 from campaign.records import unsettled_of
 from campaign.workers.start import WorkerProcess
@@ -71,18 +75,25 @@ def run_campaign(
     with ending(opened) as (journal, how):
         with closing(Reader.open(url, folder)) as reader:
             record = reader.plan_record()
+            sources = reader.sources()
             is_finished = reader.is_finished()
             counts = reader.counts()
         PauseMark(url, folder).refuse()
-        refuse_drift(campaign, record)
-        refuse_another_plan(options.agreed, record, counts)
+        if settings.is_open:
+            record, changed = adopt_templates(campaign, journal, record, sources)
+            if changed:
+                observer.say(f"letters are made from what changed: {sentence(changed)}")
+        else:
+            refuse_drift(campaign, record)
+            refuse_another_plan(options.agreed, record, counts)
+        policies = policies_of(settings, sources_now(campaign, sources), random.random)
         run_clock = clock_for(
             journal,
             clock,
             closed_hours(settings.schedule),
             may_be_stale=options.resume_stale or is_finished,
         )
-        doubtful = put_in_order(campaign, options, journal, run_clock, observer)
+        doubtful = put_in_order(campaign, options, journal, policies, run_clock, observer)
         sys.setswitchinterval(_TURN_S)
         with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:
             run = Run(campaign, options, journal, record, run_clock, observer, ahead)
@@ -124,6 +135,7 @@ def take_part(
         with closing(Reader.open(*campaign.journal)) as reader:
             record = reader.plan_record()
             counts = reader.counts()
+            policies = policies_of(campaign.settings, reader.sources(), random.random)
         PauseMark(*campaign.journal).refuse()
         refuse_drift(campaign, record)
         refuse_another_plan(options.agreed, record, counts)
@@ -133,7 +145,7 @@ def take_part(
         if shared.first:
             if last and not options.resume_stale and unsettled_of(counts):
                 refuse_silent(last, run_clock.now_s(), closed_hours(campaign.settings.schedule))
-            doubtful = put_in_order(campaign, options, shared.first, run_clock, observer)
+            doubtful = put_in_order(campaign, options, shared.first, policies, run_clock, observer)
         share = join()
         sys.setswitchinterval(_TURN_S)
         with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:

@@ -18,14 +18,15 @@ from functools import partial
 from typing import Protocol
 
 from campaign.config.loader import Campaign
+from campaign.delivery.arriving import ArrivalTaker
 from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.ending import CAME_BACK, REFUSED, result_of
 from campaign.delivery.feeding.feed import Feed
 from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.mailboxes import Mailboxes
+from campaign.delivery.policies import policies_of
 from campaign.delivery.ramping import Ramping
-from campaign.delivery.retry import RetrySchedule
 from campaign.delivery.returning import Returning
 from campaign.delivery.run_records import (
     Observer,
@@ -152,6 +153,7 @@ class Run:
                 telling = loop.create_task(self._mailboxes.keep_writing())
                 ramping = loop.create_task(self._ramping.keep_taking())
                 returning = loop.create_task(self._returning.keep_looking())
+                taking = loop.create_task(self._taker.keep_taking()) if self._taker else None
                 try:
                     finished = await self._until_done(reader)
                     await self._wind_up()
@@ -161,11 +163,15 @@ class Run:
                     telling.cancel()
                     ramping.cancel()
                     returning.cancel()
+                    if taking:
+                        taking.cancel()
                     self._suppression.close()
                     self._stopping.release_signals(loop)
             await self._writer.drain()
             await self._mailboxes.finish()
             await self._ramping.finish()
+            if self._taker:
+                await self._taker.finish()
             return self._result(reader.counts(), doubtful, finished, reader.unmade())
 
     def _open_reader(self) -> Reader:
@@ -197,10 +203,9 @@ class Run:
             only_while_live(self._writer.write, self._share, self._lease_ran_out)
             if self._share
             else self._writer.write,
-            RetrySchedule(settings.delivery, random.random),
+            policies_of(settings, reader.sources(), random.random),
             self._clock,
             self._turns,
-            in_doubt=settings.delivery.in_doubt,
             counts=counts,
             on_outcome=self._heed,
             on_due=lambda due_s: self._feed.look_back(due_s),
@@ -229,6 +234,7 @@ class Run:
             expire_after_s=settings.delivery.expire_after,
             spawn=self._tasks.spawn,
         )
+        self._taker = self._taker_of(reader) if settings.is_open else None
         self._settled_when_idle = self._ledger.settled_count
         domains = reader.domains(LISTED_DOMAINS)
         limited = Limits(settings.limits).count(domains, also=self._ramps.of_provider)
@@ -257,6 +263,17 @@ class Run:
             on_trial=self._on_trial,
         )
         return outlet_of(campaign, terms, override)
+
+    def _taker_of(self, reader: Reader) -> ArrivalTaker:
+        return ArrivalTaker(
+            self._campaign,
+            reader,
+            self._writer,
+            self._ledger,
+            self._clock,
+            wake=self._take_up,
+            must_stop=self._stopping.stop_for,
+        )
 
     def _mailboxes_of(self, reader: Reader, counts: Mapping[State, int]) -> Mailboxes:
         """Told first what a run before this one could not tell the store any more."""
@@ -290,7 +307,12 @@ class Run:
                 return False
             # The journal's standings are asked, not what was counted along the way (rule 5).
             if await asyncio.to_thread(reader.is_finished):
-                return True
+                if self._taker is None or (
+                    self._options.no_wait and not await asyncio.to_thread(self._taker.look)
+                ):
+                    return True
+                await self._want(_LOOK_AGAIN_S)  # an open campaign is woken by what arrives
+                continue
             due_s = await asyncio.to_thread(reader.next_due, self._clock.now_s())
             self._viewer.retry_s = due_s
             waits = [] if due_s is None else [due_s - self._clock.now_s()]
@@ -314,6 +336,11 @@ class Run:
         waited_in_vain = settled == self._settled_when_idle
         self._settled_when_idle = settled
         return turn_s is not None and turn_s <= _SHORT_WAIT_S and not waited_in_vain
+
+    def _take_up(self) -> None:
+        """Letters have arrived."""
+        self._feed.look_again()
+        self._wanted.set()
 
     def _take_back(self, letters: list[Letter]) -> None:
         self._feed.take_back(letters)

@@ -70,7 +70,8 @@ def _to_4(connection: Connection) -> None:
         "DROP TABLE totals",
     ):
         connection.exec_driver_sql(statement)
-    schema.totals.create(connection)
+    for table in (schema.totals, schema.deadlines, schema.own_ids):
+        table.create(connection)
     if dialect == "postgresql":
         schema.events_metadata.create_all(connection)
         connection.exec_driver_sql(schema.EVENT_INDEX)

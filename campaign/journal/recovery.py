@@ -14,7 +14,7 @@ from campaign.database.sql import Connection, bindparam, text
 from campaign.database.transactions import atomic
 from campaign.errors import JournalError
 from campaign.journal.notes import recall
-from campaign.journal.schema import REPEAT, REPEATS
+from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
 from campaign.journal.states import IN_DOUBT, NOT_TAKEN, in_doubt, is_legal
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.records import SETTLED, Change, State
@@ -42,6 +42,8 @@ class Doubt(NamedTuple):
     since_s: float  # Unix time of the latest change
     reason: str
     class_: str
+    source: int
+    own_id: str  # a Message-ID that an application wrote; "" is made from the plan
 
 
 def doubts(connection: Connection) -> Iterator[Doubt]:
@@ -50,7 +52,8 @@ def doubts(connection: Connection) -> Iterator[Doubt]:
     found = connection.execute(
         text(
             f"SELECT l.row, r.address, r.key || {REPEAT}, l.state, l.attempts, l.sendings,"
-            " l.resends, l.due, l.updated_at, l.reason, l.class FROM letters l"
+            f" l.resends, l.due, l.updated_at, l.reason, l.class, r.source,"
+            f" {OWN_ID.format('l')} FROM letters l"
             f" JOIN recipients r ON r.row = l.row {REPEATS}"
             " WHERE (l.state = 'sending' OR l.doubts > 0) AND l.state <> 'sent' ORDER BY l.row"
         )

@@ -106,6 +106,10 @@ snapshots = Table(
 # Rows of a person who stands in an earlier row too: each has a letter of its own (REPEAT).
 repeats = Table("repeats", metadata, _number("row"))
 
+# Of an open campaign: until when a letter may go, and the Message-IDs that applications wrote.
+deadlines = Table("deadlines", metadata, _number("row"), _real("expires_s"))
+own_ids = Table("own_ids", metadata, _number("row"), _text("message_id"))
+
 suppressed = Table(
     "suppressed",
     metadata,
@@ -242,6 +246,9 @@ _SUM_UP = f"""UPDATE standings SET state = NEW.state, change = NEW.change,
     WHEN date_s = 0 THEN NEW.date_s ELSE date_s END
     WHERE "row" = NEW."row";"""
 
+
+# Of letters `l`, and in place of the one made from the plan, their own Message-ID; "" of most.
+OWN_ID = "COALESCE((SELECT o.message_id FROM own_ids o WHERE o.row = {}.row), '')"
 
 # `Job.repeat` of the recipients `r`, and the join it needs.
 REPEAT = "COALESCE('#' || n.row, '')"

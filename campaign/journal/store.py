@@ -12,7 +12,8 @@ nothing else uses the connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -22,13 +23,14 @@ from campaign.database.engines import hurry, is_safe_from_power_loss, limit_wait
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, text
+from campaign.database.transactions import atomic
 from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
 from campaign.journal.notes import is_finished, last_change, remember
 from campaign.journal.opening import put_in_order, take_hold
 from campaign.journal.planning.planning import Planning
-from campaign.journal.planning.tables import discard, refuse_begun
+from campaign.journal.planning.tables import add_sources, discard, refuse_begun
 from campaign.journal.reading.results import message_ids, read_plan
 from campaign.journal.recovery import (
     Doubt,
@@ -47,9 +49,12 @@ from campaign.journal.writing.events import SUFFIX
 from campaign.journal.writing.totals import count_totals
 from campaign.journal.writing.transactions import Transactions
 from campaign.journal.writing.writer import Writer
-from campaign.records import Change, PlanRecord, State
+from campaign.records import Change, PlanRecord, Source, State
 
 ANSWER_S = 60.0  # of a server, to one statement of a run; commits take milliseconds
+
+
+PolicyOf = Callable[[int], str]  # in doubt, by the number of a source
 
 
 class LastRun(NamedTuple):
@@ -148,6 +153,15 @@ class Journal:
             remember(self._connection, name, value)
             self._connection.commit()
 
+    def adopt(self, hashes: Mapping[str, str], sources: Sequence[Source]) -> None:
+        """An open campaign has other templates than it had: their hashes take over, and `sources`
+        are further ones.  Its letters are made from what there is, whenever they were accepted."""
+        with told(self._place), atomic(self._connection):
+            self._connection.execute(
+                text("UPDATE plan SET hashes = :hashes"), {"hashes": json.dumps(dict(hashes))}
+            )
+            add_sources(self._connection, sources)
+
     def plan(self, record: PlanRecord, *, are_ranked: bool = False) -> Planning:
         """Begin a plan; on a journal that has one, an amendment (its hashes then take over).
 
@@ -168,14 +182,16 @@ class Journal:
         with told(self._place):
             write(self._connection, self._changes, changes)
 
-    def recover_in_doubt(self, policy: str, now_s: float) -> list[Doubt]:
-        """Settle what an interrupted run left in `sending`, by the policy "resend" or "hold".
+    def recover_in_doubt(self, policy: str | PolicyOf, now_s: float) -> list[Doubt]:
+        """Settle what an interrupted run left in `sending`, by the policy "resend" or "hold", of
+        all or of each source.
 
         Returns those concerned, as they were.  Only before `start`.
         """
         with told(self._place):
             found = [each for each in doubts(self._connection) if each.state is State.SENDING]
-            self.apply(recovered(doubt, policy, now_s) for doubt in found)
+            of = (lambda source: policy) if isinstance(policy, str) else policy
+            self.apply(recovered(doubt, of(doubt.source), now_s) for doubt in found)
         return found
 
     def resolve(self, accepted: Mapping[str, str], now_s: float) -> list[Doubt]:
@@ -189,7 +205,7 @@ class Journal:
             found = [
                 (doubt, evidence)
                 for doubt in doubts(self._connection)
-                if (evidence := accepted.get(id_of(doubt.letter_key))) is not None
+                if (evidence := accepted.get(doubt.own_id or id_of(doubt.letter_key))) is not None
             ]
             self.apply(settled(doubt, evidence, now_s) for doubt, evidence in found)
         return [doubt for doubt, _ in found]

@@ -18,7 +18,8 @@ from campaign.errors import JournalBusy, JournalError, NoPlanError, UsageError
 from campaign.journal.arrivals import Arrivals
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
-from campaign.planning.inputs import new_record
+from campaign.planning.drift import Difference
+from campaign.planning.inputs import changes_since, input_hashes, new_record
 from campaign.records import PlanRecord, Source
 from campaign.rendering.asked import COLUMNS
 from campaign.rendering.spec import FINISHED
@@ -63,6 +64,20 @@ def ensure_open_plan(campaign: Campaign, clock: Clock) -> PlanRecord:
     return _planned(campaign)
 
 
+def adopt_templates(
+    campaign: Campaign, journal: Journal, record: PlanRecord, known: Sequence[Source]
+) -> tuple[PlanRecord, list[Difference]]:
+    """Letters that wait are made from the templates as they are now; what changed since they were
+    adopted last is said.  Before the run, by whoever holds the journal."""
+    changed = changes_since(campaign, record)
+    further = sources_to_add(campaign, known)
+    if not changed and not further:
+        return record, []
+    record = record._replace(hashes=input_hashes(campaign))
+    journal.adopt(record.hashes, further)
+    return record, changed
+
+
 def sources_of(campaign: Campaign) -> list[Source]:
     """Each template, and finished messages."""
     names = [*sorted(campaign.settings.template), FINISHED]
@@ -73,6 +88,12 @@ def sources_to_add(campaign: Campaign, known: Sequence[Source]) -> list[Source]:
     """Those that the plan does not have yet."""
     names = {source.name for source in known}
     return [source for source in sources_of(campaign) if source.name not in names]
+
+
+def sources_now(campaign: Campaign, known: Sequence[Source]) -> list[Source]:
+    """The sources of a plan after its templates were adopted; of a list, those it has."""
+    further = sources_to_add(campaign, known) if campaign.settings.is_open else []
+    return [*known, *further]
 
 
 def _planned(campaign: Campaign) -> PlanRecord:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from campaign.config.loader import Campaign
 from campaign.delivery.beginning.settling import settle_by
 from campaign.delivery.beginning.staleness import RunClock, set_back_sentence
+from campaign.delivery.policies import Policies
 from campaign.delivery.run_records import Agreement, Observer, RunOptions
 from campaign.errors import UsageError
 from campaign.journal.store import Journal
@@ -34,7 +35,12 @@ def refuse_another_plan(
 
 
 def put_in_order(
-    campaign: Campaign, options: RunOptions, journal: Journal, clock: RunClock, observer: Observer
+    campaign: Campaign,
+    options: RunOptions,
+    journal: Journal,
+    policies: Policies,
+    clock: RunClock,
+    observer: Observer,
 ) -> list[str]:
     """What the last run left, settled as the campaign says; the addresses that were in doubt.
 
@@ -52,10 +58,9 @@ def put_in_order(
     journal.bring_forward(clock.now_s(), classes=("paced", "dns"))
     if options.now and (count := journal.bring_forward(clock.now_s())):
         observer.say(f"{count:,} recipients that waited for a retry are tried now")
-    policy = campaign.settings.delivery.in_doubt
-    doubtful = [doubt.address for doubt in journal.recover_in_doubt(policy, clock.now_s())]
-    if doubtful:
-        shown = ", ".join(doubtful)  # all, here and now: this run may not come to its summary
-        does = "sent again" if policy == "resend" else "held"
-        observer.say(f"in doubt since the last run, {does}: {shown}")
-    return doubtful
+    found = journal.recover_in_doubt(lambda source: policies.of(source).in_doubt, clock.now_s())
+    for policy, does in (("resend", "sent again"), ("hold", "held")):
+        named = [each.address for each in found if policies.of(each.source).in_doubt == policy]
+        if named:  # all, here and now: this run may not come to its summary
+            observer.say(f"in doubt since the last run, {does}: {', '.join(named)}")
+    return [each.address for each in found]

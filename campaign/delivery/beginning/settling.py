@@ -43,7 +43,7 @@ def settle_by(path: Path, campaign: Campaign, journal: Journal, now_s: float) ->
         sendings = sendings_in_doubt(reader)
         span = [at for each in sendings.values() for at, _ in each]
         known = accepted_about(reader, min(span, default=0.0), max(span, default=0.0))
-    wanted = {id_of(doubt.letter_key) for doubt in doubts}
+    wanted = {doubt.own_id or id_of(doubt.letter_key) for doubt in doubts}
     log = read_log(path, wanted | {id_of(each.letter_key) for each in known}, now_s)
     shown = {name: log.accepted[name] for name in wanted & log.accepted.keys()}
     settled = {doubt.row for doubt in journal.resolve(shown, now_s)}

@@ -104,6 +104,10 @@ class Feed:
         """What was read and not claimed may belong to somebody else now."""
         self._rows.ahead.clear()
 
+    def look_again(self) -> None:
+        """Rows have come into the journal."""
+        self._rows.look_again()
+
     def look_back(self, due_s: float) -> None:
         """Somebody became due who was not to be seen when others due then were read."""
         self._rows.look_back(due_s)
@@ -186,6 +190,8 @@ class Feed:
                 self._ledger.settle_unsent(claim, State.SKIPPED, why)
             elif why := over.get(claim.row):
                 self._ledger.settle_unsent(claim, State.EXPIRED, why)
+            elif claim.expires_s and now_s >= claim.expires_s:
+                self._ledger.settle_unsent(claim, State.EXPIRED, "its time was over")
             elif claim.first_at and self._has_expired(claim, expired_s, now_s):
                 self._ledger.settle_unsent(claim, State.EXPIRED, "no try was left in its time")
             elif self._rows.returning and self._rows.is_given_up:

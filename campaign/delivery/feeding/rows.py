@@ -68,6 +68,10 @@ class Rows:
         self._after = 0
         self._due_after = FIRST_DUE
 
+    def look_again(self) -> None:
+        """Rows have come into the journal: it is not dry any more."""
+        self._dry_until_s = 0.0
+
     def look_back(self, due_s: float) -> None:
         """Somebody became due who was not to be seen when others due then were read."""
         self._due_after = min(self._due_after, (due_s, 0))

@@ -41,6 +41,7 @@ from campaign.journal.planning.statements import (
     SAME_AS,
     UNRANKED,
 )
+from campaign.journal.planning.tables import write_source
 from campaign.journal.writing.totals import count_totals, forget_totals
 from campaign.records import Entry, PlanRecord, Source
 
@@ -114,8 +115,7 @@ class Planning:
         """Keep how a file was read.  Returns its number; entries count from 0 in each plan."""
         number = self._sources
         self._sources += 1
-        fields = source._asdict() | {"columns": json.dumps(source.columns, ensure_ascii=False)}
-        self._run(insert(schema.sources).values(source=number, **fields))
+        write_source(self._connection, number, source)
         return number
 
     @_while_planning

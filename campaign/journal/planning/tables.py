@@ -5,13 +5,30 @@ In: the writable connection.  Out: tables in order.  Touches: the database.
 
 from __future__ import annotations
 
-from campaign.database.sql import Connection, text
+import json
+from collections.abc import Sequence
+
+from campaign.database.sql import Connection, insert, text
 from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.notes import forget, is_finished, recall, remember
 from campaign.journal.sharing.tables import drop_sharing_tables
 from campaign.journal.states import FORMAT
 from campaign.journal.writing.totals import count_totals
+from campaign.records import Source
+
+
+def write_source(connection: Connection, number: int, source: Source) -> None:
+    """How a file was read, or which template a letter is from."""
+    fields = source._asdict() | {"columns": json.dumps(source.columns, ensure_ascii=False)}
+    connection.execute(insert(schema.sources).values(source=number, **fields))
+
+
+def add_sources(connection: Connection, further: Sequence[Source]) -> None:
+    """After those that there are."""
+    first = int(connection.execute(text("SELECT count(*) FROM sources")).scalar_one())
+    for number, source in enumerate(further, first):
+        write_source(connection, number, source)
 
 
 def make_tables(connection: Connection) -> None:

@@ -13,16 +13,16 @@ from campaign.journal.schema import REPEAT
 from campaign.records import Claim, State
 
 
-def _of_few(value: str, table: str) -> str:
+def _of_few(value: str, table: str, otherwise: str = "''") -> str:
     """Most plans have no such rows: whether there are any is asked once a query, not once a row."""
-    found = f"COALESCE((SELECT {value} FROM {table} n WHERE n.row = s.row), '')"
-    return f"CASE WHEN EXISTS (SELECT 1 FROM {table}) THEN {found} ELSE '' END"
+    found = f"COALESCE((SELECT {value} FROM {table} n WHERE n.row = s.row), {otherwise})"
+    return f"CASE WHEN EXISTS (SELECT 1 FROM {table}) THEN {found} ELSE {otherwise} END"
 
 
 COLUMNS = (
     "r.row, r.source, r.address, r.key, r.domain, r.data, s.attempts, s.sendings,"
     f" s.resends, s.first_at, s.date_s, {_of_few('n.snapshot', 'snapshots')},"
-    f" {_of_few(REPEAT, 'repeats')}"
+    f" {_of_few(REPEAT, 'repeats')}, {_of_few('n.expires_s', 'deadlines', '0.0')}"
 )
 STANDING = "FROM standings s JOIN recipients r ON r.row = s.row"
 _CLAIM = f"SELECT {COLUMNS} {STANDING}"
@@ -79,10 +79,10 @@ def claims_of(rows: Iterable[tuple[Any, ...]], state: State) -> list[Claim]:
     return [
         Claim(
             row, source, address, key, domain, data, attempts, sendings, resends, first_at,
-            state, snapshot, repeat, date_s,
+            state, snapshot, repeat, date_s, expires_s,
         )
         for (
             row, source, address, key, domain, data, attempts, sendings, resends, first_at,
-            date_s, snapshot, repeat,
+            date_s, snapshot, repeat, expires_s,
         ) in rows
     ]  # fmt: skip

@@ -118,6 +118,11 @@ class Glance(ABC):
         """Whether nobody is left in a state that is not terminal; the first who is will do."""
         return not self._all(f"SELECT 1 FROM standings WHERE {_IS_LEFT} LIMIT 1")
 
+    def first_unsettled(self) -> int | None:
+        """The first row that is left in a state that is not terminal; None: nobody is."""
+        found = self._all(f"SELECT row FROM standings WHERE {_IS_LEFT} ORDER BY row LIMIT 1")
+        return int(found[0][0]) if found else None
+
 
 def _lives(pid: int) -> bool:
     try:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids
-from campaign.journal.schema import REPEAT, REPEATS
+from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
 from campaign.records import PlanRecord
 
 _PAGE = 20_000
@@ -50,19 +50,23 @@ class LetterBook:
     def letter(self, row: int) -> SentLetter | None:
         """Of a row of the plan that had an address."""
         found = self._reader.ask(
-            f"SELECT r.row, r.address, r.key, r.domain, l.state, l.sent_at, {REPEAT}"
+            f"SELECT r.row, r.address, r.key, r.domain, l.state, l.sent_at,"
+            f" {OWN_ID.format('r')}, {REPEAT}"
             f" FROM recipients r JOIN letters l ON l.row = r.row {REPEATS}"
             " WHERE r.row = :row AND r.reason = ''",
             row=row,
         )
         if not found:
             return None
-        row, address, key, domain, state, sent_at, repeat = found[0]
-        id_ = self._message_id(key + repeat)
+        row, address, key, domain, state, sent_at, own_id, repeat = found[0]
+        id_ = own_id or self._message_id(key + repeat)
         return SentLetter(row, address, key, domain, state, float(sent_at), id_)
 
     def by_message_id(self, spec: str) -> SentLetter | None:
         """`spec`: as it stands between the angle brackets."""
+        own = self._reader.ask("SELECT row FROM own_ids WHERE message_id = :id", id=f"<{spec}>")
+        if own:
+            return self.letter(own[0][0])
         tag, _, domain = spec.partition("@")
         if domain.lower() != self.plan.message_id_domain.lower():
             return None

@@ -14,7 +14,7 @@ from campaign.addresses.marks import LetterMarker
 from campaign.clock import iso
 from campaign.database.sql import Connection, TextClause, text
 from campaign.errors import JournalError
-from campaign.journal.schema import REPEAT, REPEATS
+from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
 from campaign.journal.states import IN_DOUBT
 from campaign.records import CHANGE_FIELDS, Change, PlanRecord, Result, State
 
@@ -52,7 +52,7 @@ def results(connection: Connection, plan: PlanRecord, state: State | None) -> It
     statement = text(
         "SELECT l.row, r.address, r.key, l.state, l.reason, l.class, l.attempts, l.code,"
         f" l.enhanced, l.reply, l.relay, l.sent_at, l.updated_at, l.doubts,"
-        f" {REPEAT} FROM letters l"
+        f" {OWN_ID.format('l')}, {REPEAT} FROM letters l"
         f" JOIN recipients r ON r.row = l.row {REPEATS} WHERE l.row > :after{chosen}"
         " ORDER BY l.row LIMIT :page"
     )
@@ -70,7 +70,7 @@ def pages(connection: Connection, statement: TextClause) -> Iterator[Any]:
 
 
 def _result(found: Any, id_of: Callable[[str], str]) -> Result:
-    row, address, key, state, reason, class_, attempts, *answer, doubts, repeat = found
+    row, address, key, state, reason, class_, attempts, *answer, doubts, own_id, repeat = found
     code, enhanced, reply, relay, sent_at, updated_at = answer
     updated = iso(updated_at)
     return Result(
@@ -84,7 +84,7 @@ def _result(found: Any, id_of: Callable[[str], str]) -> Result:
         code=code,
         enhanced=enhanced,
         reply=reply,
-        message_id=id_of(key + repeat),
+        message_id=own_id or id_of(key + repeat),
         relay=relay,
         sent_at=updated if sent_at else "",  # what was sent stays: its last change
         updated_at=updated,

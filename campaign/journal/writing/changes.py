@@ -38,6 +38,7 @@ class ChangeWriter:
     """The statements of one dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
         self._sendings = _Insertion(_OF_SENDING, dialect, State.SENDING)
         self._sent = _Insertion(_OF_SENT, dialect, State.SENT)
         self._others = _Insertion(_FIELDS, dialect)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from campaign.clock import Clock
 from campaign.errors import JournalError
+from campaign.journal.writing.arriving import ArrivedRow
 from campaign.journal.writing.commit_policy import CommitTime
 from campaign.journal.writing.emergency import EmergencyFile
 from campaign.journal.writing.transactions import Transactions
@@ -32,6 +33,7 @@ class Batch(NamedTuple):
     dones: list[Done]  # to be called when the changes are durable
     waiters: list[Done]  # to be called when they are, or never will be
     keys: list[str]  # of people who must not be written to
+    arrivals: list[ArrivedRow]  # of an open campaign, to become its recipients
     is_written: bool = False  # its statements were run, only the commit is left
     fault: Exception | None = None  # what happened when they were
 
@@ -99,13 +101,13 @@ class Commits:
         return batch.waiters
 
     def _make_durable(self, batch: Batch) -> None:
-        if not batch.changes and not batch.keys:
+        if not batch.changes and not batch.keys and not batch.arrivals:
             return
         try:
             if batch.fault is not None:
                 raise batch.fault
             if not batch.is_written:
-                self._transactions.write(batch.changes, batch.keys)
+                self._transactions.write(batch.changes, batch.keys, batch.arrivals)
             began_s = self._clock.tick_s()
             self._transactions.commit()
             self._time.took(self._clock.tick_s() - began_s)

@@ -18,6 +18,7 @@ from campaign.database.places import Place
 from campaign.database.sql import DBAPIConnection, DBAPICursor
 from campaign.database.sqlite_files import BUSY_MS
 from campaign.errors import JournalError
+from campaign.journal.writing.arriving import ArrivalWriter, ArrivedRow
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.records import Change
 
@@ -33,6 +34,7 @@ class Transactions:
         self._connection = connection
         self._place = place
         self._changes = changes
+        self._arrivals = ArrivalWriter(changes)
         self._watch = _Watch(place) if place.path else None
         self._wait(0)
 
@@ -42,7 +44,7 @@ class Transactions:
             self._watch.close()
         self._wait(BUSY_MS)
 
-    def write_at_once(self, changes: Sequence[Change]) -> bool:
+    def write_at_once(self, changes: Sequence[Change], arrivals: Sequence[ArrivedRow] = ()) -> bool:
         """Begin and write; or do nothing where that would have to wait, and say so: for another
         program that holds the file, or for a server.  Raises JournalError."""
         if not self._place.path:
@@ -51,10 +53,16 @@ class Transactions:
             cursor = self._connection.cursor()
             if not _begins_at_once(cursor):
                 return False
+            self._take(cursor, arrivals)
             self._changes.write(cursor, changes)
         return True
 
-    def write(self, changes: Sequence[Change], keys: Sequence[str]) -> None:
+    def write(
+        self,
+        changes: Sequence[Change],
+        keys: Sequence[str],
+        arrivals: Sequence[ArrivedRow] = (),
+    ) -> None:
         """The same, however long it takes to begin."""
         with told(self._place):
             cursor = self._connection.cursor()
@@ -64,6 +72,7 @@ class Transactions:
                     cursor.execute("BEGIN IMMEDIATE")
                 finally:
                     self._wait(0)
+            self._take(cursor, arrivals)
             self._changes.write(cursor, changes)
             if keys:
                 self._changes.suppress(cursor, keys)
@@ -79,6 +88,10 @@ class Transactions:
         """Take back what was written and not committed; nothing, if there is nothing."""
         with told(self._place):
             self._connection.rollback()
+
+    def _take(self, cursor: DBAPICursor, arrivals: Sequence[ArrivedRow]) -> None:
+        if arrivals:
+            self._arrivals.write(cursor, arrivals)
 
     def _wait(self, at_most_ms: int) -> None:
         """How long a statement waits for another program."""

@@ -14,6 +14,7 @@ from enum import Enum, auto
 
 from campaign.clock import Clock
 from campaign.errors import JournalError
+from campaign.journal.writing.arriving import ArrivedRow
 from campaign.journal.writing.commit_policy import GATHER_S, is_enough
 from campaign.journal.writing.commits import Batch, Commits, Done
 from campaign.journal.writing.emergency import EmergencyFile
@@ -43,7 +44,7 @@ class Writer:
         self._loop = loop
         self._commits = Commits(transactions, emergency, loop, self._committed, on_failure, clock)
         self._phase = _Phase.IDLE
-        self._batch = Batch([], [], [], [])  # the next commit
+        self._batch = Batch([], [], [], [], [])  # the next commit
         self._answerable: set[int] = set()  # rows whose `sending` is durable and has no outcome
         self._asking: set[int] = set()  # rows whose `sending` is being committed
         self._timer: asyncio.TimerHandle | None = None
@@ -77,6 +78,12 @@ class Writer:
         self._batch.keys.extend(keys)
         await self.drain()
 
+    async def take(self, arrivals: Sequence[ArrivedRow]) -> None:
+        """Make recipients of letters that an open campaign was asked for, in the order of their
+        rows; they are in the journal when it returns.  JournalError."""
+        self._batch.arrivals.extend(arrivals)
+        await self.drain()
+
     async def drain(self) -> None:
         """Wait until everything written so far is durable.  Raises JournalError if it is not."""
         reached = asyncio.Event()
@@ -95,7 +102,7 @@ class Writer:
             self._loop.call_soon(self._look)
 
     def _next(self) -> Batch:
-        batch, self._batch = self._batch, Batch([], [], [], [])
+        batch, self._batch = self._batch, Batch([], [], [], [], [])
         return batch
 
     @property
@@ -116,9 +123,9 @@ class Writer:
         batch = self._next()
         sending = State.SENDING
         self._asking = {change.row for change in batch.changes if change.state is sending}
-        if batch.changes and not batch.keys and self.failure is None:
+        if (batch.changes or batch.arrivals) and not batch.keys and self.failure is None:
             try:
-                is_written = self._transactions.write_at_once(batch.changes)
+                is_written = self._transactions.write_at_once(batch.changes, batch.arrivals)
                 batch = batch._replace(is_written=is_written)
             except Exception as error:  # told as an error of the commit is
                 batch = batch._replace(fault=error)

@@ -23,6 +23,7 @@ from campaign.cli.files.writing import whole_file
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain
 from campaign.cli.terminal.tables import WIDTH, clip, counted, escape, percent, table
+from campaign.cli.triggered import plan_open
 from campaign.errors import EXIT_DONE, EmptyPlanError, Interrupted
 from campaign.units import show_duration, show_size
 
@@ -63,6 +64,8 @@ def command(
     from campaign.config.loader import load
 
     campaign = load(path, need_letters=True)
+    if campaign.settings.is_open:
+        return plan_open(campaign, path, as_json=as_json)
     for warning in campaign.warnings():
         print(f"warning: {warning}", file=sys.stderr)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -37,6 +38,7 @@ from campaign.errors import UsageError
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
+    from campaign.delivery.run_records import RunOptions
     from campaign.planning.summary import PlanSummary
 
 EXAMPLES = (
@@ -78,6 +80,14 @@ def command(
     from campaign.workers.start import add_workers, worker_count, workers_ahead
 
     campaign = load(path, need_secrets=not sandbox, need_letters=True)
+    page = LivePage(serve, port, not no_browser)
+    if campaign.settings.is_open:
+        options = RunOptions(
+            limit=limit, no_wait=no_wait, transcript=transcript, workers=workers or 0
+        )
+        return _run_open(
+            campaign, options, path, sandbox=sandbox, page=page, metrics=metrics, as_json=as_json
+        )
     if not (yes or expect is not None or can_ask()):
         refuse_without_a_person(campaign, sandbox)
     if sandbox:
@@ -117,7 +127,37 @@ def command(
             transcript=transcript,
             workers=workers or 0,
         )
-        page = LivePage(serve, port, not no_browser)
+        return send(
+            campaign,
+            options,
+            path,
+            ahead,
+            sandbox=sandbox,
+            page=page,
+            metrics=metrics,
+            as_json=as_json,
+        )
+
+
+def _run_open(
+    campaign: Campaign,
+    options: RunOptions,
+    path: Path,
+    *,
+    sandbox: bool,
+    page: LivePage,
+    metrics: str,
+    as_json: bool,
+) -> int:
+    """Send what comes, until it is stopped; there is nothing to ask."""
+    from campaign.cli.rehearsal import rehearsal_of
+    from campaign.cli.triggered import begin_open
+    from campaign.workers.start import worker_count, workers_ahead
+
+    if sandbox:
+        campaign = rehearsal_of(campaign)
+    begin_open(campaign)
+    with workers_ahead(worker_count(options.workers)) as ahead:
         return send(
             campaign,
             options,

@@ -1,0 +1,165 @@
+"""Takes what applications were promised into the journal of a run, while it runs.
+
+In: the arrivals beside the journal.  Out: recipients, in the order in which they were accepted.
+Touches: the arrivals; the journal's queue.  Fails with JournalError.
+
+What is taken is told by the journal alone: its highest row.  Whoever is killed between the commit
+of the journal and the note in the arrivals has lost only the note, and the next run passes over
+rows that it finds there already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from campaign.clock import Clock
+from campaign.config.loader import Campaign
+from campaign.database.places import locate
+from campaign.delivery.ledger import JournalLedger
+from campaign.errors import CampaignError, JournalError
+from campaign.journal.arrivals import SUFFIX, Arrival, Arrivals
+from campaign.journal.reading.glance import glance
+from campaign.journal.reading.reader import Reader
+from campaign.journal.writing.arriving import ArrivedRow
+from campaign.journal.writing.writer import Writer
+from campaign.planning.opening import ARRIVALS_NOTE
+from campaign.rendering.spec import FINISHED
+
+_LOOK_S = 0.01  # between two looks at the file: half of it on the way of each letter
+_ASK_S = 0.05  # between two questions to a server
+_SETTLES_S = 0.1  # a file's time of change is no finer than the kernel's tick
+_MOST = 500  # letters in one transaction
+_NOTE_S = 1.0  # between two notes of what was taken
+_FORGET_S = 60.0  # between two looks for letters that may be forgotten
+
+
+class ArrivalTaker:
+    """Of one run; `wake` is called when there is something to claim."""
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        reader: Reader,
+        writer: Writer,
+        ledger: JournalLedger,
+        clock: Clock,
+        *,
+        wake: Callable[[], None],
+        must_stop: Callable[[CampaignError], None],
+    ) -> None:
+        place = locate(*campaign.journal)
+        self._file: Path | None = place.beside(SUFFIX) if place.path else None
+        self._arrivals = Arrivals.open(*campaign.journal)
+        self._keep_s = campaign.settings.intake.keep
+        self._journal = campaign.journal
+        self._writer = writer
+        self._ledger = ledger
+        self._clock = clock
+        self._wake = wake
+        self._must_stop = must_stop
+        self._source_of = {source.name: at for at, source in enumerate(reader.sources())}
+        self._seen: tuple[int, int] | None = None  # of the file, when it was last asked
+        self._asked_s = 0.0
+        self.taken = self._begin(reader)
+        self._noted = self._arrivals.taken
+
+    def _begin(self, reader: Reader) -> int:
+        """The row from which to go on.  Raises JournalError where the arrivals are not those that
+        this journal took letters from, or are older."""
+        taken = reader.last_taken()
+        last, identity = self._arrivals.last, reader.note(ARRIVALS_NOTE)
+        if (identity and identity != self._arrivals.identity) or last < taken:
+            raise JournalError(
+                f"the letters accepted beside the journal ({SUFFIX}) are not those it took until"
+                " now, or an older copy of them",
+                remedy="put the file back that belongs to this journal",
+            )
+        return taken
+
+    def look(self) -> bool:
+        """Whether letters were accepted that the journal does not have."""
+        return self._arrivals.last > self.taken
+
+    async def keep_taking(self) -> None:
+        """Until cancelled, or the journal fails."""
+        note_at_s = forget_at_s = self._clock.tick_s() + _NOTE_S
+        try:
+            while True:
+                if self._is_worth_asking():
+                    while await self.take():
+                        pass
+                now_s = self._clock.tick_s()
+                if now_s >= note_at_s:
+                    note_at_s = now_s + _NOTE_S
+                    await self._note()
+                if now_s >= forget_at_s:
+                    forget_at_s = now_s + _FORGET_S
+                    await asyncio.to_thread(self._forget)
+                await asyncio.sleep(_LOOK_S if self._file else _ASK_S)
+        except CampaignError as error:
+            self._must_stop(error)
+
+    async def take(self) -> bool:
+        """Take some; whether there were any."""
+        found = await asyncio.to_thread(self._arrivals.after, self.taken, _MOST)
+        if not found:
+            return False
+        rows = [self._row(arrival) for arrival in found]
+        await self._writer.take(rows)
+        self.taken = rows[-1].row
+        self._ledger.arrived(Counter(row.state for row in rows))
+        self._wake()
+        return True
+
+    async def finish(self) -> None:
+        """The last note of what was taken."""
+        await self._note()
+        self._arrivals.close()
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _is_worth_asking(self) -> bool:
+        """Whether anything can have been accepted since the last look: of a file it shows in its
+        time of change, which costs a hundredth of a question."""
+        if self._file is None:
+            return True
+        status = self._file.stat()
+        seen = (status.st_mtime_ns, status.st_size)
+        now_s = self._clock.tick_s()
+        if seen != self._seen:
+            self._seen, self._asked_s = seen, now_s
+            return True
+        return now_s - self._asked_s < _SETTLES_S
+
+    def _row(self, arrival: Arrival) -> ArrivedRow:
+        letter = arrival.letter
+        return ArrivedRow(
+            arrival.number,
+            self._source_of[letter.template or FINISHED],
+            letter.address,
+            letter.person,
+            letter.domain,
+            letter.data,
+            letter.reason,
+            letter.accepted_s,
+            letter.due_s,
+            letter.expires_s,
+            letter.message_id,
+        )
+
+    async def _note(self) -> None:
+        if self._noted < self.taken:
+            taken = self.taken
+            await asyncio.to_thread(self._arrivals.note_taken, taken)
+            self._noted = taken
+
+    def _forget(self) -> None:
+        """Keys are known for their time, and at least until their letter is settled."""
+        with closing(glance(*self._journal)) as seen:  # the run's own reader is the loop's
+            first = seen.first_unsettled()
+        until = self._noted if first is None else min(self._noted, first - 1)
+        self._arrivals.forget(until, self._clock.now_s() - self._keep_s)

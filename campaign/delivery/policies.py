@@ -1,0 +1,60 @@
+"""What a letter's template says of doubt, of retries and of its lane.
+
+In: the settings, the sources of the plan.  Out: a `Policy` for each source.  Touches: nothing.
+
+A campaign with a list has one policy for all of its letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from campaign.config.settings import Settings
+from campaign.delivery.retry import Jitter, RetrySchedule
+from campaign.records import Source
+
+Doubt = Literal["resend", "hold"]
+
+
+class Policy(NamedTuple):
+    """Of the letters of one source."""
+
+    in_doubt: Doubt
+    schedule: RetrySchedule
+    is_bulk: bool = False  # goes behind those that are not
+
+
+class Policies:
+    """By the number of a source."""
+
+    def __init__(self, common: Policy, of_sources: Sequence[Policy] = ()) -> None:
+        self._common = common
+        self._of_sources = of_sources
+
+    def of(self, source: int) -> Policy:
+        """Of a claim's source."""
+        return self._of_sources[source] if source < len(self._of_sources) else self._common
+
+
+def policies_of(settings: Settings, sources: Sequence[Source], jitter: Jitter) -> Policies:
+    """[delivery], and in an open campaign each [template]."""
+    delivery = settings.delivery
+    common = Policy(delivery.in_doubt, RetrySchedule(delivery, jitter))
+    if not settings.is_open:
+        return Policies(common)
+    found = []
+    for source in sources:
+        template = settings.template.get(source.name)
+        if template is None:
+            found.append(common)
+            continue
+        schedule = RetrySchedule(delivery, jitter, template.retry) if template.retry else None
+        found.append(
+            Policy(
+                template.in_doubt or delivery.in_doubt,
+                schedule or common.schedule,
+                template.lane == "bulk",
+            )
+        )
+    return Policies(common, found)

@@ -1,0 +1,100 @@
+"""Letters that an open campaign was asked for become recipients of its journal.
+
+In: rows that were accepted, each with its number for good.  Out: planned recipients, or deferred
+ones whose time comes later, or skipped ones who must not be written to.
+Touches: the database, inside the caller's transaction.
+
+A row that the journal has already is left as it is: whoever hands over the same letters twice,
+after a crash, changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from campaign.database.sql import DBAPICursor
+from campaign.journal.writing.changes import ChangeWriter
+from campaign.journal.writing.totals import Totals, count, no_moves
+from campaign.records import Change, State
+
+LATER = "not to be sent before its time (send_at)"
+
+
+class ArrivedRow(NamedTuple):
+    """One that was accepted.
+
+    due_s: Unix time before which it is not sent; 0.0: none
+    expires_s: Unix time from which it is not sent any more
+    reason: why it is not sent at all; "" if it is
+    message_id: its own, of a finished message; "" is made from the row
+    """
+
+    row: int
+    source: int
+    address: str
+    key: str
+    domain: str
+    data: str
+    reason: str
+    accepted_s: float
+    due_s: float
+    expires_s: float
+    message_id: str
+
+    @property
+    def state(self) -> State:
+        """Where it stands when it is in the journal."""
+        if self.reason:
+            return State.SKIPPED
+        return State.DEFERRED if self.due_s else State.PLANNED
+
+
+class ArrivalWriter:
+    """The statements of one dialect."""
+
+    def __init__(self, changes: ChangeWriter) -> None:
+        dialect = changes.dialect
+        sign = "%s" if dialect.paramstyle == "format" else "?"
+        self._changes = changes
+        self._totals = Totals(dialect)
+        self._known = f"SELECT row FROM recipients WHERE row >= {sign} AND row <= {sign}"
+        signs = ", ".join([sign] * 7)
+        self._recipients = (
+            "INSERT INTO recipients (row, source, line, address, key, domain, data)"
+            f" VALUES ({signs})"
+        )
+        self._standings = f"INSERT INTO standings (row, state) VALUES ({sign}, 'planned')"
+        self._repeats = f"INSERT INTO repeats (row) VALUES ({sign})"
+        self._deadlines = f"INSERT INTO deadlines (row, expires_s) VALUES ({sign}, {sign})"
+        self._own_ids = f"INSERT INTO own_ids (row, message_id) VALUES ({sign}, {sign})"
+
+    def write(self, cursor: DBAPICursor, rows: Sequence[ArrivedRow]) -> None:
+        """Make recipients of rows, which come in the order of their numbers."""
+        cursor.execute(self._known, (rows[0].row, rows[-1].row))
+        known = {row for (row,) in cursor.fetchall()}
+        new = [each for each in rows if each.row not in known]
+        if not new:
+            return
+        cursor.executemany(
+            self._recipients,
+            [(r.row, r.source, r.row, r.address, r.key, r.domain, r.data) for r in new],
+        )
+        numbers = [(each.row,) for each in new]
+        cursor.executemany(self._standings, numbers)
+        cursor.executemany(self._repeats, numbers)
+        cursor.executemany(self._deadlines, [(each.row, each.expires_s) for each in new])
+        if own := [(each.row, each.message_id) for each in new if each.message_id]:
+            cursor.executemany(self._own_ids, own)
+        moves = no_moves()
+        count(moves, [State.PLANNED] * len(new), 1)
+        self._totals.enter(cursor, moves)
+        if changes := [_change(each) for each in new if each.state is not State.PLANNED]:
+            self._changes.write(cursor, changes)
+
+
+def _change(row: ArrivedRow) -> Change:
+    reason = row.reason or LATER
+    return Change(
+        row.row, row.state, row.accepted_s, 0, 0, 0, row.due_s, reason, before=State.PLANNED
+    )

@@ -1,0 +1,195 @@
+"""A run of an open campaign sends what was accepted, each letter once, by its template's policy."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from campaign.clock import SystemClock
+from campaign.errors import JournalError
+from campaign.intake.requests import LetterRequest
+from campaign.journal.arrivals import Arrivals
+from campaign.planning.suppressed import open_store
+from campaign.records import State
+from campaign.suppression.entries import Reason, Suppressed
+from fakes.open_campaigns import code, open_campaign
+from fakes.recorder import Recorder, recorder
+from fakes.triggering import (
+    accept,
+    audited,
+    killable_run,
+    one_pass,
+    results,
+    running,
+    wait_until,
+)
+
+
+@pytest.fixture
+def server() -> Iterator[Recorder]:
+    with recorder() as found:
+        yield found
+
+
+def test_what_was_accepted_is_sent_with_the_message_id_that_was_promised(
+    tmp_path: Path, server: Recorder
+) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    promised = accept(campaign, code(), code(), code("bob@example.com"))
+    result = one_pass(campaign)
+    assert (result.finished, result.counts[State.SENT], result.exit_code) == (True, 3, 0)
+    assert server.received == {"ada@example.com": 2, "bob@example.com": 1}
+    said = {message_id.decode() for ids in server.message_ids.values() for message_id in ids}
+    assert said == {each.message_id for each in promised}
+    assert [each.message_id for each in results(campaign)] == [
+        each.message_id for each in sorted(promised, key=lambda each: each.number)
+    ]
+    audited(campaign)
+
+
+def test_a_second_pass_sends_only_what_came_since(tmp_path: Path, server: Recorder) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign, code())
+    one_pass(campaign)
+    accept(campaign, code("bob@example.com"))
+    assert one_pass(campaign).counts[State.SENT] == 2
+    assert server.received == {"ada@example.com": 1, "bob@example.com": 1}
+    audited(campaign)
+
+
+def test_whoever_is_suppressed_is_in_the_journal_as_skipped(
+    tmp_path: Path, server: Recorder
+) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    with open_store(campaign, SystemClock()) as store:
+        store.add([Suppressed("ada@example.com", "*", Reason.HARD, "", "", 1.0)])
+    accept(campaign, code(), code("bob@example.com"))
+    one_pass(campaign)
+    assert {each.address: each.state for each in results(campaign)} == {
+        "ada@example.com": "skipped",
+        "bob@example.com": "sent",
+    }
+    assert server.received == {"bob@example.com": 1}
+    audited(campaign)
+
+
+def test_a_letter_whose_time_is_over_is_not_sent(tmp_path: Path, server: Recorder) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign, code())
+    with sqlite3.connect(f"{tmp_path}/state/journal.sqlite.intake") as spool:
+        spool.execute("UPDATE arrivals SET expires_s = accepted_s")
+    spool.close()
+    one_pass(campaign)
+    (only,) = results(campaign)
+    assert (only.state, only.reason) == ("expired", "its time was over")
+    assert not server.received
+    audited(campaign)
+
+
+def test_a_letter_of_later_waits_for_its_time(tmp_path: Path, server: Recorder) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign, code(send_at="2099-01-01T00:00:00Z"))
+    assert one_pass(campaign).counts[State.DEFERRED] == 1
+    assert not server.received
+    audited(campaign)
+
+
+def test_letters_taken_twice_are_one_letter(tmp_path: Path, server: Recorder) -> None:
+    """A run was killed when the journal had them, and the note of it was not made."""
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign, code())
+    one_pass(campaign)
+    with sqlite3.connect(f"{tmp_path}/state/journal.sqlite.intake") as spool:
+        spool.execute("DELETE FROM arrival_notes WHERE name = 'taken'")
+    spool.close()
+    accept(campaign, code())
+    one_pass(campaign)
+    assert server.received == {"ada@example.com": 2}
+    audited(campaign)
+
+
+def test_arrivals_of_another_journal_are_refused(tmp_path: Path, server: Recorder) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign, code())
+    one_pass(campaign)
+    (tmp_path / "state/journal.sqlite.intake").unlink()
+    Arrivals.open(*campaign.journal).close()
+    with pytest.raises(JournalError, match="are not those it took"):
+        one_pass(campaign)
+
+
+def test_a_finished_message_is_sent_as_it_is(tmp_path: Path, server: Recorder) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    message = b"From: a@example.com\r\nMessage-ID: <own@example.com>\r\nSubject: x\r\n\r\nHello\r\n"
+    accept(campaign, LetterRequest(to="b@example.com", message=message))
+    one_pass(campaign)
+    (only,) = results(campaign)
+    assert (only.state, only.message_id) == ("sent", "<own@example.com>")
+    assert server.message_ids["b@example.com"] == {b"<own@example.com>"}
+
+
+def test_letters_are_made_from_the_templates_as_they_are_when_they_are_sent(
+    tmp_path: Path, server: Recorder
+) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign, code(), LetterRequest(to="bob@example.com", template="news"))
+    text = (tmp_path / "campaign.toml").read_text()
+    before, _, after = text.partition("[template.news]")
+    rest = "[unsubscribe]" + after.partition("[unsubscribe]")[2]
+    more = '[template.also]\nsubject = "x"\ntext = "letters/news.txt"\n\n'
+    (tmp_path / "campaign.toml").write_text(before + more + rest)
+    from campaign.config.loader import load
+
+    changed = load(tmp_path)
+    accept(changed, LetterRequest(to="eve@example.com", template="also"))
+    one_pass(changed)
+    assert {each.address: each.state for each in results(changed)} == {
+        "ada@example.com": "sent",
+        "bob@example.com": "skipped",
+        "eve@example.com": "sent",
+    }
+    assert results(changed)[1].reason == "render: there is no [template.news] any more"
+    audited(changed)
+
+
+def test_a_run_that_stays_sends_what_comes_at_once(tmp_path: Path, server: Recorder) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign)
+    with running(campaign):
+        for number in range(3):
+            accept(campaign, code(f"p{number}@example.com"))
+            wait_until(lambda expected=number + 1: len(server.accepted) == expected)
+    assert {each.state for each in results(campaign)} == {"sent"}
+    audited(campaign)
+
+
+def test_a_letter_in_doubt_is_sent_again_or_held_as_its_template_says(tmp_path: Path) -> None:
+    with recorder(at_least_s=60.0) as silent:
+        campaign = open_campaign(tmp_path, port=silent.port)
+        receipt = LetterRequest(
+            to="bob@example.com", template="receipt", data={"order": 1, "lines": []}
+        )
+        accept(campaign, code(), receipt)
+        child = killable_run(tmp_path)
+        wait_until(lambda: len(silent.received) == 2)
+        child.kill()
+        child.wait()
+    with recorder() as server:
+        again = open_campaign(tmp_path, port=server.port)
+        one_pass(again)
+        assert server.received == {"bob@example.com": 1}
+    assert {each.address: each.state for each in results(again)} == {
+        "ada@example.com": "held",
+        "bob@example.com": "sent",
+    }
+    audited(again)
+
+
+def test_arrivals_are_read_by_their_owner_alone(tmp_path: Path) -> None:
+    campaign = open_campaign(tmp_path)
+    with closing(Arrivals.open(*campaign.journal)):
+        assert (tmp_path / "state/journal.sqlite.intake").stat().st_mode & 0o77 == 0
