@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from fakes.postgresql import PG_CTL, DatabaseServer, database_server
 
 # HYPOTHESIS_PROFILE=fuzz makes the long form; a slow machine must not fail a test.
 settings.register_profile("short", max_examples=50, deadline=None)
@@ -18,3 +21,23 @@ def _plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "CAMPAIGN_SECRET", "SMTP_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
+
+
+NO_SERVER = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[DatabaseServer]:
+    """PostgreSQL, one for all tests of a process."""
+    with database_server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NO_SERVER)])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Each kind of database that a store may live in, empty for every test."""
+    if request.param == "sqlite":
+        return "sqlite:///suppression.sqlite"
+    pytest.importorskip("psycopg")
+    server: DatabaseServer = request.getfixturevalue("database")
+    return server.new_database()

@@ -15,26 +15,14 @@ from campaign.serve.writing import StoreWriter
 from campaign.suppression.store import SuppressionStore
 from fakes.asgi import visitor
 from fakes.clock import FakeClock
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
 from fakes.serve_site import SECRET, Site
 
 LISTS = {"newsletter": {"": "Monthly newsletter", "zh": "每月通讯"}, "offers": {"": "Offers"}}
-NO_SERVER = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[DatabaseServer]:
-    with database_server() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NO_SERVER)])
-def url(request: pytest.FixtureRequest) -> str:
-    if request.param == "sqlite":
-        return "sqlite:///suppression.sqlite"
-    pytest.importorskip("psycopg")
-    server: DatabaseServer = request.getfixturevalue("server")
-    return server.new_database()
+@pytest.fixture
+def url(store_url: str) -> str:
+    return store_url
 
 
 @pytest.fixture

@@ -11,26 +11,14 @@ import pytest
 from campaign.records import SoftPolicy
 from campaign.suppression.store import SuppressionStore
 from fakes.clock import FakeClock
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
 
-NO_SERVER = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 FIVE = SoftPolicy(in_a_row=5)
 Opening = Callable[..., SuppressionStore]
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[DatabaseServer]:
-    with database_server() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NO_SERVER)])
-def url(request: pytest.FixtureRequest) -> str:
-    if request.param == "sqlite":
-        return "sqlite:///suppression.sqlite"
-    pytest.importorskip("psycopg")
-    server: DatabaseServer = request.getfixturevalue("server")
-    return server.new_database()
+@pytest.fixture
+def url(store_url: str) -> str:
+    return store_url
 
 
 @pytest.fixture
