@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from campaign import __version__
 from campaign.config.loader import Campaign
@@ -19,7 +19,8 @@ from campaign.records import PlanRecord
 from campaign.routing.sites import PROVIDERS
 
 _OWN = frozenset({"journal", "fleet", "serve", "check", "bounces", "webhook"})
-_OWN_KEYS = {"direct": {"addresses", "hello"}}  # of a table that otherwise must be the same
+# Keys of a table that otherwise must be the same.
+_OWN_KEYS = {"direct": {"addresses", "hello"}, "relay": {"source", "hello"}}
 
 
 def terms_of(campaign: Campaign, record: PlanRecord) -> dict[str, str]:
@@ -32,11 +33,15 @@ def terms_of(campaign: Campaign, record: PlanRecord) -> dict[str, str]:
     for table, content in settings.items():
         if table in _OWN:
             continue
-        if isinstance(content, dict):
-            left_out = _OWN_KEYS.get(table, set())
-            content = {key: value for key, value in content.items() if key not in left_out}
-        terms[f"[{table}]"] = _digest(content)
+        terms[f"[{table}]"] = _digest(_common(content, _OWN_KEYS.get(table, set())))
     return terms
+
+
+def _common(content: object, left_out: Collection[str]) -> object:
+    """A table, or several, without the keys that each host has for itself."""
+    if isinstance(content, dict):
+        return {key: value for key, value in content.items() if key not in left_out}
+    return [_common(each, left_out) for each in content] if isinstance(content, list) else content
 
 
 def groups_of(campaign: Campaign) -> Mapping[str, Sequence[str]] | None:

@@ -215,6 +215,7 @@ class Outlet:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_S)
             now_s = self._clock.tick_s()
+            self._terms.hosts.recover(now_s)
             self._directory.keep_house(now_s)
             for destination in list(self._directory.destinations):
                 if letters := destination.keep_house(now_s):

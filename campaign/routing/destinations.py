@@ -22,6 +22,11 @@ class TlsNeed:
     is_verified: bool = False  # the certificate is valid for the host's name (MTA-STS, RFC 8461)
     tlsa: tuple[TlsaRecord, ...] = ()  # the certificate matches one of these (DANE, RFC 7672)
 
+    @property
+    def is_any(self) -> bool:
+        """Must there be TLS at all?"""
+        return self.is_required or self.is_verified or bool(self.tlsa)
+
     def __str__(self) -> str:
         words = ["DANE"] if self.tlsa else []
         words += ["verified"] if self.is_verified else []

@@ -175,6 +175,36 @@ def test_an_address_that_is_refused_is_out_and_the_other_takes_over(
     assert peers(world.good)[SECOND] == len(PEOPLE)
 
 
+def test_servers_that_only_an_address_reaches_that_is_out_put_their_letters_off(
+    tmp_path: Path, stack: ExitStack
+) -> None:
+    """Three providers refuse ::1, so it is out; what only it could take anywhere waits."""
+    world = world_of(tmp_path, stack)
+    blocked = say("554 5.7.1 Service unavailable; client host blocked using zen.spamhaus.org")
+    domains = [f"six{n}.example" for n in range(3)]
+    stack.enter_context(ServerAt(Script(on("MAIL", blocked)), "::1", world.good.port))
+    for domain in domains:
+        world.dns.add(domain, "MX", f"10 mx.{domain}.")
+        world.dns.add(f"mx.{domain}", "AAAA", "::1")
+    theirs = [f"r{n}@{domain}" for n in range(4) for domain in domains]
+    ending = world.send([*PEOPLE, *theirs], more=f'addresses = ["::1", "{FIRST}"]')
+    assert ending.all_but(*theirs) == {"sent"}
+    assert ending.all_but(*PEOPLE) <= {"deferred", "planned"}
+    assert peers(world.good) == {FIRST: len(PEOPLE)}
+    assert any(f"::1 is out, {FIRST} goes on" in line for line in ending.heard.lines)
+
+
+def test_a_relay_that_throttles_one_source_takes_everybody_from_the_other(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    throttle = say("421 4.7.28 unusual rate of mail from your address")
+    server.script = Script(on("RCPT", throttle, peer=FIRST))
+    two = relay(server, more=f'source = "{FIRST}"') + relay(server, more=f'source = "{SECOND}"')
+    ending = Mailing(tmp_path, two, people=20).send(no_wait=True)
+    assert ending.all_but() == {"sent"}
+    assert peers(server) == {SECOND: 20}
+
+
 def test_status_and_explain_name_the_address_that_is_free_first(
     tmp_path: Path, stack: ExitStack, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,7 @@ from campaign.clock import Clock
 from campaign.config.settings import Direct, Dns
 from campaign.errors import RelayError
 from campaign.records import Stage
-from campaign.routing.destinations import Host, Route, TlsNeed
+from campaign.routing.destinations import Host, Route
 from campaign.routing.https import HttpsFetcher
 from campaign.routing.mta_sts import Policies
 from campaign.routing.mx import speaks_ipv6
@@ -26,7 +26,7 @@ from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router
 from campaign.routing.tlsa import matches
 from campaign.smtp.connection import Connection, Courier
-from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
+from campaign.smtp.endpoint import ConnectRefused, Endpoint, Timeouts
 from campaign.smtp.ends import End
 from campaign.smtp.inspect import tls_facts
 from campaign.smtp.opening.connect import connect
@@ -126,7 +126,7 @@ class Dialer:
             name=host.name,
             host=host.name,
             port=self._direct.port,
-            security=_security(host.tls),
+            security="starttls" if host.tls.is_any else "opportunistic",
             hello=self._hello,
             source=self._source,
             verify=host.tls.is_verified,
@@ -201,10 +201,6 @@ class _Probation:
     def closed(self, connection: Connection, end: End) -> None:
         if self.is_over:
             self._closed(connection, end)
-
-
-def _security(need: TlsNeed) -> Security:
-    return "starttls" if need.is_required or need.is_verified or need.tlsa else "opportunistic"
 
 
 def _is_vouched_for(connection: Connection, host: Host) -> bool:

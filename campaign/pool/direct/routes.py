@@ -170,7 +170,7 @@ class Routes:
             way.dialer.route = route
         origins = self._open_origins
         able = [origin for origin in origins if origin.reaches(route)]
-        if not able and not ways:
+        if not able and all(way.origin.failure for way in ways):
             able = origins[:1]
         known = {way.origin for way in ways}
         for origin in able:
@@ -278,7 +278,11 @@ class Routes:
         for site, way in self._ways.items():
             if way.origin is origin:
                 site.failure = error
-                way.destination.wake()
+        for destination in {way.destination for way in self._ways.values() if way.origin is origin}:
+            if all(site.failure for site in destination.sites):  # no other address was there yet
+                self._find_anew(destination)
+            else:
+                destination.wake()
 
     # -- forgetting ----------------------------------------------------------------------------
 

@@ -213,7 +213,6 @@ class Site:
     def recover(self, now_s: float) -> None:
         """What replies taught is not for ever: now and then a little more is tried."""
         self.allowance.governor.recover(now_s)
-        self._hosts.recover(now_s)
         self.endings.recover(now_s)
 
     def try_again(self) -> None:

@@ -20,9 +20,9 @@ from campaign.preflight.verify.etiquette import Prober
 from campaign.preflight.verify.findings import MailboxFinding, Standing
 from campaign.preflight.verify.mailboxes import Next, Told, told_by
 from campaign.preflight.verify.notebook import Notebook
-from campaign.routing.destinations import Route, TlsNeed, Undeliverable
+from campaign.routing.destinations import Route, Undeliverable
 from campaign.routing.route import Router
-from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
+from campaign.smtp.endpoint import ConnectRefused, Endpoint, Timeouts
 from campaign.smtp.enquiry import Enquiry, enquire
 from campaign.smtp.opening.dial import is_reached, without_family
 
@@ -226,7 +226,7 @@ class _Site:
                 host=host.name,
                 address=address,
                 port=prober.port,
-                security=_security(host.tls),
+                security="starttls" if host.tls.is_any else "opportunistic",
                 hello=prober.hello,
                 source=prober.source,
                 verify=host.tls.is_verified,
@@ -243,7 +243,3 @@ class _Site:
         if self._enquiry is not None:
             enquiry, self._enquiry = self._enquiry, None
             await enquiry.leave()
-
-
-def _security(need: TlsNeed) -> Security:
-    return "starttls" if need.is_required or need.is_verified or need.tlsa else "opportunistic"
