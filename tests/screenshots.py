@@ -26,13 +26,15 @@ from playwright.sync_api import Browser, Page
 
 from campaign.cli.rehearsal import rehearsal_of
 from campaign.cli.serving import press
-from campaign.clock import SystemClock
+from campaign.clock import SystemClock, iso
 from campaign.config.loader import load
 from campaign.preview.server import start as start_preview
 from campaign.report.page import report
 from campaign.sandbox import inbox
 from campaign.watch import app as watch
 from fakes.browser import DESKTOP, PHONE, Visit, chromium
+from fakes.scripted_smtp import Script, ScriptedServer
+from fakes.sending import Mailing, relay
 from fakes.serve_site import ONE_CLICK, link
 from fakes.serving import serving, write
 
@@ -85,6 +87,21 @@ def shoot_leaving(folder: Path, out: Path) -> None:
         shoot(browser, address, "serve-unsubscribed", out, f"{target}&l=zh")
 
 
+def shoot_course(folder: Path, out: Path) -> None:
+    """A run in the middle of its way, beside its plan."""
+    folder.mkdir()
+    people = [f"r{number}@{'gmail.com' if number % 3 else 'example.com'}" for number in range(900)]
+    start = f"[schedule]\nstart = {iso(time.time() - 5)}\n"
+    limits = '[limits."gmail.com"]\nrates = ["12/s"]\n'
+    with ScriptedServer(Script()) as server:
+        way = relay(server, more='rates = ["30/s"]\n') + limits
+        Mailing(folder, way, people=people, more=start, name="spring").plan()
+        time.sleep(8)  # it begins late
+        campaign_command("run", str(folder), "--yes", "--limit", "420")
+    with chromium() as browser, running(watch.start(load(folder))) as url:
+        shoot(browser, url, "run-course", out, tall=True)
+
+
 def dark_phone(page: Page) -> None:
     page.keyboard.press("d")
     page.keyboard.press("w")
@@ -97,6 +114,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         shoot_leaving(Path(temporary) / "serve", out)
+        shoot_course(Path(temporary) / "course", out)
         folder = Path(temporary) / "sample_data"
         for name in ("sample_data", "templates"):
             shutil.copytree(ROOT / name, Path(temporary) / name, dirs_exist_ok=True)

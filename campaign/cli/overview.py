@@ -9,11 +9,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from campaign.cli.terminal.course import course_lines
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import counted, escape, percent, table
 from campaign.clock import iso
@@ -26,9 +28,12 @@ if TYPE_CHECKING:
     from campaign.journal.pausing import Pause, PauseMark
     from campaign.journal.reading.glance import Glance
     from campaign.journal.sharing.holders import Holder
+    from campaign.planning.timing.prospect import Prospect
     from campaign.webhooks.standing import EndpointStanding
 
 _WATCH_EVERY_S = 1.0
+Waiting = Callable[[float, float], Awaited]  # for what, at an instant, at a rate
+Foreseeing = Callable[[float], "Prospect | None"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Overview:
     awaited: Awaited = NO_WAIT  # what planned recipients wait for
     webhooks: Sequence[EndpointStanding] = ()  # how those stand who are told what happens
     workers: Sequence[Holder] = ()  # of a fleet
+    prospect: Prospect | None = None  # the plan, what happened, and what is foreseen
 
     @property
     def total(self) -> int:
@@ -75,8 +81,9 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     clock = SystemClock()
     place = journal_to_look_at(path, sandbox)
     mark = PauseMark(*place)
+    wait, foresee = _times_of(path, sandbox, clock)
     beside = SideQuestions(
-        _waits_of(path, sandbox, clock), partial(count_events, *place), _webhooks_of(path, sandbox)
+        wait, partial(count_events, *place), _webhooks_of(path, sandbox), foresee
     )
     with glance_at(place) as journal:
         if watch:
@@ -101,46 +108,59 @@ def _webhooks_of(path: Path, sandbox: bool) -> Callable[[], Sequence[EndpointSta
     return partial(standings, *config.journal, urls)
 
 
-def _waits_of(path: Path, sandbox: bool, clock: Clock) -> Callable[[float, float], Awaited]:
-    """What is waited for at an instant; a campaign without times and rates pays nothing."""
+def _times_of(path: Path, sandbox: bool, clock: Clock) -> tuple[Waiting, Foreseeing]:
+    """What is waited for at an instant, and what is foreseen; a campaign without times and rates
+    pays nothing."""
     from campaign.config.reading import read_config
 
-    if sandbox or not _names_waits(read_config(path).tables):
-        return _nothing
-    from campaign.cli.journals import look_up
+    if sandbox or not _names_times(read_config(path).tables):
+        return _nothing, _unforeseen
     from campaign.config.loader import load
     from campaign.errors import ConfigError, ConfigErrors
+    from campaign.journal.reading.tallies import Tallies
     from campaign.planning.timing.awaited import Waits
+    from campaign.planning.timing.prospect import Prospects
 
     try:
-        waits = Waits(load(path), clock)
+        campaign = load(path)
     except (ConfigError, ConfigErrors):
-        return _nothing  # a list or a template is gone: the counts are told all the same
+        return _nothing, _unforeseen  # a list or a template is gone: the counts are told anyway
+    waits, prospects = Waits(campaign, clock), Prospects(campaign, clock)
 
     def ask(now_s: float, per_s: float) -> Awaited:
-        with look_up(path, sandbox) as reader:
+        with closing(Tallies.open(*campaign.journal)) as reader:
             return waits.ask(reader, now_s, per_s)
 
-    return ask
+    def foresee(now_s: float) -> Prospect:
+        with closing(Tallies.open(*campaign.journal)) as reader:
+            return prospects.ask(reader, now_s)
+
+    return ask, foresee
 
 
-def _names_waits(tables: Mapping[str, Any]) -> bool:
-    """Does a campaign have a [schedule], or rates of any kind?"""
+def _names_times(tables: Mapping[str, Any]) -> bool:
+    """Does a campaign have a [schedule], a [ramp], or rates of any kind?"""
     relays, limits = tables.get("relay", []), tables.get("limits", {})
     ways = [*(relays if isinstance(relays, list) else [relays]), tables.get("direct", {})]
-    return "schedule" in tables or any("rates" in each for each in [*ways, *limits.values()])
+    has_rates = any("rates" in each for each in [*ways, *limits.values()])
+    return "schedule" in tables or "ramp" in tables or has_rates
 
 
 def _nothing(now_s: float, per_s: float) -> Awaited:
     return NO_WAIT
 
 
+def _unforeseen(now_s: float) -> Prospect | None:
+    return None
+
+
 class SideQuestions(NamedTuple):
     """Questions about what stands beside the states."""
 
-    wait: Callable[[float, float], Awaited] = _nothing  # for what, at an instant, at a rate
+    wait: Waiting = _nothing
     events: Callable[[], Mapping[str, int]] = dict
     webhooks: Callable[[], Sequence[EndpointStanding]] = tuple
+    foresee: Foreseeing = _unforeseen
 
 
 NOTHING_BESIDE = SideQuestions()
@@ -175,6 +195,7 @@ def look(
         beside.wait(now_s, rate_s) if unsettled_of(counts) else NO_WAIT,
         beside.webhooks(),
         workers,
+        beside.foresee(now_s),
     )
 
 
@@ -239,6 +260,8 @@ def lines(now: Overview, paint: Paint) -> list[str]:
         shown.append(f"  the next deferred one may go in {show_duration(now.next_due_s)}")
     elif now.next_due_s is not None:
         shown.append("  a deferred one may go now")
+    if now.prospect is not None:
+        shown += map(escape, course_lines(now.prospect, now.at_s))
     return shown
 
 
@@ -289,8 +312,20 @@ def as_line(now: Overview) -> str:
         "waiting_until": None if now.awaited.until_s is None else iso(now.awaited.until_s),
         "workers": [worker_object(worker) for worker in now.workers],
         "next_due_s": None if now.next_due_s is None else round(now.next_due_s, 1),
+        "forecast": _foreseen(now.prospect),
     }
     return json.dumps(fields)
+
+
+def _foreseen(prospect: Prospect | None) -> dict[str, object] | None:
+    """As `plan --json` has it, with when the plan was to be done."""
+    if prospect is None or prospect.forecast is None:
+        return None
+    planned = prospect.planned[-1].at_s if prospect.planned else None
+    return {
+        "planned_at": None if planned is None else iso(planned),
+        **prospect.forecast.as_object(),
+    }
 
 
 def state_table(counts: dict[State, int], total: int, paint: Paint) -> list[str]:

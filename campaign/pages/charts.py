@@ -25,6 +25,9 @@ class Point(NamedTuple):
     per_s: float
 
 
+Moment = tuple[float, float]  # Unix time, how many have gone by then
+
+
 class Tick(NamedTuple):
     """A time at the lower axis: where, in per cent from the left, and how it is written."""
 
@@ -43,6 +46,60 @@ class Curve(NamedTuple):
     last_s: float
     ticks: list[Tick]
     marks: list[float]  # x of each stretch in which something was deferred
+
+
+class Courses(NamedTuple):
+    """The plan, what happened and what is foreseen, as paths, and what stands at the axes."""
+
+    planned: str
+    happened: str
+    area: str  # below what happened
+    foreseen: str
+    top: str  # how many at the upper edge
+    half: str
+    first_s: float
+    last_s: float
+    ticks: list[Tick]
+
+
+def draw_courses(
+    planned: Sequence[Moment],
+    happened: Sequence[Moment],
+    foreseen: Sequence[Moment],
+    zone: tzinfo | None = None,
+) -> Courses | None:
+    """How many have gone by which moment; None where there is nothing to compare yet.
+
+    `foreseen` goes on where `happened` ends.
+    """
+    every = [*planned, *happened, *foreseen]
+    if len(planned) < 2 or not every:
+        return None
+    first_s, last_s = min(at_s for at_s, _ in every), max(at_s for at_s, _ in every)
+    if last_s <= first_s:
+        return None
+    top = round_up(max(1, *(gone for _, gone in every)))
+
+    def path(points: Sequence[Moment]) -> str:
+        places = [
+            f"{(at_s - first_s) * WIDTH / (last_s - first_s):.1f} {HEIGHT * (1 - gone / top):.1f}"
+            for at_s, gone in points
+        ]
+        return "M" + " L".join(places) if len(places) > 1 else ""
+
+    line = path(happened)
+    ends = [(at_s - first_s) * WIDTH / (last_s - first_s) for at_s, _ in happened]
+    return Courses(
+        path(planned),
+        line,
+        f"{line} L{ends[-1]:.1f} {HEIGHT:.0f} L{ends[0]:.1f} {HEIGHT:.0f} Z" if line else "",
+        path(foreseen),
+        f"{top:,.0f}",
+        f"{top / 2:,.0f}",
+        first_s,
+        last_s,
+        _ticks(first_s, last_s, zone, "%d %b"),
+    )
 
 
 def draw_curve(

@@ -11,6 +11,7 @@ rendered once: what cannot be rendered is known before anybody has received anyt
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -97,9 +98,16 @@ def make_plan(
         record = _record(campaign, clock, before if amend else None)
         if before and amend:
             amendment = making.amend(record, before, rows)
-            return replace(read_summary(campaign, clock), amendment=amendment)
-        making.plan(record, rows)
-    summary = read_summary(campaign, clock)
+        else:
+            amendment = None
+            making.plan(record, rows)
+        summary = read_summary(campaign, clock)
+        if summary.outlook is not None:
+            gone_before = summary.planned - summary.left
+            course = [(at_s, gone_before + gone) for at_s, gone in summary.outlook.course]
+            journal.note("course", json.dumps(course))
+    if amendment is not None:
+        return replace(summary, amendment=amendment)
     refuse_empty(summary)
     return summary
 

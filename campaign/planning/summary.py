@@ -18,7 +18,12 @@ from campaign.journal.schema import LISTED_DOMAINS
 from campaign.planning.bulk import missing_for_bulk
 from campaign.planning.skips import SkipKind, Skips, read_skips
 from campaign.planning.timing.forecast import Forecast
-from campaign.planning.timing.outlook import ORDINARY_RATE, outlook, sources_of
+from campaign.planning.timing.outlook import (
+    LOOKED_AT,
+    ORDINARY_RATE,
+    outlook,
+    sources_of,
+)
 from campaign.pool.limits import Limits
 from campaign.pool.pacing.rates import Pacing
 from campaign.records import Source, State, unsettled_of
@@ -78,7 +83,8 @@ def read_summary(campaign: Campaign, clock: Clock = _CLOCK) -> PlanSummary:
         domains = reader.domains(LISTED_DOMAINS)
         to_go = [(domain, round(count * left / planned)) for domain, count in domains]
         now_s = clock.now_s()
-        seen = outlook(campaign, reader, to_go, left, now_s)
+        looks_at = LOOKED_AT if left < planned else None
+        seen = outlook(campaign, reader, to_go, left, now_s, looks_at=looks_at)
         by_limits_s = forecast_s(campaign, left, to_go)
         if seen and campaign.settings.schedule:
             by_limits_s = seen.finish_s - now_s if math.isfinite(seen.finish_s) else None

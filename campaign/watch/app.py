@@ -21,11 +21,13 @@ from campaign.clock import Clock, SystemClock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.tallies import Tallies
 from campaign.journal.states import PARTS, SHOWN
-from campaign.pages.charts import draw_curve
+from campaign.pages.charts import Courses, draw_courses, draw_curve
 from campaign.pages.events import Bell
 from campaign.pages.look import Look
 from campaign.pages.server import PageServer, until_interrupted
 from campaign.planning.timing.awaited import Waits
+from campaign.planning.timing.prospect import Prospects
+from campaign.records import State
 from campaign.watch.sampling import RunSample, Sampler
 
 _EVERY_S = 1.0
@@ -73,6 +75,7 @@ class Watch:
         return {
             "run": sample,
             "curve": draw_curve(sample.curve, sample.deferrals_s),
+            "courses": _courses(sample),
             "parts": [(sample.counts[state], colour) for state, colour in _PARTS],
         }
 
@@ -87,7 +90,8 @@ class Watch:
         if self._sampler is None:
             self._tallies = Tallies.open(*self._campaign.journal)
             waits = Waits(self._campaign, self._clock)
-            self._sampler = Sampler(self._tallies, self._clock, waits.ask)
+            prospects = Prospects(self._campaign, self._clock)
+            self._sampler = Sampler(self._tallies, self._clock, waits.ask, prospects.ask)
         return self._sampler.sample()
 
     @contextlib.asynccontextmanager
@@ -113,6 +117,18 @@ class Watch:
         if self._tallies is not None:
             self._thread.submit(self._tallies.close).result()
         self._thread.shutdown()
+
+
+def _courses(sample: RunSample) -> Courses | None:
+    """What was planned, what happened, and what is foreseen from now on."""
+    prospect = sample.prospect
+    sent = sample.counts[State.SENT]
+    seen = prospect.forecast.course if prospect.forecast else ()
+    return draw_courses(
+        prospect.planned,
+        prospect.happened,
+        [(at_s, sent + gone) for at_s, gone in seen],
+    )
 
 
 def start(campaign: Campaign, port: int = 0) -> PageServer:

@@ -17,6 +17,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies, Trouble
 from campaign.pages.causes import Cause, cause_of
 from campaign.pages.charts import Point
+from campaign.planning.timing.prospect import NO_PROSPECT, Prospect
 from campaign.records import NO_WAIT, Awaited, State, settled_of, unsettled_of
 
 _PROVIDERS = 12
@@ -53,6 +54,7 @@ class RunSample:
     answers: list[Answer]
     started_s: float
     waiting_for: str = ""  # what planned recipients wait for
+    prospect: Prospect = NO_PROSPECT
 
     @property
     def total(self) -> int:
@@ -76,9 +78,14 @@ class Sampler:
         tallies: Tallies,
         clock: Clock,
         waits: Callable[[Reader, float, float], Awaited],
+        prospects: Callable[[Tallies, float], Prospect] = lambda tallies, now_s: NO_PROSPECT,
     ) -> None:
-        """`waits`: what planned recipients wait for at an instant, with so many sent a second."""
+        """`waits`: what planned recipients wait for at an instant, with so many sent a second.
+
+        `prospects`: the plan, what happened and what is foreseen at an instant.
+        """
         self._waits = waits
+        self._prospects = prospects
         self._tallies = tallies
         self._clock = clock
         self._seen: deque[tuple[float, int]] = deque(maxlen=120)
@@ -109,6 +116,7 @@ class Sampler:
             answers=tallies.latest(_ANSWERS),
             started_s=runs[-1].started_s if runs else 0.0,
             waiting_for=awaited.words,
+            prospect=self._prospects(tallies, now_s),
         )
 
     def _rate(self, now_s: float) -> float:

@@ -34,7 +34,7 @@ def hindrances(answer: Any) -> list[tuple[str, str]]:
 
 
 def test_who_waits_for_a_window_is_told_which_until_when_and_what_changes_it(
-    tmp_path: Path, ask: Any
+    tmp_path: Path, ask: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Mailing(tmp_path, relay(1), people=3, more=CLOSED).plan()
     words = f"waits for a window: {OTHER_DAY} 09:00-10:00 UTC, opens {OTHER_DAY} 09:00"
@@ -51,6 +51,13 @@ def test_who_waits_for_a_window_is_told_which_until_when_and_what_changes_it(
         words,
         answer["hindrances"][1]["until"],
     )
+    assert status["forecast"]["held_up_by"][0] == "windows"
+    assert status["forecast"]["finish_at"].startswith(status["waiting_until"][:16])
+    assert status["forecast"]["planned_at"].startswith(status["waiting_until"][:16])
+    assert main(["status", str(tmp_path)]) == 0
+    said = capfd.readouterr().out
+    assert f"forecast: done at {status['forecast']['finish_at'][:10]} 09:00" in said
+    assert "held up by windows" in said
 
 
 @pytest.mark.parametrize(

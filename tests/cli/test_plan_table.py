@@ -156,6 +156,8 @@ def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:
             "cancelled": 0,
         },
         "events": {},
+        "webhooks": [],
+        "forecast": None,
         "waiting_for": "",
         "waiting_until": None,
         "running": True,

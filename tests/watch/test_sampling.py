@@ -32,7 +32,7 @@ def sample_of(folder: Path) -> RunSample:
 
 def drawn(sample: RunSample) -> str:
     look = Look(Path(sampling.__file__).parent / "look", room="watch", charts=True)
-    page = look.plain("run.html", run=sample, curve=None, parts=[(1, "good")])
+    page = look.plain("run.html", run=sample, curve=None, courses=None, parts=[(1, "good")])
     return " ".join(re.sub(r"<[^>]*>", "", page).split())
 
 

@@ -175,6 +175,12 @@ class Reader(Glance):
             noted = recall(self._connection, "unranked")
         return int(noted) if noted else None
 
+    def course(self) -> list[tuple[float, int]]:
+        """What was foreseen when it was planned: Unix times, and how many would have gone."""
+        with told(self._place):
+            noted = recall(self._connection, "course")
+        return [(float(at_s), int(gone)) for at_s, gone in json.loads(noted or "[]")]
+
     def skips(self) -> dict[str, int]:
         """How many were skipped by kind of reason (what stands before the colon), most first."""
         kinds: Counter[str] = Counter()

@@ -9,11 +9,13 @@ instead of for each.  What nobody can know is left out: throttles, failures, a s
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from typing import NamedTuple
 
 from campaign.clock import iso
 from campaign.pool.pacing.rates import Pacing
@@ -23,8 +25,16 @@ from campaign.schedule.timetable import Timetable, Turn
 _STEPS = 1000  # the clock's step is this part of the time that the limits alone would take
 _MOST_STEPS = 50_000
 _LEAST_STEP_S, _LONGEST_STEP_S = 0.05, 300.0
+_MARKS = 100  # stretches of a course
 WINDOWS = "windows"
 Load = Mapping[tuple[str, str], int]  # letters by lane and zone
+
+
+class Mark(NamedTuple):
+    """How many have gone by a moment."""
+
+    at_s: float  # Unix time
+    gone: int
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class Forecast:
     expired: int  # whose time will be over before their turn
     by_lane: dict[str, float]  # when the last letter of each lane goes
     binds: tuple[str, ...]  # what holds it up, longest first
+    course: tuple[Mark, ...] = ()  # how it gets there: some hundred points
 
     @property
     def held_up_by(self) -> str:
@@ -92,7 +103,7 @@ class Way:
                 return f"ramp {climb.name}"
         slowest = self.pacing.slowest
         is_paced = slowest is not None and 1 / self.pacing.interval_s <= self.rate_s
-        return f"{self.name} {slowest}" if is_paced else self.name
+        return f"{self.name} {slowest}" if is_paced else f"the speed of {self.name}"
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until its quotas let something through."""
@@ -186,6 +197,7 @@ class _Course:
         self._sent = 0.0
         self._expired = 0.0
         self._last: dict[str, float] = {}
+        self._marks: list[Mark] = []
         self._held: defaultdict[str, float] = defaultdict(float)
         self._step_s = min(_LONGEST_STEP_S, max(_LEAST_STEP_S, self._least_s() / _STEPS))
 
@@ -204,6 +216,7 @@ class _Course:
 
     def run(self) -> Forecast:
         for _ in range(_MOST_STEPS):
+            self._marks.append(Mark(self._now_s, round(self._sent)))
             if not self._left:
                 break
             self._step()
@@ -213,6 +226,7 @@ class _Course:
             round(self._expired),
             self._last,
             tuple(sorted(self._held, key=lambda name: -self._held[name])),
+            thinned(self._marks),
         )
 
     def _step(self) -> None:
@@ -317,6 +331,22 @@ class _Course:
     def _pass(self, seconds: float, why: str) -> None:
         self._held[why] += seconds
         self._now_s += seconds
+
+
+def thinned(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    """Those that a small chart can show: the last of each stretch, and where a rest begins."""
+    if len(marks) < 2:
+        return tuple(marks)
+    first_s, span_s = marks[0].at_s, marks[-1].at_s - marks[0].at_s
+    kept, stretch = [marks[0]], 0
+    for before, mark in itertools.pairwise(marks):
+        now_in = int((mark.at_s - first_s) / span_s * _MARKS) if span_s else 0
+        if now_in > stretch:
+            if now_in > stretch + 1 and before is not kept[-1]:
+                kept.append(before)
+            kept.append(mark)
+            stretch = now_in
+    return (*kept, marks[-1]) if kept[-1] is not marks[-1] else tuple(kept)
 
 
 def shared(may: Mapping[str, float], wanted: Mapping[str, float], most: float) -> dict[str, float]:

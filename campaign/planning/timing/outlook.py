@@ -6,7 +6,7 @@ In: a campaign, its journal, an instant.  Out: a `Forecast`.  Touches: the journ
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from campaign.clock import Clock
 from campaign.config.hours import timetable_of
@@ -20,12 +20,15 @@ from campaign.planning.timing.times import zones_of
 from campaign.pool.limits import Limits, domains_of, lane_of, seed
 from campaign.pool.pacing.rates import Pacing
 from campaign.pool.ramps import DIRECT, Ramps
+from campaign.records import Job
 from campaign.schedule.zones import zone_named
 
 # Messages per second and connection through a relay of ordinary distance (50 ms), for the
 # forecast only; configured rates come first.
 ORDINARY_RATE = 18.0
 _READ = 5000
+LOOKED_AT = 100_000  # rows that stand for all who are left
+_PARTS = 500  # of a list that is looked at in part
 _OTHERS = ""  # the lane of all that have no limit
 
 
@@ -42,12 +45,21 @@ class At:
 
 
 def outlook(
-    campaign: Campaign, reader: Reader, domains: Sequence[tuple[str, int]], left: int, now_s: float
+    campaign: Campaign,
+    reader: Reader,
+    domains: Sequence[tuple[str, int]],
+    left: int,
+    now_s: float,
+    *,
+    looks_at: int | None = None,
+    least_per_s: float = 0.0,
 ) -> Forecast | None:
     """When those who are left will have gone; None without a way out.
 
     `domains`: how many of them go to each of the largest.  Where recipients have zones of their
-    own, each row is looked at; else the counts are enough.
+    own, each row is looked at; else the counts are enough.  Once some have gone, who is left is
+    another mixture: then `looks_at` rows of them, evenly from the list, stand for all.
+    `least_per_s`: so many letters a second were accepted before.
     """
     settings = campaign.settings
     if not left or not (settings.relay or settings.direct):
@@ -60,12 +72,17 @@ def outlook(
         return lane if limits.find(lane) or ramps.of_provider(lane) else _OTHERS
 
     load: Counter[tuple[str, str]] = Counter()
-    if zones.is_named:
+    is_mixed = bool(settings.limits or ramps)
+    if zones.is_named or (looks_at is not None and is_mixed):
+        is_in_part = looks_at is not None and left > looks_at
+        rows = evenly(reader, looks_at) if looks_at and is_in_part else reader.open_jobs(0, _READ)
         load.update(
             (lane_in(job.key.rpartition("@")[2]), zones.zone_of(job.source, job.data))
-            for jobs in reader.open_jobs(0, _READ)
+            for jobs in rows
             for job in jobs
         )
+        if (seen := load.total()) and seen < left:
+            load = Counter({group: round(n * left / seen) for group, n in load.items()})
     else:
         for domain, count in domains:
             load[lane_in(domain), zones.default] += count
@@ -74,11 +91,24 @@ def outlook(
     return foresee(
         load,
         {lane: limited_lane(settings, ramps, lane, reader, clock) for lane in lanes},
-        ways_out(settings, ramps, reader, clock),
+        ways_out(settings, ramps, reader, clock, least_per_s),
         timetable_of(settings.schedule),
         {zone: zone_named(zone) for _, zone in load},
         now_s,
     )
+
+
+def evenly(reader: Reader, count: int) -> Iterator[list[Job]]:
+    """About so many of those who may still get a letter, in parts from all over the list."""
+    total, last = reader.total(), 0
+    each = max(1, count // _PARTS)
+    for part in range(_PARTS):
+        begin = max(last, part * total // _PARTS)
+        jobs = next(reader.open_jobs(begin, each), [])
+        if not jobs:
+            return
+        last = jobs[-1].row
+        yield jobs
 
 
 def limited_lane(
@@ -100,7 +130,9 @@ def limited_lane(
     )
 
 
-def ways_out(settings: Settings, ramps: Ramps, reader: Reader, clock: Clock) -> list[Way]:
+def ways_out(
+    settings: Settings, ramps: Ramps, reader: Reader, clock: Clock, least_per_s: float = 0.0
+) -> list[Way]:
     """The relays with what they took before; sent directly, all mail servers together, from each
     of our addresses."""
     ways = []
@@ -113,7 +145,8 @@ def ways_out(settings: Settings, ramps: Ramps, reader: Reader, clock: Clock) -> 
         return ways
     for relay in settings.relay:
         server = server_name(relay.host, relay.port)
-        pacing, rate_s = Pacing(relay.rates), relay.connections * ORDINARY_RATE
+        pacing = Pacing(relay.rates)
+        rate_s = max(relay.connections * ORDINARY_RATE, least_per_s / len(settings.relay))
         seed(pacing, reader, clock, relay=server, source=relay.source or "")
         climbs = ramps.of_relay(sent_from(server, relay.source))
         ways.append(Way(sent_from(relay.host, relay.source), pacing, rate_s, climbs))
