@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from campaign.addresses.syntax import AddressError, parse_address
 from campaign.clock import Clock
+from campaign.feedback.day_notes import note_events
 from campaign.feedback.identity import Hit, How, find, letter_of
 from campaign.feedback.mailings import Mailing
 from campaign.feedback.parsing.meaning import Weight, class_of, weight_of
@@ -262,6 +263,10 @@ class Taking:
             known = known_digests(*mailing.campaign.journal, digests)
             self._store(mailing).soft(soft for digest, soft in batch.softs if digest not in known)
         if batch.events:
+            if mailing.campaign.settings.ramp:
+                known = known_digests(*mailing.campaign.journal, [e.digest for e in batch.events])
+                new_ones = {e.digest: e for e in batch.events if e.digest not in known}
+                note_events(mailing.campaign, list(new_ones.values()))
             new = add_events(*mailing.campaign.journal, batch.events)
             self.tally.new_events += new
             self.tally.known_events += len(batch.events) - new

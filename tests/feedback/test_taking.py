@@ -11,6 +11,7 @@ from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.config.loader import Campaign
 from campaign.journal.reading.events import count_events, events
 from campaign.journal.reading.reader import Reader
+from campaign.planning.timing.ramped import open_counts
 from campaign.records import State
 from campaign.suppression.entries import Reason
 from feedback import corpus
@@ -269,3 +270,19 @@ def test_letters_with_the_same_eight_digits_are_told_apart(tmp_path: Path) -> No
         f"person{n}@example.org" for n in range(1, 31)
     ]
     assert len(set(ids)) == 30
+
+
+@pytest.mark.parametrize(
+    ("per", "key"), [("provider", "provider example.org"), ("relay", "relay relay")]
+)
+def test_bounces_and_complaints_stand_beside_what_was_sent_on_their_day(
+    tmp_path: Path, per: str, key: str
+) -> None:
+    ramp = f'[limits."example.org"]\nrates = ["9/s"]\n[ramp]\nper = "{per}"\nladder = "daily"\n'
+    campaign = sent_campaign(tmp_path / "spring", more=ramp)
+    complaint = about(corpus.arf("abuse", recipient="redacted@example.net"), campaign, 3)
+    for _ in range(2):  # read twice, and counted once
+        take([campaign], [about(GONE, campaign, 1), about(GONE, campaign, 2), complaint])
+    with open_counts(campaign) as counts:
+        (noted,) = counts.all()[key]
+    assert (noted.bounces, noted.complaints) == (2, 1)

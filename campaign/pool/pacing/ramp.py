@@ -15,11 +15,12 @@ import sys
 from collections.abc import Callable
 from datetime import date
 
-from campaign.schedule.climb import Climb, day_of
+from campaign.schedule.climb import DAY_S, Climb, day_number, day_of
 from campaign.schedule.ramp import DayCount
 
 _AHEAD_S = 10.0  # parts of the cap are taken for so long ahead
 _MOST_AHEAD = 1000  # and no more than these
+_SAME_PACE_S = 0.2  # what is left of a day changes no faster
 _LOOK_S = 0.1  # where none is at hand, and the counts are being asked
 _LONGEST_LOOK_S = 60.0  # the wall clock may be set meanwhile
 _EARLY_S = 0.04  # as of a pace: an event loop wakes a little late
@@ -34,8 +35,13 @@ class RampWindow:
         self.climb = climb
         self._wall = wall
         self._day: date | None = None  # of the parts at hand
+        self._begins_s, self._ends_s = math.inf, -math.inf  # that day, by the wall clock
+        self._is_climbed = False
         self._at_hand = 0
         self._next_s = 0.0  # tick at which the next is due
+        # Why fast: a pace is asked for several times a letter, and needs the open hours of the day.
+        self._pace_s = 0.0
+        self._pace_at_s = -math.inf  # when that was so
         self._is_wanted = False
         self._unused: list[tuple[date, int]] = []  # of days that are over
         self._uncounted = 0  # sent once the ladder is climbed
@@ -45,25 +51,23 @@ class RampWindow:
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until the next letter may go."""
-        wall_s = self._wall()
-        self._look(wall_s)
-        if self.climb.rung(wall_s).cap is None:
+        wall_s = self._today()
+        if self._is_climbed:
             return 0.0
         if self._at_hand > 0:
-            return max(0.0, self._next_s - _EARLY_S - now_s)
+            wait_s = self._next_s - _EARLY_S - now_s
+            return wait_s if wait_s > 0 else 0.0
         self._is_wanted = True
         return max(_LOOK_S, min(_LONGEST_LOOK_S, self.climb.wait_s(wall_s)))
 
     def take(self, now_s: float) -> None:
         """One letter goes."""
-        wall_s = self._wall()
-        self._look(wall_s)
-        if self.climb.rung(wall_s).cap is None:
+        self._today()
+        if self._is_climbed:
             self._uncounted += 1
             return
         self._at_hand -= 1
-        interval_s = self.climb.interval_s(wall_s, max(0, self._at_hand))
-        self._next_s = max(self._next_s, now_s) + interval_s
+        self._next_s = max(self._next_s, now_s) + self.interval_s()
         self._is_wanted = True
 
     def left(self, now_s: float) -> int:
@@ -73,7 +77,11 @@ class RampWindow:
 
     def interval_s(self) -> float:
         """Seconds between two letters; 0.0 once the ladder is climbed."""
-        return self.climb.interval_s(self._wall(), max(0, self._at_hand))
+        wall_s = self._today()
+        if not self._pace_at_s <= wall_s < self._pace_at_s + _SAME_PACE_S:
+            self._pace_at_s = wall_s
+            self._pace_s = self.climb.interval_s(wall_s, max(0, self._at_hand))
+        return self._pace_s
 
     def span_s(self, count: int) -> float:
         """Seconds that so many letters take at least."""
@@ -95,8 +103,7 @@ class RampWindow:
 
     def wanted(self) -> tuple[date, int, int | None]:
         """The day, how many of its cap are wanted, and the cap; None for a climbed ladder."""
-        wall_s = self._wall()
-        self._look(wall_s)
+        wall_s = self._today()
         cap, day = self.climb.rung(wall_s).cap, day_of(wall_s)
         if cap is None:
             return day, self._uncounted, None
@@ -109,8 +116,8 @@ class RampWindow:
 
     def given(self, day: date, taken: int, count: DayCount) -> None:
         """So many of the day's cap are ours; `count` is the day's with them."""
-        wall_s = self._wall()
-        if self.climb.rung(wall_s).cap is None:
+        self._today()
+        if self._is_climbed:
             self._uncounted -= taken
         elif day == self._day:
             self._at_hand += taken
@@ -137,10 +144,16 @@ class RampWindow:
         self._throttles = self._bounces = 0
         return noted
 
-    def _look(self, wall_s: float) -> None:
-        """What is at hand of another day is of no use."""
-        day = day_of(wall_s)
-        if day != self._day:
-            if self._at_hand > 0 and self._day is not None:
-                self._unused.append((self._day, self._at_hand))
-            self._day, self._at_hand = day, 0
+    def _today(self) -> float:
+        """The Unix time.  What is at hand of another day is of no use."""
+        wall_s = self._wall()
+        if self._begins_s <= wall_s < self._ends_s:
+            return wall_s
+        if self._at_hand > 0 and self._day is not None:
+            self._unused.append((self._day, self._at_hand))
+        self._day, self._at_hand = day_of(wall_s), 0
+        self._begins_s = day_number(self._day) * DAY_S
+        self._ends_s = self._begins_s + DAY_S
+        self._is_climbed = self.climb.rung(wall_s).cap is None
+        self._pace_at_s = -math.inf
+        return wall_s

@@ -168,7 +168,9 @@ class Pacing:
         """Seconds until the next message may go; 0.0 = now."""
         wait_s = 0.0
         if self.ramps:  # their pace changes with what is left of the day
-            self.interval_s = max([self._own_interval_s, *(r.interval_s() for r in self.ramps)])
+            self.interval_s = self._own_interval_s
+            for ramp in self.ramps:
+                self.interval_s = max(self.interval_s, ramp.interval_s())
         for window in self.windows:
             wait_s = max(wait_s, window.wait_s(now_s))
         return wait_s
