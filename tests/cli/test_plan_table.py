@@ -157,6 +157,7 @@ def test_the_json_of_a_status_has_every_state_of_the_contract() -> None:
         },
         "events": {},
         "webhooks": [],
+        "workers": [],
         "forecast": None,
         "waiting_for": "",
         "waiting_until": None,
