@@ -38,6 +38,7 @@ class RampWindow:
         self._begins_s, self._ends_s = math.inf, -math.inf  # that day, by the wall clock
         self._is_climbed = False
         self._at_hand = 0
+        self._not_taken = 0  # of the cap, as the counts last had it
         self._next_s = 0.0  # tick at which the next is due
         # Why fast: a pace is asked for several times a letter, and needs the open hours of the day.
         self._pace_s = 0.0
@@ -72,8 +73,8 @@ class RampWindow:
 
     def left(self, now_s: float) -> int:
         """How many more may go on this day."""
-        left = self.climb.left(self._wall())
-        return left if left == sys.maxsize else left + max(0, self._at_hand)
+        self._today()
+        return sys.maxsize if self._is_climbed else self._not_taken + max(0, self._at_hand)
 
     def interval_s(self) -> float:
         """Seconds between two letters; 0.0 once the ladder is climbed."""
@@ -125,6 +126,7 @@ class RampWindow:
             self._unused.append((day, taken))
         self._is_wanted = False
         self.climb.learn(count)
+        self._not_taken = self.climb.left(self._today())
 
     def unused(self) -> list[tuple[date, int]]:
         """Parts of days that are over, to be given back; they are asked for once."""
@@ -155,5 +157,6 @@ class RampWindow:
         self._begins_s = day_number(self._day) * DAY_S
         self._ends_s = self._begins_s + DAY_S
         self._is_climbed = self.climb.rung(wall_s).cap is None
+        self._not_taken = self.climb.left(wall_s)
         self._pace_at_s = -math.inf
         return wall_s

@@ -178,7 +178,9 @@ class Pacing:
     def left(self, now_s: float) -> int:
         """How many more may go before a quota is used up."""
         left = min((quota.left(now_s) for quota in self.quotas), default=sys.maxsize)
-        return min([left, *(ramp.left(now_s) for ramp in self.ramps)]) if self.ramps else left
+        for ramp in self.ramps:
+            left = min(left, ramp.left(now_s))
+        return left
 
     def take(self, now_s: float) -> None:
         """One message goes."""
