@@ -14,6 +14,7 @@ from datetime import date
 
 from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
+from campaign.journal.ways import FROM
 from campaign.planning.timing.ramped import open_counts, ramps_of
 from campaign.pool.limits import lane_of
 from campaign.pool.ramps import DIRECT, PROVIDER, RELAY, key_of
@@ -51,7 +52,9 @@ def _keys(campaign: Campaign, events: Sequence[Event]) -> list[list[str]]:
     found = []
     for event in events:
         domain, relay = letters[event.row]
-        lane, way = lane_of(domain), DIRECT if campaign.settings.direct else relay
+        lane, way = lane_of(domain), relay
+        if campaign.settings.direct:  # the address it left from, where there is a choice of them
+            way = relay.partition(FROM)[2] or DIRECT
         keys = [key_of(PROVIDER, lane)] if ramps.of_provider(lane) else []
         found.append(keys + ([key_of(RELAY, way)] if ramps.of_relay(way) else []))
     return found
