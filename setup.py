@@ -23,8 +23,7 @@ delivery/feeding: backlog feed rows
 journal/reading: claims
 journal/writing: changes totals transactions writer
 pool: destination lanes outlet relays
-planning/timing: times turns
-pool/pacing: allowance governor ramp rates refusals
+pool/pacing: allowance governor rates refusals
 pool/servers: hosts
 pool/sites: flight site
 recipients: cleaning
@@ -32,7 +31,6 @@ recipients/text: framing
 rendering: body draft head images render requested sheet
 rendering/mime: entities headers structured transfer
 rendering/templating: escaping memo templates
-schedule: climb
 smtp: commands connection deadline ends envelopes extensions protocol wire
 smtp/replies: parsing
 workers: frames process
