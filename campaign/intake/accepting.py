@@ -147,7 +147,9 @@ class Intake:
         self._waiting += len(requests)
         try:
             try:
-                self._keeper.refuse_backlog()
+                if self._keeper.is_full:
+                    await self._in_thread(self._keeper.recount)
+                    self._keeper.refuse_backlog()
                 now_s = self._clock.now_s()
                 read = [self._reader.read(request, now_s) for request in requests]
                 arrivals = await self._kept(read)

@@ -26,7 +26,7 @@ _RETRY_LEAST_S, _RETRY_MOST_S = 1.0, 300.0
 
 
 class ArrivalKeeper:
-    """One thread calls its methods, but `refuse_backlog`, which any may call."""
+    """One thread calls its methods, but those about a full backlog, which any may call."""
 
     def __init__(self, campaign: Campaign, clock: Clock) -> None:
         self._campaign = campaign
@@ -48,9 +48,14 @@ class ArrivalKeeper:
         if self._store:
             self._store.close()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it was, when it was last counted."""
+        return self._backlog >= self._most
+
     def refuse_backlog(self) -> None:
         """Raises BacklogFullError, with the time in which a hundredth of it will be settled."""
-        if self._backlog < self._most:
+        if not self.is_full:
             return
         wait_s = self._most / 100 / self._rate_s if self._rate_s else _RETRY_MOST_S
         raise BacklogFullError(

@@ -7,7 +7,7 @@ Touches: nothing.  Fails with BadLetterError.
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from campaign.addresses.syntax import AddressError, parse_mailbox
@@ -26,6 +26,8 @@ from campaign.rendering.spec import FINISHED
 # Written from the settings, or by servers, or of no use in a letter to one person.
 _RESERVED = RESERVED_HEADERS | {"list-unsubscribe", "list-unsubscribe-post", "list-id", "sender"}
 HEADERS_MAX = 50
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _DEPTH_MAX = 20  # of data within data
 
 
@@ -158,7 +160,7 @@ def _moment(name: str, text: str) -> float:
         return 0.0
     try:
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
+        if moment.tzinfo is None or not _EARLIEST < moment < _LATEST:
             raise ValueError
         return moment.timestamp()
     except (ValueError, OverflowError):

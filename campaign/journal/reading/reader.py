@@ -153,6 +153,16 @@ class Reader(Glance):
         """Rows of the list, rejects included."""
         return int(self._all("SELECT count(*) FROM recipients")[0][0])
 
+    def how_it_stands(self, row: int) -> tuple[str, str, int, int, str, float, float] | None:
+        """Of one row: state, reason, attempts, code and text of the last reply, when it was sent
+        and when it changed last (Unix time; 0.0: never)."""
+        found = self._all(
+            "SELECT state, reason, attempts, code, reply, sent_at, updated_at FROM letters"
+            " WHERE row = :row",
+            row=row,
+        )
+        return tuple(found[0]) if found else None
+
     def note(self, name: str) -> str:
         """What was noted about the plan; "" where nothing was."""
         with told(self._place):

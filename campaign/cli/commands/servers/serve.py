@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, MetricsOption, PathArgument
+from campaign.cli.api import place_of, serve_api
+from campaign.cli.arguments import HERE, MetricsOption, PathArgument, SandboxOption
 from campaign.cli.metering import metrics_beside
 from campaign.cli.serving import need_web
 from campaign.errors import EXIT_DONE, ConfigError, ConfigErrors, UsageError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from campaign.serve.app import RouteSet
     from campaign.serve.writing import StoreWriter
 
-EXAMPLES = ("campaign serve spring", "campaign serve spring --listen 127.0.0.1:8080")
+EXAMPLES = ("campaign serve spring", "campaign serve shop --api --listen 127.0.0.1:8080")
 # [journal] says where the store is where [suppression] does not.
 _TABLES = frozenset({"unsubscribe", "suppression", "bounces", "serve", "journal"})
 
@@ -37,28 +38,34 @@ def command(
         ),
     ] = "",
     metrics: MetricsOption = "",
+    api: Annotated[
+        bool, typer.Option("--api", help="Accept the letters of an open campaign instead.")
+    ] = False,
+    sandbox: SandboxOption = False,
 ) -> int:
-    """Serve unsubscribes, preferences and events of providers.
+    """Serve unsubscribes, preferences and events of providers; or the API.
 
     It needs the secrets of [unsubscribe] and of providers in [bounces], and the suppression store,
     and nothing else of the campaign: no list, no template, no relay, no journal. Events are kept in
-    that store until `campaign bounces` reads them.
+    that store until `campaign bounces` reads them. With `--api` it accepts single letters by HTTP,
+    which `campaign run` sends: that needs the templates and the journal's folder, so it is a
+    process of its own. With `--sandbox` they are for `campaign run --sandbox`.
     """
     need_web()
+    if api:
+        serve_api(path, listen, metrics, sandbox=sandbox)
+        return EXIT_DONE
+    if sandbox:
+        raise UsageError("--sandbox is for --api alone", remedy="leave it out, or add --api")
     from campaign.cli.posting import provider_events
     from campaign.clock import SystemClock
     from campaign.config.loader import load_tables
-    from campaign.config.values import read_listen
     from campaign.metrics.figures import Counts
     from campaign.serve.app import application, counting
     from campaign.serve.server import serve
 
     settings = load_tables(path, _TABLES, need_letters=True)
-    try:
-        where = read_listen(listen or settings.settings.serve.listen)
-    except ValueError as error:
-        what, _, remedy = str(error).partition("; ")
-        raise UsageError(f"--listen: {what}", remedy=remedy) from None
+    where = place_of(listen or settings.settings.serve.listen)
     writer = _writer(settings, clock := SystemClock())
     sets = [provider_events(settings, writer, clock), _leaving(settings, writer, clock)]
     requests = Counts("campaign_http_requests_total")

@@ -1,0 +1,64 @@
+"""`campaign serve --api`: puts the API of an open campaign together with a server.
+
+In: an open campaign, where to listen.  Out: served requests.
+Touches: a port, render workers, the arrivals beside the journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from campaign.config.values import read_listen
+from campaign.errors import ConfigError, ConfigErrors, UsageError
+
+if TYPE_CHECKING:
+    pass
+
+
+def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
+    """Until SIGINT or SIGTERM; what is being answered then is answered first.
+
+    Raises ConfigErrors, UsageError where the campaign has a list or the place cannot be had, and
+    what `Intake` raises for templates that do not compile.
+    """
+    from campaign.cli.metering import metrics_beside
+    from campaign.cli.rehearsal import rehearsal_of
+    from campaign.clock import SystemClock
+    from campaign.config.loader import load
+    from campaign.intake.api.app import Api
+    from campaign.metrics.figures import Counts
+    from campaign.planning.opening import ensure_open_plan
+    from campaign.serve.app import counting
+    from campaign.serve.server import serve
+
+    campaign = load(path, need_letters=True)
+    if sandbox:
+        campaign = rehearsal_of(campaign)
+    where = place_of(listen or campaign.settings.serve.listen)
+    clock = SystemClock()
+    ensure_open_plan(campaign, clock)
+    try:
+        api = Api(campaign, clock)
+    except ConfigError as error:
+        error.file = error.file or str(campaign.file)
+        raise ConfigErrors([error]) from None
+    requests = Counts("campaign_http_requests_total")
+    app = counting(api.app, requests.add)
+    with metrics_beside(metrics, requests), contextlib.suppress(KeyboardInterrupt):
+        serve(
+            app,
+            where,
+            campaign.settings.serve.proxies,
+            lambda address: print(f"Accepting letters on {address}; Ctrl-C ends it.", flush=True),
+        )
+
+
+def place_of(listen: str) -> str:
+    """Raises UsageError where it is no place to listen at."""
+    try:
+        return read_listen(listen)
+    except ValueError as error:
+        what, _, remedy = str(error).partition("; ")
+        raise UsageError(f"--listen: {what}", remedy=remedy) from None
