@@ -182,6 +182,14 @@ def _hook_url(value: str) -> str:
     return value
 
 
+def _block_lists(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        zone = value.strip().removeprefix("domain:").rstrip(".")
+        if not re.fullmatch(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+", zone):
+            raise ValueError(f"'{value}' is not a block list; write its zone: zen.spamhaus.org")
+    return values
+
+
 def _locale(value: str) -> str:
     if value and not any(fallback_chain(value)):
         raise ValueError(f"'{value}' is not a language; write a tag such as zh, zh-TW, de or en-GB")
@@ -311,6 +319,7 @@ Rates = Annotated[
     tuple[RateText, ...],
     BeforeValidator(as_list, json_schema_input_type=str | list[str]),
 ]
+BlockLists = Annotated[Strings, AfterValidator(_block_lists)]
 TopicArns = Annotated[Strings, AfterValidator(_topic_arns)]
 PublicKeys = Annotated[Strings, AfterValidator(_public_keys)]
 EarlierLists = Annotated[Strings, AfterValidator(_earlier)]

@@ -30,16 +30,21 @@ from campaign.preflight.list_checks import (
     duplicates_in,
     list_findings,
     look_up_domains,
+    provider_title,
     volume_findings,
 )
+from campaign.preflight.past_runs import growth_findings, past_runs
 from campaign.preflight.relay_checks import limit_finding, relay_findings
+from campaign.preflight.reputation.block_lists import block_list_findings
+from campaign.preflight.reputation.providers import provider_findings
 from campaign.preflight.rules import RULES, CheckFinding
 from campaign.preflight.sender_checks import SendingDomains, sender_findings
 from campaign.routing.answers import DnsError
-from campaign.routing.mx import find_addresses
+from campaign.routing.https import HttpsFetcher
+from campaign.routing.mx import find_addresses, has_ipv6
 from campaign.routing.resolver import Resolver
 
-_WHOM = {"dns": "DNS", "relay": "relay"}
+_WHOM = {"dns": "DNS", "relay": "relay", "provider": "provider"}
 Steps = Callable[[str, int, int | None], None]
 
 
@@ -89,6 +94,8 @@ def run_check(
         found += [*asked, *domain_findings(count, domains)]
         providers = domains.providers
     found += volume_findings(count, providers)
+    past = past_runs(campaign, clock.now_s())
+    found += growth_findings(count.domains, past, lambda domain: provider_title(domain, providers))
     found += _unasked(found, offline=offline)
     order = {rule.id: place for place, rule in enumerate(RULES)}
     found.sort(key=lambda one: order[one.id])
@@ -102,7 +109,7 @@ def _unasked(found: list[CheckFinding], *, offline: bool) -> Iterator[CheckFindi
             continue
         if rule.needs == "live":
             yield CheckFinding(rule.id, "not-checked", "only --live tries it")
-        elif rule.needs in ("dns", "relay") and offline:
+        elif rule.needs in _WHOM and offline:
             yield CheckFinding(rule.id, "not-checked", f"--offline asks no {_WHOM[rule.needs]}")
 
 
@@ -123,15 +130,19 @@ async def _ask(
     except CampaignError as error:
         key_faults = [CheckFinding("dkim-record", "fail", error.what, error.remedy)]
     sender = await _sender(campaign, resolver)
-    of_sender, of_hosts, of_relays, domains = await asyncio.gather(
+    signing = [sender.author, sender.envelope, *sender.signers]
+    lists = campaign.settings.check.block_lists
+    of_sender, of_hosts, of_relays, domains, of_lists, of_providers = await asyncio.gather(
         sender_findings(resolver, sender, known, dns, clock),
-        host_findings(resolver, sender),
+        host_findings(resolver, sender, HttpsFetcher(resolver, ipv6=has_ipv6())),
         relay_findings(campaign.settings.relay, campaign.folder, census.largest_bytes),
         look_up_domains(resolver, count),
+        block_list_findings(resolver, lists, sender.addresses, signing),
+        asyncio.to_thread(provider_findings, campaign, signing, sender.addresses, clock.now_s()),
     )
     if key_faults:  # else it would be said that there are none
         of_sender = [one for one in of_sender if one.id != "dkim-record"] + key_faults
-    return [*of_sender, *of_hosts, *of_relays], domains
+    return [*of_sender, *of_hosts, *of_relays, *of_lists, *of_providers], domains
 
 
 async def _sender(campaign: Campaign, resolver: Resolver) -> SendingDomains:

@@ -1,6 +1,7 @@
 """The hosts that send and receive for us: EHLO, reverse names, MTA-STS, TLS-RPT, DANE, BIMI.
 
-In: `SendingDomains`.  Out: findings.  Touches: the DNS, through the resolver.
+In: `SendingDomains`.  Out: findings.  Touches: the DNS, through the resolver; the web
+server of an MTA-STS policy.
 
 A question that the DNS does not answer gives "not-checked".
 """
@@ -8,25 +9,31 @@ A question that the DNS does not answer gives "not-checked".
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 from campaign.preflight.domain.hosts import hello_name, reverse_names
 from campaign.preflight.domain.policies import bimi_record, sts_record, tls_reports
-from campaign.preflight.rules import CheckFinding
+from campaign.preflight.rules import CheckFinding, Level
 from campaign.preflight.sender_checks import SendingDomains
 from campaign.routing.answers import DnsError
 from campaign.routing.destinations import Undeliverable
+from campaign.routing.mta_sts import Fetch, FetchError, Mode, Policy, read_policy
 from campaign.routing.mx import find_addresses, find_exchanges
 from campaign.routing.resolver import Resolver
 from campaign.routing.tlsa import find_need
+from campaign.units import show_duration
 
 _MOST_HOSTS = 5  # of our own MX
+_SHORT_AGE_S = 86400.0  # RFC 8461, 3.2: weeks or more are expected
 
 
-async def host_findings(resolver: Resolver, sender: SendingDomains) -> list[CheckFinding]:
-    """The group "hosts"."""
+async def host_findings(
+    resolver: Resolver, sender: SendingDomains, fetch: Fetch
+) -> list[CheckFinding]:
+    """The group "hosts"; `fetch` gets the file of an MTA-STS policy."""
     found = [one async for one in _of_addresses(resolver, sender)]
     for id, look in (
-        ("mta-sts", _mta_sts),
+        ("mta-sts", partial(_mta_sts, fetch)),
         ("tls-rpt", _tls_reports),
         ("dane", _dane),
         ("bimi", _bimi),
@@ -91,14 +98,44 @@ async def _reverse(resolver: Resolver, address: str, hello: str) -> CheckFinding
     return CheckFinding("ptr", "ok", evidence)
 
 
-async def _mta_sts(resolver: Resolver, domain: str) -> CheckFinding:
+async def _mta_sts(fetch: Fetch, resolver: Resolver, domain: str) -> CheckFinding:
     found = await sts_record(resolver, domain)
     if not found.is_there:
         return CheckFinding("mta-sts", "info", f"{domain} has none; mail to it may go unencrypted")
     if found.fault:
         remedy = f'TXT _mta-sts.{domain}  "v=STSv1; id=1"'
         return CheckFinding("mta-sts", "warn", f"_mta-sts.{domain}: {found.fault}", remedy)
-    return CheckFinding("mta-sts", "ok", f"_mta-sts.{domain}, id {found.identity}")
+    try:
+        text = await fetch(f"mta-sts.{domain}")
+    except FetchError as error:
+        why = f"_mta-sts.{domain} announces a policy, and its file cannot be had: {error}"
+        return CheckFinding("mta-sts", "not-checked", why)
+    try:
+        policy = read_policy(text)
+    except FetchError as error:
+        remedy = f"https://mta-sts.{domain}/.well-known/mta-sts.txt as RFC 8461, 3.2 says"
+        return CheckFinding("mta-sts", "warn", f"id {found.identity}: {error}", remedy)
+    return await _judged(resolver, domain, policy)
+
+
+async def _judged(resolver: Resolver, domain: str, policy: Policy) -> CheckFinding:
+    """The policy against the mail servers that the DNS names."""
+    if policy.mode is Mode.NONE:
+        return CheckFinding("mta-sts", "info", f"the policy of {domain} says mode: none")
+    found = await find_exchanges(resolver, domain)
+    hosts = () if isinstance(found, Undeliverable) else found.hosts
+    strange = [each.exchange for each in hosts if not policy.allows(each.exchange)]
+    said = f"mode: {policy.mode}, max_age {show_duration(policy.max_age_s)}"
+    if strange:
+        evidence = f"{said}, and it does not name {', '.join(strange[:3])}, an MX of {domain}"
+        level: Level = "fail" if policy.mode is Mode.ENFORCE else "warn"
+        return CheckFinding("mta-sts", level, evidence, f"mx: {strange[0]}")
+    if policy.max_age_s < _SHORT_AGE_S:
+        evidence = f"{said}: whoever was told so forgets it within a day"
+        return CheckFinding("mta-sts", "warn", evidence, "max_age: 604800")
+    if policy.mode is Mode.TESTING:
+        return CheckFinding("mta-sts", "info", f"{said}: mail goes unencrypted all the same")
+    return CheckFinding("mta-sts", "ok", f"{said}, names every MX of {domain}")
 
 
 async def _tls_reports(resolver: Resolver, domain: str) -> CheckFinding:

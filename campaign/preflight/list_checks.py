@@ -172,9 +172,7 @@ def volume_findings(count: ListCount, providers: dict[str, str]) -> list[CheckFi
     """How many go to which provider; `providers` by domain, else the public domains alone."""
     totals: Counter[str] = Counter()
     for domain, number in count.domains.items():
-        known = provider_of_domain(domain)
-        name = providers.get(domain) or (known.name if known else "")
-        if name:
+        if name := _provider_name(domain, providers):
             totals[name] += number
     shown = ", ".join(f"{_title(name)} {number:,}" for name, number in totals.most_common(5))
     others = count.recipients - totals.total()
@@ -197,6 +195,17 @@ def _china(totals: Counter[str]) -> Iterator[CheckFinding]:
         yield CheckFinding("volume-china", "info", evidence)
     if not there:
         yield CheckFinding("volume-china", "ok", "none of the recipients are there")
+
+
+def _provider_name(domain: str, providers: dict[str, str]) -> str:
+    known = provider_of_domain(domain)
+    return providers.get(domain) or (known.name if known else "")
+
+
+def provider_title(domain: str, providers: dict[str, str]) -> str:
+    """As people call it; "" for a domain that is of no large provider."""
+    name = _provider_name(domain, providers)
+    return _title(name) if name else ""
 
 
 def _title(name: str) -> str:

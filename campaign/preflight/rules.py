@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 Level = Literal["ok", "info", "warn", "fail", "not-checked"]
-Needs = Literal["files", "dns", "relay", "live"]
-Group = Literal["domain", "hosts", "relay", "letters", "list", "volume", "live"]
+Needs = Literal["files", "dns", "relay", "provider", "live"]
+Group = Literal["domain", "hosts", "relay", "letters", "list", "volume", "reputation", "live"]
 
 TITLES: dict[Group, str] = {
     "domain": "Sender domain",
@@ -20,6 +20,7 @@ TITLES: dict[Group, str] = {
     "letters": "Letters",
     "list": "List",
     "volume": "Volume",
+    "reputation": "Reputation",
     "live": "Live",
 }
 
@@ -120,10 +121,22 @@ RULES = tuple(
         ("list-typos", "list", "files", "no domain is a slip of the finger", "2026-11", _OURS),
         ("list-domains", "list", "dns", "the domains of the list take mail", "2015-06",
          "RFC 7505; RFC 5321, 5.1"),
+        ("list-growth", "list", "files", "the list has not doubled since the last campaign",
+         "2026-11", _OURS),
         ("volume", "volume", "files", "5,000 letters a day to one provider make a bulk sender",
          "2026-03", f"{_GMAIL}; Outlook.com, 2025-05"),
+        ("volume-growth", "volume", "files", "no provider gets twice what it got before",
+         "2026-03", _GMAIL),
         ("volume-china", "volume", "files", "QQ, 163, Aliyun, Sina and 139 are begun slowly",
          "2026-11", "no official page; known from their replies only"),
+        ("gmail-spam", "reputation", "provider", "under 0.1 % of what Gmail takes is called spam",
+         "2026-03", f"{_GMAIL}; Postmaster Tools API v2"),
+        ("gmail-rules", "reputation", "provider", "Gmail finds its rules for senders kept",
+         "2026-03", f"{_GMAIL}; Postmaster Tools API v2"),
+        ("outlook-snds", "reputation", "provider", "Outlook.com takes our letters for wanted",
+         "2026-05", "sendersupport.olc.protection.outlook.com/snds"),
+        ("block-lists", "reputation", "dns", "no block list that you name has us", "2010-02",
+         "RFC 5782"),
         ("live-one-click", "live", "live", "the one-click page answers a POST, and only that",
          "2017-01", "RFC 8058, 3.1 and 3.2"),
         ("live-letter", "live", "live", "a test letter is taken", "2026-11", _OURS),

@@ -41,6 +41,7 @@ from campaign.config.settings.stores import (
     JournalSettings,
     MailgunEvents,
     PostmarkEvents,
+    Postmaster,
     SendgridEvents,
     SesEvents,
     Suppression,
@@ -73,6 +74,7 @@ __all__ = [
     "MailgunEvents",
     "MessageSettings",
     "PostmarkEvents",
+    "Postmaster",
     "Ramp",
     "Recipients",
     "Relay",
@@ -128,6 +130,7 @@ class Settings(Section):
     suppression: Suppression = Suppression()
     bounces: Bounces = Bounces()
     check: CheckSettings = CheckSettings()
+    postmaster: Postmaster = Postmaster()
     serve: Serve = Serve()
     webhook: Annotated[
         tuple[Webhook, ...],

@@ -1,4 +1,5 @@
-"""[journal], [fleet], [suppression], [bounces], [check]: what is remembered, and what comes back.
+"""[journal], [fleet], [suppression], [bounces], [check], [postmaster]: what is remembered, and what
+comes back.
 
 In: plain dicts from TOML.  Out: frozen pydantic models.  Touches: nothing; files and secrets are
 looked at by `checks` and `secrets`.
@@ -13,7 +14,9 @@ from pydantic import Field
 from campaign.config.reading import JOURNAL_URL
 from campaign.config.settings.section import RuleError, Secret, Secrets, Section
 from campaign.config.values import (
+    BlockLists,
     Duration,
+    HookUrl,
     JournalUrl,
     Percent,
     PublicKeys,
@@ -136,3 +139,25 @@ class CheckSettings(Section):
     required: Switch = False
     """`run` refuses without a check of this very plan, from the last day and not `--offline`, that
     found no fail."""
+    block_lists: BlockLists = Field(
+        default=(), examples=[["zen.spamhaus.org", "dbl.spamhaus.org", "domain:list.example.net"]]
+    )
+    """Block lists to ask about our addresses, or about our domains: of those that are known to list
+    domains, and where "domain:" stands before the name. Most answer a resolver of your own only."""
+
+
+class Postmaster(Section):
+    """What providers tell senders of their reputation, for `campaign check`."""
+
+    google: Secret | None = Field(
+        default=None, examples=[{"command": "gcloud auth print-access-token"}]
+    )
+    """An access token (OAuth 2) for Gmail's Postmaster Tools, with the scope
+    postmaster.traffic.readonly, fetched anew for each check."""
+    google_url: HookUrl = "https://gmailpostmastertools.googleapis.com"
+    """Where that API is."""
+    snds: Secret | None = Field(default=None, examples=[{"env": "SNDS_KEY"}])
+    """The key of the automated data access of Microsoft's SNDS, or its whole link, which ends after
+    30 days."""
+    snds_url: HookUrl = "https://sendersupport.olc.protection.outlook.com/snds/data.aspx"
+    """Where its data are, for a key alone."""

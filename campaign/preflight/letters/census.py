@@ -150,7 +150,7 @@ def take_census(
 ) -> Census:
     """Every letter that may still be sent; `on_job` gets each recipient too."""
     settings = campaign.settings
-    census = Census(Bulk(settings.unsubscribe is not None, bool(settings.dkim)))
+    census = Census(bulk_of(campaign))
     with closing(Reader.open(settings.journal.url, campaign.folder)) as reader:
         spec = render_spec(campaign, reader.plan_record(), reader.sources())
         spec = replace(spec, judge=LetterJudge(census.bulk))
@@ -166,6 +166,12 @@ def take_census(
         asyncio.run(_all(pool, reader.open_jobs(0, _BATCH), count, on_job, take))
     census.largest_bytes += _SIGNATURE_BYTES * len(settings.dkim)
     return census
+
+
+def bulk_of(campaign: Campaign) -> Bulk:
+    """What its settings promise of all its letters."""
+    settings = campaign.settings
+    return Bulk(settings.unsubscribe is not None, bool(settings.dkim))
 
 
 async def _all(

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from campaign.preflight.domain.hosts import hello_name, reverse_names
 from campaign.preflight.domain.policies import bimi_record, sts_record, tls_reports
+from campaign.preflight.host_checks import host_findings
+from campaign.preflight.rules import CheckFinding
+from campaign.preflight.sender_checks import SendingDomains
 from campaign.routing.answers import DnsError
+from campaign.routing.https import HttpsFetcher
 from campaign.routing.resolver import Resolver
+from fakes.certificates import Authority
 from fakes.clock import FakeClock
 from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.web_server import web_server
 
 Result = TypeVar("Result")
 
@@ -24,9 +32,13 @@ def server() -> Iterator[DnsServer]:
         yield server
 
 
-def ask(server: DnsServer, question: Callable[[Resolver], Coroutine[Any, Any, Result]]) -> Result:
+def ask(
+    server: DnsServer,
+    question: Callable[[Resolver], Coroutine[Any, Any, Result]],
+    timeout_s: float = 0.3,
+) -> Result:
     async def run() -> Result:
-        return await question(Resolver([server.address], clock=FakeClock(), timeout_s=0.3))
+        return await question(Resolver([server.address], clock=FakeClock(), timeout_s=timeout_s))
 
     return asyncio.run(run())
 
@@ -147,3 +159,75 @@ def test_the_record_of_a_logo_is_judged(
     found = ask(server, lambda resolver: bimi_record(resolver, "example.test"))
     assert (found.logo, bool(found.fault)) == (logo, is_faulty)
     assert found.is_there
+
+
+POLICY = b"version: STSv1\r\nmode: %s\r\nmx: *.sender.test\r\nmax_age: %d\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
+SENDER = SendingDomains("sender.test", "sender.test", (), (), ("relay.test",), ())
+
+
+def of_hosts(
+    server: DnsServer, tmp_path: Path, response: bytes, *, host: str = "mta-sts.sender.test"
+) -> dict[str, CheckFinding]:
+    """The findings about hosts, with the file of the policy behind real HTTPS."""
+    authority = Authority(tmp_path)
+    context = ssl.create_default_context(cafile=authority.ca_file)
+    server.add("_mta-sts.sender.test", "TXT", '"v=STSv1\\; id=1"')
+    server.add("mta-sts.sender.test", "A", "127.0.0.1")
+
+    async def look(resolver: Resolver, port: int) -> list[CheckFinding]:
+        fetch = HttpsFetcher(resolver, allow_private=True, context=context, port=port)
+        return await host_findings(resolver, SENDER, fetch)
+
+    with web_server(authority.issue(host), response) as web:
+        return {one.id: one for one in ask(server, lambda resolver: look(resolver, web.port), 10.0)}
+
+
+@pytest.mark.parametrize(
+    ("mode", "age_s", "mx", "level", "said"),
+    [
+        (b"enforce", 604800, "mx.sender.test", "ok", "mode: enforce, max_age 7d, names every MX"),
+        (b"enforce", 604800, "mx.other.test", "fail", "does not name mx.other.test"),
+        (b"testing", 604800, "mx.other.test", "warn", "does not name mx.other.test"),
+        (b"testing", 604800, "mx.sender.test", "info", "unencrypted all the same"),
+        (b"enforce", 3600, "mx.sender.test", "warn", "forgets it within a day"),
+        (b"none", 604800, "mx.other.test", "info", "mode: none"),
+        (b"some", 604800, "mx.sender.test", "warn", "lacks a good mode"),
+    ],
+)
+def test_the_file_of_a_policy_is_fetched_and_held_against_the_mx(
+    server: DnsServer, tmp_path: Path, mode: bytes, age_s: int, mx: str, level: str, said: str
+) -> None:
+    server.add("sender.test", "MX", f"10 {mx}.")
+    finding = of_hosts(server, tmp_path, OK + POLICY % (mode, age_s))["mta-sts"]
+    assert finding.level == level
+    assert said in finding.evidence
+    assert bool(finding.remedy) is (level in ("warn", "fail"))
+
+
+def test_a_policy_whose_file_cannot_be_had_is_not_checked(
+    server: DnsServer, tmp_path: Path
+) -> None:
+    found = of_hosts(server, tmp_path, OK + POLICY % (b"enforce", 604800), host="other.test")
+    assert found["mta-sts"].level == "not-checked"
+    assert "its file cannot be had" in found["mta-sts"].evidence
+
+
+@pytest.mark.parametrize(
+    ("record", "secure", "level", "said"),
+    [
+        (f"3 1 1 {'ab' * 32}", True, "ok", "TLSA records at mx.sender.test"),
+        (f"3 1 1 {'ab' * 32}", False, "info", "have no TLSA records"),  # nobody vouches for it
+        (f"1 1 1 {'ab' * 32}", True, "warn", "no usable TLSA record at mx.sender.test"),
+        ("", True, "info", "have no TLSA records"),
+    ],
+)
+def test_tlsa_records_count_where_the_nameserver_has_validated_them(
+    server: DnsServer, tmp_path: Path, record: str, secure: bool, level: str, said: str
+) -> None:
+    server.add("sender.test", "MX", "10 mx.sender.test.", secure=secure)
+    server.add("mx.sender.test", "A", "9.9.9.1", secure=secure)
+    if record:
+        server.add("_25._tcp.mx.sender.test", "TLSA", record, secure=secure)
+    finding = of_hosts(server, tmp_path, OK + POLICY % (b"enforce", 604800))["dane"]
+    assert (finding.level, said in finding.evidence) == (level, True), finding

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from campaign.preflight.key_records import PublicKey
     from campaign.preflight.rules import CheckFinding
 
-EXAMPLES = ("campaign check spring", "campaign check spring --offline", "campaign check --rules")
+EXAMPLES = (
+    "campaign check spring",
+    "campaign check spring --offline",
+    "campaign check spring --row 7",
+    "campaign check --rules",
+)
 _WORDS = {"ok": "ok", "info": "info", "warn": "warn", "fail": "FAIL", "not-checked": "?"}
 _LEVEL_WIDTH, _ID_WIDTH = 4, 16
 _INDENT = " " * (2 + _LEVEL_WIDTH + 2 + _ID_WIDTH + 2)
@@ -49,6 +54,10 @@ def command(
             metavar="ADDRESS", help="Your own, for the test letter; left out: the sandbox."
         ),
     ] = "",
+    row: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Judge the message of this row alone, offline."),
+    ] = None,
     rules: Annotated[
         bool, typer.Option("--rules", help="Print the rules with their sources, and check nothing.")
     ] = False,
@@ -77,6 +86,8 @@ def command(
         )
     campaign = load(path, need_letters=True)
     ensure_planned(campaign)
+    if row is not None:
+        return _one_row(campaign, row, as_json=as_json)
     summary, clock = read_summary(campaign), SystemClock()
     with PlanProgress(sys.stderr, clock) as progress:
         report = run_check(
@@ -95,6 +106,29 @@ def command(
     else:
         print("\n".join(lines(report, Paint.on(sys.stdout))))
     return EXIT_SOME_FAILED if report.levels["fail"] else EXIT_DONE
+
+
+def _one_row(campaign: Campaign, row: int, *, as_json: bool) -> int:
+    """What speaks against one message; nothing of it is kept."""
+    from campaign.cli.terminal.streams import complain
+    from campaign.planning.sample import render_one
+    from campaign.preflight.letters.census import bulk_of
+    from campaign.preflight.letters.lint import remarks_on
+    from campaign.preflight.rules import CheckFinding
+
+    letter = render_one(campaign, row, None, complain).letter
+    found = [
+        CheckFinding(*remark) for remark in dict.fromkeys(remarks_on(letter, bulk_of(campaign)))
+    ]
+    if as_json:
+        print(json.dumps(as_objects(found), ensure_ascii=False))
+    else:
+        paint = Paint.on(sys.stdout)
+        name, count = paint.bold(escape(campaign.settings.name)), counted(len(found), "remark")
+        print(f"{name}: row {row:,}, {count}")
+        for one in found:
+            print("\n".join(_lines_of(one, paint)))
+    return EXIT_SOME_FAILED if any(one.level == "fail" for one in found) else EXIT_DONE
 
 
 def _keys(campaign: Campaign) -> list[PublicKey]:

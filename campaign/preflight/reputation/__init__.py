@@ -1,0 +1,1 @@
+"""What providers say of a sender: complaints, rules, block lists."""
