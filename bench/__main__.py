@@ -24,6 +24,7 @@ ROWS = {
     "attachment": "bench.attachment",
     "plan": "bench.plan",
     "lint": "bench.lint",
+    "check": "bench.check",
     "suppression": "bench.suppression",
     "verify": "bench.verify",
     "serve": "bench.serve",

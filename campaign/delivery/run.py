@@ -34,6 +34,7 @@ from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.sharing.shared import SharedJournal
 from campaign.journal.store import Journal
+from campaign.loops import LoopFactory, fastest_loop
 from campaign.planning.drift import sentence
 from campaign.planning.inputs import (
     refuse_drift,
@@ -46,9 +47,6 @@ from campaign.workers.start import WorkerProcess
 # How long the event loop may keep the interpreter to itself while the journal thread wants it:
 # 5 ms, as Python has it, is longer than a commit, and all connections wait for commits.
 _TURN_S = 0.001
-
-
-LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def run_campaign(
@@ -95,20 +93,12 @@ def run_campaign(
         )
         doubtful = put_in_order(campaign, options, journal, policies, run_clock, observer)
         sys.setswitchinterval(_TURN_S)
-        with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory or fastest_loop()) as runner:
             run = Run(campaign, options, journal, record, run_clock, observer, ahead)
             result = runner.run(run.send(doubtful))
             if run.how:
                 how.append(run.how)
             return result
-
-
-def _loop_factory() -> LoopFactory:
-    if sys.platform == "win32":
-        return asyncio.new_event_loop
-    import uvloop
-
-    return uvloop.new_event_loop
 
 
 def take_part(
@@ -148,7 +138,7 @@ def take_part(
             doubtful = put_in_order(campaign, options, shared.first, policies, run_clock, observer)
         share = join()
         sys.setswitchinterval(_TURN_S)
-        with asyncio.Runner(loop_factory=loop_factory or _loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory or fastest_loop()) as runner:
             run = Run(campaign, options, shared, record, run_clock, observer, ahead, share)
             result = runner.run(run.send(doubtful))
             if run.how:

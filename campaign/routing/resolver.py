@@ -1,4 +1,5 @@
-"""Questions to the DNS, answered from a cache or by the nameservers; the only door to dnspython.
+"""Questions to the DNS, answered from a cache or by the nameservers; with `datagrams` the door to
+dnspython.
 
 In: names.  Out: `DnsAnswer`, or `DnsError`.  Touches: UDP and TCP to the nameservers,
 /etc/resolv.conf when no nameservers are given.
@@ -30,13 +31,13 @@ from campaign.clock import Clock
 from campaign.errors import ConfigError
 from campaign.routing.answers import DnsAnswer, DnsError, MxRecord, Status, TlsaRecord
 from campaign.routing.cache import Cache
+from campaign.routing.datagrams import PAYLOAD, QuestionSockets, ask_by_udp
 from campaign.routing.pace import QuestionPace
 
 LEAST_TTL_S = 30.0  # a TTL of 0 must not make a question of every letter
 MOST_TTL_S = 86400.0  # a TTL of ten years must not outlive a move
 MOST_DENIAL_S = 10800.0  # RFC 2308, 5: one to three hours
 _PORT = 53
-_PAYLOAD = 1232  # dnsflagday.net/2020: what passes without fragments
 _MOST_HOPS = 8  # of a CNAME chain the nameserver leaves to us
 _MOST_AT_ONCE = 64  # questions under way; more sockets would only queue at the nameserver
 _HEALTHY_S = 5.0  # not asked again for so long
@@ -108,6 +109,7 @@ class Resolver:
         self._failures: Cache[tuple[dns.name.Name, RdataType], str] = Cache(clock)
         self._health: Cache[str, bool] = Cache(clock)
         self._places = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._sockets = QuestionSockets()
         self._knew_at_s = float("-inf")  # when a nameserver last gave knowledge
         self._known = dns.name.root  # and of which name
 
@@ -237,20 +239,16 @@ class Resolver:
         self, server: Nameserver, name: dns.name.Name, kind: RdataType
     ) -> dns.message.Message:
         """UDP, and TCP where the answer does not fit."""
-        query = dns.message.make_query(
-            name, kind, use_edns=0, payload=_PAYLOAD, flags=dns.flags.RD | dns.flags.AD
-        )
         if self._pace:
             await self._pace.turn(str(server))
-        reply, _ = await dns.asyncquery.udp_with_fallback(
-            query,
-            server.address,
-            self._timeout_s,
-            server.port,
-            ignore_unexpected=True,  # forged answers must not end the wait for the true one
-            ignore_errors=True,
+        async with self._sockets.one_for(server.address, is_waited_for=self._places.locked) as used:
+            reply = await ask_by_udp(used, server.address, server.port, name, kind, self._timeout_s)
+        if not reply.flags & dns.flags.TC:
+            return reply
+        query = dns.message.make_query(
+            name, kind, use_edns=0, payload=PAYLOAD, flags=dns.flags.RD | dns.flags.AD
         )
-        return reply
+        return await dns.asyncquery.tcp(query, server.address, self._timeout_s, server.port)
 
     def _ask_last(self, server: Nameserver) -> None:
         """A nameserver that fails must not delay every question."""

@@ -5,8 +5,10 @@ In: cells, findings about domains and mailboxes.  Out: `AddressFinding`.  Touche
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from campaign.addresses.disposable import Disposables, is_relay
@@ -21,6 +23,9 @@ from campaign.preflight.verify.findings import (
 )
 
 _REMEMBERED = 100_000  # domains, about 50 MB
+_LOCAL_MAX = 64  # RFC 5321, 4.5.3.1.1
+_QUOTED = re.compile(r'"(?:[ !#-\[\]-~]|\\[ -~])+"')
+_SPECIALS = frozenset('()<>[]:;@\\," \t')
 _FEW_ROWS = 3  # of a domain with a mail server of its own may be slips
 DomainLookUp = Callable[[str], tuple[DomainFinding, int]]
 MailboxLookUp = Callable[[Address, DomainFinding], MailboxFinding]
@@ -144,8 +149,22 @@ def _suggestion(address: Address, meant: str, cell: str) -> str:
 
 
 def _is_rare_form(cell: str) -> bool:
-    """Right by RFC 5321 and yet nothing that we write to: `"a b"@example.com`, `a@[192.0.2.1]`."""
+    """Right by RFC 5321, 4.1.2 and 4.1.3, and yet nothing that we write to: `"a b"@example.com`,
+    `a@[192.0.2.1]`."""
     local, at, domain = cell.strip().rpartition("@")
-    is_quoted = len(local) > 2 and local[0] == local[-1] == '"'
-    is_literal = domain.startswith("[") and domain.endswith("]")
-    return bool(at and local and domain) and (is_quoted or is_literal)
+    if not (at and local and domain) or len(local) > _LOCAL_MAX:
+        return False
+    if _QUOTED.fullmatch(local):
+        return domain.isascii() and "(" not in domain
+    return _is_literal(domain) and not set(local) & _SPECIALS
+
+
+def _is_literal(domain: str) -> bool:
+    if not (domain.startswith("[") and domain.endswith("]")):
+        return False
+    inner = domain[1:-1]
+    version = 6 if inner[:5].lower() == "ipv6:" else 4
+    try:
+        return ip_address(inner[5:] if version == 6 else inner).version == version
+    except ValueError:
+        return False

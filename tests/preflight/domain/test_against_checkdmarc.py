@@ -10,9 +10,17 @@ from typing import NamedTuple
 import dns.resolver
 import pytest
 from checkdmarc.dmarc import check_dmarc
+from checkdmarc.mta_sts import MTASTSError, parse_mta_sts_record
+from checkdmarc.smtp_tls_reporting import check_smtp_tls_reporting
 from checkdmarc.spf import check_spf
 
 from campaign.preflight.domain.dmarc import Discovery, discover
+from campaign.preflight.domain.policies import (
+    StsRecord,
+    TlsReports,
+    sts_record,
+    tls_reports,
+)
 from campaign.preflight.domain.spf_tree import SpfTree, survey
 from campaign.routing.resolver import Resolver
 from fakes.clock import FakeClock
@@ -51,6 +59,7 @@ SPF = [
     for number, text in enumerate(
         [f"v=spf1 {one} {two} -all" for one, two in itertools.combinations(_TERMS, 2)]
         + [f"v=spf1 {one} {end}" for one in _TERMS for end in ("~all", "?all")]
+        + [f"v=spf1 {' '.join(some)} ~all" for some in itertools.combinations(_TERMS[:6], 4)]
         + [f"v=spf1 {wrong} -all" for wrong in _WRONG]
         + list(_LIMITS)
     )
@@ -80,6 +89,29 @@ DMARC = [
 ]  # fmt: skip
 
 
+TLS_REPORTS = [
+    Made(f"t{number}.test", text)
+    for number, text in enumerate(
+        (
+            "v=TLSRPTv1; rua=mailto:tls@example.test",
+            "v=TLSRPTv1;rua=mailto:tls@example.test",
+            "v=TLSRPTv1; rua=https://reports.example.test/tls",
+            "v=TLSRPTv1; rua=mailto:a@example.test,https://example.test/t",
+            "v=TLSRPTv1; rua=mailto:tls@example.test;",
+            "v=TLSRPTv1; rua=ftp://example.test",
+            "v=TLSRPTv1;",
+        )
+    )
+]
+STS = [
+    Made(f"m{number}.test", text)
+    for number, text in enumerate(
+        ("v=STSv1; id=1", "v=STSv1; id=20261127T000000;", "v=STSv1;id=abc", "v=STSv1; id=a-b",
+         "v=STSv1;", "v=STSv1; id=")
+    )
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[DnsServer]:
     with dns_server() as server:
@@ -93,6 +125,11 @@ def server() -> Iterator[DnsServer]:
             server.add(made.domain, "A", "192.0.2.10")
             text = made.text.replace(";", "\\;")
             server.add(f"_dmarc.{made.domain}", "TXT", f'"{text}"')
+        for prefix, all_made in (("_smtp._tls", TLS_REPORTS), ("_mta-sts", STS)):
+            for made in all_made:
+                text = made.text.replace(";", "\\;")
+                server.add(made.domain, "A", "192.0.2.10")
+                server.add(f"{prefix}.{made.domain}", "TXT", f'"{text}"')
         yield server
 
 
@@ -116,6 +153,10 @@ def policy_of(server: DnsServer, domain: str) -> Discovery:
         return await discover(Resolver([server.address], clock=FakeClock()), domain)
 
     return asyncio.run(ask())
+
+
+def test_a_hundred_domains_were_made() -> None:
+    assert len(SPF) + len(DMARC) + len(TLS_REPORTS) + len(STS) >= 100
 
 
 @pytest.mark.parametrize("made", SPF, ids=lambda made: made.text[:60])
@@ -145,3 +186,31 @@ def test_dmarc_records_ask_for_the_same(
     assert bool(found.policy) == judged["valid"], (found, judged)
     if judged["valid"]:
         assert found.policy == judged["tags"]["p"]["value"], judged
+
+
+@pytest.mark.parametrize("made", TLS_REPORTS, ids=lambda made: made.text)
+def test_addresses_for_reports_on_tls_are_valid_alike(
+    server: DnsServer, theirs: dns.resolver.Resolver, made: Made
+) -> None:
+    async def ask() -> TlsReports:
+        return await tls_reports(Resolver([server.address], clock=FakeClock()), made.domain)
+
+    found = asyncio.run(ask())
+    assert found.is_there
+    judged = check_smtp_tls_reporting(made.domain, resolver=theirs)
+    assert (not found.fault) == judged["valid"], (found, judged)
+
+
+@pytest.mark.parametrize("made", STS, ids=lambda made: made.text)
+def test_announcements_of_mta_sts_are_valid_alike(server: DnsServer, made: Made) -> None:
+    async def ask() -> StsRecord:
+        return await sts_record(Resolver([server.address], clock=FakeClock()), made.domain)
+
+    found = asyncio.run(ask())
+    assert found.is_there
+    try:
+        parse_mta_sts_record(made.text)
+        is_valid = True
+    except MTASTSError:
+        is_valid = False
+    assert (not found.fault) == is_valid, found
