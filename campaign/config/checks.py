@@ -165,6 +165,9 @@ def _plain_files(settings: Settings) -> Iterator[tuple[TomlPath, str]]:
         if certificate := relay.client_certificate:
             yield ("relay", index, "client_certificate", "cert"), certificate.cert
             yield ("relay", index, "client_certificate", "key"), certificate.key
+    if certificate := settings.serve.certificate:
+        yield ("serve", "certificate", "cert"), certificate.cert
+        yield ("serve", "certificate", "key"), certificate.key
 
 
 def _letter_files(

@@ -18,7 +18,7 @@ from campaign.intake.requests import KEY_MAX, LetterRequest
 from campaign.journal.arrivals import NewArrival
 from campaign.records import Job
 from campaign.rendering.asked import Asked, without_nulls
-from campaign.rendering.finished import field_names, whole_message
+from campaign.rendering.finished import message_id_of, whole_message
 from campaign.rendering.mime.headers import field_name
 from campaign.rendering.mime.structured import custom_field
 from campaign.rendering.spec import FINISHED
@@ -147,11 +147,7 @@ def _message_of(request: LetterRequest) -> tuple[str, str]:
         message = whole_message(request.message)
     except RenderError as error:
         raise BadLetterError(f"message: {error}") from None
-    if b"message-id" not in field_names(message):
-        return message.decode("latin-1"), ""
-    from email.parser import BytesHeaderParser
-
-    return message.decode("latin-1"), str(BytesHeaderParser().parsebytes(message)["Message-ID"])
+    return message.decode("latin-1"), message_id_of(message)
 
 
 def _moment(name: str, text: str) -> float:

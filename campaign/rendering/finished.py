@@ -9,6 +9,7 @@ add: a Message-ID and a Date where there is none.
 from __future__ import annotations
 
 import re
+from email.parser import BytesHeaderParser
 
 from campaign.addresses.marks import LetterMarker
 from campaign.errors import RenderError
@@ -58,6 +59,12 @@ def whole_message(message: bytes) -> bytes:
     if b"from" not in field_names(message):
         raise RenderError("the message has no From field (RFC 5322, 3.6)")
     return b"\r\n".join(lines)
+
+
+def message_id_of(message: bytes) -> str:
+    """Its Message-ID on one line, as it stands; "" where it has none."""
+    header = _LINE_END.sub(b"\n", message).partition(b"\n\n")[0] + b"\n\n"
+    return " ".join(str(BytesHeaderParser().parsebytes(header)["Message-ID"] or "").split())
 
 
 def field_names(message: bytes) -> set[bytes]:

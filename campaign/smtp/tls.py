@@ -92,6 +92,17 @@ def _make_context(
     return context
 
 
+def server_context(cert: str, key: str) -> ssl.SSLContext:
+    """Of a server that shows this certificate, TLS 1.2 or newer.  Raises ConfigError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(cert, key)
+    except OSError as error:
+        raise ConfigError(f"certificate {cert} and key {key} cannot be used: {error}") from error
+    return context
+
+
 def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     """Verified, TLS 1.2 or newer; made once, for reading the system's store takes 20 ms."""
     verify = endpoint.verify and endpoint.security != "opportunistic"

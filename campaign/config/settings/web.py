@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 
+from campaign.config.settings.outlets import Tls
 from campaign.config.settings.section import RuleError, Secrets, Section
 from campaign.config.settings.triggered import ApiKey
 from campaign.config.values import (
@@ -44,6 +45,8 @@ class Serve(Section):
     proxies: Strings = ("127.0.0.1", "::1")
     """Addresses and networks of web servers in front whose X-Forwarded-For is believed."""
 
+    certificate: Tls | None = None
+    """Certificate that `campaign serve --smtp` shows (STARTTLS)."""
     api_keys: Annotated[
         tuple[ApiKey, ...],
         BeforeValidator(as_list, json_schema_input_type=ApiKey | list[ApiKey]),

@@ -37,6 +37,12 @@ def command(
             metavar="HOST:PORT", help="Left out: `listen` in [serve]. unix:/PATH is a socket."
         ),
     ] = "",
+    smtp: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT", help="Take mail of applications there instead (open campaigns)."
+        ),
+    ] = "",
     metrics: MetricsOption = "",
     api: Annotated[
         bool, typer.Option("--api", help="Accept the letters of an open campaign instead.")
@@ -51,6 +57,13 @@ def command(
     which `campaign run` sends: that needs the templates and the journal's folder, so it is a
     process of its own. With `--sandbox` they are for `campaign run --sandbox`.
     """
+    if smtp:
+        from campaign.cli.intaking import serve_submissions
+
+        if listen:
+            raise UsageError("--smtp and --listen exclude each other", remedy="start one for each")
+        serve_submissions(path, smtp, metrics)
+        return EXIT_DONE
     need_web()
     if api:
         serve_api(path, listen, metrics, sandbox=sandbox)

@@ -1,0 +1,95 @@
+"""Letters taken in by a process that lasts: by SMTP, from queues.
+
+In: the path of an open campaign.  Out: nothing; it ends with SIGINT or SIGTERM.
+Touches: what the intake touches, signals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from campaign.cli.metering import figures_of, metrics_beside
+from campaign.cli.terminal.streams import tell
+from campaign.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
+
+
+def load_open(path: Path, what: str) -> Campaign:
+    """Raises ConfigError where its letters come from a list."""
+    from campaign.config.loader import load
+
+    campaign = load(path, need_letters=True)
+    if not campaign.settings.is_open:
+        raise ConfigError(
+            f"{what} is for letters that come one by one, and this campaign has a list",
+            file=str(campaign.file),
+            remedy='docs/api.md shows a campaign with kind = "open"',
+        )
+    return campaign
+
+
+def until_told(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run until it ends by itself, or sees the event that SIGINT and SIGTERM set."""
+
+    async def run() -> None:
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopping.set)
+        await main(stopping)
+
+    asyncio.run(run())
+
+
+def serve_submissions(path: Path, where: str, metrics: str) -> None:
+    """`campaign serve --smtp HOST:PORT`."""
+    from campaign.clock import SystemClock
+    from campaign.config.values import read_listen
+    from campaign.intake.accepting import Intake
+    from campaign.intake.credentials import Credentials
+    from campaign.intake.smtp.listening import refuse_clear_text, taking_submissions
+    from campaign.smtp.tls import server_context
+
+    try:
+        host, _, port = read_listen(where).rpartition(":")
+        if host.startswith("unix"):
+            raise ValueError(f"'{where}' is a socket; write an address and a port: 127.0.0.1:2525")
+    except ValueError as error:
+        what, _, remedy = str(error).partition("; ")
+        raise UsageError(f"--smtp: {what}", remedy=remedy) from None
+    host = host.removeprefix("[").removesuffix("]")
+    campaign = load_open(path, "--smtp")
+    certificate = campaign.settings.serve.certificate
+    refuse_clear_text(host, has_certificate=certificate is not None)
+    context = None
+    if certificate:
+        folder = campaign.folder
+        context = server_context(str(folder / certificate.cert), str(folder / certificate.key))
+    credentials = Credentials.of(campaign)
+
+    async def serve(stopping: asyncio.Event) -> None:
+        async with (
+            Intake(campaign, clock=SystemClock()) as intake,
+            taking_submissions(
+                intake,
+                credentials,
+                host,
+                int(port),
+                size_max=campaign.settings.intake.max_body,
+                context=context,
+            ) as taken,
+        ):
+            shown = f"[{host}]" if ":" in host else host
+            print(f"Taking mail on {shown}:{taken}; Ctrl-C ends it.", flush=True)
+            await stopping.wait()
+            tell("what is being accepted is finished first", sys.stderr)
+
+    with metrics_beside(metrics, *figures_of(metrics, campaign)):
+        until_told(serve)
