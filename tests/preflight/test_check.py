@@ -146,6 +146,24 @@ def test_a_sound_campaign_has_no_fail_and_few_questions(
     assert found.keys() <= BY_ID.keys()
 
 
+def test_the_fullest_setup_asks_at_most_60_questions(
+    folder: Path, check: Check, server: DnsServer, relay: ScriptedServer
+) -> None:
+    rewrite(folder, RELAY.format(port=relay.port), DIRECT)
+    lists = '["zen.list.test", "other.list.test", "domain:dbl.list.test"]'
+    rewrite(folder, "required = true", f"block_lists = {lists}")
+    server.add("_smtp._tls.sender.test", "TXT", '"v=TLSRPTv1\\; rua=mailto:t@sender.test"')
+    server.add("default._bimi.sender.test", "TXT", '"v=BIMI1\\; l=https://sender.test/l.svg"')
+    server.add("sender.test", "MX", "10 mx.sender.test.", secure=True)
+    server.add("mx.sender.test", "A", "192.0.2.20", secure=True)
+    server.add("_25._tcp.mx.sender.test", "TLSA", f"3 1 1 {'ab' * 32}", secure=True)
+    code, found = check()
+    assert code == 0, found
+    for id in ("ptr", "spf-sender", "tls-rpt", "block-lists", "dmarc-record"):
+        assert level(found, id) == "ok", found[id]
+    assert 15 <= len(server.asked) <= 60, server.asked
+
+
 def test_offline_asks_nobody_and_names_what_it_did_not_ask(
     check: Check, server: DnsServer, relay: ScriptedServer
 ) -> None:

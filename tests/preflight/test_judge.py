@@ -102,6 +102,7 @@ def test_the_judge_finds_in_every_letter_what_is_found_in_the_whole(
          HTTPS, "letter-head"),
         ({"headers": {"X-Long": "{{ a * 700 }}"}},
          HTTPS, ""),
+        ({"headers": {"X-Long": f"{'y' * 1200} z"}}, HTTPS, ""),
         ({"from": '"ada@bank.example" <ada@example.com>'},
          HTTPS, "letter-from"),
     ],

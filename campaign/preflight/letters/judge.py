@@ -102,9 +102,9 @@ class LetterJudge:
 
     def _quickly(self, sheet: Sheet) -> tuple[Remark, ...] | None:
         """None where the letter must be looked at as a whole."""
-        for piece in sheet.draft.pieces:
-            if isinstance(piece, bytes) and has_long_line(piece):
-                return None
+        # No line of a body is longer than 76 bytes, whatever is in it: transfer.py breaks them.
+        if has_long_line(sheet.head):
+            return None
         of_head = self._of_head(sheet)
         if of_head is None or not sheet.parts[HTML]:
             return of_head
@@ -124,7 +124,7 @@ class LetterJudge:
         found = self._heads.get(names)
         if found is None or len(head) > HEAD_MAX // 2 or way == b"?":
             whole = _wire(sheet).partition(b"\r\n\r\n")[0]
-            if len(whole) > HEAD_MAX or way == b"?":
+            if len(whole) > HEAD_MAX or way == b"?" or has_long_line(whole):
                 return None
             _make_room(self._heads)
             found = self._heads[names] = tuple(head_remarks(whole, self._bulk))
