@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING
 from campaign.cli.sending import as_object, next_steps, summary
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import tell
-from campaign.errors import EpochEnded, JournalBusy, JournalError, JournalGone, LeaseRanOut
+from campaign.errors import (
+    ConfigError,
+    EpochEnded,
+    JournalBusy,
+    JournalError,
+    JournalGone,
+    LeaseRanOut,
+)
 
 if TYPE_CHECKING:
     from campaign.clock import Clock
@@ -40,6 +47,7 @@ def work(campaign: Campaign, options: RunOptions, path: Path, *, name: str, as_j
     from campaign.cli.terminal.progress import RunProgress
     from campaign.clock import SystemClock
 
+    refuse_own_store(campaign)
     clock = SystemClock()
     with RunProgress(sys.stderr, clock) as progress:
         worker = Worker(campaign, options, progress, clock, name or default_name())
@@ -51,6 +59,21 @@ def work(campaign: Campaign, options: RunOptions, path: Path, *, name: str, as_j
     tell("\n".join(summary(result, Paint.on(sys.stdout))))
     tell("\n".join(next_steps(result, path, False)))
     return result.exit_code
+
+
+def refuse_own_store(campaign: Campaign) -> None:
+    """Raises ConfigError where other workers would not know whom this one must not write to."""
+    from campaign.suppression.database import store_url
+
+    settings = campaign.settings
+    url = store_url(settings.suppression.url, settings.journal.url)
+    is_of_server = not settings.journal.url.startswith("sqlite:")  # else the journal is refused
+    if is_of_server and url.startswith("sqlite:"):
+        raise ConfigError(
+            "the suppression store is a file of one machine, which workers cannot share",
+            file=str(campaign.file),
+            remedy="leave [suppression] url out: then it is in the journal's database",
+        )
 
 
 def default_name() -> str:

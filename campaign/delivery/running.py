@@ -128,6 +128,7 @@ class Run:
             return await self._send(loop, doubtful)
         finally:
             staying.cancel()
+            await self._share.finish()
 
     async def _send(self, loop: asyncio.AbstractEventLoop, doubtful: list[str]) -> RunResult:
         self._writer = self._journal.start(loop, self._stopping.stop_for)
@@ -188,6 +189,7 @@ class Run:
                 say=self._observer.say,
                 stop_for=self._stopping.stop_for,
                 wake=self._wanted.set,
+                is_refused=lambda: bool(self._stopping.how),
             )
             self._share.serve(run)
 
@@ -260,6 +262,7 @@ class Run:
             say=say,
             transcript=options.transcript,
             ramps=self._ramps,
+            parties=self._share.parties if self._share else None,
             on_trial=self._on_trial,
         )
         return outlet_of(campaign, terms, override)

@@ -14,6 +14,7 @@ from campaign.delivery.feeding.feed import Feed
 from campaign.errors import CampaignError
 from campaign.journal.reading.reader import Reader
 from campaign.journal.writing.commits import Done
+from campaign.pool.fleet import Parties
 from campaign.pool.outlet import Outlet
 from campaign.records import Change, State
 
@@ -31,11 +32,18 @@ class Share(Protocol):
     async def keep(self, stop_for: Callable[[CampaignError], None]) -> None:
         """Stay a member until cancelled; a lease does not wait until a run is ready."""
 
+    async def finish(self) -> None:
+        """Nothing goes any more: what was taken of common rates goes back."""
+
     def serve(self, run: SharedRun) -> None:
         """The run is ready: claim shards for it, take over from who fell silent."""
 
     def is_hungry(self) -> None:
         """There may be nothing left to claim in what this worker holds."""
+
+    @property
+    def parties(self) -> Parties:
+        """Whose rates and rests all workers keep together."""
 
     @property
     def doubtful(self) -> list[str]:
@@ -52,6 +60,10 @@ class SharedRun(Protocol):
 
     def wake(self) -> None:
         """There are more rows to claim."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Did replies that refuse the sender end it?"""
 
     @property
     def open_rows(self) -> Collection[int]:
@@ -77,6 +89,7 @@ class FleetRun:
         say: Callable[[str], None],
         stop_for: Callable[[CampaignError], None],
         wake: Callable[[], None],
+        is_refused: Callable[[], bool],
     ) -> None:
         self._feed = feed
         self._outlet = outlet
@@ -85,6 +98,11 @@ class FleetRun:
         self.say = say
         self.stop_for = stop_for
         self.wake = wake
+        self._is_refused = is_refused
+
+    @property
+    def is_refused(self) -> bool:
+        return self._is_refused()
 
     def tell_counts(self, counts: dict[State, int]) -> None:
         self._counts.update(counts)

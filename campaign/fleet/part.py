@@ -14,16 +14,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Protocol
 
 from campaign.clock import Clock
-from campaign.errors import CampaignError, Interrupted
+from campaign.errors import CampaignError, Interrupted, SenderRefused
+from campaign.fleet.keeping import KEEP_EVERY_S, Keeping
 from campaign.fleet.portions import surplus, wanted
 from campaign.fleet.silence import Silence
 from campaign.journal.reading.reader import Reader
 from campaign.journal.sharing.leases import Member, Shard, Standing, TakenOver
 from campaign.journal.sharing.reader import SharedReader
 from campaign.journal.sharing.shared import SharedJournal
+from campaign.pool.fleet import Parties
 from campaign.records import State
 
 BEATS = 5  # in a lease
@@ -38,6 +41,8 @@ class PartOfRun(Protocol):
     def say(self, line: str) -> None: ...
     def stop_for(self, error: CampaignError) -> None: ...
     def wake(self) -> None: ...
+    @property
+    def is_refused(self) -> bool: ...
     @property
     def open_rows(self) -> Collection[int]: ...
     def tell_counts(self, counts: dict[State, int]) -> None: ...
@@ -70,6 +75,8 @@ class Part:
         self._before = before
         self._live_until_s = joined_s + _BELIEVED * lease_s
         self._silence = Silence(2 * lease_s / BEATS)
+        self.parties = Parties(shared.clock.now_s)
+        self._keeping = Keeping(shared, self.parties, clock)
         self._hungry = asyncio.Event()
         self._leaving: list[int] = []  # shards to be given back
         self._in_flight: frozenset[int] | None = None  # what was open when nothing more was claimed
@@ -97,18 +104,40 @@ class Part:
         self._hungry.set()
 
     async def keep(self, stop_for: Callable[[CampaignError], None]) -> None:
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(self._stay()), loop.create_task(self._keep_rates())]
         try:
-            while True:
-                began_s = self._clock.passed_s()
-                standing = await self._beat()
-                if self._run is not None:
-                    await self._look(self._run, standing)
-                took_s = self._clock.passed_s() - began_s
-                await self._pause(max(_HUNGRY_S, self._lease_s / BEATS - took_s))
+            await asyncio.gather(*tasks)
         except CampaignError as error:
             stop_for(error)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def finish(self) -> None:
+        with suppress(CampaignError):  # what is lost with it is a fraction of a second's worth
+            await self._keeping.finish()
 
     # -- inside --------------------------------------------------------------------------------
+
+    async def _stay(self) -> None:
+        while True:
+            began_s = self._clock.passed_s()
+            standing = await self._beat()
+            if self._run is not None:
+                await self._look(self._run, standing)
+            took_s = self._clock.passed_s() - began_s
+            await self._pause(max(_HUNGRY_S, self._lease_s / BEATS - took_s))
+
+    async def _keep_rates(self) -> None:
+        while True:
+            is_refused = self._run is not None and self._run.is_refused
+            if await self._keeping.once(tell_refused=is_refused) and not is_refused:
+                raise SenderRefused(
+                    "another worker was stopped: the sender is the trouble, not the recipients",
+                    remedy="mend what that worker names, then `campaign work` again",
+                )
+            await asyncio.sleep(KEEP_EVERY_S)
 
     async def _pause(self, wait_s: float) -> None:
         """Until the next beat, or until there is nothing left to claim here."""

@@ -376,11 +376,12 @@ class Journal:
         self._connection.commit()
 
 
-def last_run(connection: Connection) -> LastRun | None:
-    """The latest that was begun."""
+def last_run(connection: Connection, *, but: int = 0) -> LastRun | None:
+    """The latest that was begun, but for so many."""
     found = connection.execute(
         text(
             "SELECT host, boot_id, pid, started_s, ended_s, how, inode FROM runs ORDER BY run DESC"
+            f" LIMIT 1 OFFSET {but}"
         )
     ).first()
     changed = connection.execute(

@@ -136,16 +136,18 @@ class Lanes:
         ramps_of: Callable[[str], Sequence[RampWindow]] = lambda name: (),
         give_back: Callable[[list[Letter]], None] = _lose,
         on_low: Callable[[], None] = lambda: None,
+        on_lane: Callable[[Lane], None] = lambda lane: None,
     ) -> None:
         """`name_of` a domain is the lane of its letters: many domains may be one provider's.
 
         `give_back` takes letters that would have to wait too long in memory; `on_low` hears that
-        few are left.
+        few are left, `on_lane` of each lane that is made.
         """
         self._limit_name = limit_name
         self._ramps_of = ramps_of
         self.give_back = give_back
         self.on_low = on_low
+        self._on_lane = on_lane
         self._limit_of = limit_of
         self._name_of = name_of
         self._lanes: dict[str, Lane] = {}
@@ -183,6 +185,7 @@ class Lanes:
                 lane = self._lanes[name] = Lane(
                     name, *self._limit_of(name), self._limit_name(name), self._ramps_of(name)
                 )
+                self._on_lane(lane)
             self._by_domain[domain] = lane
         return lane
 

@@ -11,6 +11,7 @@ sender is not.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from campaign.config.loader import Campaign
 from campaign.config.settings import Relay
@@ -18,7 +19,7 @@ from campaign.errors import CampaignError, ConfigError, LoginError
 from campaign.journal.ways import server_name
 from campaign.pool.destination import Destination
 from campaign.pool.endpoints import dialer, endpoint_of
-from campaign.pool.lanes import Lanes
+from campaign.pool.lanes import Lane, Lanes
 from campaign.pool.limits import Limits, domains_of, lane_of, seed
 from campaign.pool.pacing.allowance import Allowance
 from campaign.pool.pacing.refusals import Refusals
@@ -138,6 +139,7 @@ def relays_of(campaign: Campaign, relays: tuple[Relay, ...], terms: Terms) -> Re
         ramps_of=terms.ramps.of_provider,
         give_back=terms.give_back,
         on_low=terms.on_low,
+        on_lane=partial(_enrol, terms, limits) if terms.parties else _nobody,
     )
     for name in limits.lanes:
         seed(lanes.lane(name).pacing, terms.history, terms.clock, domains=domains_of(name))
@@ -149,6 +151,14 @@ def relays_of(campaign: Campaign, relays: tuple[Relay, ...], terms: Terms) -> Re
         server = server_name(relay.host, relay.port)
         history, clock = terms.history, terms.clock
         seed(allowance.pacing, history, clock, relay=server, source=endpoint.source)
+        if terms.parties:
+            terms.parties.enrol(
+                f"relay {endpoint.name}",
+                relay.rates,
+                allowance.pacing,
+                allowance.governor,
+                partial(history.sendings_since, relay=server, source=endpoint.source),
+            )
         if terms.on_trial:
             allowance.try_out()
         site = Site(
@@ -164,3 +174,19 @@ def relays_of(campaign: Campaign, relays: tuple[Relay, ...], terms: Terms) -> Re
         )
         made.destination.join(site, relay.weight)
     return made
+
+
+def _enrol(terms: Terms, limits: Limits, lane: Lane) -> None:
+    found = limits.find(lane.name)
+    if terms.parties:
+        terms.parties.enrol(
+            f"lane {lane.name}",
+            found.rates if found else (),
+            lane.pacing,
+            lane.governor,
+            partial(terms.history.sendings_since, domains=domains_of(lane.name)),
+        )
+
+
+def _nobody(lane: Lane) -> None:
+    """One process keeps its lanes by itself."""

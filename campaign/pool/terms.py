@@ -16,6 +16,7 @@ from tenacity.wait import wait_base
 
 from campaign.clock import Clock
 from campaign.errors import CampaignError, SenderRefused
+from campaign.pool.fleet import Parties
 from campaign.pool.limits import History
 from campaign.pool.ramps import RampWindows
 from campaign.pool.servers.hosts import KnownHosts
@@ -82,6 +83,7 @@ class Terms:
     say: Callable[[str], None]
     transcript: Path | None = None  # folder where sessions are taken down
     ramps: RampWindows = field(default_factory=RampWindows)
+    parties: Parties | None = None  # of a fleet, whose workers keep rates and rests together
     on_trial: bool = False  # the last run was refused as a sender: one letter goes first
 
 

@@ -161,6 +161,15 @@ def test_a_journal_in_a_file_is_refused(tmp_path: Path, mail: Recorder) -> None:
     assert "postgresql+psycopg://" in done.stderr
 
 
+def test_a_suppression_store_in_a_file_is_refused(tmp_path: Path, url: str, mail: Recorder) -> None:
+    folder = campaign_of(tmp_path, mail, url)
+    toml = folder / "campaign.toml"
+    toml.write_text(toml.read_text() + '[suppression]\nurl = "sqlite:///s.sqlite"\n')
+    done = run(folder, "work")
+    assert done.returncode == 78
+    assert "workers cannot share" in done.stderr
+
+
 def test_a_restart_of_the_database_costs_its_time_and_leaves_nobody_in_doubt(
     tmp_path: Path, mail: Recorder
 ) -> None:

@@ -37,8 +37,9 @@ from campaign.journal import schema
 from campaign.journal.boot import boot_of_this_machine
 from campaign.journal.lock import AdvisoryLock, shares_lock, unshare_lock
 from campaign.journal.reading.results import read_plan
-from campaign.journal.sharing import leases
+from campaign.journal.sharing import leases, rates
 from campaign.journal.sharing.leases import Joining, Member, Standing, TakenOver
+from campaign.journal.sharing.rates import Grant, Wish
 from campaign.journal.sharing.shards import lay_out
 from campaign.journal.sharing.tables import is_shared, make_sharing_tables
 from campaign.journal.store import ANSWER_S, Journal, LastRun, last_run
@@ -132,7 +133,8 @@ class SharedJournal:
 
     def last_run(self) -> LastRun | None:
         """The run before this one, of one process or of a fleet; asked before `join`."""
-        return last_run(self._connection)
+        with told(self._place):
+            return last_run(self._connection, but=0 if self.first else 1)
 
     def join(self, joining: Joining, terms: Mapping[str, str], groups: Groups) -> int:
         """Become a member; its epoch.
@@ -236,6 +238,16 @@ class SharedJournal:
         with self._taken_turns():
             return leases.give_back(self._session, self.epoch, shards)
 
+    def grant(self, wishes: Sequence[Wish]) -> list[Grant]:
+        """See `rates.grant`."""
+        with self._taken_turns():
+            return rates.grant(self._session, wishes)
+
+    def tell_and_hear(self, news: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+        """See `rates.tell_and_hear`."""
+        with self._taken_turns():
+            return rates.tell_and_hear(self._session, self.epoch, news)
+
     def take_over(self, silent: Member, successor: Member, policy: str) -> TakenOver | None:
         """See `leases.take_over`; what the silent one kept in this folder is taken in."""
         path = self.emergency_of(silent.epoch)
@@ -272,7 +284,8 @@ class SharedJournal:
         """The first worker: the run of the fleet, its tables, its shards."""
         with atomic(self._connection):
             make_sharing_tables(self._connection)
-            self._connection.exec_driver_sql("DELETE FROM fleet_terms")
+            for table in ("fleet_terms", "fleet_rates", "fleet_used", "fleet_rests"):
+                self._connection.exec_driver_sql(f"DELETE FROM {table}")
             for name, value in terms.items():
                 self._connection.execute(
                     text("INSERT INTO fleet_terms VALUES (:name, :value)"),

@@ -52,6 +52,19 @@ _TABLES = (
         is_done BOOLEAN NOT NULL DEFAULT false
     )""",
     "CREATE TABLE fleet_domains (domain TEXT PRIMARY KEY, shard INTEGER NOT NULL)",
+    # Slots of a rate are given away up to `next_s`, by this server's clock.
+    "CREATE TABLE fleet_rates (party TEXT PRIMARY KEY, next_s DOUBLE PRECISION NOT NULL)",
+    """CREATE TABLE fleet_used (
+        party TEXT NOT NULL,
+        slot BIGINT NOT NULL, -- of _SLOT_S seconds
+        used BIGINT NOT NULL,
+        PRIMARY KEY (party, slot)
+    )""",
+    """CREATE TABLE fleet_rests (
+        party TEXT PRIMARY KEY,
+        until_s DOUBLE PRECISION NOT NULL,
+        epoch BIGINT NOT NULL -- who was told
+    )""",
     # What every member must be the same in.
     "CREATE TABLE fleet_terms (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     f"CREATE INDEX standings_left ON standings (row) WHERE state IN ({LEFT})",
@@ -107,7 +120,10 @@ _GUARDS = (
     ("members_final", "BEFORE UPDATE ON fleet_members FOR EACH ROW", _FINAL),
 )
 GUARD_NAMES = frozenset(name for name, _, _ in _GUARDS)
-_NAMES = ("fleet_members", "fleet_leases", "fleet_domains", "fleet_terms")
+_NAMES = (
+    *("fleet_members", "fleet_leases", "fleet_domains", "fleet_terms"),
+    *("fleet_rates", "fleet_used", "fleet_rests"),
+)
 
 
 def is_shared(connection: Connection) -> bool:

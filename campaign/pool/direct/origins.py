@@ -12,6 +12,7 @@ is one for all of them.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 from campaign.config.settings import Direct
 from campaign.config.settings import Limit as LimitSettings
@@ -41,6 +42,9 @@ class Origin:
         self.failure: CampaignError | None = None  # why nothing leaves from it any more
         self.pacing = Pacing(direct.rates, ramps=terms.ramps.of_relay(address or DIRECT))
         seed(self.pacing, terms.history, terms.clock, source=address)
+        if terms.parties:
+            used = partial(terms.history.sendings_since, source=address)
+            terms.parties.enrol(sent_from("direct", address), direct.rates, self.pacing, None, used)
         self.breaker = Breaker(in_a_row=_NEVER)
         self.refusals = Refusals(of_many_servers=True)
         self._refusing: set[str] = set()  # providers that refuse the sender
@@ -68,12 +72,25 @@ class Origin:
             )
             if self._terms.on_trial:
                 allowance.try_out()
+            self._enrol(allowance, route, limit)
         seeded = self._seeded.setdefault(provider, set())
         if allowance.pacing.own_quotas and route.site not in seeded:
             seeded.add(route.site)
             history, clock = self._terms.history, self._terms.clock
             seed(allowance.pacing, history, clock, relay=route.site, source=self.address)
         return allowance
+
+    def _enrol(self, allowance: Allowance, route: Route, limit: LimitSettings | None) -> None:
+        """Of a fleet: all workers that leave from this address keep to it together."""
+        if self._terms.parties:
+            history = self._terms.history
+            self._terms.parties.enrol(
+                f"provider {allowance.name}",
+                limit.rates if limit else (),
+                allowance.pacing,
+                allowance.governor,
+                partial(history.sendings_since, relay=route.site, source=self.address),
+            )
 
     def forget(self, provider: str, now_s: float, in_use: Collection[Allowance]) -> None:
         """Drop what is known of a provider, if that is nothing."""

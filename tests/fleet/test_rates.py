@@ -1,0 +1,143 @@
+"""Rates, day quotas and rests hold for all workers of a fleet together."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from campaign.journal.sharing.leases import Joining
+from campaign.journal.sharing.rates import Wish, tell_and_hear
+from campaign.journal.sharing.shared import SharedJournal
+from campaign.pool.fleet import Parties
+from campaign.pool.pacing.governor import Governor
+from campaign.pool.pacing.leased import LeasedWindow
+from campaign.pool.pacing.rates import Pacing
+from campaign.units import read_rate
+from fakes.clock import FakeClock
+from fakes.fleet import fleet_campaign, workers_in
+from fakes.journals import planned
+from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.recorder import recorder
+
+pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DatabaseServer]:
+    with database_server() as running:
+        yield running
+
+
+@pytest.fixture
+def shared(tmp_path: Path, server: DatabaseServer) -> Iterator[SharedJournal]:
+    url = server.new_database()
+    planned(tmp_path, 3, url=url).close()
+    journal = SharedJournal.open(url, tmp_path, clock=FakeClock(), campaign="spring")
+    assert journal is not None
+    journal.join(Joining("one", "host", 1, 1.0, 5.0, 1), {}, None)
+    yield journal
+    journal.close()
+
+
+def test_slots_of_a_pace_are_given_away_once_and_in_order(shared: SharedJournal) -> None:
+    first = shared.grant([Wish("relay a", 40, 0.01, (), 0)])[0]
+    second = shared.grant([Wish("relay a", 40, 0.01, (), 0)])[0]
+    assert (first.slots, second.slots) == (40, 40)
+    assert first.first_in_s == 0.0
+    assert 0.0 < second.first_in_s <= 0.4
+    rest = shared.grant([Wish("relay a", 400, 0.01, (), 0)])[0]
+    assert rest.slots <= 101 - 80 + 10  # a second ahead at most
+    none = shared.grant([Wish("relay a", 1, 0.01, (), 0)])[0]
+    assert none.slots == 0 or none.first_in_s > 0.9
+
+
+def test_what_goes_back_is_given_to_others(shared: SharedJournal) -> None:
+    shared.grant([Wish("relay a", 50, 0.02, (), 0)])
+    again = shared.grant([Wish("relay a", 1, 0.02, (), 49)])[0]
+    assert again.first_in_s <= 0.02
+
+
+def test_a_quota_holds_in_any_window_with_what_earlier_runs_used(shared: SharedJournal) -> None:
+    now_s = shared.clock.now_s()
+    used = ((now_s - 3000.0, 30), (now_s - 90_000.0, 1000))
+    wish = Wish("relay a", 60, 0.0, ((100, 86_400.0),), 0, used)
+    assert shared.grant([wish])[0].slots == 60
+    assert shared.grant([wish])[0].slots == 10
+    spent = shared.grant([wish])[0]
+    assert spent.slots == 0
+    assert 86_400 - 3_100 < spent.none_for_s <= 86_400 - 3_000 + 60
+
+
+def test_a_rest_that_one_was_told_begins_for_all_and_is_not_told_back(
+    shared: SharedJournal,
+) -> None:
+    ours, theirs = Parties(lambda: 0.0), Parties(lambda: 0.0)
+    governors = []
+    for parties in (ours, theirs):
+        governor = Governor(8)
+        governors.append(governor)
+        parties.enrol("lane gmail.com", (), Pacing(()), governor, lambda since_s: ())
+    governors[0].throttled(100.0, 600.0)
+    news = ours.news(100.0)
+    assert news == [("lane gmail.com", 600.0)]
+    assert ours.news(100.5) == []
+    assert shared.tell_and_hear(news) == []  # its own is not told to itself
+    connection = shared._session
+    heard = tell_and_hear(connection, 999, [])
+    theirs.hear(heard, 50.0)
+    assert 595.0 < governors[1].wait_s(50.0) <= 600.0
+    assert governors[1].connections == 1
+    assert theirs.news(50.0) == []
+
+
+def test_a_window_waits_for_its_slots_and_gives_unused_ones_back() -> None:
+    window = LeasedWindow("relay a", [read_rate("10/s"), read_rate("1000/day")])
+    assert window.quotas == ((1000, 86_400.0),)
+    assert window.wanted(0.0) == 0  # nobody has asked
+    assert window.wait_s(0.0) > 0
+    assert window.wanted(0.0) == 4
+    window.given(0.0, 4, 0.0)
+    waits = []
+    for _ in range(4):
+        waits.append(window.wait_s(0.0))
+        window.take(0.0)
+    assert waits == pytest.approx([0.0, 0.06, 0.16, 0.26])
+    window.given(0.0, 4, 0.0)
+    assert window.unused(1.15) == 2
+    assert window.unused(1.15, all_=True) == 2
+
+
+def test_three_workers_keep_one_rate_together(tmp_path: Path, server: DatabaseServer) -> None:
+    url = server.new_database()
+    with recorder() as mail:
+        folder = fleet_campaign(
+            tmp_path / "c", mail, url, recipients=400, connections=4, policy="hold", lease_s=5.0
+        )
+        toml = folder / "campaign.toml"
+        toml.write_text(
+            toml.read_text().replace(
+                "messages_per_connection = 20", "messages_per_connection = 20\nrates = ['40/s']"
+            )
+        )
+        seen: Counter[int] = Counter()
+        with workers_in(folder) as workers:
+            for name in ("one", "two", "three"):
+                workers.start(name)
+            at = []
+            while not workers.ended():
+                at.append((time.monotonic(), mail.received.total()))
+                time.sleep(0.05)
+            for name in ("one", "two", "three"):
+                assert workers.end_of(name) == 0, workers.said[name]
+        assert mail.received.total() == 400
+        started_s = next(when for when, count in at if count)
+        ended_s = next(when for when, count in at if count >= 398)
+        assert ended_s - started_s >= 398 / 40 * 0.95
+        for (before_s, before), (after_s, after) in pairwise(at[::20]):
+            seen[int(before_s)] = after - before
+            assert after - before <= 40 * (after_s - before_s) * 1.15 + 6
