@@ -47,7 +47,7 @@ def work(campaign: Campaign, options: RunOptions, path: Path, *, name: str, as_j
     from campaign.cli.terminal.progress import RunProgress
     from campaign.clock import SystemClock
 
-    refuse_own_store(campaign)
+    refuse_what_is_not_shared(campaign)
     clock = SystemClock()
     with RunProgress(sys.stderr, clock) as progress:
         worker = Worker(campaign, options, progress, clock, name or default_name())
@@ -61,11 +61,18 @@ def work(campaign: Campaign, options: RunOptions, path: Path, *, name: str, as_j
     return result.exit_code
 
 
-def refuse_own_store(campaign: Campaign) -> None:
-    """Raises ConfigError where other workers would not know whom this one must not write to."""
+def refuse_what_is_not_shared(campaign: Campaign) -> None:
+    """Raises ConfigError for an open campaign, and where other workers would not know whom this
+    one must not write to."""
     from campaign.suppression.database import store_url
 
     settings = campaign.settings
+    if settings.is_open:
+        raise ConfigError(
+            "letters of an open campaign come one by one, and one process sends them",
+            file=str(campaign.file),
+            remedy="`campaign run` sends them; a fleet is for lists",
+        )
     url = store_url(settings.suppression.url, settings.journal.url)
     is_of_server = not settings.journal.url.startswith("sqlite:")  # else the journal is refused
     if is_of_server and url.startswith("sqlite:"):
@@ -91,6 +98,7 @@ class Worker:
     clock: Clock
     name: str
     epoch: int = 0  # the latest
+    unsent: frozenset[int] = frozenset()  # rows of it whose dots were certainly not written
 
     def work(self) -> RunResult:
         """Until everybody is settled or it is told to leave.  Raises as `take_part`."""
@@ -109,14 +117,18 @@ class Worker:
         from campaign.workers.start import worker_count, workers_ahead
 
         with workers_ahead(worker_count(self.options.workers or None)) as ahead:
-            return take_part(
-                self.campaign,
-                self.options,
-                shared,
-                lambda: self._join(shared),
-                observer=self.observer,
-                ahead=ahead,
-            )
+            try:
+                return take_part(
+                    self.campaign,
+                    self.options,
+                    shared,
+                    lambda: self._join(shared),
+                    observer=self.observer,
+                    ahead=ahead,
+                )
+            finally:
+                if shared.epoch:
+                    self.unsent = shared.unsent
 
     def _open(self) -> SharedJournal:
         """Waits for a server that was there before.  Raises JournalBusy, JournalError."""
@@ -170,4 +182,5 @@ class Worker:
             policy=settings.delivery.in_doubt,
             joined_s=joined_s,
             before=before,
+            unsent=self.unsent,
         )

@@ -62,17 +62,20 @@ class Part:
         policy: str,
         joined_s: float,
         before: int = 0,
+        unsent: frozenset[int] = frozenset(),
     ) -> None:
         """`policy`: for those in doubt.  `joined_s`: by `passed_s`, no later.
 
         `before`: the epoch of this same process before it lost the journal; nothing of it is in
-        flight any more, so nobody waits for its lease."""
+        flight any more, so nobody waits for its lease.  `unsent`: rows of that epoch whose dots
+        were certainly not written."""
         self._shared = shared
         self._open_reader = open_reader
         self._clock = clock
         self._lease_s = lease_s
         self._policy = policy
         self._before = before
+        self._unsent = unsent
         self._live_until_s = joined_s + _BELIEVED * lease_s
         self._silence = Silence(2 * lease_s / BEATS)
         self.parties = Parties(shared.clock.now_s)
@@ -155,7 +158,10 @@ class Part:
             return
         for silent in self._overdue(standing):
             me = next(each for each in standing.members if each.epoch == self._shared.epoch)
-            taken = await asyncio.to_thread(self._shared.take_over, silent, me, self._policy)
+            unsent = self._unsent if silent.epoch == self._before else frozenset()
+            taken = await asyncio.to_thread(
+                self._shared.take_over, silent, me, self._policy, unsent
+            )
             if taken is not None:
                 self._tell(run, taken)
                 standing = await self._beat()

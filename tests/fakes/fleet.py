@@ -118,6 +118,16 @@ def members(database: DatabaseServer, url: str) -> list[tuple[int, str, str, int
     ]
 
 
+def holding(database: DatabaseServer, url: str) -> list[tuple[int, str]]:
+    """Epoch and worker of those that hold a shard."""
+    asked = (
+        "SELECT epoch, worker FROM fleet_members m WHERE ended_s = 0 AND EXISTS"
+        " (SELECT 1 FROM fleet_leases l WHERE l.epoch = m.epoch) ORDER BY epoch"
+    )
+    found = database.ask(asked, url.rpartition("/")[2])
+    return [(int(epoch), str(worker)) for epoch, worker in found]
+
+
 def until_letters(server: Recorder, count: int) -> None:
     """Wait until so many have come."""
     until_s = time.monotonic() + _MOST_S
@@ -200,7 +210,7 @@ def _trouble(
                 del halted[name]
         if workers.ended():
             break
-        joined = {worker: epoch for epoch, worker, how, _ in members(database, url) if not how}
+        joined = {worker: epoch for epoch, worker in holding(database, url)}
         live = {worker for worker, epoch in joined.items() if epoch > killed.get(worker, 0)}
         name = dice.choice(sorted((live & workers.processes.keys()) - halted.keys()) or [""])
         if not name:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple, Self
 from campaign.database.engines import hurry, limit_waits, open_for_reading
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
-from campaign.database.sql import Connection, bindparam, inspect, text
+from campaign.database.sql import Connection, DBAPIError, bindparam, inspect, text
 from campaign.journal.notes import TAKEN_BEFORE, recall, rendered
 from campaign.journal.reading.claims import ClaimQueries, claims_of, query_of
 from campaign.journal.reading.glance import Glance, bring_forward, no_plan
@@ -120,7 +121,8 @@ class Reader(Glance):
         hurry(self._connection)
 
     def close(self) -> None:
-        self._connection.close()
+        with suppress(DBAPIError):  # of a session that is over there is nothing to put back
+            self._connection.close()
         self._connection.engine.dispose()
 
     # ---- the plan

@@ -20,10 +20,10 @@ from campaign.database.sql import Connection, DBAPICursor, DBAPIError, text
 from campaign.database.transactions import atomic
 from campaign.errors import EpochEnded
 from campaign.journal.recovery import Doubt, recovered
-from campaign.journal.schema import REPEAT, REPEATS
+from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
 from campaign.journal.sharing.tables import LEFT, is_shared
 from campaign.journal.writing.changes import ChangeWriter
-from campaign.records import Change, State
+from campaign.records import Change, ReplyClass, State
 
 SESSION_NAME = "campaign epoch {}"  # application_name of every session that writes for an epoch
 
@@ -205,11 +205,13 @@ def take_over(
     policy: str,
     now_s: float,
     kept: Iterable[Change] = (),
+    unsent: frozenset[int] = frozenset(),
 ) -> TakenOver | None:
     """End a member that fell silent, settle its doubt by the policy, set its shards free.
 
     All in one transaction of the successor's session.  `kept`: outcomes of the silent one that
-    are known after all.  None where it has beaten since, or somebody else was quicker.
+    are known after all; `unsent`: its rows of which a living process knows that no dot was
+    written.  None where it has beaten since, or somebody else was quicker.
     """
     end_sessions(connection, silent.epoch)
     with atomic(connection):
@@ -223,8 +225,9 @@ def take_over(
             for change in kept
             if change.row in left and change.sendings == left[change.row].sendings
         ]
+        known += [_never_sent(left[row], now_s) for row in sorted(unsent & left.keys())]
         for change in known:
-            del left[change.row]
+            left.pop(change.row, None)
         what_ended = f"the worker {silent.worker} fell silent"
         settled = [recovered(d, policy, now_s, what_ended=what_ended) for d in left.values()]
         writer.write(_cursor(connection), [*known, *settled])
@@ -284,10 +287,26 @@ _END_SESSIONS = text(
 )
 _SENDING = text(
     f"SELECT s.row, r.address, r.key || {REPEAT}, s.state, s.attempts, s.sendings, s.resends,"
-    " s.due, h.at, h.reason, h.class FROM standings s JOIN history h ON h.change = s.change"
+    f" s.due, h.at, h.reason, h.class, r.source, {OWN_ID.format('s')}"
+    " FROM standings s JOIN history h ON h.change = s.change"
     f" JOIN recipients r ON r.row = s.row {REPEATS}"
     " WHERE s.state = 'sending' AND h.epoch = :epoch ORDER BY s.row"
 )
+
+
+def _never_sent(doubt: Doubt, now_s: float) -> Change:
+    """Its permission may be durable; it never came to whoever would have written the dot."""
+    return Change(
+        doubt.row,
+        State.DEFERRED,
+        now_s,
+        doubt.attempts,
+        doubt.sendings,
+        doubt.resends,
+        now_s,
+        reason="the dot was never written: the journal was lost before it was permitted",
+        class_=str(ReplyClass.CONNECTION),
+    )
 
 
 def _held(connection: Connection, epoch: int) -> tuple[Shard, ...]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from campaign.database.sql import Connection, text
 
 _SLICES = 256  # that a list is cut into, unless they would be smaller or larger than these
-_LEAST_ROWS = 100
+_LEAST_ROWS = 20
 _MOST_ROWS = 50_000
 _DOMAIN_SHARDS = 128
 

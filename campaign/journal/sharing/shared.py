@@ -90,6 +90,7 @@ class SharedJournal:
         self._emergency: EmergencyFile | None = None
         self.first: Journal | None = None  # to be put in order before anybody joins
         self.epoch = 0
+        self.unsent: frozenset[int] = frozenset()  # see `Writer.unpermitted`; known once it closed
         self.is_safe_from_power_loss = True
 
     @classmethod
@@ -198,6 +199,7 @@ class SharedJournal:
         if self._writer:
             self._writer.stop()
             failed = self._writer.failure is not None
+            self.unsent = frozenset(self._writer.unpermitted)
         if self._emergency:
             self._emergency.close()
         if self.epoch and not failed and self._steward:
@@ -248,7 +250,9 @@ class SharedJournal:
         with self._taken_turns():
             return rates.tell_and_hear(self._session, self.epoch, news)
 
-    def take_over(self, silent: Member, successor: Member, policy: str) -> TakenOver | None:
+    def take_over(
+        self, silent: Member, successor: Member, policy: str, unsent: frozenset[int]
+    ) -> TakenOver | None:
         """See `leases.take_over`; what the silent one kept in this folder is taken in."""
         path = self.emergency_of(silent.epoch)
         with self._taken_turns():
@@ -262,6 +266,7 @@ class SharedJournal:
                 policy,
                 self.clock.now_s(),
                 kept,
+                unsent,
             )
         if taken is not None:
             path.unlink(missing_ok=True)

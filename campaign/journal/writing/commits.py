@@ -63,7 +63,7 @@ class Commits:
         self._time = CommitTime()
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._unpermitted: set[int] = set()  # rows whose `sending` did not become durable
+        self.unpermitted: set[int] = set()  # rows whose `sending` did not become durable
         self.failure: JournalError | None = None
 
     def start(self) -> None:
@@ -135,8 +135,8 @@ class Commits:
         kept = []
         for change in changes:
             if change.state is State.SENDING:
-                self._unpermitted.add(change.row)
-            elif change.row not in self._unpermitted:
+                self.unpermitted.add(change.row)
+            elif change.row not in self.unpermitted:
                 kept.append(change)
         try:
             self._emergency.keep(kept)

@@ -54,6 +54,11 @@ class Writer:
         """Why nothing becomes durable any more."""
         return self._commits.failure
 
+    @property
+    def unpermitted(self) -> set[int]:
+        """Rows whose `sending` may be durable, and whose dot was never permitted all the same."""
+        return self._commits.unpermitted
+
     def start(self) -> None:
         self._commits.start()
 

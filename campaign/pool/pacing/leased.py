@@ -4,8 +4,8 @@ In: slots that the fleet has given away, letters about to go.  Out: waits, how m
 Touches: nothing: whoever keeps the fleet's rates takes slots from there and hands them in.
 
 A slot is a moment at which one letter may go, given away once among all workers.  They are taken
-for a fraction of a second ahead, and only while letters ask for them; those that nobody used for a
-second go back.  Whoever is killed has lost the few it had: a few fewer go, never more.
+for a fraction of a second ahead, and only while letters ask for them; those that nobody used in
+time go back.  Whoever is killed has lost the few it had: a few fewer go, never more.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ QUOTA_FROM_S = 3600.0  # windows this long are quotas; the shortest sets the pac
 _AHEAD_S = 0.4  # slots are taken for so long ahead
 _EARLY_S = 0.04  # as of a pace: an event loop wakes a little late
 _LOOK_S = 0.02  # where none is at hand, and the fleet is being asked
-_KEPT_S = 1.0  # that a slot may be used later than its moment
+_KEPT_S = 0.3  # that a slot may be used later than its moment
+_ASKED_S = 1.0  # so long after a letter asked for one, slots are still taken
 
 
 class LeasedWindow:
@@ -62,7 +63,7 @@ class LeasedWindow:
 
     def wanted(self, now_s: float) -> int:
         """How many slots to take now."""
-        if now_s - self._asked_s > _KEPT_S or now_s < self._none_before_s:
+        if now_s - self._asked_s > _ASKED_S or now_s < self._none_before_s:
             return 0
         ahead = max(1, round(_AHEAD_S / self.interval_s)) if self.interval_s else 1
         return max(0, ahead - len(self._slots))
