@@ -28,8 +28,12 @@ from campaign.cli.rehearsal import rehearsal_of
 from campaign.cli.serving import press
 from campaign.clock import SystemClock, iso
 from campaign.config.loader import load
+from campaign.journal.writing.events import add_events
 from campaign.preview.server import start as start_preview
+from campaign.records import Event
 from campaign.report.page import report
+from campaign.report.several import draw_lines, gather_lines
+from campaign.report.wording import wording
 from campaign.sandbox import inbox
 from campaign.watch import app as watch
 from fakes.browser import DESKTOP, PHONE, Visit, chromium
@@ -37,6 +41,7 @@ from fakes.scripted_smtp import Script, ScriptedServer
 from fakes.sending import Mailing, relay
 from fakes.serve_site import ONE_CLICK, link
 from fakes.serving import serving, write
+from feedback.mailbox import SENT_AT, sent_campaign
 
 ROOT = Path(__file__).parents[1]
 COLOURS = 128  # flat pages need no more, and each picture is some 40 KB
@@ -102,6 +107,30 @@ def shoot_course(folder: Path, out: Path) -> None:
         shoot(browser, url, "run-course", out, tall=True)
 
 
+def shoot_campaigns(folder: Path, out: Path) -> None:
+    """The page over many campaigns: the list was old in the spring, and was cleaned since."""
+    day_s = 86400.0
+    gone = (14, 31, 58, 26, 12, 9, 7, 6)
+    spam = (0, 1, 5, 3, 1, 0, 1, 0)
+    names = ("january", "february", "march", "april", "may", "june", "july", "august")
+    for at, name in enumerate(names):
+        made = sent_campaign(
+            folder / name, people=1000, name=name, at=SENT_AT - day_s * 30 * (9 - at)
+        )
+        told = {"bounced": range(gone[at]), "complained": range(200, 200 + spam[at]),
+                "unsubscribed": range(300, 304 + at % 3), "replied": range(400, 402)}  # fmt: skip
+        add_events(*made.journal, [
+            Event(f"{kind} {row}", row + 1, SENT_AT, kind,
+                  "recipient-gone" if kind == "bounced" else "", "", "bounces", "")
+            for kind, rows in told.items() for row in rows
+        ])  # fmt: skip
+    page = folder / "campaigns.html"
+    lines = gather_lines(folder / name for name in names)
+    page.write_text(draw_lines(lines, SENT_AT, wording("en")), encoding="utf-8")
+    with chromium() as browser:
+        shoot(browser, page.as_uri(), "campaigns", out, tall=True)
+
+
 def dark_phone(page: Page) -> None:
     page.keyboard.press("d")
     page.keyboard.press("w")
@@ -115,6 +144,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         shoot_leaving(Path(temporary) / "serve", out)
         shoot_course(Path(temporary) / "course", out)
+        shoot_campaigns(Path(temporary) / "campaigns", out)
         folder = Path(temporary) / "sample_data"
         for name in ("sample_data", "templates"):
             shutil.copytree(ROOT / name, Path(temporary) / name, dirs_exist_ok=True)

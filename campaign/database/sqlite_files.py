@@ -13,7 +13,7 @@ import os
 import sqlite3
 
 from campaign.database.places import Place
-from campaign.errors import JournalError
+from campaign.errors import JournalError, NoPlanError
 
 BUSY_MS = 10_000  # how long a backup or a report may hold us up
 CACHE_KIB = 2_048  # memory for pages; more did not make planning or sending faster (measured)
@@ -49,7 +49,7 @@ def connect_for_reading(place: Place, *, mode: str = "ro") -> sqlite3.Connection
     """
     assert place.path is not None
     if not place.path.exists():
-        raise JournalError(
+        raise NoPlanError(
             f"there is no journal at {place.path}", remedy="make one with `campaign plan`"
         )
     quoted = str(place.path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -23,7 +23,11 @@ from campaign.report.returned import Returns, gather_returns
 from campaign.report.wording import ReportWords, wording
 
 _OFTEN = ((1, "once"), (2, "twice"), (5, "3 to 5 times"), (10, "6 to 10 times"), (math.inf, "more"))
-_ENDINGS = {"closed": "ended in order", "refused": "stopped: the sender was refused"}
+_ENDINGS = {
+    "closed": "ended in order",
+    "refused": "stopped: the sender was refused",
+    "came back": "stopped: too much came back",
+}
 
 
 def report(campaign: Campaign, clock: Clock, language: ReportWords | None = None) -> str:

@@ -48,6 +48,13 @@ class ReportWords:
         written = self.say("%d %b %Y, %H:%M:%S")
         return datetime.fromtimestamp(at_s, UTC).astimezone().strftime(written)
 
+    def day(self, at_s: float) -> str:
+        """The day of a Unix time in the machine's own zone; "" for 0."""
+        if not at_s:
+            return ""
+        written = self.say("%d %b %Y")
+        return datetime.fromtimestamp(at_s, UTC).astimezone().strftime(written)
+
     def duration(self, span_s: float) -> str:
         """ "1h30m", with the language's own units."""
         return _UNIT.sub(lambda unit: self.say(unit[0]), show_duration(span_s))

@@ -10,6 +10,7 @@ import pytest
 
 import campaign.pages.causes
 import campaign.report.page
+import campaign.report.several
 import campaign.report.wording
 from campaign.cli.main import main
 from campaign.clock import SystemClock
@@ -24,6 +25,7 @@ from feedback.mailbox import sent_campaign
 
 LOOKS = (
     Path(campaign.report.page.__file__).parent / "look/report.html",
+    Path(campaign.report.page.__file__).parent / "look/several.html",
     Path(campaign.pages.causes.__file__).parent / "look/charts.html",
 )
 OF_TABLES = {"no reason given", "once", "twice", "3 to 5 times", "6 to 10 times", "more"}
@@ -38,7 +40,7 @@ def said() -> set[str]:
         found |= set(re.findall(r'\b_\("([^"]+)"', text))
         for one, many in re.findall(r'of_count\(.*?, "([^"]+)", "([^"]+)"\)', text):
             found |= {one, many}
-    for module in (campaign.report.page, campaign.report.wording):
+    for module in (campaign.report.page, campaign.report.several, campaign.report.wording):
         tree = ast.parse(Path(module.__file__ or "").read_text())
         for call in ast.walk(tree):
             if (
