@@ -31,6 +31,8 @@ PIECES = [
     '<A HREF="https://evil.example/{{ a }}">bank.example</A>\n', '<a name="{{ a }}">\n',
     '<a href="https://t.co/{{ b }}" style="{{ a }}">{{ a }}</a>\n', "<a href='https://bit.ly/'>\n",
     '<a href="https://evil.example/{{ b }}" class=x><b>bank.example</b></a>\n', "<svg>\n",
+    '<img src="https://good.example/{{ b }}.SVG">\n', "<form>\n",
+    '<img src="https://x.example/a.webp?{{ a }}">\n',
     '<img src="https://good.example/{{ b }}.png" alt="{{ a }}">\n', '<img src="{{ b|safe }}">\n',
     '<td style="display:flex">\n', '<td style="color:{{ a }}">{{ b }}</td>\n', "gap:2px\n",
     "<style>p { gap: 2px }</style>\n", "<style>p > b { display:grid }\n", "</style>\n", "<video ",

@@ -50,7 +50,8 @@ _ANCHOR_TAG = re.compile(r"<(/?)a\b[^<>]*>", re.IGNORECASE)
 _ANCHOR_START = re.compile(r"<a\b", re.IGNORECASE)
 _STYLE = re.compile(r"<style\b[^>]*>.*?</style\s*>", re.IGNORECASE | re.DOTALL)
 _STYLE_TAG = re.compile(r"</?style\b", re.IGNORECASE)
-# Of an address only the site is judged, but that of an image may end with .svg.
+# Of an address only the site is judged, but of an image also what its name ends with.
+_KIND_OF_IMAGE = re.compile(r"\.(?:svg|webp)\b", re.IGNORECASE)
 _PATHS = re.compile(r"(ref=\"https?://[a-z0-9.:-]+)[/?#][^\"'<>]*(?=\")")
 _SOURCES = re.compile(r"(\ssrc=\"https?://[a-z0-9.:-]+)[/?#][^\"'<>]*(?=\")")
 _ONE_CLICK = re.compile(rb"List-Unsubscribe:(?:\r\n)? <https://")
@@ -182,7 +183,7 @@ class HtmlJudge:
         return brackets, tuple(dict.fromkeys(found))
 
     def _of_part(self, part: str) -> tuple[Remark, ...]:
-        short = part if ".svg" in part else _SOURCES.sub(r"\1", part)
+        short = part if _KIND_OF_IMAGE.search(part) else _SOURCES.sub(r"\1", part)
         found = self._parts.get(short)
         if found is None:
             _make_room(self._parts)
