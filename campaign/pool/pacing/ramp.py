@@ -35,14 +35,13 @@ class RampWindow:
         self.climb = climb
         self._wall = wall
         self._day: date | None = None  # of the parts at hand
-        self._begins_s, self._ends_s = math.inf, -math.inf  # that day, by the wall clock
         self._is_climbed = False
         self._at_hand = 0
         self._not_taken = 0  # of the cap, as the counts last had it
         self._next_s = 0.0  # tick at which the next is due
-        # Why fast: a pace is asked for several times a letter, and needs the open hours of the day.
-        self._pace_s = 0.0
-        self._pace_at_s = -math.inf  # when that was so
+        self.pace_s = 0.0  # seconds between two letters; 0.0 once the ladder is climbed
+        # Why fast: each letter asks several times, and what the answer is made of changes seldom.
+        self._renewed_s = self._holds_until_s = -math.inf  # by the wall clock
         self._is_wanted = False
         self._unused: list[tuple[date, int]] = []  # of days that are over
         self._uncounted = 0  # sent once the ladder is climbed
@@ -52,7 +51,9 @@ class RampWindow:
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until the next letter may go."""
-        wall_s = self._today()
+        wall_s = self._wall()
+        if not self._renewed_s <= wall_s < self._holds_until_s:
+            self._renew(wall_s)
         if self._is_climbed:
             return 0.0
         if self._at_hand > 0:
@@ -62,27 +63,17 @@ class RampWindow:
         return max(_LOOK_S, min(_LONGEST_LOOK_S, self.climb.wait_s(wall_s)))
 
     def take(self, now_s: float) -> None:
-        """One letter goes."""
-        self._today()
+        """One letter goes, which did not have to wait."""
         if self._is_climbed:
             self._uncounted += 1
             return
         self._at_hand -= 1
-        self._next_s = max(self._next_s, now_s) + self.interval_s()
+        self._next_s = max(self._next_s, now_s) + self.pace_s
         self._is_wanted = True
 
     def left(self, now_s: float) -> int:
         """How many more may go on this day."""
-        self._today()
         return sys.maxsize if self._is_climbed else self._not_taken + max(0, self._at_hand)
-
-    def interval_s(self) -> float:
-        """Seconds between two letters; 0.0 once the ladder is climbed."""
-        wall_s = self._today()
-        if not self._pace_at_s <= wall_s < self._pace_at_s + _SAME_PACE_S:
-            self._pace_at_s = wall_s
-            self._pace_s = self.climb.interval_s(wall_s, max(0, self._at_hand))
-        return self._pace_s
 
     def span_s(self, count: int) -> float:
         """Seconds that so many letters take at least."""
@@ -110,7 +101,7 @@ class RampWindow:
             return day, self._uncounted, None
         if not self._is_wanted or not self.climb.left(wall_s):
             return day, 0, cap
-        interval_s = self.climb.interval_s(wall_s, max(0, self._at_hand))
+        interval_s = self.pace_s
         ahead = math.ceil(_AHEAD_S / interval_s) if interval_s else _MOST_AHEAD
         ahead = min(ahead, _MOST_AHEAD)
         return day, ahead - self._at_hand if 2 * self._at_hand <= ahead else 0, cap
@@ -126,7 +117,7 @@ class RampWindow:
             self._unused.append((day, taken))
         self._is_wanted = False
         self.climb.learn(count)
-        self._not_taken = self.climb.left(self._today())
+        self._today()
 
     def unused(self) -> list[tuple[date, int]]:
         """Parts of days that are over, to be given back; they are asked for once."""
@@ -147,16 +138,21 @@ class RampWindow:
         return noted
 
     def _today(self) -> float:
-        """The Unix time.  What is at hand of another day is of no use."""
+        """The Unix time, with all that is known of its day."""
         wall_s = self._wall()
-        if self._begins_s <= wall_s < self._ends_s:
-            return wall_s
-        if self._at_hand > 0 and self._day is not None:
-            self._unused.append((self._day, self._at_hand))
-        self._day, self._at_hand = day_of(wall_s), 0
-        self._begins_s = day_number(self._day) * DAY_S
-        self._ends_s = self._begins_s + DAY_S
+        self._renew(wall_s)
+        return wall_s
+
+    def _renew(self, wall_s: float) -> None:
+        """The day, and the pace of what is left of it.  What is at hand of another day is of no
+        use."""
+        day = day_of(wall_s)
+        if day != self._day:
+            if self._at_hand > 0 and self._day is not None:
+                self._unused.append((self._day, self._at_hand))
+            self._day, self._at_hand = day, 0
         self._is_climbed = self.climb.rung(wall_s).cap is None
         self._not_taken = self.climb.left(wall_s)
-        self._pace_at_s = -math.inf
-        return wall_s
+        self.pace_s = self.climb.interval_s(wall_s, max(0, self._at_hand))
+        ends_s = (day_number(day) + 1) * DAY_S
+        self._renewed_s, self._holds_until_s = wall_s, min(wall_s + _SAME_PACE_S, ends_s)

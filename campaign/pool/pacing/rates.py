@@ -167,12 +167,14 @@ class Pacing:
     def wait_s(self, now_s: float) -> float:
         """Seconds until the next message may go; 0.0 = now."""
         wait_s = 0.0
-        if self.ramps:  # their pace changes with what is left of the day
-            self.interval_s = self._own_interval_s
-            for ramp in self.ramps:
-                self.interval_s = max(self.interval_s, ramp.interval_s())
         for window in self.windows:
             wait_s = max(wait_s, window.wait_s(now_s))
+        if self.ramps:  # their pace changes with what is left of the day
+            interval_s = self._own_interval_s
+            for ramp in self.ramps:
+                if ramp.pace_s > interval_s:
+                    interval_s = ramp.pace_s
+            self.interval_s = interval_s
         return wait_s
 
     def left(self, now_s: float) -> int:
