@@ -59,7 +59,7 @@ class Turns:
         """Whether a row may be claimed: NOW holds until its dot, if nothing holds it up."""
         if self.is_empty:
             return _FREE
-        zone = self.zone_of(claim)
+        zone = self._of_rows.get(claim.row) or self.zone_of(claim)
         if self._is_late is not _nobody and self._is_too_late(claim, zone):
             return _LATE
         kept = self._kept.get(zone)  # Why fast: each row is asked, and most answers are known

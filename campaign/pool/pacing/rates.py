@@ -179,7 +179,9 @@ class Pacing:
 
     def left(self, now_s: float) -> int:
         """How many more may go before a quota is used up."""
-        left = min((quota.left(now_s) for quota in self.quotas), default=sys.maxsize)
+        left = sys.maxsize
+        for quota in self.quotas:
+            left = min(left, quota.left(now_s))
         for ramp in self.ramps:
             left = min(left, ramp.left(now_s))
         return left
