@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -21,7 +22,7 @@ from campaign.planning.summary import read_summary
 from campaign.records import Letter
 from fakes.clock import FakeClock
 from fakes.scripted_smtp import Script, ScriptedServer, on, say
-from fakes.sending import Mailing, relay
+from fakes.sending import Mailing, Skipping, relay
 
 MONDAY = datetime(2026, 11, 30, tzinfo=UTC).timestamp()  # 08:00 in Shanghai
 HOUR = 3600.0
@@ -269,3 +270,39 @@ def test_zones_with_more_rows_than_are_kept_as_numbers_lose_nobody(
     assert len(server.accepted) == len(zones)
     for zone, steps in zip(zones, ending.steps.values(), strict=True):
         assert zone == "Europe/London" or steps[0].at >= MONDAY + 14 * HOUR
+
+
+def test_whether_one_run_waits_or_a_timer_starts_many_comes_to_the_same(tmp_path: Path) -> None:
+    hours = (
+        '[schedule]\nwindows = ["09:00-15:00"]\n'
+        'timezone = { column = "number", default = "UTC" }\n'
+        "[ramp]\nladder = [50000]\n"
+    )
+    zones = ["Asia/Tokyo", "America/New_York"]
+    endings = []
+    for name in ("waits", "timer"):
+        folder, clock = tmp_path / name, Skipping(HOUR)
+        folder.mkdir()
+        with ScriptedServer(Script()) as server:
+            mailing = Mailing(folder, relay(server), more=hours, **clock.fields)
+            mailing.write()
+            rows = [f"r{number}@gmail.com,{zone}\n" for number, zone in enumerate(zones * 3)]
+            (folder / "list.csv").write_text("email,number\n" + "".join(rows))
+            make_plan(load(folder), clock=clock, render=False)
+            if name == "waits":
+                clock.begins()
+                ending = mailing.send()
+            else:
+                ending = mailing.send(no_wait=True)
+                while ending.exit_code == 75:
+                    clock.ahead_s += 5 * HOUR  # the timer's next time
+                    ending = mailing.send(no_wait=True)
+        assert len(server.accepted) == 6
+        endings.append(ending)
+    waited, timed = endings
+    assert waited.states == timed.states
+    assert waited.exit_code == timed.exit_code == 0
+    for ending in endings:
+        for number, zone in enumerate(zones * 3):
+            (at_s,) = [s.at for s in ending.steps[f"r{number}@gmail.com"] if s.state == "sending"]
+            assert 9 <= datetime.fromtimestamp(at_s, ZoneInfo(zone)).hour < 15

@@ -310,3 +310,11 @@ def test_what_binds_is_named_with_the_longest_first() -> None:
     seen = scenario.foreseen({"g": "gmail.com"})
     assert seen.binds[0] == WINDOWS
     assert seen.held_up_by == "windows; then gmail.com 3/min"
+
+
+def test_when_the_last_letter_of_each_goes_is_told_by_name_the_latest_first() -> None:
+    scenario = Scenario(spread(900, ["", "g", "q"], ["UTC"]), limits={"g": ["9/min"], "q": ["1/s"]})
+    seen = scenario.foreseen({"g": "gmail.com", "q": "qq.com"})
+    assert [name for name, _ in seen.slowest] == ["gmail.com", "qq.com"]
+    assert seen.slowest[0][1] == seen.finish_s
+    assert set(seen.by_lane) == {"", "gmail.com", "qq.com"}

@@ -120,11 +120,15 @@ def test_a_course_is_thinned_to_what_a_small_chart_shows() -> None:
 def test_a_terminal_shows_both_as_rows_of_blocks_and_the_forecast_as_a_sentence() -> None:
     planned = (Mark(NOW_S, 0), Mark(NOW_S + 4800, 100))
     happened = (Mark(NOW_S, 0), Mark(NOW_S + 2400, 25))
-    seen = Forecast(NOW_S + 9600, 75, 3, {}, ("windows", "ramp gmail.com"))
-    said, expires, first, second, _ = course_lines(Prospect(planned, happened, seen), NOW_S + 2400)
+    last = {"": NOW_S + 3600, "gmail.com": NOW_S + 9600}
+    seen = Forecast(NOW_S + 9600, 75, 3, last, ("windows", "ramp gmail.com"))
+    said, of_each, expires, first, second, _ = course_lines(
+        Prospect(planned, happened, seen), NOW_S + 2400
+    )
     assert said.startswith("  forecast: done at ")
     assert ", planned for " in said
     assert said.endswith(", held up by windows; then ramp gmail.com")
+    assert of_each.startswith("  the last of each: gmail.com ")
     assert expires == "  3 of those left will not go in time, and will expire"
     plan, sent = first.removeprefix("  planned "), second.removeprefix("  sent    ")
     assert (len(plan), plan[-1], plan[0]) == (48, "█", "▁")

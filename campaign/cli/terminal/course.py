@@ -52,6 +52,8 @@ def sentence(prospect: Prospect, now_s: float) -> list[str]:
     if seen.binds:
         said += f", held up by {seen.held_up_by}"
     shown = [said]
+    if last := ", ".join(f"{name} {moment(at_s, now_s)}" for name, at_s in seen.slowest):
+        shown.append(f"  the last of each: {last}")
     if seen.expired:
         shown.append(f"  {seen.expired:,} of those left will not go in time, and will expire")
     return shown

@@ -25,6 +25,7 @@ from campaign.schedule.timetable import Timetable, Turn
 _STEPS = 1000  # the clock's step is this part of the time that the limits alone would take
 _MOST_STEPS = 50_000
 _LEAST_STEP_S, _LONGEST_STEP_S = 0.05, 300.0
+_SHOWN = 5  # providers
 _MARKS = 100  # stretches of a course
 WINDOWS = "windows"
 Load = Mapping[tuple[str, str], int]  # letters by lane and zone
@@ -44,7 +45,7 @@ class Forecast:
     finish_s: float  # Unix time at which everybody is settled; infinite: not to be foreseen
     sent: int
     expired: int  # whose time will be over before their turn
-    by_lane: dict[str, float]  # when the last letter of each lane goes
+    by_lane: dict[str, float]  # when the last letter of each goes; "": of all without a limit
     binds: tuple[str, ...]  # what holds it up, longest first
     course: tuple[Mark, ...] = ()  # how it gets there: some hundred points
 
@@ -52,6 +53,12 @@ class Forecast:
     def held_up_by(self) -> str:
         """ "windows; then gmail.com 20/s"."""
         return "; then ".join(self.binds[:2])
+
+    @property
+    def slowest(self) -> list[tuple[str, float]]:
+        """The providers with limits whose last letters go last, and when; some of them."""
+        limited = [(name, at_s) for name, at_s in self.by_lane.items() if name]
+        return sorted(limited, key=lambda each: (-each[1], each[0]))[:_SHOWN]
 
     def as_object(self) -> dict[str, object]:
         """As `--json` prints it; lanes without a limit are "" together."""
@@ -127,6 +134,7 @@ class Together:
         """`ways`: at least one; `ramps`: without rates."""
         self._ways = ways
         self._ramps = ramps
+        self.name = ramps.name
 
     def most(self, now_s: float, step_s: float) -> float:
         of_ways = sum(way.most(now_s, step_s) for way in self._ways)
@@ -224,10 +232,14 @@ class _Course:
             math.inf if self._left else self._now_s,
             round(self._sent),
             round(self._expired),
-            self._last,
+            {self._name(lane): at_s for lane, at_s in self._last.items()},
             tuple(sorted(self._held, key=lambda name: -self._held[name])),
             thinned(self._marks),
         )
+
+    def _name(self, lane: str) -> str:
+        """As people call a lane that has a limit."""
+        return self._lanes[lane].name if lane in self._lanes else lane
 
     def _step(self) -> None:
         """What goes in one step, or the way to the next moment at which something may."""

@@ -311,11 +311,17 @@ def _forecast(summary: PlanSummary) -> str:
 
 
 def _outlook(summary: PlanSummary) -> list[str]:
-    """What holds it up, and whose time will be over first."""
+    """What holds it up, when each provider is done, and whose time will be over first."""
+    from campaign.clock import SystemClock
+    from campaign.pool.pacing.waits import moment
+
     seen = summary.outlook
     if seen is None:
         return []
     shown = [f"held up by {seen.held_up_by}"] if seen.binds else []
+    now_s = SystemClock().now_s()
+    if last := ", ".join(f"{name} {moment(at_s, now_s)}" for name, at_s in seen.slowest):
+        shown.append(f"the last of each goes: {last}")
     if seen.expired:
         shown.append(
             f"{counted(seen.expired, 'message')} will not go in time and will expire (expire_at)"
