@@ -1,23 +1,36 @@
-"""How a run ends: its result, and the note of it in the journal.
+"""How a run ends: the last replies, its result, and the note of it in the journal.
 
-In: what is left, why it stopped.  Out: `RunResult`.  Touches: the journal, which it closes.
+In: what is left, why it stopped.  Out: `RunResult`.  Touches: connections; the journal, which it
+closes.
 Fails: JournalError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from campaign.delivery.run_records import RunResult
 from campaign.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SOME_FAILED, Interrupted
 from campaign.journal.states import NOT_REACHED
 from campaign.journal.store import Journal
+from campaign.pool.outlet import Outlet
 from campaign.records import State
 from campaign.units import show_duration
 
 CAME_BACK = "came back"  # too many bounces or complaints: the next one starts with a canary too
 REFUSED = "refused"  # how a run ended whose sender was refused: the next one starts with a canary
+_GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
+
+
+async def drained(outlet: Outlet, is_in_vain: Callable[[], bool]) -> None:
+    """No new letters; replies on the way are waited for, unless told that it is in vain."""
+    waiting = asyncio.create_task(outlet.drain(_GRACE_S))
+    while not waiting.done() and not is_in_vain():
+        await asyncio.wait({waiting}, timeout=0.05)
+    waiting.cancel()
+    await outlet.close("stopped")
 
 
 @contextmanager

@@ -12,15 +12,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
-from typing import Protocol
 
 from campaign.config.loader import Campaign
 from campaign.delivery.arriving import ArrivalTaker
 from campaign.delivery.beginning.staleness import RunClock
-from campaign.delivery.ending import CAME_BACK, REFUSED, result_of
+from campaign.delivery.ending import CAME_BACK, REFUSED, drained, result_of
 from campaign.delivery.feeding.feed import Feed
 from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.ledger import JournalLedger
@@ -33,15 +32,14 @@ from campaign.delivery.run_records import (
     RunOptions,
     RunResult,
 )
-from campaign.delivery.sharing import FleetRun, Share, only_while_live
+from campaign.delivery.sharing import FleetRun, OpenJournal, Share, only_while_live
 from campaign.delivery.stopping import Stopping
 from campaign.delivery.view import Viewer
 from campaign.errors import JournalError, LeaseRanOut
 from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
-from campaign.journal.store import ANSWER_S, LastRun
-from campaign.journal.writing.writer import Writer
+from campaign.journal.store import ANSWER_S
 from campaign.planning.inputs import (
     envelope_senders,
     refuse_other_templates,
@@ -60,21 +58,9 @@ from campaign.records import Letter, PlanRecord, State
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import WorkerProcess, worker_count
 
-_VIEW_EVERY_S = 0.2
 _SHORT_WAIT_S = 30.0  # `--no-wait` waits so long for a limit or a rest
 _STANDBY_S = 0.25  # between two looks of a worker that holds nobody who could be sent to
 _LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
-_GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
-
-
-class OpenJournal(Protocol):
-    """What a run needs of the journal, which one process has for itself or workers share."""
-
-    def start(
-        self, loop: asyncio.AbstractEventLoop, on_failure: Callable[[JournalError], None]
-    ) -> Writer: ...
-    def hurry(self) -> None: ...
-    def last_run(self) -> LastRun | None: ...
 
 
 class Run:
@@ -148,24 +134,12 @@ class Run:
             ) as rendering:
                 self._set_up(reader, rendering)
                 self._stopping.catch_signals(loop)
-                watch = loop.create_task(self._watch())
-                mark = PauseMark(*self._campaign.journal)
-                pausing = loop.create_task(self._stopping.heed_pause(mark))
-                telling = loop.create_task(self._mailboxes.keep_writing())
-                ramping = loop.create_task(self._ramping.keep_taking())
-                returning = loop.create_task(self._returning.keep_looking())
-                taking = loop.create_task(self._taker.keep_taking()) if self._taker else None
+                beside = self._beside()
                 try:
                     finished = await self._until_done(reader)
                     await self._wind_up()
                 finally:
-                    watch.cancel()
-                    pausing.cancel()
-                    telling.cancel()
-                    ramping.cancel()
-                    returning.cancel()
-                    if taking:
-                        taking.cancel()
+                    await beside.cancel()
                     self._suppression.close()
                     self._stopping.release_signals(loop)
             await self._writer.drain()
@@ -174,6 +148,18 @@ class Run:
             if self._taker:
                 await self._taker.finish()
             return self._result(reader.counts(), doubtful, finished, reader.unmade())
+
+    def _beside(self) -> Tasks:
+        """What goes on as long as there may be letters; a crash of it stops the run."""
+        beside = Tasks()
+        beside.spawn(self._viewer.keep_telling(self._observer, self._stopping))
+        beside.spawn(self._stopping.heed_pause(PauseMark(*self._campaign.journal)))
+        beside.spawn(self._mailboxes.keep_writing())
+        beside.spawn(self._ramping.keep_taking())
+        beside.spawn(self._returning.keep_looking())
+        if self._taker:
+            beside.spawn(self._taker.keep_taking())
+        return beside
 
     def _open_reader(self) -> Reader:
         return self._share.open_reader() if self._share else Reader.open(*self._campaign.journal)
@@ -363,16 +349,9 @@ class Run:
             return
 
     async def _wind_up(self) -> None:
-        """No new letters; replies on the way are waited for, unless told twice.
-
-        With a broken journal only these: a letter that waits for its permission never gets it.
-        """
+        """With a broken journal only replies count: nobody gets a permission any more."""
         self._feed.is_stopping = True
-        waiting = asyncio.create_task(self._outlet.drain(_GRACE_S))
-        while not waiting.done() and not self._stopping.is_at_once and not self._is_waiting_in_vain:
-            await asyncio.wait({waiting}, timeout=0.05)
-        waiting.cancel()
-        await self._outlet.close("stopped")
+        await drained(self._outlet, lambda: self._stopping.is_at_once or self._is_waiting_in_vain)
         await self._tasks.cancel()
 
     # -- stopping ------------------------------------------------------------------------------
@@ -406,11 +385,6 @@ class Run:
             self._reader.hurry()
 
     # -- small parts ---------------------------------------------------------------------------
-
-    async def _watch(self) -> None:
-        while True:
-            self._observer.update(self._viewer.view(is_stopping=bool(self._stopping)))
-            await asyncio.sleep(_VIEW_EVERY_S)
 
     def _result(
         self, counts: dict[State, int], doubtful: list[str], finished: bool, unmade: int

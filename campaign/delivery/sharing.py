@@ -1,22 +1,35 @@
 """What a run asks of the fleet that it is a part of, and what it lets the fleet do.
 
-In: nothing.  Out: two interfaces.  Touches: nothing.
+In: nothing.  Out: three interfaces.  Touches: nothing.
 
 A run of one process has no `Share`, and pays nothing for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 from typing import Protocol
 
 from campaign.delivery.feeding.feed import Feed
-from campaign.errors import CampaignError
+from campaign.errors import CampaignError, JournalError
 from campaign.journal.reading.reader import Reader
+from campaign.journal.store import LastRun
 from campaign.journal.writing.commits import Done
+from campaign.journal.writing.writer import Writer
 from campaign.pool.fleet import Parties
 from campaign.pool.outlet import Outlet
 from campaign.records import Change, State
+
+
+class OpenJournal(Protocol):
+    """What a run needs of the journal, which one process has for itself or workers share."""
+
+    def start(
+        self, loop: asyncio.AbstractEventLoop, on_failure: Callable[[JournalError], None]
+    ) -> Writer: ...
+    def hurry(self) -> None: ...
+    def last_run(self) -> LastRun | None: ...
 
 
 class Share(Protocol):

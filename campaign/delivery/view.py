@@ -5,18 +5,21 @@ In: what the run counts, its outlet, its feed.  Out: `RunView`s.  Touches: nothi
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping
 
 from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.feeding.feed import Feed
 from campaign.delivery.ledger import JournalLedger
-from campaign.delivery.run_records import RunView
+from campaign.delivery.run_records import Observer, RunView
+from campaign.delivery.stopping import Stopping
 from campaign.planning.timing.turns import Turns
 from campaign.pool.outlet import Outlet
 from campaign.records import State
 from campaign.units import show_duration
 
+_VIEW_EVERY_S = 0.2
 _WINDOW_S = 10.0  # of the rate
 
 
@@ -58,6 +61,12 @@ class Viewer:
         self._limited = limited
         self._total = sum(ledger.counts.values())
         self._speed = Speed()
+
+    async def keep_telling(self, observer: Observer, stopping: Stopping) -> None:
+        """A few times a second, until cancelled."""
+        while True:
+            observer.update(self.view(is_stopping=bool(stopping)))
+            await asyncio.sleep(_VIEW_EVERY_S)
 
     def view(self, *, is_stopping: bool) -> RunView:
         """The run now; asked a few times a second, as the rate is taken from one to the next."""
