@@ -108,7 +108,7 @@ def _unasked(found: list[CheckFinding], *, offline: bool) -> Iterator[CheckFindi
         if rule.id in there:
             continue
         if rule.needs == "live":
-            yield CheckFinding(rule.id, "not-checked", "only --live tries it")
+            yield CheckFinding(rule.id, "not-checked", "tried by --live alone")
         elif rule.needs in _WHOM and offline:
             yield CheckFinding(rule.id, "not-checked", f"--offline asks no {_WHOM[rule.needs]}")
 

@@ -22,7 +22,7 @@ FINDINGS = [
     ("Sender domain", "spf-record", "ok", "example.com: v=spf1 ip4:192.0.2.1 -all; 1 of 10", ""),
     ("Sender domain", "dmarc-record", "fail", "there is no record at _dmarc.example.com", RECORD),
     ("Letters", "letter-links", "warn", "a link says <b>bank</b>; 1 of 4 messages", "let it say"),
-    ("Live", "live-letter", "not-checked", "only --live tries it", ""),
+    ("Live", "live-letter", "not-checked", "tried by --live alone", ""),
 ]
 
 

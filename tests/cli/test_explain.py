@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from campaign.cli.commands.after.explain import lines
 from campaign.cli.main import main
 from fakes.scripted_smtp import Script, ScriptedServer, on, say
 from fakes.sending import Mailing, relay
@@ -126,3 +127,11 @@ def test_who_is_not_in_the_plan_is_a_usage_error(
     Mailing(tmp_path, relay(1), people=1).plan()
     assert main(["explain", str(tmp_path), who]) == 64
     assert "plan" in capfd.readouterr().err or "@" in who
+
+
+def test_a_run_that_keeps_to_a_pace_says_so() -> None:
+    counts = {"planned": 9, "sent": 1}
+    said = lines("spring", "", counts, [], "waits its turn: relay 127.0.0.1 2/s")
+    assert said[1] == "  mail is going; waits its turn: relay 127.0.0.1 2/s"
+    assert "nothing of ours" in lines("spring", "", counts, [])[1]
+    assert lines("spring", "", {"sent": 1}, [])[1] == "  everybody is settled"

@@ -32,6 +32,11 @@ EXAMPLES = (
     "campaign explain spring",
     "campaign explain spring grace@example.com",
 )
+_JUST_S = 10.0
+_JUST_SENT = (  # of the last changes alone: a history may have millions
+    "SELECT count(*) FROM (SELECT state, at FROM history ORDER BY change DESC LIMIT 5000) last"
+    " WHERE state = 'sent' AND at > :since"
+)
 _OPEN = (State.PLANNED, State.DEFERRED, State.SENDING)
 
 
@@ -63,6 +68,7 @@ def command(
     with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         reader.plan_record()
         counts, held = explain(campaign, reader, who, now_s)
+        paced = "" if held or who else _pace(campaign, reader, now_s)
     if as_json:
         told = [each.as_object(_stamp(each)) for each in held]
         print(
@@ -78,7 +84,7 @@ def command(
             )
         )
         return EXIT_DONE
-    for line in lines(campaign.settings.name, who, counts, held):
+    for line in lines(campaign.settings.name, who, counts, held, paced):
         print(line, file=sys.stdout)
     return EXIT_DONE
 
@@ -141,7 +147,7 @@ def _person(reader: Reader, who: str) -> tuple[int, Claim | None]:
 
 def _of_the_run(campaign: Campaign) -> list[Hindrance]:
     """A pause, or that nobody runs."""
-    from campaign.cli.journals import glance_at
+    from campaign.cli.journals import glance_at, has_begun
     from campaign.journal.pausing import PauseMark
     from campaign.planning.timing.hindrances import Hindrance
 
@@ -149,7 +155,8 @@ def _of_the_run(campaign: Campaign) -> list[Hindrance]:
         return [Hindrance(str(pause), math.inf, "`campaign resume`")]
     with glance_at(campaign.journal) as seen:
         if seen.is_running() is False:
-            return [Hindrance("no run is under way", math.inf, "`campaign run`")]
+            command = "resume" if has_begun(campaign.journal) else "run"
+            return [Hindrance("no run is under way", math.inf, f"`campaign {command}`")]
     return []
 
 
@@ -164,8 +171,23 @@ def _retry(reader: Reader, claim: Claim | None, due_s: float) -> Hindrance:
     )
 
 
-def lines(name: str, who: str, counts: dict[str, int], held: Sequence[Hindrance]) -> list[str]:
-    """The answer for a terminal."""
+def _pace(campaign: Campaign, reader: Reader, now_s: float) -> str:
+    """What a run that goes on keeps to, as its progress line says it."""
+    from campaign.clock import SystemClock
+    from campaign.planning.timing.awaited import Waits
+
+    ((sent,),) = reader.ask(_JUST_SENT, since=now_s - _JUST_S)
+    return Waits(campaign, SystemClock()).ask(reader, now_s, sent / _JUST_S).words
+
+
+def lines(
+    name: str,
+    who: str,
+    counts: dict[str, int],
+    held: Sequence[Hindrance],
+    paced: str = "",
+) -> list[str]:
+    """The answer for a terminal; `paced` is what keeps the run to its speed."""
     stand = ", ".join(f"{count:,} {state}" for state, count in counts.items())
     about = f"{name}, {who}" if who else name
     shown = [escape(f"{about}: {counted(sum(counts.values()), 'row')}: {stand}")]
@@ -175,11 +197,10 @@ def lines(name: str, who: str, counts: dict[str, int], held: Sequence[Hindrance]
         shown.append(f"    {until}; what changes it: {escape(each.change)}")
     if not held:
         is_open = any(state in counts for state in _OPEN)
-        shown.append(
-            "  nothing of ours holds it up; what a run waits for stands in its progress line"
-            if is_open
-            else "  everybody is settled"
-        )
+        going = "nothing of ours holds it up; what a run waits for stands in its progress line"
+        if paced:
+            going = f"mail is going; {paced}"
+        shown.append(f"  {escape(going) if is_open else 'everybody is settled'}")
     return shown
 
 
