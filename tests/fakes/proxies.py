@@ -7,10 +7,14 @@ Silent, it takes what it is given, as a broken load balancer does: the kernel se
 
 from __future__ import annotations
 
+import re
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+from fakes.certificates import Pair
 
 
 class SilentProxy:
@@ -67,3 +71,57 @@ def silent_proxy(target: int) -> Iterator[SilentProxy]:
         yield proxy
     finally:
         proxy.close()
+
+
+class TlsFront:
+    """Speaks TLS to whoever comes and passes the bytes on in clear text, as nginx stands before
+    `campaign serve`; one after another."""
+
+    def __init__(self, certificate: Pair) -> None:
+        self.target = 0  # port of the server behind it
+        self._context = certificate.server_context()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            with (
+                suppress(OSError),
+                self._context.wrap_socket(plain, server_side=True) as client,
+                socket.create_connection(("127.0.0.1", self.target), timeout=10) as server,
+            ):
+                self._carry(client, server)
+
+    def _carry(self, client: ssl.SSLSocket, server: socket.socket) -> None:
+        """A request with its body, then all that is answered."""
+        request = client.recv(65536)
+        head, _, body = request.partition(b"\r\n\r\n")
+        size = re.search(rb"content-length: (\d+)", head.lower())
+        while size and len(body) < int(size[1]):
+            more = client.recv(65536)
+            request, body = request + more, body + more
+        server.sendall(request)
+        while data := server.recv(65536):
+            client.sendall(data)
+
+
+@contextmanager
+def tls_front(certificate: Pair) -> Iterator[TlsFront]:
+    """A running one; its `target` is to be set before anybody comes."""
+    front = TlsFront(certificate)
+    try:
+        yield front
+    finally:
+        front.close()

@@ -14,7 +14,10 @@ from campaign.preflight.one_click import look_at_one_click, try_one_click
 from campaign.preflight.rules import CheckFinding
 from fakes.campaigns import TOML, planned, write
 from fakes.certificates import Authority
+from fakes.proxies import tls_front
 from fakes.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.serve_site import SECRET
+from fakes.serving import serving
 from fakes.web_server import web_server
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
@@ -104,6 +107,28 @@ def test_the_address_is_made_as_in_a_letter(
         assert [one.level for one in found] == ["ok"], found
         assert len(web.requests) == 2
         assert len(web.requests[0].split(" ")[1]) > 30  # a token is there
+
+
+def test_our_own_page_keeps_to_the_rules(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`campaign serve` (uvicorn) in a process of its own, with TLS before it."""
+    monkeypatch.setenv("CAMPAIGN_SECRET", SECRET)
+    with tls_front(authority.issue("localhost")) as front:
+        toml = TOML.replace(
+            'mailto = "out@example.com"',
+            f'url = "https://localhost:{front.port}/u"\nsecret = {{ env = "CAMPAIGN_SECRET" }}'
+            '\nlist = "newsletter"',
+        )
+        more = '\n[suppression]\nurl = "sqlite:///../s.sqlite"\n[serve]\nlisten = "127.0.0.1:0"\n'
+        campaign = planned(tmp_path / "c", toml=toml + more)
+        with serving(campaign.folder) as running:
+            front.target = running.port
+            (finding,) = look_at_one_click(campaign, SystemClock(), context=trusting(authority))
+            (again,) = look_at_one_click(campaign, SystemClock(), context=trusting(authority))
+    for one in (finding, again):
+        assert one.level == "ok", one
+        assert "GET 200, which changes nothing; POST 200, no redirect, no cookie" in one.evidence
 
 
 @pytest.mark.parametrize("to", ["", "me@example.com"])
