@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -59,3 +61,34 @@ def test_what_came_of_letters_stands_beside_their_number(url: str, tmp_path: Pat
 def test_where_nothing_was_counted_nothing_is_made_to_read_it(url: str, tmp_path: Path) -> None:
     with DayCounts.open(url, tmp_path) as counts:
         assert counts.all() == {}
+
+
+# Takes one part after the other, and says each once it is counted.
+TAKER = """
+import sys
+from datetime import date
+from pathlib import Path
+from campaign.suppression.day_counts import DayCounts
+
+with DayCounts.open(sys.argv[1], Path(sys.argv[2])) as counts:
+    counts.make()
+    while counts.take("provider google", date(2026, 12, 1), 1, 60)[0]:
+        print("one", flush=True)
+"""
+
+
+def test_who_is_killed_while_taking_has_counted_all_that_it_took(url: str, tmp_path: Path) -> None:
+    taken = 0
+    for heard in (7, 19, 60):  # the last one ends by itself
+        with subprocess.Popen(
+            [sys.executable, "-c", TAKER, url, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        ) as taker:
+            assert taker.stdout
+            for _ in zip(range(heard), taker.stdout, strict=False):
+                taken += 1
+            taker.kill()
+            taken += len(taker.stdout.readlines())
+    with DayCounts.open(url, tmp_path) as counts:
+        ((count,),) = counts.all().values()
+    assert taken <= count.sent == 60
+    assert count.sent - taken <= 2  # taken by those that were killed, and not said any more
