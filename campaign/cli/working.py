@@ -73,9 +73,13 @@ def refuse_what_is_not_shared(campaign: Campaign) -> None:
             file=str(campaign.file),
             remedy="`campaign run` sends them; a fleet is for lists",
         )
-    url = store_url(settings.suppression.url, settings.journal.url)
-    is_of_server = not settings.journal.url.startswith("sqlite:")  # else the journal is refused
-    if is_of_server and url.startswith("sqlite:"):
+    if settings.journal.url.startswith("sqlite:"):
+        raise ConfigError(
+            "the journal is a file of one machine, which workers cannot share",
+            file=str(campaign.file),
+            remedy='[journal] url = "postgresql+psycopg://USER@HOST/DATABASE"',
+        )
+    if store_url(settings.suppression.url, settings.journal.url).startswith("sqlite:"):
         raise ConfigError(
             "the suppression store is a file of one machine, which workers cannot share",
             file=str(campaign.file),

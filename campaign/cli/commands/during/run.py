@@ -67,6 +67,15 @@ def command(
     as_json: JsonOption = False,
     no_render: NoRenderOption = False,
     workers: WorkersOption = None,
+    fleet: Annotated[
+        int | None,
+        typer.Option(
+            "--fleet",
+            metavar="N",
+            min=0,
+            help="Send by N workers of this machine, or of the cluster of [fleet] dask; 0: by all.",
+        ),
+    ] = None,
 ) -> int:
     """Send what is planned.
 
@@ -80,6 +89,8 @@ def command(
     from campaign.workers.start import add_workers, worker_count, workers_ahead
 
     campaign = load(path, need_secrets=not sandbox, need_letters=True)
+    if fleet is not None:
+        _refuse_with_fleet(campaign, sandbox=sandbox, limit=limit, no_wait=no_wait, serve=serve)
     page = LivePage(serve, port, not no_browser)
     if campaign.settings.is_open:
         options = RunOptions(
@@ -120,6 +131,10 @@ def command(
             ask(campaign, count, sandbox=sandbox)
         if not as_json:
             tell()
+        if fleet is not None:
+            from campaign.cli.launching import send_by_fleet
+
+            return send_by_fleet(campaign, path, count=fleet, workers=workers, as_json=as_json)
         options = RunOptions(
             agreed=Agreement(summary.plan_id, summary.hashes, summary.planned),
             limit=limit,
@@ -168,6 +183,23 @@ def _run_open(
             metrics=metrics,
             as_json=as_json,
         )
+
+
+def _refuse_with_fleet(
+    campaign: Campaign, *, sandbox: bool, limit: int | None, no_wait: bool, serve: bool
+) -> None:
+    """Raises UsageError for what a fleet that is started from here cannot do, ConfigError for a
+    journal that workers cannot share."""
+    from campaign.cli.working import refuse_what_is_not_shared
+
+    asked = {"--sandbox": sandbox, "--limit": limit, "--no-wait": no_wait, "--serve": serve}
+    for option, given in asked.items():
+        if given:
+            raise UsageError(
+                f"--fleet and {option} do not go together",
+                remedy="leave one of them out; `campaign status --serve` shows a fleet on a page",
+            )
+    refuse_what_is_not_shared(campaign)
 
 
 def refuse_without_a_person(campaign: Campaign, sandbox: bool) -> NoReturn:

@@ -1,0 +1,94 @@
+"""A run by many workers that are started from here, for `run --fleet`.
+
+In: a planned campaign.  Out: progress on stderr as of one run, a summary, an exit code.
+Touches: a Dask cluster, the journal for reading.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from campaign.cli.sending import as_object, next_steps, summary
+from campaign.cli.terminal.paint import Paint
+from campaign.cli.terminal.streams import tell
+from campaign.records import State, settled_of
+
+if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
+    from campaign.delivery.run_records import RunResult, RunView
+
+_LOOK_S = 0.5
+
+
+def send_by_fleet(
+    campaign: Campaign, path: Path, *, count: int, workers: int | None, as_json: bool
+) -> int:
+    """Start workers, watch them until everybody is settled; the exit code.
+
+    `count`: workers, 0: one at each place of the cluster, or one for each core here.
+    `workers`: render processes of each.
+    """
+    result = _watch(campaign, count, workers)
+    if as_json:
+        tell(json.dumps(as_object(result, campaign.settings.name, False), ensure_ascii=False))
+        return result.exit_code
+    tell("\n".join(summary(result, Paint.on(sys.stdout))))
+    tell("\n".join(next_steps(result, path, False)))
+    return result.exit_code
+
+
+def _watch(campaign: Campaign, count: int, workers: int | None) -> RunResult:
+    from campaign.cli.terminal.progress import RunProgress
+    from campaign.cli.working import refuse_what_is_not_shared
+    from campaign.clock import SystemClock
+    from campaign.delivery.ending import result_of
+    from campaign.fleet.bundle import pack
+    from campaign.fleet.cluster import cluster_of
+    from campaign.fleet.launch import Launcher
+    from campaign.journal.reading.reader import Reader
+    from campaign.workers.start import worker_count
+
+    refuse_what_is_not_shared(campaign)
+    clock, address = SystemClock(), campaign.settings.fleet.dask
+    began_s = clock.tick_s()
+    with closing(Reader.open(*campaign.journal)) as reader:
+        names = [name for name in reader.hashes() if not name.startswith("[")]
+        bundle = pack(campaign.folder.resolve(), [*names, campaign.file.name])
+        local = count or worker_count()
+        with (
+            RunProgress(sys.stderr, clock) as progress,
+            cluster_of(address, local, bundle, workers) as cluster,
+        ):
+            launcher = Launcher(cluster, reader.counts, progress.say, count or None)
+            while True:
+                counts = launcher.look()
+                progress.update(_view(counts, reader.rate_s(clock.now_s())))
+                if launcher.is_over:
+                    break
+                time.sleep(_LOOK_S)
+            launcher.refuse_unfinished()
+        counts, finished = reader.counts(), reader.is_finished()
+        doubtful = [doubt.address for doubt in reader.in_doubt()]
+        seconds = clock.tick_s() - began_s
+        return result_of(counts, doubtful, seconds, None, finished=finished, unmade=reader.unmade())
+
+
+def _view(counts: dict[State, int], rate_s: float) -> RunView:
+    from campaign.delivery.run_records import RunView
+
+    total = sum(counts.values())
+    left = total - settled_of(counts) - counts[State.DEFERRED]
+    return RunView(
+        counts=counts,
+        total=total,
+        rate_s=rate_s,
+        left_s=left / rate_s if left > 0 and rate_s > 0 else None,
+        waiting_for="",
+        connections=0,
+        stopping=False,
+    )

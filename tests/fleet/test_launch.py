@@ -1,0 +1,163 @@
+"""Workers that are started from one place: what they are given, where, and how often."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from campaign.errors import CampaignError, DataError, FleetMismatch
+from campaign.fleet.bundle import pack, unpack
+from campaign.fleet.cluster import Ended
+from campaign.fleet.launch import Launcher
+from campaign.records import State
+from fakes.crashing import run
+from fakes.fleet import fleet_campaign, members, prove
+from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.recorder import recorder
+
+
+class Hosts:
+    """A cluster of two places whose tasks end as they are told."""
+
+    def __init__(self) -> None:
+        self.there = ["a", "b"]
+        self.busy: set[str] = set()
+        self.started: list[str] = []
+        self.over: dict[str, Ended] = {}
+
+    def places(self) -> list[str]:
+        return self.there
+
+    def start(self, place: str) -> None:
+        self.started.append(place)
+        self.busy.add(place)
+
+    def end(self, place: str, code: int, said: str = "") -> None:
+        self.busy.discard(place)
+        self.over[place] = Ended(code, said)
+
+    def ended(self) -> dict[str, Ended]:
+        over, self.over = self.over, {}
+        return over
+
+
+class Campaign:
+    """How many stand where."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.said: list[str] = []
+
+    def counts(self) -> dict[State, int]:
+        return {state: self.left if state is State.PLANNED else 0 for state in State}
+
+
+def test_each_place_gets_one_worker_and_a_dead_one_is_started_again() -> None:
+    hosts, campaign = Hosts(), Campaign(5)
+    launcher = Launcher(hosts, campaign.counts, campaign.said.append)
+    launcher.look()
+    launcher.look()
+    assert hosts.started == ["a", "b"]
+    hosts.end("a", -1, "its worker of Dask is gone (lost)")
+    launcher.look()
+    assert hosts.started == ["a", "b", "a"]
+    hosts.there = ["b"]  # the host is gone
+    hosts.end("a", -1)
+    launcher.look()
+    assert hosts.started == ["a", "b", "a"]
+    assert not launcher.is_over
+    campaign.left = 0
+    hosts.end("b", 0)
+    launcher.look()
+    assert launcher.is_over
+    launcher.refuse_unfinished()
+
+
+def test_a_worker_that_was_refused_is_not_started_again_and_named() -> None:
+    hosts, campaign = Hosts(), Campaign(5)
+    launcher = Launcher(hosts, campaign.counts, campaign.said.append)
+    launcher.look()
+    hosts.end("a", 78, "the version of campaign is 1 here and 2 there")
+    hosts.end("b", 75, "asked to leave the fleet")
+    launcher.look()
+    assert hosts.started == ["a", "b"]
+    assert "the worker at a ended: the version of campaign is 1 here" in campaign.said[0]
+    assert launcher.is_over
+    with pytest.raises(CampaignError, match="gave up"):
+        launcher.refuse_unfinished()
+
+
+def test_one_that_dies_at_once_again_and_again_is_given_up() -> None:
+    hosts, campaign = Hosts(), Campaign(5)
+    hosts.there = ["a"]
+    launcher = Launcher(hosts, campaign.counts, campaign.said.append)
+    for _ in range(50):
+        launcher.look()
+        hosts.end("a", -9)
+    launcher.look()
+    assert len(hosts.started) == 20
+    assert launcher.is_over
+
+
+def test_a_bundle_is_named_by_its_content_and_unpacked_once(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    folder.mkdir()
+    (folder / "campaign.toml").write_text("name = 'x'")
+    (folder / "list.csv").write_text("email\na@example.com\n")
+    bundle = pack(folder, ["campaign.toml", "list.csv", "gone.txt"])
+    os.utime(folder / "list.csv", (1, 1))
+    assert pack(folder, ["list.csv", "campaign.toml"]) == bundle
+    there = unpack(bundle, tmp_path / "cache")
+    assert (there / "list.csv").read_text() == "email\na@example.com\n"
+    assert unpack(bundle, tmp_path / "cache") == there
+    (folder / "list.csv").write_text("email\nb@example.com\n")
+    assert unpack(pack(folder, ["campaign.toml", "list.csv"]), tmp_path / "cache") != there
+
+
+def test_a_host_with_another_version_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    bundle = pack(tmp_path, ["a"])
+    with pytest.raises(FleetMismatch, match=r"on this host and 0\.0\.9 where"):
+        unpack(bundle._replace(version="0.0.9"), tmp_path / "cache")
+    with pytest.raises(DataError, match="damaged"):
+        unpack(bundle._replace(data=b"other"), tmp_path / "cache")
+
+
+def test_a_file_outside_the_folder_is_not_sent_away(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "secret").write_text("x")
+    with pytest.raises(DataError, match="outside"):
+        pack(tmp_path / "c", ["../secret"])
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DatabaseServer]:
+    if not PG_CTL.is_file():
+        pytest.skip("needs PostgreSQL's server")
+    with database_server() as running:
+        yield running
+
+
+def test_run_with_a_fleet_sends_by_workers_of_a_local_cluster_as_one_run(
+    tmp_path: Path, server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    url = server.new_database()
+    with recorder(0.02, 3) as mail:
+        folder = fleet_campaign(
+            tmp_path / "c", mail, url, recipients=300, connections=2, policy="hold", lease_s=5.0
+        )
+        done = run(folder, "run", "--fleet", "2", "--yes", "--workers", "1")
+        assert done.returncode == 0, done.stderr
+        assert "300  100.0 %  sent" in done.stdout
+        assert set(mail.received.values()) == {1}
+        assert mail.received.total() == 300
+    assert len(members(server, url)) == 2
+    prove(folder, url)
+    refused = run(folder, "run", "--fleet", "2", "--yes", "--sandbox")
+    assert refused.returncode == 64
+    assert "--sandbox" in refused.stderr
