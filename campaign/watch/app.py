@@ -28,6 +28,7 @@ from campaign.pages.server import PageServer, until_interrupted
 from campaign.planning.timing.awaited import Waits
 from campaign.planning.timing.prospect import Prospects
 from campaign.records import State
+from campaign.watch.returned import ReturnedFeed
 from campaign.watch.sampling import RunSample, Sampler
 
 _EVERY_S = 1.0
@@ -91,7 +92,10 @@ class Watch:
             self._tallies = Tallies.open(*self._campaign.journal)
             waits = Waits(self._campaign, self._clock)
             prospects = Prospects(self._campaign, self._clock)
-            self._sampler = Sampler(self._tallies, self._clock, waits.ask, prospects.ask)
+            returned = ReturnedFeed(self._campaign)
+            self._sampler = Sampler(
+                self._tallies, self._clock, waits.ask, prospects.ask, returned.ask
+            )
         return self._sampler.sample()
 
     @contextlib.asynccontextmanager

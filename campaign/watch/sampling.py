@@ -19,6 +19,7 @@ from campaign.pages.causes import Cause, cause_of
 from campaign.pages.charts import Point
 from campaign.planning.timing.prospect import NO_PROSPECT, Prospect
 from campaign.records import NO_WAIT, Awaited, State, settled_of, unsettled_of
+from campaign.watch.returned import NOTHING_RETURNED, ReturnedSample
 
 _PROVIDERS = 12
 _ANSWERS = 12
@@ -55,6 +56,7 @@ class RunSample:
     started_s: float
     waiting_for: str = ""  # what planned recipients wait for
     prospect: Prospect = NO_PROSPECT
+    returned: ReturnedSample = NOTHING_RETURNED
 
     @property
     def total(self) -> int:
@@ -79,11 +81,14 @@ class Sampler:
         clock: Clock,
         waits: Callable[[Reader, float, float], Awaited],
         prospects: Callable[[Tallies, float], Prospect] = lambda tallies, now_s: NO_PROSPECT,
+        returned: Callable[[Tallies], ReturnedSample] = lambda tallies: NOTHING_RETURNED,
     ) -> None:
         """`waits`: what planned recipients wait for at an instant, with so many sent a second.
 
         `prospects`: the plan, what happened and what is foreseen at an instant.
+        `returned`: what has come back so far.
         """
+        self._returned = returned
         self._waits = waits
         self._prospects = prospects
         self._tallies = tallies
@@ -117,6 +122,7 @@ class Sampler:
             started_s=runs[-1].started_s if runs else 0.0,
             waiting_for=awaited.words,
             prospect=self._prospects(tallies, now_s),
+            returned=self._returned(tallies),
         )
 
     def _rate(self, now_s: float) -> float:

@@ -11,7 +11,8 @@ import pytest
 from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.reading.audit import audit
-from campaign.records import State
+from campaign.journal.writing.events import add_events
+from campaign.records import Event, State
 from fakes.journals import (
     RECORD,
     URL,
@@ -37,6 +38,8 @@ OUTSIDE = "nobody outside the plan, and nobody twice"
 LEGAL = "every change is one the table of states allows, every sent has a 2xx"
 SUM = "the states are the sum of the history"
 DOUBT = "nobody's doubt is forgotten"
+EPOCHS = "every change of a fleet is by an epoch that held its shard"
+EVENTS = "what came back is about letters of this plan"
 COPIES = "nobody got more copies than were sent again knowingly"
 
 
@@ -87,6 +90,8 @@ def test_a_sound_journal_is_clean_and_adds_up(folder: Path) -> None:
         SUM,
         DOUBT,
         COPIES,
+        EPOCHS,
+        EVENTS,
     ]
     assert result.unknown == [
         "whether 1 sent to again have two copies: only the relay's log can tell",
@@ -210,6 +215,37 @@ def test_the_audit_says_what_it_cannot_know(tmp_path: Path) -> None:
     assert result.is_clean
     assert result.unknown[0].startswith("1 are in `sending`")
     assert "whether 2 in doubt" in result.unknown[1]
+
+
+def test_what_came_back_is_counted_beside_the_states(folder: Path) -> None:
+    told = [event(1, "bounced"), event(1, "delivered"), event(3, "bounced")]
+    add_events(URL, folder, told)
+    result = audit(URL, folder)
+    assert result.is_clean
+    assert result.events == {"bounced": 2, "delivered": 1}
+    assert sum(result.counts.values()) == result.total  # a bounce is no state
+
+
+def test_an_event_about_a_row_that_is_not_there_is_found(folder: Path) -> None:
+    add_events(URL, folder, [event(row, "bounced") for row in range(1, 40)])
+    (check,) = [check for check in audit(URL, folder).checks if check.claim == EVENTS]
+    assert (check.findings[0].row, check.findings[0].what) == (
+        7,
+        "bounced, and there is no such row",
+    )
+    assert (len(check.findings), check.is_more) == (20, True)
+
+
+def test_a_file_of_events_of_another_plan_is_found(folder: Path) -> None:
+    add_events(URL, folder, [event(1, "bounced")])
+    with closing(sqlite3.connect(folder / "state/journal.sqlite.events")) as connection, connection:
+        connection.execute("UPDATE about SET plan_id = 'another'")
+    (check,) = [check for check in audit(URL, folder).checks if check.claim == EVENTS]
+    assert "is of another plan, another" in check.findings[0].what
+
+
+def event(row: int, kind: str) -> Event:
+    return Event(f"{kind} {row}", row, 5.0, kind, "", "", "test", "")
 
 
 def test_the_audit_works_beside_a_run(tmp_path: Path) -> None:

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from campaign.clock import SystemClock
-from campaign.config.loader import load
+from campaign.config.loader import Campaign, load
 from campaign.journal.reading.tallies import Tallies
+from campaign.journal.writing.events import add_events
 from campaign.pages.look import Look
 from campaign.planning.timing.awaited import Waits
+from campaign.records import MACHINE, Event
 from campaign.watch import sampling
+from campaign.watch.returned import ReturnedFeed
 from campaign.watch.sampling import RunSample, Sampler
 from fakes.clock import FakeClock
 from fakes.scripted_smtp import Script, ScriptedServer
@@ -80,3 +83,38 @@ def test_the_page_names_no_quota_that_is_not_used_up_or_that_nobody_waits_for(
         Mailing(tmp_path, way, people=2).send()
     sample = sample_of(tmp_path)
     assert (sample.phase, sample.waiting_for) == ("finished", "")
+
+
+def test_what_comes_back_is_on_the_page_as_it_comes(tmp_path: Path) -> None:
+    with ScriptedServer(Script()) as server:
+        Mailing(tmp_path, relay(server), people=4).send()
+    campaign, clock = load(tmp_path), SystemClock()
+    feed = ReturnedFeed(campaign)
+    with closing(Tallies.open(*campaign.journal)) as tallies:
+        sampler = Sampler(tallies, clock, Waits(campaign, clock).ask, returned=feed.ask)
+        assert "What came back" not in drawn(sampler.sample())
+        tell(campaign, [(1, "bounced", "recipient-gone", "550 5.1.1 nobody of that name")])
+        page = drawn(sampler.sample())
+        assert "What came back 1 bounced" in page
+        assert "r1@example.com bounced: recipient-gone 550 5.1.1 nobody of that name" in page
+        tell(campaign, [(row, "delivered", "", "250 ok") for row in (2, 3, 4)])
+        tell(campaign, [(2, "complained", "", "abuse"), (3, "opened", MACHINE, "")])
+        sample = sampler.sample()
+        assert sample.returned.counts == [
+            ("bounced", 1, "bad"),
+            ("complained", 1, "bad"),
+            ("opened", 1, ""),
+            ("delivered", 3, ""),
+        ]
+        assert [line.kind for line in sample.returned.latest] == ["complained", "bounced"]
+        assert feed.ask(tallies) is sample.returned  # nothing more came back: nothing is counted
+
+
+def tell(campaign: Campaign, told: list[tuple[int, str, str, str]]) -> None:
+    add_events(
+        *campaign.journal,
+        [
+            Event(f"{row} {kind}", row, time.time(), kind, class_, said, "test", "")
+            for row, kind, class_, said in told
+        ],
+    )

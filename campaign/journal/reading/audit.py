@@ -20,6 +20,7 @@ from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, DBAPIError, text
 from campaign.journal import schema
 from campaign.journal.notes import recall
+from campaign.journal.reading.events import count_events, plan_of_events, strangers
 from campaign.journal.reading.glance import glance, no_plan
 from campaign.journal.sharing.holders import Holder, holders
 from campaign.journal.sharing.tables import GUARD_NAMES, is_shared
@@ -54,6 +55,7 @@ class Audit(NamedTuple):
     checks: list[Check]
     unknown: list[str]  # what no journal can tell, as sentences
     members: list[Holder]  # of fleets, by their epochs
+    events: dict[str, int]  # what came back, by kind
 
     @property
     def is_clean(self) -> bool:
@@ -69,6 +71,7 @@ def audit(url: str, folder: Path) -> Audit:
     with closing(glance(url, folder)) as seen:  # carries an older journal forward
         if not seen.is_planned():
             raise no_plan(place)
+        plan_id = seen.plan_id()
     engine = open_for_reading(place)
     if place.dialect == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
@@ -79,11 +82,25 @@ def audit(url: str, folder: Path) -> Audit:
         counts = connection.execute(text("SELECT state, count(*) FROM standings GROUP BY state"))
         by_state = {str(state): int(count) for state, count in counts}
         total = int(connection.execute(text("SELECT count(*) FROM recipients")).scalar_one())
+        last = int(connection.execute(text("SELECT max(row) FROM recipients")).scalar() or 0)
         unknown = list(_unknown(connection, place, by_state))
         ask = connection.exec_driver_sql
         members = [] if place.path else holders(lambda asked: ask(asked).all())
     engine.dispose()
-    return Audit(by_state, total, checks, unknown, members)
+    checks.append(_events_are_of_the_plan(url, folder, plan_id, last))
+    return Audit(by_state, total, checks, unknown, members, count_events(url, folder))
+
+
+def _events_are_of_the_plan(url: str, folder: Path, plan_id: str, last: int) -> Check:
+    """What came back stands beside the states, and is about this plan's letters."""
+    claim = "what came back is about letters of this plan"
+    if (other := plan_of_events(url, folder)) and other != plan_id:
+        return Check(claim, [Finding(0, f"the file of events is of another plan, {other}")], False)
+    found = [
+        Finding(row, f"{kind}, and there is no such row")
+        for row, kind in strangers(url, folder, last, _SHOWN + 1)
+    ]
+    return Check(claim, found[:_SHOWN], len(found) > _SHOWN)
 
 
 def _check(

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sqlite_files import connect_for_reading
+from campaign.errors import JournalError
 from campaign.journal.reading.glance import glance
 from campaign.journal.writing.events import EVENT_FIELDS, SUFFIX
 from campaign.records import MACHINE, Event, ReplyClass
@@ -70,6 +71,29 @@ def count_events(url: str, folder: Path) -> dict[str, int]:
     with _store(url, folder) as ask:
         found = ask("SELECT kind, count(*) FROM events GROUP BY kind ORDER BY kind", ())
     return {str(kind): int(count) for kind, count in found}
+
+
+def strangers(url: str, folder: Path, last: int, most: int) -> list[tuple[int, str]]:
+    """Events about rows behind the last one of the plan: the row, and the kind."""
+    asked = (
+        'SELECT "row", kind FROM events WHERE "row" < 1 OR "row" > ? ORDER BY "seq"'
+        f" LIMIT {int(most)}"
+    )
+    with _store(url, folder) as ask:
+        return [(int(row), str(kind)) for row, kind in ask(asked, (last,))]
+
+
+def plan_of_events(url: str, folder: Path) -> str:
+    """The plan that a file of events belongs to; "" on a server, and where nothing came back."""
+    place = locate(url, folder)
+    if place.path is None or not place.beside(SUFFIX).exists():
+        return ""
+    with _store(url, folder) as ask:
+        try:
+            found = ask("SELECT plan_id FROM about", ())
+        except JournalError:  # of none yet
+            return ""
+    return str(found[0][0]) if found else ""
 
 
 def rows_told_of(url: str, folder: Path, kind: str) -> set[int]:

@@ -48,7 +48,11 @@ def command(
 def lines(name: str, result: Audit, paint: Paint) -> list[str]:
     """The audit for a terminal."""
     counts = [f"{result.counts[state]:,} {state}" for state in State if result.counts.get(state)]
-    shown = [paint.bold(name), f"  {counted(result.total, 'row')} = {' + '.join(counts)}", ""]
+    shown = [paint.bold(name), f"  {counted(result.total, 'row')} = {' + '.join(counts)}"]
+    if result.events:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in result.events.items())
+        shown.append(f"  {counted(sum(result.events.values()), 'event')} beside them: {kinds}")
+    shown.append("")
     for check in result.checks:
         shown += _check(check, paint)
     if result.members:
@@ -126,4 +130,5 @@ def as_object(name: str, result: Audit, sandbox: bool) -> dict[str, Any]:
             for member in result.members
         ],
         "unknown": result.unknown,
+        "events": result.events,
     }
