@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ import pytest
 
 from campaign.cli.main import main
 from campaign.config.loader import load
-from campaign.errors import ConfigErrors
+from campaign.errors import ConfigErrors, RelayError
 from campaign.planning.summary import forecast_s
+from campaign.smtp.endpoint import ConnectRefused, Endpoint
+from campaign.smtp.opening.dial import dial
 from fakes.dns_server import dns_server
 from fakes.internet import GOOD, ServerAt, World
 from fakes.scripted_smtp import Rule, Script, ScriptedServer, drop, on, say
@@ -262,6 +265,27 @@ def test_a_relay_is_dialled_from_its_source(tmp_path: Path, server: ScriptedServ
         f"127.0.0.1:{server.port} from {FIRST}",
         f"127.0.0.1:{server.port} from {SECOND}",
     }
+
+
+def test_a_relay_at_an_ipv6_address_is_dialled_from_one(tmp_path: Path, stack: ExitStack) -> None:
+    newer = stack.enter_context(ServerAt(Script(), "::1", 0))
+    way = relay(newer, more='source = "::1"').replace('"127.0.0.1"', '"::1"')
+    ending = Mailing(tmp_path, way, people=2).send()
+    assert ending.all_but() == {"sent"}
+    assert peers(newer) == {"::1": 2}
+    assert {each.relay for each in ending.results.values()} == {f"[::1]:{newer.port} from ::1"}
+
+
+def test_a_name_without_an_address_of_the_family_of_its_source_is_not_reached() -> None:
+    endpoint = Endpoint("relay", "127.0.0.1", 25, "none", source="::1")
+    with pytest.raises(ConnectRefused, match="has no IPv6 address, and ::1 reaches no"):
+        asyncio.run(dial(endpoint, 5.0))
+
+
+def test_a_source_that_the_host_has_lost_is_told_when_it_is_dialled() -> None:
+    endpoint = Endpoint("relay", "127.0.0.1", 25, "none", source=NOT_OURS)
+    with pytest.raises(RelayError, match=f"this host cannot send from {NOT_OURS}: Cannot assign"):
+        asyncio.run(dial(endpoint, 5.0))
 
 
 def test_a_day_quota_of_a_relay_holds_for_each_source(
