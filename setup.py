@@ -22,7 +22,7 @@ delivery/beginning: staleness
 delivery/feeding: backlog feed rows
 journal/reading: claims
 journal/writing: changes totals transactions writer
-pool: destination lanes outlet relays
+pool: destination lane lanes outlet relays
 pool/pacing: allowance governor rates refusals
 pool/servers: hosts
 pool/sites: flight site

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -38,7 +38,7 @@ _FORGET_S = 60.0  # between two looks for letters that may be forgotten
 
 
 class ArrivalTaker:
-    """Of one run; `wake` is called when there is something to claim."""
+    """Of one run; `wake` is called with what became recipients."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class ArrivalTaker:
         ledger: JournalLedger,
         clock: Clock,
         *,
-        wake: Callable[[], None],
+        wake: Callable[[Sequence[ArrivedRow]], None],
         must_stop: Callable[[CampaignError], None],
     ) -> None:
         place = locate(*campaign.journal)
@@ -112,7 +112,7 @@ class ArrivalTaker:
         await self._writer.take(rows)
         self.taken = rows[-1].row
         self._ledger.arrived(Counter(row.state for row in rows))
-        self._wake()
+        self._wake(rows)
         return True
 
     async def finish(self) -> None:

@@ -26,15 +26,23 @@ class Policy(NamedTuple):
 
 
 class Policies:
-    """By the number of a source."""
+    """By the number of a source; `first_sources` are those whose letters go before others, none
+    where all are alike."""
 
     def __init__(self, common: Policy, of_sources: Sequence[Policy] = ()) -> None:
         self._common = common
         self._of_sources = of_sources
 
+        are_alike = len({policy.is_bulk for policy in of_sources}) < 2
+        self.first_sources: frozenset[int] = frozenset() if are_alike else _not_bulk(of_sources)
+
     def of(self, source: int) -> Policy:
         """Of a claim's source."""
         return self._of_sources[source] if source < len(self._of_sources) else self._common
+
+
+def _not_bulk(policies: Sequence[Policy]) -> frozenset[int]:
+    return frozenset([number for number, policy in enumerate(policies) if not policy.is_bulk])
 
 
 def policies_of(settings: Settings, sources: Sequence[Source], jitter: Jitter) -> Policies:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -40,6 +40,7 @@ from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.journal.store import ANSWER_S
+from campaign.journal.writing.arriving import ArrivedRow
 from campaign.planning.inputs import (
     envelope_senders,
     refuse_other_templates,
@@ -187,11 +188,13 @@ class Run:
             self._campaign, self._writer, reader, mailboxes, self._clock, self._stopping.stop_for
         )
         self._turns = turns_of(self._campaign, self._record, reader, self._clock.now_s())
+        policies = policies_of(settings, reader.sources(), random.random)
+        self._first_sources = policies.first_sources
         self._ledger = JournalLedger(
             only_while_live(self._writer.write, self._share, self._lease_ran_out)
             if self._share
             else self._writer.write,
-            policies_of(settings, reader.sources(), random.random),
+            policies,
             self._clock,
             self._turns,
             counts=counts,
@@ -220,6 +223,7 @@ class Run:
             sender_of=envelope_senders(self._campaign, self._record),
             most=self._options.limit,
             expire_after_s=settings.delivery.expire_after,
+            policies=policies,
             spawn=self._tasks.spawn,
         )
         self._taker = self._taker_of(reader) if settings.is_open else None
@@ -249,6 +253,7 @@ class Run:
             transcript=options.transcript,
             ramps=self._ramps,
             parties=self._share.parties if self._share else None,
+            is_first=self._goes_first if self._first_sources else None,
             on_trial=self._on_trial,
         )
         return outlet_of(campaign, terms, override)
@@ -326,9 +331,15 @@ class Run:
         self._settled_when_idle = settled
         return turn_s is not None and turn_s <= _SHORT_WAIT_S and not waited_in_vain
 
-    def _take_up(self) -> None:
+    def _goes_first(self, letter: Letter) -> bool:
+        return letter.claim.source in self._first_sources
+
+    def _take_up(self, rows: Sequence[ArrivedRow]) -> None:
         """Letters have arrived."""
-        self._feed.look_again()
+        first = self._first_sources
+        self._feed.look_again(
+            each.row for each in rows if each.source in first and each.state is State.PLANNED
+        )
         self._wanted.set()
 
     def _take_back(self, letters: list[Letter]) -> None:

@@ -12,6 +12,10 @@ takes no further one.  A provider that is slow to answer would in time hold ever
 letter of it stays longer than any other; so a lane holds at most three quarters of them while
 others have letters ready.  A quarter is enough for the others, who are quick, and costs a provider
 that has most of the list next to nothing.
+
+Letters that go first, such as codes, have nine turns of ten in all lanes, and what is between them
+and their dot is never the bulk that is in memory: the others keep one turn of ten, so that they are
+never starved.
 """
 
 from __future__ import annotations
@@ -22,106 +26,18 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import count
 
-from campaign.pool.pacing.governor import Governor
+from campaign.pool.lane import Lane
 from campaign.pool.pacing.ramp import RampWindow
-from campaign.pool.pacing.rates import Pacing
-from campaign.pool.pacing.waits import turn
 from campaign.records import Letter
 from campaign.units import Rate, show_duration
 
-_SOON_S = 1.0  # letters for a lane that may go on so soon are rendered meanwhile
-_AHEAD_S = 2.0  # a lane with a rate has letters in memory for so long
 KEPT_S = 10.0  # rendered letters wait for so long in memory; for longer they go back to the journal
-_LEAST_LOOK_S = 0.05
-_LONGEST_LOOK_S = 60.0
+_FIRST_TURNS = 9  # in a row of letters that go first, while others are ready
 Limit = tuple[Sequence[Rate], int]  # rates and connections of one provider
 
 
 def _lose(letters: list[Letter]) -> None:
     raise AssertionError(f"nobody takes back {len(letters)} letters")
-
-
-class Lane:
-    """The letters for one provider."""
-
-    __slots__ = (
-        "_limit_name",
-        "coming",
-        "governor",
-        "holders",
-        "is_queued",
-        "name",
-        "pacing",
-        "ready",
-    )
-
-    def __init__(
-        self,
-        name: str,
-        rates: Sequence[Rate],
-        connections: int,
-        limit_name: str = "",
-        ramps: Sequence[RampWindow] = (),
-    ) -> None:
-        """`limit_name`: what the config calls its limit, where that is not its name."""
-        self.name = name
-        self._limit_name = limit_name or name
-        self.ready: deque[Letter] = deque()
-        self.holders: dict[Hashable, int] = {}  # connection -> letters of ours it carries
-        self.pacing = Pacing(rates, ramps=ramps)
-        self.governor = Governor(connections)
-        self.coming = 0  # letters being rendered for it
-        self.is_queued = False  # stands in the round robin or in the heap
-
-    def wait_s(self, now_s: float) -> float:
-        rest_s = self.governor.wait_s(now_s)
-        return max(rest_s, self.pacing.wait_s(now_s)) if self.pacing.windows else rest_s
-
-    def room(self, now_s: float, share: int) -> int:
-        """How many more letters may come into memory.
-
-        A lane with a rate takes what it can send in two seconds; one with a rate, or whose places
-        are all taken, never more than its share of the memory.  All others take what comes.
-        """
-        if self.wait_s(now_s) > _SOON_S:
-            return 0
-        interval_s = self.pacing.interval_s
-        if interval_s:
-            most = min(share, int(_AHEAD_S / interval_s) + 1, self.pacing.left(now_s))
-        elif self.is_full:
-            most = share
-        else:
-            return sys.maxsize
-        return max(0, most - len(self.ready) - self.coming)
-
-    def look_s(self, now_s: float) -> float:
-        """Where there is no room: seconds until it is worth while to ask again.
-
-        Half of what a lane holds must be gone first, so that few are asked for many at a time.
-        """
-        wait_s = self.wait_s(now_s) - _SOON_S
-        if wait_s <= 0:
-            wait_s = min(_SOON_S, (len(self.ready) + self.coming) * self.pacing.interval_s / 2)
-        return min(_LONGEST_LOOK_S, max(_LEAST_LOOK_S, wait_s))
-
-    def turn(self, tick_s: float, now_s: float) -> str:
-        """What its limit is called while letters wait for it; "" where they do not."""
-        return turn("limits", self._limit_name, self.pacing, tick_s, now_s)
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.holders) >= self.governor.connections
-
-    def may_ride(self, connection: Hashable, now_s: float) -> bool:
-        """May another letter go over a connection that carries one of ours?"""
-        return bool(self.ready and connection in self.holders and self.wait_s(now_s) <= 0)
-
-    @property
-    def is_plain(self) -> bool:
-        """Nothing is known of it that would be lost with it."""
-        return not (self.ready or self.holders or self.coming or self.pacing.windows) and (
-            self.governor.connections == self.governor.limit
-        )
 
 
 class Lanes:
@@ -137,12 +53,17 @@ class Lanes:
         give_back: Callable[[list[Letter]], None] = _lose,
         on_low: Callable[[], None] = lambda: None,
         on_lane: Callable[[Lane], None] = lambda lane: None,
+        is_first: Callable[[Letter], bool] | None = None,
     ) -> None:
         """`name_of` a domain is the lane of its letters: many domains may be one provider's.
 
         `give_back` takes letters that would have to wait too long in memory; `on_low` hears that
-        few are left, `on_lane` of each lane that is made.
+        few are left, `on_lane` of each lane that is made.  `is_first`: letters that go before the
+        others; None: all are alike.
         """
+        self._is_first = is_first
+        self._first: deque[Lane] = deque()  # those with letters that go first
+        self._hurried = 0  # turns in a row that these had
         self._limit_name = limit_name
         self._ramps_of = ramps_of
         self.give_back = give_back
@@ -155,7 +76,7 @@ class Lanes:
         self._turn: deque[Lane] = deque()
         self._paced: deque[Lane] = deque()  # those with a rate, which take two turns of three
         self._favoured = 0  # turns in a row that they had
-        self._waiting: list[tuple[float, int, Lane]] = []
+        self._waiting: list[tuple[float, int, Lane, bool]] = []  # the bool: for its first letters
         self._order = count()  # breaks ties in the heap
         self.ready = 0  # letters in all lanes
         self._coming = 0
@@ -193,7 +114,8 @@ class Lanes:
         """Letters that are ready to go."""
         for letter in letters:
             lane = self.lane(letter.claim.domain)
-            lane.ready.append(letter)
+            is_first = self._is_first is not None and self._is_first(letter)
+            (lane.first if is_first else lane.ready).append(letter)
             self.ready += 1
             self._queue(lane)
 
@@ -206,36 +128,59 @@ class Lanes:
         """
         turn, yielding = self._turn, None
         while self._waiting and self._waiting[0][0] <= now_s:
-            lane = heapq.heappop(self._waiting)[2]
-            (self._paced if lane.pacing.interval_s else turn).append(lane)
+            _, _, lane, is_first = heapq.heappop(self._waiting)
+            if is_first:
+                self._first.append(lane)
+            else:
+                (self._paced if lane.pacing.interval_s else turn).append(lane)
         crowded = self._crowded
         if crowded is not None and crowded.may_ride(connection, now_s):
             # Another's letter would wait here for an answer that may be long in coming.
             return self._give(crowded, connection, now_s)
-        while turn or self._paced:
-            lane = self._next()
-            lane.is_queued = False
+        while turn or self._paced or self._first:
+            lane, is_first = self._next()
             count = len(lane.holders)
-            if not lane.ready:
+            if not (lane.first if is_first else lane.ready):
                 continue  # `put` brings it back
             if count >= lane.governor.connections and connection not in lane.holders:
                 continue  # `done` brings it back
             wait_s = lane.wait_s(now_s)
             if wait_s > 0:
-                lane.is_queued = True
-                heapq.heappush(self._waiting, (now_s + wait_s, next(self._order), lane))
-            elif count >= self._share and (turn or self._paced) and yielding is None:
+                if is_first:
+                    lane.is_hurried = True
+                else:
+                    lane.is_queued = True
+                waiting = (now_s + wait_s, next(self._order), lane, is_first)
+                heapq.heappush(self._waiting, waiting)
+            elif count >= self._share and yielding is None and self._has_others:
                 yielding = lane  # to the others, unless none of them may go
+            elif lane is yielding:
+                continue  # with both kinds of its letters
             else:
                 if yielding is not None:
                     self._queue(yielding)
-                return self._give(lane, connection, now_s)
+                return self._give(lane, connection, now_s, is_first)
         if yielding is None and behind is not None:
             lane = self.lane(behind.claim.domain)  # all its places are taken, one by this very one
             yielding = lane if lane.may_ride(connection, now_s) else None
         return self._give(yielding, connection, now_s) if yielding else None
 
-    def _next(self) -> Lane:
+    @property
+    def _has_others(self) -> bool:
+        return bool(self._turn or self._paced or self._first)
+
+    def _next(self) -> tuple[Lane, bool]:
+        """The lane whose turn it is, and whether for a letter that goes first."""
+        is_alone = not (self._turn or self._paced)
+        if self._first and (is_alone or self._hurried < _FIRST_TURNS):
+            lane = self._first.popleft()
+            lane.is_hurried = False
+            return lane, True
+        lane = self._next_in_turn()
+        lane.is_queued = False
+        return lane, False
+
+    def _next_in_turn(self) -> Lane:
         """Lanes with a rate first, or they would lose their share of a relay that is full, and be
         left over at the end; yet the others have a turn of three."""
         if self._paced and (self._favoured < 2 or not self._turn):
@@ -244,8 +189,14 @@ class Lanes:
         self._favoured = 0
         return self._turn.popleft()
 
-    def _give(self, lane: Lane, connection: Hashable, now_s: float) -> Letter:
-        letter = lane.ready.popleft()
+    def _give(
+        self, lane: Lane, connection: Hashable, now_s: float, is_first: bool | None = None
+    ) -> Letter:
+        """`is_first` None: of whichever kind is next in this lane."""
+        if is_first is None:
+            is_first = bool(lane.first) and (not lane.ready or self._hurried < _FIRST_TURNS)
+        self._hurried = self._hurried + 1 if is_first else 0
+        letter = (lane.first if is_first else lane.ready).popleft()
         self.ready -= 1
         holders = lane.holders
         carried = holders.get(connection, 0)
@@ -277,24 +228,26 @@ class Lanes:
 
     def withdraw(self, lane: Lane) -> list[Letter]:
         """All ready letters of a lane that will have to wait long."""
-        letters = list(lane.ready)
+        letters = [*lane.first, *lane.ready]
+        lane.first.clear()
         lane.ready.clear()
         self.ready -= len(letters)
         return letters
 
     def rest(self, lane: Lane, wait_s: float) -> None:
         """A lane cannot go on for so long: a short rest is waited out in memory."""
-        if wait_s > KEPT_S and lane.ready:
+        if wait_s > KEPT_S and lane.held:
             self.give_back(self.withdraw(lane))
 
     def call_back(self, is_over: Callable[[Letter], bool]) -> list[Letter]:
         """The ready letters that must not go any more."""
         found: list[Letter] = []
         for lane in self._lanes.values():
-            over = [letter for letter in lane.ready if is_over(letter)]
+            over = [letter for letter in (*lane.first, *lane.ready) if is_over(letter)]
             if over:
                 rows = {letter.row for letter in over}
-                lane.ready = deque(each for each in lane.ready if each.row not in rows)
+                lane.first = deque([each for each in lane.first if each.row not in rows])
+                lane.ready = deque([each for each in lane.ready if each.row not in rows])
                 self.ready -= len(over)
                 found += over
         return found
@@ -336,19 +289,21 @@ class Lanes:
 
     def long_waits(self, now_s: float, more_than_s: float) -> list[tuple[Lane, float]]:
         """Lanes whose ready letters will not go soon, with how long they have to wait."""
-        waits = [(lane, lane.wait_s(now_s)) for lane in self._lanes.values() if lane.ready]
+        waits = [(lane, lane.wait_s(now_s)) for lane in self._lanes.values() if lane.held]
         return [(lane, wait_s) for lane, wait_s in waits if wait_s > more_than_s]
 
     def may_have_one(self, now_s: float) -> bool:
         """Is there a lane that neither waits for time nor is full?"""
-        return bool(self._turn or self._paced) or self.next_wait_s(now_s) == 0.0
+        return self._has_others or self.next_wait_s(now_s) == 0.0
 
     def forget_plain(self, now_s: float) -> None:
         """Drop lanes that hold nothing: a list has many domains with a single recipient."""
         for name in [
             name
             for name, lane in self._lanes.items()
-            if lane.is_plain and not lane.is_queued and lane.governor.is_calm(now_s)
+            if lane.is_plain
+            and not (lane.is_queued or lane.is_hurried)
+            and lane.governor.is_calm(now_s)
         ]:
             del self._lanes[name]
         self._by_domain.clear()
@@ -363,6 +318,9 @@ class Lanes:
         ]
 
     def _queue(self, lane: Lane) -> None:
+        if lane.first and not lane.is_hurried and not lane.is_full:
+            lane.is_hurried = True
+            self._first.append(lane)
         if lane.ready and not lane.is_queued and not lane.is_full:
             lane.is_queued = True
             (self._paced if lane.pacing.interval_s else self._turn).append(lane)

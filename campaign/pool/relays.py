@@ -19,7 +19,8 @@ from campaign.errors import CampaignError, ConfigError, LoginError
 from campaign.journal.ways import server_name
 from campaign.pool.destination import Destination
 from campaign.pool.endpoints import dialer, endpoint_of
-from campaign.pool.lanes import Lane, Lanes
+from campaign.pool.lane import Lane
+from campaign.pool.lanes import Lanes
 from campaign.pool.limits import Limits, domains_of, lane_of, seed
 from campaign.pool.pacing.allowance import Allowance
 from campaign.pool.pacing.refusals import Refusals
@@ -140,6 +141,7 @@ def relays_of(campaign: Campaign, relays: tuple[Relay, ...], terms: Terms) -> Re
         give_back=terms.give_back,
         on_low=terms.on_low,
         on_lane=partial(_enrol, terms, limits) if terms.parties else _nobody,
+        is_first=terms.is_first,
     )
     for name in limits.lanes:
         seed(lanes.lane(name).pacing, terms.history, terms.clock, domains=domains_of(name))

@@ -84,6 +84,7 @@ class Terms:
     transcript: Path | None = None  # folder where sessions are taken down
     ramps: RampWindows = field(default_factory=RampWindows)
     parties: Parties | None = None  # of a fleet, whose workers keep rates and rests together
+    is_first: Callable[[Letter], bool] | None = None  # letters that go before others
     on_trial: bool = False  # the last run was refused as a sender: one letter goes first
 
 

@@ -1,5 +1,7 @@
 """Which letter goes next."""
 
+import pytest
+
 from campaign.pool.lanes import Lanes
 from campaign.records import Claim, Letter
 from campaign.units import Rate
@@ -218,3 +220,47 @@ def test_providers_with_rates_leave_the_others_a_turn_of_three():
     lanes.put([letter(n, "paced.test") for n in range(1000, 1300)])
     rows = [taken.row for n in range(90) if (taken := lanes.take(n / 10, n)) is not None]
     assert 55 <= sum(row >= 1000 for row in rows) <= 65
+
+
+def lanes_of_two_kinds() -> Lanes:
+    """Letters of rows below 1000 go first."""
+    return Lanes(lambda name: ((), 10_000), is_first=lambda letter: letter.row < 1000)
+
+
+def test_a_letter_that_goes_first_passes_all_that_are_ready():
+    lanes = lanes_of_two_kinds()
+    lanes.put([letter(n, f"d{n % 7}.test") for n in range(1000, 1500)])
+    lanes.put([letter(1, "d3.test"), letter(2, "other.test")])
+    assert [lanes.take(0.0, object()).row for _ in range(2)] == [1, 2]
+
+
+@pytest.mark.parametrize("domains", [1, 2, 30])
+def test_the_others_have_one_turn_of_ten_however_many_go_first(domains: int):
+    lanes = lanes_of_two_kinds()
+    lanes.put([letter(n, f"d{n % domains}.test") for n in range(900)])
+    lanes.put([letter(n, f"d{n % domains}.test") for n in range(1000, 1900)])
+    taken = [lanes.take(0.0, object()).row for _ in range(500)]
+    assert sum(row >= 1000 for row in taken) == 50
+    assert len(set(taken) | set(take_all(lanes, 0.0))) == 1800
+
+
+def test_letters_that_go_first_keep_to_the_rate_of_their_provider():
+    lanes = Lanes(lambda name: ((Rate(1, 10.0),), 100), is_first=lambda letter: letter.row < 1000)
+    lanes.put([letter(1000, "a.test"), letter(1, "a.test"), letter(2, "a.test")])
+    assert take_all(lanes, 0.0) == [1]
+    assert take_all(lanes, 10.0) == [2]
+    assert take_all(lanes, 20.0) == [1000]
+
+
+@pytest.mark.parametrize("places", [1, 2, 4])
+def test_over_few_connections_the_shares_are_the_same(places: int):
+    lanes = lanes_of_two_kinds()
+    lanes.places = places
+    lanes.put([letter(n, "a.test") for n in range(400)])
+    lanes.put([letter(n, "a.test") for n in range(1000, 1400)])
+    taken = []
+    for number in range(300):
+        given = lanes.take(0.0, number % places)
+        taken.append(given.row)
+        lanes.done(given, number % places)
+    assert sum(row >= 1000 for row in taken) == 30

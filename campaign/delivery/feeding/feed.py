@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from itertools import islice
 from operator import attrgetter
@@ -21,6 +21,7 @@ from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.feeding.rows import Rows
 from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.ledger import JournalLedger
+from campaign.delivery.policies import Policies
 from campaign.journal.reading.reader import Reader
 from campaign.planning.timing.turns import Turns
 from campaign.pool.outlet import Outlet
@@ -34,6 +35,7 @@ _BATCH = 100
 _BATCH_BYTES = 1_000_000
 _FIRST_GUESS_BYTES = 100_000  # of a message, until the first ones are rendered
 _SHOWN = 20  # lanes that are looked at for the progress line
+_PUSHES_S = 1.0  # a lane that may go on so soon takes letters that go first
 _LANE_SHARE = 4  # one provider may fill a quarter of the window, the rest is for others
 
 
@@ -53,9 +55,10 @@ class Feed:
         sender_of: Callable[[int], str],
         most: int | None,
         expire_after_s: float,
+        policies: Policies,
         spawn: Callable[[Coroutine[None, None, None]], object],
     ) -> None:
-        self._rows = Rows(reader, ledger, outlet, turns, clock, expire_after_s)
+        self._rows = Rows(reader, ledger, outlet, turns, clock, expire_after_s, policies)
         self._adapt(_FIRST_GUESS_BYTES)
         self._ledger = ledger
         self._outlet = outlet
@@ -67,6 +70,7 @@ class Feed:
         self._sender_of = sender_of
         self._left = most  # how many more recipients may be claimed; None = all
         self._expire_after_s = expire_after_s
+        self._policies = policies
         self._spawn = spawn
         self._backlog = self._rows.backlog
         self.is_stopping = False
@@ -75,16 +79,21 @@ class Feed:
         """Claim and start to render as much as fits now."""
         if self._clock.now_s() >= self._closes_s:
             self._call_back()
-        while not self.is_stopping and self._left != 0 and self.has_room:
+        while not self.is_stopping and self._left != 0:
+            goes_first = bool(self._rows.first) and self._has_room_for_first
+            if not goes_first and not self.has_room:
+                return
             if self._outlet.rest_s(self._clock.tick_s()):
                 return
             if self._turns.wait_s(self._clock.now_s()):
                 return
-            if not self._rows.ahead:
+            if not goes_first and not self._rows.ahead:
                 await self._rows.read_on(self._batch, self._share)
-            if not self._rows.ahead or not await self._suppression.are_known():
+            if not (goes_first or self._rows.ahead) or not await self._suppression.are_known():
                 return
-            batch = await self._admit()
+            batch = await self._admit(
+                await self._rows.read_first(self._batch) if goes_first else self._next_ahead()
+            )
             if batch:
                 self._spawn(self._render(batch))
             else:
@@ -104,9 +113,9 @@ class Feed:
         """What was read and not claimed may belong to somebody else now."""
         self._rows.ahead.clear()
 
-    def look_again(self) -> None:
-        """Rows have come into the journal."""
-        self._rows.look_again()
+    def look_again(self, first: Iterable[int] = ()) -> None:
+        """Rows have come into the journal; `first` are those that go before others."""
+        self._rows.look_again(first)
 
     def look_back(self, due_s: float) -> None:
         """Somebody became due who was not to be seen when others due then were read."""
@@ -114,8 +123,13 @@ class Feed:
 
     @property
     def has_room(self) -> bool:
-        """A further batch may be claimed."""
-        return self.window - len(self._ledger.open) >= self._batch
+        """A further batch may be claimed; a quarter is kept for letters that go first."""
+        window = self.window * 3 // 4 if self._policies.first_sources else self.window
+        return window - len(self._ledger.open) >= self._batch
+
+    @property
+    def _has_room_for_first(self) -> bool:
+        return self.window > len(self._ledger.open)
 
     @property
     def is_used_up(self) -> bool:
@@ -150,7 +164,7 @@ class Feed:
         self._ledger.release([letter.row for letter in letters])
         lanes: dict[str, list[Claim]] = defaultdict(list)
         for letter in letters:
-            lanes[self._outlet.lane_of(letter.claim.domain)].append(letter.claim)
+            lanes[self._rows.lane_of(letter.claim)].append(letter.claim)
         for lane, claims in lanes.items():
             claims.sort(key=attrgetter("row"))
             self._backlog.put_back(lane, claims, self._rows.look_at_s(claims[0].domain))
@@ -171,10 +185,13 @@ class Feed:
 
     # -- admitting -----------------------------------------------------------------------------
 
-    async def _admit(self) -> list[Claim]:
-        """The next batch; rows that may not go now are settled or left behind on the way."""
+    def _next_ahead(self) -> list[Claim]:
+        """The next batch of those that were read."""
         count = min(self._batch, len(self._rows.ahead), self._left or self._batch)
-        taken = [self._rows.ahead.popleft() for _ in range(count)]
+        return [self._rows.ahead.popleft() for _ in range(count)]
+
+    async def _admit(self, taken: list[Claim]) -> list[Claim]:
+        """A batch; rows that may not go now are settled or left behind on the way."""
         over = {} if self._turns.is_empty else self._sort_by_turn(taken)
         taken = self._without_those_behind(taken)
         self._ledger.claim(taken)
@@ -196,7 +213,7 @@ class Feed:
                 self._ledger.settle_unsent(claim, State.EXPIRED, "no try was left in its time")
             elif self._rows.returning and self._rows.is_given_up:
                 self._ledger.settle_unsent(claim, State.EXPIRED, "its servers put off everything")
-            elif self._outlet.room(claim.domain, tick_s, self._share):
+            elif self._has_place(claim, tick_s):
                 self._outlet.expect(claim.domain)
                 batch.append(claim)
             else:
@@ -205,6 +222,17 @@ class Feed:
             self._left -= len(taken) - len(refused)
         self._leave(refused)
         return batch
+
+    def _has_place(self, claim: Claim, tick_s: float) -> bool:
+        if self._outlet.room(claim.domain, tick_s, self._share):
+            return True
+        return self._may_push(claim, tick_s)
+
+    def _may_push(self, claim: Claim, tick_s: float) -> bool:
+        """Whether a letter that goes first may come into memory beside what fills it."""
+        if not self._policies.first_sources or not self._rows.is_first(claim):
+            return False
+        return self._outlet.look_s(claim.domain, tick_s) <= _PUSHES_S
 
     def _has_expired(self, claim: Claim, expired_s: float, now_s: float) -> bool:
         """Whether no try is left in its time, in which closed windows do not count."""
@@ -239,7 +267,7 @@ class Feed:
             return claims
         taken = []
         for claim in claims:
-            lane = self._outlet.lane_of(claim.domain)
+            lane = self._rows.lane_of(claim)
             if lane in self._backlog and lane != self._rows.returning:
                 self._backlog.leave(lane, claim, 0.0)
             else:
@@ -251,7 +279,7 @@ class Feed:
         self._ledger.release([claim.row for claim in refused])
         returned = []
         for claim in refused:
-            lane = self._outlet.lane_of(claim.domain)
+            lane = self._rows.lane_of(claim)
             if lane == self._rows.returning:
                 returned.append(claim)
             else:

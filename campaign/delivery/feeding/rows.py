@@ -14,12 +14,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.feeding.backlog import Backlog, Queue
 from campaign.delivery.ledger import JournalLedger
+from campaign.delivery.policies import Policies
 from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
 from campaign.planning.timing.turns import Turns
 from campaign.pool.outlet import Outlet
@@ -44,7 +45,13 @@ class Rows:
         turns: Turns,
         clock: RunClock,
         expire_after_s: float,
+        policies: Policies,
     ) -> None:
+        # Planned rows of letters that go before all others; most campaigns have none.
+        self.first: deque[int] = deque()
+        self._policies = policies
+        self._first_sources = policies.first_sources
+        self._find_first(reader)
         self.ahead: deque[Claim] = deque()  # read, not yet claimed
         self.returning = ""  # the lane whose rows these are, where they were left behind before
         # That lane answered with nothing but throttles for longer than anybody is tried.
@@ -65,12 +72,33 @@ class Rows:
     def rewind(self) -> None:
         """Read everything from the start again: the journal says that some are left."""
         self._reader.rewind()
+        self._find_first(self._reader)
         self._after = 0
         self._due_after = FIRST_DUE
 
-    def look_again(self) -> None:
-        """Rows have come into the journal: it is not dry any more."""
+    def look_again(self, first: Iterable[int] = ()) -> None:
+        """Rows have come into the journal: it is not dry any more.  `first`: those of them that go
+        before others."""
         self._dry_until_s = 0.0
+        self.first.extend(first)
+
+    def is_first(self, claim: Claim) -> bool:
+        """Whether its letter goes before others."""
+        return claim.source in self._first_sources
+
+    def lane_of(self, claim: Claim) -> str:
+        """What a row that is left behind waits with: those that go first wait for no others."""
+        lane = self._outlet.lane_of(claim.domain)
+        return f"{lane} first" if self._first_sources and self.is_first(claim) else lane
+
+    def _find_first(self, reader: Reader) -> None:
+        self.first = deque(reader.planned_of(sorted(self._first_sources)))
+
+    async def read_first(self, most: int) -> list[Claim]:
+        """The next of those that go before others."""
+        self.returning = ""
+        rows = [self.first.popleft() for _ in range(min(most, len(self.first)))]
+        return await self._ask(partial(self._reader.claim_rows, rows, State.PLANNED))
 
     def look_back(self, due_s: float) -> None:
         """Somebody became due who was not to be seen when others due then were read."""
@@ -156,8 +184,13 @@ class Rows:
 
     async def _planned(self) -> list[Claim]:
         claims = await self._ask(partial(self._reader.claim_planned, self._after, _READ))
-        if claims:
+        while claims:
             self._after = max(self._after, claims[-1].row)  # shards may come in any order
+            if not self._first_sources:
+                break
+            if others := [claim for claim in claims if not self.is_first(claim)]:
+                return others
+            claims = await self._ask(partial(self._reader.claim_planned, self._after, _READ))
         return claims
 
     async def _ask(self, ask: Callable[[], list[Claim]]) -> list[Claim]:

@@ -256,6 +256,17 @@ class Reader(Glance):
         last = (float(found[-1][-1]), int(found[-1][0])) if found else after
         return claims_of([row[:-1] for row in found], State.DEFERRED), last
 
+    def planned_of(self, sources: Sequence[int]) -> list[int]:
+        """The rows of these sources that are planned, in order."""
+        if not sources:
+            return []
+        numbers = ", ".join([str(int(source)) for source in sources])
+        found = self._claims(
+            "SELECT s.row FROM standings s JOIN recipients r ON r.row = s.row"
+            f" WHERE s.state = 'planned' AND r.source IN ({numbers}) ORDER BY s.row"
+        )
+        return [int(row) for (row,) in found]
+
     def claim_rows(self, rows: Sequence[int], state: State) -> list[Claim]:
         """Those of these rows that are in a state now, in order."""
         return claims_of(self._claims(query_of(rows, state)), state) if rows else []

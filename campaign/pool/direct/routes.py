@@ -201,7 +201,12 @@ class Routes:
     def _lanes(self, most: int) -> Lanes:
         terms = self._terms
         most *= len(self._origins)  # without a limit a lane is never full
-        return Lanes(lambda lane: ((), most + 1), give_back=terms.give_back, on_low=terms.on_low)
+        return Lanes(
+            lambda lane: ((), most + 1),
+            give_back=terms.give_back,
+            on_low=terms.on_low,
+            is_first=terms.is_first,
+        )
 
     def _most(self, route: Route) -> int:
         """Connections from one address."""

@@ -1,0 +1,41 @@
+"""A code goes before the newsletter that is already on its way to the same relay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from campaign.intake.requests import LetterRequest
+from fakes.open_campaigns import TOML, code, open_campaign
+from fakes.recorder import recorder
+from fakes.triggering import accept, audited, results, running, wait_until
+
+ONE_CONNECTION = TOML.replace('security = "none"\n', 'security = "none"\nconnections = 1\n')
+
+
+def news(number: int) -> LetterRequest:
+    return LetterRequest(to=f"p{number}@example.com", template="news")
+
+
+def test_a_code_passes_hundreds_of_newsletters_which_all_arrive(tmp_path: Path) -> None:
+    with recorder(at_least_s=0.01) as relay:
+        campaign = open_campaign(tmp_path, toml=ONE_CONNECTION, port=relay.port)
+        accept(campaign, *map(news, range(600)))
+        with running(campaign):
+            wait_until(lambda: len(relay.accepted) > 5)
+            accept(campaign, *[code(f"code{number}@example.com") for number in range(5)])
+            before = len(relay.accepted)
+            wait_until(lambda: all(relay.accepted[f"code{n}@example.com"] for n in range(5)))
+            # What was accepted meanwhile, by a relay that takes a letter each 10 ms at most.
+            assert len(relay.accepted) - before < 100
+            wait_until(lambda: len(relay.accepted) == 605, within_s=60.0)
+        assert {each.state for each in results(campaign)} == {"sent"}
+        audited(campaign)
+
+
+def test_letters_that_were_left_by_a_run_go_first_in_the_next_one(tmp_path: Path) -> None:
+    with recorder(at_least_s=0.01) as relay:
+        campaign = open_campaign(tmp_path, toml=ONE_CONNECTION, port=relay.port)
+        accept(campaign, *map(news, range(300)), code("code@example.com"))
+        with running(campaign):
+            wait_until(lambda: bool(relay.accepted["code@example.com"]))
+            assert len(relay.accepted) < 150
