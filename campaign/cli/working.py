@@ -164,6 +164,9 @@ class Worker:
 
         campaign, settings = self.campaign, self.campaign.settings
         lease_s = settings.fleet.lease
+        if not self.epoch:
+            for sentence in shared.warnings():
+                self.observer.say(sentence)
         joined_s = self.clock.passed_s()
         before = self.epoch
         self.epoch = shared.join(

@@ -40,6 +40,7 @@ from campaign.journal.reading.results import read_plan
 from campaign.journal.sharing import leases, rates
 from campaign.journal.sharing.leases import Joining, Member, Standing, TakenOver
 from campaign.journal.sharing.rates import Grant, Wish
+from campaign.journal.sharing.server import warnings
 from campaign.journal.sharing.shards import lay_out
 from campaign.journal.sharing.tables import is_shared, make_sharing_tables
 from campaign.journal.store import ANSWER_S, Journal, LastRun, last_run
@@ -157,6 +158,11 @@ class SharedJournal:
             leases.use_epoch(self._steward, self.epoch, joining.lease_s)
             limit_waits(self._steward, joining.lease_s)
         return self.epoch
+
+    def warnings(self) -> list[str]:
+        """What whoever runs the server should know; asked before `start`."""
+        with told(self._place):
+            return warnings(self._connection)
 
     def start(
         self, loop: asyncio.AbstractEventLoop, on_failure: Callable[[JournalError], None]
