@@ -86,6 +86,16 @@ class RenderSpec:
     names: tuple[str, ...] = ()  # of these templates
     lists: tuple[str, ...] = ()  # that a letter of an open campaign may name, to be left
 
+    @property
+    def own_names(self) -> frozenset[str]:
+        """What a template sees of a row beside its columns; `Renderer` fills them in."""
+        names = {"address", "columns"}
+        if self.unsubscribe and self.unsubscribe.url:
+            names.add("unsubscribe_url")
+        if self.group_column:
+            names.add("rows")
+        return frozenset(names)
+
     def token_of(self, recipient_key: str, name: str = "") -> str:
         """The recipient's unsubscribe token; "" where the campaign has no secret to sign it.
         `name`: of the list, where it is not that of the campaign."""

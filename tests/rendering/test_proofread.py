@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from campaign.addresses.tokens import UnsubscribeTokens
+from campaign.rendering.render import Renderer, UnsubscribeSpec
+from campaign.rendering.sheet import Sheet
 from campaign.rendering.templating.proofread import proofread
-from fakes.letters import spec, write
+from campaign.rendering.templating.roots import Reach
+from campaign.rendering.templating.templates import TemplateCompiler
+from fakes.letters import ADA, job, spec, write
 
 
 def faults(*args: object, **message: object) -> list[str]:
@@ -80,3 +85,15 @@ def test_a_column_that_is_not_one_word_is_pointed_at(
     write(tmp_path, "body.txt", text)
     campaign = spec(tmp_path, ("email", column), text="body.txt")
     assert f'columns["{column}"]' in proofread(campaign)[0].remedy
+
+
+def test_a_row_has_every_name_of_ours_that_proofreading_lets_pass(tmp_path: Path) -> None:
+    """Nor more: a name that is filled in and not known would be refused before it is."""
+    unsubscribe = UnsubscribeSpec("https://example.com/u", "", tokens=UnsubscribeTokens(["s" * 32]))
+    grouped = replace(spec(tmp_path, unsubscribe=unsubscribe), group_column="first_name")
+    renderer = Renderer(grouped)
+    sheet = Sheet(job(ADA, token=grouped.token_of("ada@example.com")))
+    for step in renderer._steps[:1]:
+        step(sheet)
+    own = set(sheet.values) - set(ADA) - set(TemplateCompiler(Reach(tmp_path)).values())
+    assert own == grouped.own_names

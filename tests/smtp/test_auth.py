@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from typing import get_args
 
 import pytest
 
+from campaign.config.settings import Relay
 from campaign.smtp.opening import auth
 
 
@@ -93,6 +95,11 @@ def test_auto_takes_the_strongest_that_is_offered() -> None:
     assert auth.usable("auto", offered, is_token=True) == ["xoauth2"]
     assert auth.usable("plain", offered, is_token=False) == ["plain"]
     assert auth.usable("plain", frozenset({"login"}), is_token=False) == []
+
+
+def test_every_mechanism_may_be_asked_for_by_name() -> None:
+    wanted = get_args(Relay.model_fields["auth"].annotation)
+    assert set(wanted) == {"auto", *auth.MECHANISMS}
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,7 @@ def proofread(spec: RenderSpec) -> list[TemplateError]:
     for a template that does not parse.
     """
     compiler = TemplateCompiler(reach_of_spec(spec), places=spec.places)
-    ours = {"address", "columns", *compiler.values()}
-    if spec.unsubscribe and spec.unsubscribe.url:
-        ours.add("unsubscribe_url")
-    if spec.group_column:
-        ours.add("rows")
+    ours = {*spec.own_names, *compiler.values()}
     everywhere = set.intersection(*map(set, spec.sources)) if spec.sources else set()
     found: dict[tuple[str, str], TemplateError] = {}
     for word in _words(compiler, spec):
