@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from campaign.clock import Clock
     from campaign.config.loader import Campaign
     from campaign.delivery.run_records import Observer, RunOptions, RunResult
-    from campaign.fleet.part import Part
+    from campaign.fleet.part import FleetPart
     from campaign.journal.sharing.shared import SharedJournal
 
 _OPENING_S = 20.0  # others may be putting the journal in order, and its server may be starting
@@ -156,8 +156,8 @@ class Worker:
                 raise error
             time.sleep(_AGAIN_S)
 
-    def _join(self, shared: SharedJournal) -> Part:
-        from campaign.fleet.part import Part
+    def _join(self, shared: SharedJournal) -> FleetPart:
+        from campaign.fleet.part import FleetPart
         from campaign.fleet.terms import groups_of, terms_of
         from campaign.journal.sharing.leases import Joining
         from campaign.journal.sharing.reader import SharedReader
@@ -181,7 +181,7 @@ class Worker:
             terms_of(campaign, shared.plan_record()),
             groups_of(campaign),
         )
-        return Part(
+        return FleetPart(
             shared,
             lambda: SharedReader.open(*campaign.journal),
             self.clock,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 
 from campaign.delivery.beginning.staleness import RunClock
-from campaign.delivery.policies import Policies
+from campaign.delivery.policies import SendingPolicies
 from campaign.journal.states import in_doubt
 from campaign.journal.writing.commits import Done
 from campaign.planning.timing.turns import Turns
@@ -49,7 +49,7 @@ class JournalLedger:
     def __init__(
         self,
         queue: Callable[[Change, Done], None],
-        policies: Policies,
+        policies: SendingPolicies,
         clock: RunClock,
         turns: Turns,
         *,

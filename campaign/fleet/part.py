@@ -23,7 +23,7 @@ from campaign.fleet.keeping import KEEP_EVERY_S, Keeping
 from campaign.fleet.portions import surplus, wanted
 from campaign.fleet.silence import Silence
 from campaign.journal.reading.reader import Reader
-from campaign.journal.sharing.leases import Member, Shard, Standing, TakenOver
+from campaign.journal.sharing.leases import LeaseStanding, Member, Shard, TakenOver
 from campaign.journal.sharing.reader import SharedReader
 from campaign.journal.sharing.shared import SharedJournal
 from campaign.pool.fleet import Parties
@@ -49,7 +49,7 @@ class PartOfRun(Protocol):
     def let_go(self, *, of_waiting: bool) -> None: ...
 
 
-class Part:
+class FleetPart:
     """Implements `delivery.sharing.Share`."""
 
     def __init__(
@@ -152,7 +152,7 @@ class Part:
         except TimeoutError:
             return
 
-    async def _look(self, run: PartOfRun, standing: Standing) -> None:
+    async def _look(self, run: PartOfRun, standing: LeaseStanding) -> None:
         if standing.is_drained:
             run.stop_for(Interrupted("asked to leave the fleet (`campaign drain`)"))
             return
@@ -168,18 +168,18 @@ class Part:
         await self._settle_portion(run, standing)
         run.tell_counts(await asyncio.to_thread(self._shared.counts))
 
-    async def _beat(self) -> Standing:
+    async def _beat(self) -> LeaseStanding:
         sent_s = self._clock.passed_s()
         standing = await asyncio.to_thread(self._shared.beat)
         self._live_until_s = sent_s + _BELIEVED * self._lease_s
         return standing
 
-    def _overdue(self, standing: Standing) -> list[Member]:
+    def _overdue(self, standing: LeaseStanding) -> list[Member]:
         others = [each for each in standing.members if each.epoch != self._shared.epoch]
         mine = [each for each in others if each.epoch == self._before]
         return mine + self._silence.overdue(others, self._clock.passed_s())
 
-    async def _settle_portion(self, run: PartOfRun, standing: Standing) -> None:
+    async def _settle_portion(self, run: PartOfRun, standing: LeaseStanding) -> None:
         """Claim what is wanted, let go of what is done or too much."""
         reader = self._reader
         assert reader is not None, "a run opens its reader first"
@@ -197,7 +197,7 @@ class Part:
         if len(held) > had:
             run.wake()
 
-    async def _give_back(self, run: PartOfRun, standing: Standing) -> tuple[Shard, ...]:
+    async def _give_back(self, run: PartOfRun, standing: LeaseStanding) -> tuple[Shard, ...]:
         """Three looks: claim nothing more of it; a beat later, when no claim is under way any more,
         note what is open; when none of that is, let go."""
         if not self._leaving:

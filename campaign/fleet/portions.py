@@ -10,13 +10,13 @@ rest back.
 
 from __future__ import annotations
 
-from campaign.journal.sharing.leases import Standing
+from campaign.journal.sharing.leases import LeaseStanding
 
 _PARTS = 4  # of what is free, by each worker
 _FEW = 2  # slices that are not read yet; below it more are taken
 
 
-def wanted(standing: Standing, unread: int) -> int:
+def wanted(standing: LeaseStanding, unread: int) -> int:
     """How many more shards to claim now; `unread`: of those held, not read to their end."""
     if not standing.free:
         return 0
@@ -26,16 +26,16 @@ def wanted(standing: Standing, unread: int) -> int:
     return max(0, _fair_share(standing) - len(standing.held))
 
 
-def surplus(standing: Standing) -> list[int]:
+def surplus(standing: LeaseStanding) -> list[int]:
     """Domains' shards beyond a fair share, to be given back once nothing of them is in flight."""
     if standing.are_slices:
         return []
     return [shard.number for shard in standing.held[_fair_share(standing) :]]
 
 
-def _fair_share(standing: Standing) -> int:
+def _fair_share(standing: LeaseStanding) -> int:
     return -(-standing.shards // _workers(standing))
 
 
-def _workers(standing: Standing) -> int:
+def _workers(standing: LeaseStanding) -> int:
     return max(1, len(standing.members))

@@ -1,13 +1,14 @@
 """The one way in: a request is judged, its letter is made once, and then it is kept for good.
 
-In: `LetterRequest`s of the API, of queues, of SMTP.  Out: `Accepted`, once the letter is durable.
+In: `LetterRequest`s of the API, of queues, of SMTP.
+Out: `AcceptedRequest`, once the letter is durable.
 Touches: render workers; the arrivals beside the journal; the suppression store, for reading.
 
     async with Intake(campaign, clock=clock) as intake:
         accepted = await intake.accept(LetterRequest(to=..., template="receipt", data=...))
 
-Whoever has an `Accepted` may tell the application that it is done: the letter survives the death
-of this process, of the run and of the machine.  Nothing of a letter that is refused is kept.
+Whoever has an `AcceptedRequest` may tell the application that it is done: the letter survives the
+death of this process, of the run and of the machine.  Nothing of a letter that is refused is kept.
 
 Requests that come while others are being kept wait for the next commit and share it, so a hundred
 at once cost one flush of the disk.  Of memory a bounded number of requests takes part; the others
@@ -30,7 +31,7 @@ from campaign.config.loader import Campaign
 from campaign.errors import BacklogFullError, BadLetterError, CampaignError, KeyConflictError
 from campaign.intake.keeping import ArrivalKeeper
 from campaign.intake.reading import ReadRequest, RequestReader
-from campaign.intake.requests import Accepted, LetterRequest
+from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.journal.arrivals import Arrival
 from campaign.planning.inputs import (
     lists_of,
@@ -118,7 +119,7 @@ class Intake:
 
     # -- accepting -----------------------------------------------------------------------------
 
-    async def accept(self, request: LetterRequest) -> Accepted:
+    async def accept(self, request: LetterRequest) -> AcceptedRequest:
         """Keep one letter; durable when it returns.
 
         Raises BadLetterError for one that cannot be made, with the place in the template;
@@ -129,18 +130,18 @@ class Intake:
 
     async def accept_each(
         self, requests: Sequence[LetterRequest]
-    ) -> list[Accepted | CampaignError]:
+    ) -> list[AcceptedRequest | CampaignError]:
         """Each for itself, as `accept`; of one that is refused, its error."""
         outcomes = await asyncio.gather(*map(self.accept, requests), return_exceptions=True)
-        found: list[Accepted | CampaignError] = []
+        found: list[AcceptedRequest | CampaignError] = []
         for outcome in outcomes:
-            if isinstance(outcome, Accepted | CampaignError):
+            if isinstance(outcome, AcceptedRequest | CampaignError):
                 found.append(outcome)
             else:
                 raise outcome
         return found
 
-    async def accept_together(self, requests: Sequence[LetterRequest]) -> list[Accepted]:
+    async def accept_together(self, requests: Sequence[LetterRequest]) -> list[AcceptedRequest]:
         """All of them, or none: a message to several recipients.  Raises as `accept`."""
         if self._waiting + len(requests) > WAITING_MAX:
             raise BacklogFullError("too many letters come at once", retry_after_s=_RETRY_S)
@@ -177,7 +178,9 @@ class Intake:
 
     # -- inside --------------------------------------------------------------------------------
 
-    async def _answered_before(self, requests: Sequence[LetterRequest]) -> list[Accepted] | None:
+    async def _answered_before(
+        self, requests: Sequence[LetterRequest]
+    ) -> list[AcceptedRequest] | None:
         """A request that was accepted once has that answer for as long as its key is known,
         whatever has become of the template since.  KeyConflictError for another request."""
         pairs = [(request.scope, request.key) for request in requests if request.key]
@@ -191,9 +194,9 @@ class Intake:
                 raise _conflict(request)
         return [self._answer(known[pair], replayed=True) for pair in pairs]
 
-    def _answer(self, arrival: Arrival, *, replayed: bool) -> Accepted:
+    def _answer(self, arrival: Arrival, *, replayed: bool) -> AcceptedRequest:
         letter = arrival.letter
-        return Accepted(
+        return AcceptedRequest(
             letter.id,
             letter.message_id or self._marker.marks(arrival.letter_key).message_id,
             SUPPRESSED if letter.reason else ACCEPTED,

@@ -17,7 +17,7 @@ from campaign.errors import BadLetterError, RenderError
 from campaign.intake.requests import KEY_MAX, LetterRequest
 from campaign.journal.arrivals import NewArrival
 from campaign.records import Job
-from campaign.rendering.asked import Asked, without_nulls
+from campaign.rendering.asked import AskedLetter, without_nulls
 from campaign.rendering.finished import message_id_of, whole_message
 from campaign.rendering.mime.headers import field_name
 from campaign.rendering.mime.structured import custom_field
@@ -79,7 +79,7 @@ class RequestReader:
         if expires_s <= max(now_s, due_s):
             raise BadLetterError("expires_at: it is over before the letter may go")
         message, message_id = _message_of(request)
-        asked = Asked(
+        asked = AskedLetter(
             named.name,
             without_nulls(request.data),
             request.headers or None,

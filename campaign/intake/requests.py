@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from campaign.rendering.asked import Enclosed
+from campaign.rendering.asked import EnclosedFile
 
 KEY_MAX = 256  # characters of an Idempotency-Key
 
@@ -35,7 +35,7 @@ class LetterRequest:
     template: str = ""
     data: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
-    attachments: tuple[Enclosed, ...] = ()
+    attachments: tuple[EnclosedFile, ...] = ()
     message: bytes = b""
     list: str = ""
     send_at: str = ""
@@ -56,7 +56,7 @@ class LetterRequest:
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptedRequest:
     """A letter that is kept for good, and will be sent, or is suppressed.
 
     id: for whoever asks what became of it

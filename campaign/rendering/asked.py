@@ -20,14 +20,14 @@ _LIST = COLUMNS.index("list")
 _read = json.JSONDecoder().raw_decode
 
 
-class Enclosed(NamedTuple):
+class EnclosedFile(NamedTuple):
     """A file that an application sends along."""
 
     name: str
     content: str  # base64
 
 
-class Asked(NamedTuple):
+class AskedLetter(NamedTuple):
     """The parts of a request that letters are made from, and its times.
 
     data: a JSON object; what is null in it is not there
@@ -40,7 +40,7 @@ class Asked(NamedTuple):
     name: str = ""
     data: dict[str, Any] | None = None
     headers: dict[str, str] | None = None
-    attachments: tuple[Enclosed, ...] = ()
+    attachments: tuple[EnclosedFile, ...] = ()
     message: str = ""
     list: str = ""
     send_at: str = ""
@@ -62,14 +62,14 @@ class Asked(NamedTuple):
         )
 
 
-def asked_of(data: str) -> Asked:
+def asked_of(data: str) -> AskedLetter:
     """The inverse."""
     name, values, headers, attachments, *rest = _read(data)[0]
-    return Asked(
+    return AskedLetter(
         name,
         _read(values)[0],
         _read(headers)[0] if headers else None,
-        tuple(Enclosed(*each) for each in _read(attachments)[0]) if attachments else (),
+        tuple(EnclosedFile(*each) for each in _read(attachments)[0]) if attachments else (),
         *rest,
     )
 
@@ -88,7 +88,7 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def content_of(enclosed: Enclosed) -> bytes:
+def content_of(enclosed: EnclosedFile) -> bytes:
     """Raises RenderError for what is not base64."""
     try:
         return base64.b64decode(enclosed.content, validate=True)

@@ -55,7 +55,7 @@ class CampaignLine:
         return count / self.accepted if self.accepted else 0.0
 
 
-class Limits(NamedTuple):
+class ReportLimits(NamedTuple):
     """Shares from which a count is worth a look, and from which it costs the sender's name."""
 
     asked: float = 0.0
@@ -91,8 +91,8 @@ class TrendChart(NamedTuple):
     last: str
 
 
-COMPLAINTS = Limits(COMPLAINTS_ASKED, COMPLAINTS_MOST)
-HARD_BOUNCES = Limits(BOUNCES_ASKED, BOUNCES_MOST)
+COMPLAINTS = ReportLimits(COMPLAINTS_ASKED, COMPLAINTS_MOST)
+HARD_BOUNCES = ReportLimits(BOUNCES_ASKED, BOUNCES_MOST)
 
 
 def gather_lines(folders: Iterable[Path]) -> list[CampaignLine]:
@@ -172,7 +172,7 @@ def _charts(lines: Sequence[CampaignLine], language: ReportWords) -> list[TrendC
         _chart(language.say("Marked as spam"), lines,
                [line.complained for line in lines], COMPLAINTS, language),
         _chart(language.say("Unsubscribed"), lines,
-               [line.unsubscribed for line in lines], Limits(), language),
+               [line.unsubscribed for line in lines], ReportLimits(), language),
     ]  # fmt: skip
 
 
@@ -180,7 +180,7 @@ def _chart(
     title: str,
     lines: Sequence[CampaignLine],
     counts: Sequence[int],
-    limits: Limits,
+    limits: ReportLimits,
     language: ReportWords,
 ) -> TrendChart:
     shares = [line.share(count) for line, count in zip(lines, counts, strict=True)]

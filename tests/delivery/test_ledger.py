@@ -9,7 +9,7 @@ from campaign.clock import SystemClock
 from campaign.config.settings import Delivery
 from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.ledger import JournalLedger
-from campaign.delivery.policies import Policies, Policy
+from campaign.delivery.policies import SendingPolicies, SendingPolicy
 from campaign.delivery.retry import RetrySchedule
 from campaign.planning.timing.times import ZoneColumn
 from campaign.planning.timing.turns import Turns
@@ -38,7 +38,7 @@ class Queue:
 def ledger_over(queue: Queue) -> JournalLedger:
     return JournalLedger(
         queue.write,
-        Policies(Policy("hold", RetrySchedule(Delivery(), lambda: 0.0))),
+        SendingPolicies(SendingPolicy("hold", RetrySchedule(Delivery(), lambda: 0.0))),
         RunClock(SystemClock(), 0.0),
         Turns(Timetable(), ZoneColumn(None)),
         counts=dict.fromkeys(State, 0),

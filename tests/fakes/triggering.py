@@ -21,23 +21,23 @@ from campaign.delivery.run import run_campaign
 from campaign.delivery.run_records import RunOptions, RunResult
 from campaign.errors import CampaignError
 from campaign.intake.accepting import Intake
-from campaign.intake.requests import Accepted, LetterRequest
+from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.records import Result
 from fakes.sending import QUICK, Heard
 
 
-def accept(campaign: Campaign, *requests: LetterRequest) -> list[Accepted]:
+def accept(campaign: Campaign, *requests: LetterRequest) -> list[AcceptedRequest]:
     """All of them, by an intake of its own."""
 
-    async def run() -> list[Accepted | CampaignError]:
+    async def run() -> list[AcceptedRequest | CampaignError]:
         async with Intake(campaign, clock=SystemClock(), workers=1) as intake:
             return await intake.accept_each(requests)
 
     found = []
     for outcome in asyncio.run(run()):
-        assert isinstance(outcome, Accepted), outcome
+        assert isinstance(outcome, AcceptedRequest), outcome
         found.append(outcome)
     return found
 

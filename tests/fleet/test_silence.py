@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from campaign.fleet.portions import surplus, wanted
 from campaign.fleet.silence import Silence
-from campaign.journal.sharing.leases import Member, Shard, Standing
+from campaign.journal.sharing.leases import LeaseStanding, Member, Shard
 
 
 def of(epoch: int, beat: int) -> Member:
@@ -33,8 +33,8 @@ def test_time_in_which_nobody_looked_says_nothing_of_others() -> None:
     assert silence.overdue([of(1, 7)], 3609.0) == [of(1, 7)]
 
 
-def standing(members: int, held: int, free: int, shards: int, *, slices: bool) -> Standing:
-    return Standing(
+def standing(members: int, held: int, free: int, shards: int, *, slices: bool) -> LeaseStanding:
+    return LeaseStanding(
         tuple(of(n, 0) for n in range(1, members + 1)),
         tuple(Shard(n, n if slices else 0, n if slices else 0) for n in range(1, held + 1)),
         free,

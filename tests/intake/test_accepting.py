@@ -22,10 +22,10 @@ from campaign.errors import (
     UsageError,
 )
 from campaign.intake.accepting import Intake
-from campaign.intake.requests import Accepted, LetterRequest
+from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.journal.arrivals import Arrivals
 from campaign.planning.suppressed import open_store
-from campaign.rendering.asked import Enclosed
+from campaign.rendering.asked import EnclosedFile
 from campaign.suppression.entries import Reason, Suppressed
 from fakes.campaigns import planned
 from fakes.clock import FakeClock
@@ -43,7 +43,7 @@ def with_intake(campaign: Campaign, ask: Callable[[Intake], Awaitable[Got]], **a
     return asyncio.run(run())
 
 
-def accepted(campaign: Campaign, *requests: LetterRequest) -> list[Accepted | CampaignError]:
+def accepted(campaign: Campaign, *requests: LetterRequest) -> list[AcceptedRequest | CampaignError]:
     return with_intake(campaign, lambda intake: intake.accept_each(requests))
 
 
@@ -62,8 +62,8 @@ def refusal(campaign: Campaign, request: LetterRequest) -> CampaignError:
 def test_an_accepted_letter_has_an_id_a_message_id_and_a_number(tmp_path: Path) -> None:
     campaign = open_campaign(tmp_path)
     first, second = accepted(campaign, code(), code())
-    assert isinstance(first, Accepted)
-    assert isinstance(second, Accepted)
+    assert isinstance(first, AcceptedRequest)
+    assert isinstance(second, AcceptedRequest)
     assert (first.state, first.replayed, {first.number, second.number}) == (
         "accepted", False, {1, 2},
     )  # fmt: skip
@@ -77,7 +77,7 @@ def test_the_same_key_and_request_has_the_same_answer_and_one_letter(tmp_path: P
     campaign = open_campaign(tmp_path)
     (first,) = accepted(campaign, code(key="k"))
     again, at_once = accepted(campaign, code(key="k"), code(key="k"))
-    assert isinstance(first, Accepted)
+    assert isinstance(first, AcceptedRequest)
     assert again == at_once == replace(first, replayed=True)
     assert len(kept(campaign)) == 1
 
@@ -85,7 +85,7 @@ def test_the_same_key_and_request_has_the_same_answer_and_one_letter(tmp_path: P
 def test_two_requests_with_one_key_at_the_same_moment_are_one_letter(tmp_path: Path) -> None:
     campaign = open_campaign(tmp_path)
     answers = accepted(campaign, *[code(key="k")] * 40)
-    assert len({answer.id for answer in answers if isinstance(answer, Accepted)}) == 1
+    assert len({answer.id for answer in answers if isinstance(answer, AcceptedRequest)}) == 1
     assert len(kept(campaign)) == 1
 
 
@@ -108,7 +108,7 @@ def test_a_replay_is_answered_though_the_template_has_changed_since(tmp_path: Pa
     (first,) = accepted(campaign, code(key="k"))
     (tmp_path / "letters/code.txt").write_text("{{ code }} {{ what_is_new }}\n")
     (again,) = accepted(open_campaign_again(tmp_path), code(key="k"))
-    assert isinstance(first, Accepted)
+    assert isinstance(first, AcceptedRequest)
     assert again == replace(first, replayed=True)
 
 
@@ -149,8 +149,8 @@ def test_null_is_missing(tmp_path: Path) -> None:
         ({"send_at": "tomorrow"}, "send_at: 'tomorrow' is not a moment"),
         ({"send_at": "2030-01-01T00:00:00"}, "send_at:"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at: it is over"),
-        ({"attachments": (Enclosed("a.txt", "%%"),)}, "not base64"),
-        ({"attachments": (Enclosed("../a", ""),)}, "not the name of a file"),
+        ({"attachments": (EnclosedFile("a.txt", "%%"),)}, "not base64"),
+        ({"attachments": (EnclosedFile("../a", ""),)}, "not the name of a file"),
         ({"key": "k" * 257}, "longer than 256"),
         ({"data": {"code": "\ud800"}}, "half of a character"),
     ],
@@ -178,9 +178,9 @@ def test_a_person_who_must_not_be_written_to_is_suppressed_by_name(tmp_path: Pat
         code("bob@example.com"),
         LetterRequest(to="bob@example.com", template="news", list="newsletter"),
     )
-    assert isinstance(ada, Accepted)
-    assert isinstance(bob, Accepted)
-    assert isinstance(listed, Accepted)
+    assert isinstance(ada, AcceptedRequest)
+    assert isinstance(bob, AcceptedRequest)
+    assert isinstance(listed, AcceptedRequest)
     assert (ada.state, bob.state, listed.state) == ("suppressed", "accepted", "suppressed")
     assert "hard bounce" in ada.reason
 
@@ -199,7 +199,7 @@ def test_a_full_backlog_is_refused_with_a_time_and_accepted_letters_still_answer
 ) -> None:
     campaign = open_campaign(tmp_path, more="\n[intake]\nbacklog = 3\n")
 
-    async def ask(intake: Intake) -> list[Accepted | CampaignError]:
+    async def ask(intake: Intake) -> list[AcceptedRequest | CampaignError]:
         for number in range(3):
             await intake.accept(code(key=str(number)))
         return await intake.accept_each([code(key="3"), code(key="1")])
@@ -207,7 +207,7 @@ def test_a_full_backlog_is_refused_with_a_time_and_accepted_letters_still_answer
     refused, again = with_intake(campaign, ask)
     assert isinstance(refused, BacklogFullError)
     assert refused.retry_after_s >= 1
-    assert isinstance(again, Accepted)
+    assert isinstance(again, AcceptedRequest)
     assert again.replayed
     assert len(kept(campaign)) == 3
 
@@ -225,7 +225,7 @@ def test_a_letter_looks_as_it_will_be_sent(tmp_path: Path) -> None:
         template="receipt",
         data={"order": 7, "lines": [{"count": 2, "name": "Tea"}]},
         headers={"In-Reply-To": "<a@b.example>"},
-        attachments=(Enclosed("bill.txt", base64.b64encode(b"two teas").decode()),),
+        attachments=(EnclosedFile("bill.txt", base64.b64encode(b"two teas").decode()),),
         list="newsletter",
     )
     campaign = open_campaign(tmp_path)
@@ -249,7 +249,7 @@ def test_a_finished_message_keeps_its_message_id(tmp_path: Path) -> None:
     message = b"From: a@example.com\nMessage-ID: <own@example.com>\nSubject: x\n\n.dot\n"
     campaign = open_campaign(tmp_path)
     (outcome,) = accepted(campaign, LetterRequest(to="b@example.com", message=message))
-    assert isinstance(outcome, Accepted)
+    assert isinstance(outcome, AcceptedRequest)
     assert outcome.message_id == "<own@example.com>"
     made = with_intake(
         campaign, lambda i: i.preview(LetterRequest(to="b@x.example", message=message))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from campaign.planning.timing.forecast import WINDOWS, Forecast, Way, foresee
+from campaign.planning.timing.forecast import WINDOWS, Forecast, ForecastWay, foresee
 from campaign.pool.pacing.governor import Governor
 from campaign.pool.pacing.ramp import RampWindow
 from campaign.pool.pacing.rates import Pacing
@@ -55,10 +55,10 @@ class Scenario:
         zone = zone_named(next(iter(self.load))[1])
         return self.timetable.calendar.open_s(zone, from_s, to_s)
 
-    def way(self, lane: str, name: str) -> Way:
+    def way(self, lane: str, name: str) -> ForecastWay:
         rules = [RampRule(tuple(self.ramps[lane]))] if lane in self.ramps else []
         climbs = tuple(Climb(name, rule, (), self.open_s) for rule in rules)
-        return Way(name, self.pacing(lane), climbs=climbs)
+        return ForecastWay(name, self.pacing(lane), climbs=climbs)
 
     def foreseen(self, names: Mapping[str, str] | None = None) -> Forecast:
         names = names or {}

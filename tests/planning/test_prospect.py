@@ -12,7 +12,7 @@ from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.journal.reading.tallies import Tallies
 from campaign.pages.charts import draw_courses
-from campaign.planning.timing.forecast import Forecast, Mark, thinned
+from campaign.planning.timing.forecast import Forecast, ForecastMark, thinned
 from campaign.planning.timing.prospect import Prospect, Prospects, prospect
 from fakes.clock import FakeClock
 from fakes.scripted_smtp import Script, ScriptedServer
@@ -106,8 +106,8 @@ def test_it_is_asked_seldom(tmp_path: Path) -> None:
 
 
 def test_a_course_is_thinned_to_what_a_small_chart_shows() -> None:
-    marks = [Mark(NOW_S + second, second) for second in range(3601)]
-    marks += [Mark(NOW_S + 90_000 + second, 3600 + second) for second in range(100)]
+    marks = [ForecastMark(NOW_S + second, second) for second in range(3601)]
+    marks += [ForecastMark(NOW_S + 90_000 + second, 3600 + second) for second in range(100)]
     few = thinned(marks)
     assert len(few) < 110
     assert few[0] == marks[0]
@@ -118,8 +118,8 @@ def test_a_course_is_thinned_to_what_a_small_chart_shows() -> None:
 
 
 def test_a_terminal_shows_both_as_rows_of_blocks_and_the_forecast_as_a_sentence() -> None:
-    planned = (Mark(NOW_S, 0), Mark(NOW_S + 4800, 100))
-    happened = (Mark(NOW_S, 0), Mark(NOW_S + 2400, 25))
+    planned = (ForecastMark(NOW_S, 0), ForecastMark(NOW_S + 4800, 100))
+    happened = (ForecastMark(NOW_S, 0), ForecastMark(NOW_S + 2400, 25))
     last = {"": NOW_S + 3600, "gmail.com": NOW_S + 9600}
     seen = Forecast(NOW_S + 9600, 75, 3, last, ("windows", "ramp gmail.com"))
     said, of_each, expires, first, second, _ = course_lines(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from campaign.pool.pacing.waits import moment
 
 if TYPE_CHECKING:
-    from campaign.planning.timing.forecast import Mark
+    from campaign.planning.timing.forecast import ForecastMark
     from campaign.planning.timing.prospect import Prospect
 
 _CELLS = 48
@@ -59,7 +59,7 @@ def sentence(prospect: Prospect, now_s: float) -> list[str]:
     return shown
 
 
-def gone_at(marks: Sequence[Mark], at_s: float) -> float:
+def gone_at(marks: Sequence[ForecastMark], at_s: float) -> float:
     """How many have gone by a moment, between two marks by the share of the time."""
     at = bisect_right(marks, at_s, key=lambda mark: mark.at_s)
     if not at:
@@ -71,7 +71,7 @@ def gone_at(marks: Sequence[Mark], at_s: float) -> float:
     return before.gone + part * (after.gone - before.gone)
 
 
-def _blocks(marks: Sequence[Mark], moments: Sequence[float], most: int) -> str:
+def _blocks(marks: Sequence[ForecastMark], moments: Sequence[float], most: int) -> str:
     steps = len(_LEVELS) - 1
     parts = (gone_at(marks, at_s) / most for at_s in moments)
     return "".join(_LEVELS[max(part > 0, round(steps * part))] for part in parts)

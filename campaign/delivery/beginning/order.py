@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from campaign.config.loader import Campaign
 from campaign.delivery.beginning.settling import settle_by
 from campaign.delivery.beginning.staleness import RunClock, set_back_sentence
-from campaign.delivery.policies import Policies
+from campaign.delivery.policies import SendingPolicies
 from campaign.delivery.run_records import Agreement, Observer, RunOptions
 from campaign.errors import UsageError
 from campaign.journal.store import Journal
@@ -38,7 +38,7 @@ def put_in_order(
     campaign: Campaign,
     options: RunOptions,
     journal: Journal,
-    policies: Policies,
+    policies: SendingPolicies,
     clock: RunClock,
     observer: Observer,
 ) -> list[str]:

@@ -30,7 +30,7 @@ from campaign.config.loader import Campaign
 from campaign.errors import CampaignError
 from campaign.intake.accepting import SUPPRESSED, Intake
 from campaign.intake.api.answers import ApiError, answer, error_of, invalid, refused
-from campaign.intake.api.keys import Credential, Keys
+from campaign.intake.api.keys import ApiCredential, Keys
 from campaign.intake.api.models import (
     AcceptedOut,
     BatchIn,
@@ -44,7 +44,7 @@ from campaign.intake.api.models import (
 )
 from campaign.intake.api.openapi import document
 from campaign.intake.api.page import ApiPage
-from campaign.intake.requests import KEY_MAX, Accepted
+from campaign.intake.requests import KEY_MAX, AcceptedRequest
 from campaign.intake.standing import find_letter
 from campaign.journal.arrivals import Arrivals
 from campaign.records import Message
@@ -173,7 +173,7 @@ class Api:
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _who(self, request: Request) -> Credential:
+    def _who(self, request: Request) -> ApiCredential:
         credential = self._keys.credential(request.headers.get("authorization", ""))
         if credential is None:
             raise ApiError(
@@ -234,7 +234,7 @@ def _key(request: Request, room: int = 0) -> str:
     return key
 
 
-def _out(accepted: Accepted) -> AcceptedOut:
+def _out(accepted: AcceptedRequest) -> AcceptedOut:
     return AcceptedOut(
         id=accepted.id,
         message_id=accepted.message_id,
@@ -243,12 +243,12 @@ def _out(accepted: Accepted) -> AcceptedOut:
     )
 
 
-def _status(accepted: Accepted) -> int:
+def _status(accepted: AcceptedRequest) -> int:
     return 200 if accepted.state == SUPPRESSED else 202
 
 
-def _item(outcome: Accepted | CampaignError, template: str) -> ItemOut:
-    if isinstance(outcome, Accepted):
+def _item(outcome: AcceptedRequest | CampaignError, template: str) -> ItemOut:
+    if isinstance(outcome, AcceptedRequest):
         return ItemOut(status=_status(outcome), accepted=_out(outcome), replayed=outcome.replayed)
     told = refused(outcome, template)
     return ItemOut(status=told.status, error=error_of(told))

@@ -1,6 +1,6 @@
 """Who asks: the bearer keys of the API.
 
-In: [serve] api_keys, the Authorization field of a request.  Out: `Credential`.
+In: [serve] api_keys, the Authorization field of a request.  Out: `ApiCredential`.
 Touches: secrets, once.  Fails with ConfigError for a key that is not there or could be guessed.
 
 What is compared are digests, of every key and to the end, so the time it takes tells nothing.
@@ -22,7 +22,7 @@ from campaign.errors import ConfigError
 _SHOWN = 12  # hex digits of a digest that stand for a key without a label
 
 
-class Credential(NamedTuple):
+class ApiCredential(NamedTuple):
     """An application that may ask for letters.
 
     name: its label; Idempotency-Keys belong to it
@@ -39,7 +39,7 @@ class Credential(NamedTuple):
 class Keys:
     """All that are valid."""
 
-    def __init__(self, entries: Sequence[tuple[bytes, Credential]]) -> None:
+    def __init__(self, entries: Sequence[tuple[bytes, ApiCredential]]) -> None:
         self._entries = entries
 
     @classmethod
@@ -52,7 +52,7 @@ class Keys:
             )
         return cls([_entry(each, settings, folder) for each in settings.serve.api_keys])
 
-    def credential(self, authorization: str) -> Credential | None:
+    def credential(self, authorization: str) -> ApiCredential | None:
         """Of "Bearer KEY"; None for anything else."""
         scheme, _, key = authorization.partition(" ")
         digest = _digest(key.strip())
@@ -63,7 +63,7 @@ class Keys:
         return found if scheme.lower() == "bearer" else None
 
 
-def _entry(entry: ApiKey, settings: Settings, folder: Path) -> tuple[bytes, Credential]:
+def _entry(entry: ApiKey, settings: Settings, folder: Path) -> tuple[bytes, ApiCredential]:
     key = read_secret(entry, folder)
     if len(key.encode()) < WEAK_BYTES:
         raise ConfigError(
@@ -77,7 +77,7 @@ def _entry(entry: ApiKey, settings: Settings, folder: Path) -> tuple[bytes, Cred
                 remedy=f"there are {', '.join(sorted(settings.template))}",
             )
     digest = _digest(key)
-    return digest, Credential(entry.label or digest.hex()[:_SHOWN], entry.templates)
+    return digest, ApiCredential(entry.label or digest.hex()[:_SHOWN], entry.templates)
 
 
 def _digest(key: str) -> bytes:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from campaign.intake.requests import LetterRequest
-from campaign.rendering.asked import Enclosed
+from campaign.rendering.asked import EnclosedFile
 
 BATCH_MAX = 1_000  # messages in one request
 ATTACHMENTS_MAX = 50
@@ -63,7 +63,7 @@ class MessageIn(_Body):
             template=self.template,
             data=self.data,
             headers=self.headers,
-            attachments=tuple(Enclosed(each.name, each.content) for each in self.attachments),
+            attachments=tuple(EnclosedFile(each.name, each.content) for each in self.attachments),
             list=self.list_,
             send_at=self.send_at,
             expires_at=self.expires_at,

@@ -24,7 +24,7 @@ from campaign.errors import (
     KeyConflictError,
 )
 from campaign.intake.credentials import Credential, Credentials
-from campaign.intake.requests import Accepted, LetterRequest
+from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.rendering.finished import message_id_of
 
 RECIPIENTS_MAX = 100  # of one message; RFC 5321, 4.5.3.1.8 asks for as many
@@ -36,7 +36,7 @@ _log = logging.getLogger("campaign.smtp")
 class Accepting(Protocol):
     """The intake, as far as it is used here."""
 
-    async def accept_together(self, requests: list[LetterRequest], /) -> list[Accepted]: ...
+    async def accept_together(self, requests: list[LetterRequest], /) -> list[AcceptedRequest]: ...
 
 
 class Submissions:
@@ -109,7 +109,7 @@ class Submissions:
             accepted = await self._intake.accept_together(requests)
         except CampaignError as error:
             return refusal(error)
-        return f"250 2.0.0 Accepted as {accepted[0].id}"
+        return f"250 2.0.0 AcceptedRequest as {accepted[0].id}"
 
     async def handle_exception(self, error: Exception) -> str:
         """A fault of ours: the application keeps the message, and comes again."""

@@ -57,7 +57,7 @@ class Shard(NamedTuple):
     last: int
 
 
-class Standing(NamedTuple):
+class LeaseStanding(NamedTuple):
     """What a member learns with each beat."""
 
     members: tuple[Member, ...]
@@ -108,7 +108,7 @@ def use_epoch(connection: Connection, epoch: int, lease_s: float) -> None:
     connection.commit()
 
 
-def beat(connection: Connection, epoch: int) -> Standing:
+def beat(connection: Connection, epoch: int) -> LeaseStanding:
     """I live; what do I hold, and who else lives?  Raises EpochEnded.
 
     Nothing of it has to outlast a crash of the server, so it is not flushed to the disk.
@@ -131,7 +131,7 @@ def beat(connection: Connection, epoch: int) -> Standing:
             )
         ).one()
         held = _held(connection, epoch)
-        return Standing(members(connection), held, free, shards, are_slices, bool(drained))
+        return LeaseStanding(members(connection), held, free, shards, are_slices, bool(drained))
 
 
 def members(connection: Connection) -> tuple[Member, ...]:

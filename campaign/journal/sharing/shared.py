@@ -38,7 +38,7 @@ from campaign.journal.boot import boot_of_this_machine
 from campaign.journal.lock import AdvisoryLock, shares_lock, unshare_lock
 from campaign.journal.reading.results import read_plan
 from campaign.journal.sharing import leases, rates
-from campaign.journal.sharing.leases import Joining, Member, Standing, TakenOver
+from campaign.journal.sharing.leases import Joining, LeaseStanding, Member, TakenOver
 from campaign.journal.sharing.rates import Grant, Wish
 from campaign.journal.sharing.server import warnings
 from campaign.journal.sharing.shards import lay_out
@@ -221,7 +221,7 @@ class SharedJournal:
 
     # ---- while it is a member; each in a thread, one at a time
 
-    def beat(self) -> Standing:
+    def beat(self) -> LeaseStanding:
         """See `leases.beat`."""
         with self._taken_turns():
             return leases.beat(self._session, self.epoch)

@@ -31,7 +31,7 @@ WINDOWS = "windows"
 Load = Mapping[tuple[str, str], int]  # letters by lane and zone
 
 
-class Mark(NamedTuple):
+class ForecastMark(NamedTuple):
     """How many have gone by a moment."""
 
     at_s: float  # Unix time
@@ -47,7 +47,7 @@ class Forecast:
     expired: int  # whose time will be over before their turn
     by_lane: dict[str, float]  # when the last letter of each goes; "": of all without a limit
     binds: tuple[str, ...]  # what holds it up, longest first
-    course: tuple[Mark, ...] = ()  # how it gets there: some hundred points
+    course: tuple[ForecastMark, ...] = ()  # how it gets there: some hundred points
 
     @property
     def held_up_by(self) -> str:
@@ -72,7 +72,7 @@ class Forecast:
 
 
 @dataclass
-class Way:
+class ForecastWay:
     """Something that letters go through: a lane with its limit, or a relay."""
 
     name: str
@@ -122,15 +122,15 @@ class Way:
         spans = [climb.span_s(count, now_s) for climb in self.climbs]
         return max([self.pacing.span_s(count), *spans])
 
-    def first(self, now_s: float) -> Way:
+    def first(self, now_s: float) -> ForecastWay:
         """What lets something through first: itself."""
         return self
 
 
 class Together:
-    """As a `Way`: a limit that each of our addresses has for itself, with the ramps of all."""
+    """As a `ForecastWay`: a limit that each of our addresses has, with the ramps of all."""
 
-    def __init__(self, ways: Sequence[Way], ramps: Way) -> None:
+    def __init__(self, ways: Sequence[ForecastWay], ramps: ForecastWay) -> None:
         """`ways`: at least one; `ramps`: without rates."""
         self._ways = ways
         self._ramps = ramps
@@ -160,19 +160,19 @@ class Together:
         spans = [way.span_s(each, now_s) for way in self._ways]
         return max(min(spans), self._ramps.span_s(count, now_s))
 
-    def first(self, now_s: float) -> Way:
+    def first(self, now_s: float) -> ForecastWay:
         """What lets something through first, or the ramps, which all of them wait for."""
         first = min(self._ways, key=lambda way: way.wait_s(now_s))
         return self._ramps if self._ramps.wait_s(now_s) > first.wait_s(now_s) else first
 
 
-LaneWay = Way | Together
+LaneWay = ForecastWay | Together
 
 
 def foresee(
     load: Load,
     lanes: Mapping[str, LaneWay],
-    ways: Sequence[Way],
+    ways: Sequence[ForecastWay],
     timetable: Timetable,
     zones: Mapping[str, tzinfo],
     now_s: float,
@@ -191,7 +191,7 @@ class _Course:
         self,
         load: Load,
         lanes: Mapping[str, LaneWay],
-        ways: Sequence[Way],
+        ways: Sequence[ForecastWay],
         timetable: Timetable,
         zones: Mapping[str, tzinfo],
         now_s: float,
@@ -205,7 +205,7 @@ class _Course:
         self._sent = 0.0
         self._expired = 0.0
         self._last: dict[str, float] = {}
-        self._marks: list[Mark] = []
+        self._marks: list[ForecastMark] = []
         self._held: defaultdict[str, float] = defaultdict(float)
         self._step_s = min(_LONGEST_STEP_S, max(_LEAST_STEP_S, self._least_s() / _STEPS))
 
@@ -224,7 +224,7 @@ class _Course:
 
     def run(self) -> Forecast:
         for _ in range(_MOST_STEPS):
-            self._marks.append(Mark(self._now_s, round(self._sent)))
+            self._marks.append(ForecastMark(self._now_s, round(self._sent)))
             if not self._left:
                 break
             self._step()
@@ -345,7 +345,7 @@ class _Course:
         self._now_s += seconds
 
 
-def thinned(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+def thinned(marks: Sequence[ForecastMark]) -> tuple[ForecastMark, ...]:
     """Those that a small chart can show: the last of each stretch, and where a rest begins."""
     if len(marks) < 2:
         return tuple(marks)

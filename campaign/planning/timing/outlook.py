@@ -14,7 +14,7 @@ from campaign.config.loader import Campaign
 from campaign.config.settings import Settings
 from campaign.journal.reading.reader import Reader
 from campaign.journal.ways import sent_from, server_name
-from campaign.planning.timing.forecast import Forecast, LaneWay, Together, Way, foresee
+from campaign.planning.timing.forecast import Forecast, ForecastWay, LaneWay, Together, foresee
 from campaign.planning.timing.ramped import ramps_of
 from campaign.planning.timing.times import zones_of
 from campaign.pool.limits import Limits, domains_of, lane_of, seed
@@ -122,17 +122,17 @@ def limited_lane(
     for pacing, source in zip(pacings, sources, strict=True):
         seed(pacing, reader, clock, source=source, domains=domains_of(lane))
     if len(sources) == 1:
-        return Way(sent_from(name, sources[0]), pacings[0], climbs=climbs)
+        return ForecastWay(sent_from(name, sources[0]), pacings[0], climbs=climbs)
     ways = zip(sources, pacings, strict=True)
     return Together(
-        [Way(sent_from(name, source), pacing) for source, pacing in ways],
-        Way(name, Pacing(()), climbs=climbs),
+        [ForecastWay(sent_from(name, source), pacing) for source, pacing in ways],
+        ForecastWay(name, Pacing(()), climbs=climbs),
     )
 
 
 def ways_out(
     settings: Settings, ramps: Ramps, reader: Reader, clock: Clock, least_per_s: float = 0.0
-) -> list[Way]:
+) -> list[ForecastWay]:
     """The relays with what they took before; sent directly, all mail servers together, from each
     of our addresses."""
     ways = []
@@ -141,7 +141,7 @@ def ways_out(
             pacing = Pacing(settings.direct.rates)
             seed(pacing, reader, clock, source=source)
             climbs = ramps.of_relay(source or DIRECT)
-            ways.append(Way(sent_from(DIRECT, source), pacing, climbs=climbs))
+            ways.append(ForecastWay(sent_from(DIRECT, source), pacing, climbs=climbs))
         return ways
     for relay in settings.relay:
         server = server_name(relay.host, relay.port)
@@ -149,7 +149,7 @@ def ways_out(
         rate_s = max(relay.connections * ORDINARY_RATE, least_per_s / len(settings.relay))
         seed(pacing, reader, clock, relay=server, source=relay.source or "")
         climbs = ramps.of_relay(sent_from(server, relay.source))
-        ways.append(Way(sent_from(relay.host, relay.source), pacing, rate_s, climbs))
+        ways.append(ForecastWay(sent_from(relay.host, relay.source), pacing, rate_s, climbs))
     return ways
 
 

@@ -15,7 +15,7 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.tallies import Tallies
 from campaign.journal.schema import LISTED_DOMAINS
-from campaign.planning.timing.forecast import Forecast, Mark
+from campaign.planning.timing.forecast import Forecast, ForecastMark
 from campaign.planning.timing.outlook import LOOKED_AT, outlook
 from campaign.records import State, unsettled_of
 
@@ -28,8 +28,8 @@ _STRETCHES = 100  # of what happened
 class Prospect:
     """What was planned, and what is left of it."""
 
-    planned: tuple[Mark, ...] = ()  # the course that the plan foresaw
-    happened: tuple[Mark, ...] = ()  # how many were accepted
+    planned: tuple[ForecastMark, ...] = ()  # the course that the plan foresaw
+    happened: tuple[ForecastMark, ...] = ()  # how many were accepted
     forecast: Forecast | None = None  # from now on
 
     @property
@@ -76,15 +76,15 @@ def prospect(campaign: Campaign, reader: Tallies, now_s: float) -> Prospect:
     seen = outlook(
         campaign, reader, to_go, left, now_s, looks_at=LOOKED_AT, least_per_s=_speed(accepted)
     )
-    course = tuple(Mark(*point) for point in reader.course())
+    course = tuple(ForecastMark(*point) for point in reader.course())
     runs = reader.runs()
     if course and runs and campaign.settings.schedule is None:
         late_s = runs[0].started_s - course[0].at_s
-        course = tuple(Mark(at_s + late_s, gone) for at_s, gone in course)
+        course = tuple(ForecastMark(at_s + late_s, gone) for at_s, gone in course)
     return Prospect(course, accepted, seen)
 
 
-def _speed(marks: Sequence[Mark]) -> float:
+def _speed(marks: Sequence[ForecastMark]) -> float:
     """The most that were accepted in a second, over a stretch."""
     pairs = itertools.pairwise(marks)
     return max(
@@ -93,16 +93,16 @@ def _speed(marks: Sequence[Mark]) -> float:
     )
 
 
-def happened(reader: Tallies, now_s: float) -> tuple[Mark, ...]:
+def happened(reader: Tallies, now_s: float) -> tuple[ForecastMark, ...]:
     """How many letters were accepted by which moment, up to now."""
     first_s, last_s = reader.sending_span()
     if not first_s:
         return ()
     stretch_s = max(1.0, (last_s - first_s) / _STRETCHES)
-    marks, gone = [Mark(first_s, 0)], 0
+    marks, gone = [ForecastMark(first_s, 0)], 0
     for start_s, count in reader.times(State.SENT, stretch_s):
         if start_s > marks[-1].at_s:  # nobody went since the stretch before
-            marks.append(Mark(start_s, gone))
+            marks.append(ForecastMark(start_s, gone))
         gone += count
-        marks.append(Mark(min(start_s + stretch_s, max(last_s, marks[-1].at_s)), gone))
-    return (*marks, Mark(max(now_s, marks[-1].at_s), gone))
+        marks.append(ForecastMark(min(start_s + stretch_s, max(last_s, marks[-1].at_s)), gone))
+    return (*marks, ForecastMark(max(now_s, marks[-1].at_s), gone))
