@@ -21,7 +21,7 @@ from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.feeding.rows import Rows
 from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.ledger import JournalLedger
-from campaign.delivery.policies import Policies
+from campaign.delivery.policies import SendingPolicies
 from campaign.journal.reading.reader import Reader
 from campaign.planning.timing.turns import Turns
 from campaign.pool.outlet import Outlet
@@ -55,7 +55,7 @@ class Feed:
         sender_of: Callable[[int], str],
         most: int | None,
         expire_after_s: float,
-        policies: Policies,
+        policies: SendingPolicies,
         spawn: Callable[[Coroutine[None, None, None]], object],
     ) -> None:
         self._rows = Rows(reader, ledger, outlet, turns, clock, expire_after_s, policies)

@@ -20,7 +20,7 @@ from functools import partial
 from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.feeding.backlog import Backlog, Queue
 from campaign.delivery.ledger import JournalLedger
-from campaign.delivery.policies import Policies
+from campaign.delivery.policies import SendingPolicies
 from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
 from campaign.planning.timing.turns import Turns
 from campaign.pool.outlet import Outlet
@@ -45,7 +45,7 @@ class Rows:
         turns: Turns,
         clock: RunClock,
         expire_after_s: float,
-        policies: Policies,
+        policies: SendingPolicies,
     ) -> None:
         # Planned rows of letters that go before all others; most campaigns have none.
         self.first: deque[int] = deque()
