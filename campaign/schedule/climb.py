@@ -74,12 +74,16 @@ class Climb:
         if left == sys.maxsize:
             return 0.0
         left += at_hand
-        open_s = self._open_s(now_s, (self._day + 1) * DAY_S)
+        open_s = self._open_s(now_s, self.day_ends_s(now_s))
         return max(self._even_s / _CATCH_UP, open_s / left if left else 0.0)
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until the cap of another day; 0.0 while something is left of today's."""
-        return 0.0 if self.left(now_s) else (self._day + 1) * DAY_S - now_s
+        return 0.0 if self.left(now_s) else self.day_ends_s(now_s) - now_s
+
+    def day_ends_s(self, now_s: float) -> float:
+        """The Unix time at which the cap is another."""
+        return (now_s // DAY_S + 1) * DAY_S
 
     def span_s(self, count: int, now_s: float) -> float:
         """Seconds from now that so many messages take at least: whole days before the last."""

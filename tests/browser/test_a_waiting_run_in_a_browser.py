@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from campaign.clock import iso
 from campaign.config.loader import load
 from campaign.watch import app as watch
-from fakes.browser import Visit
+from fakes.browser import PHONE, Visit
 from fakes.scripted_smtp import Script, ScriptedServer
 from fakes.sending import Mailing, relay
 
@@ -82,6 +82,11 @@ def test_a_run_of_seconds_is_seen_to_wait_begin_pause_go_on_lose_some_and_expire
             expect(seen("[data-course] svg .line:not(.foreseen)")).to_have_count(2)
             until_stopped(run)
         sent = len(server.accepted)
+        phone = Visit(browser, page.url, viewport=PHONE, color_scheme="dark")
+        expect(phone.page.locator("[data-forecast]")).to_contain_text("planned for")
+        assert phone.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        assert phone.faults_of_access() == []
+        phone.close()
         left = command("cancel", tmp_path, "--where", "number == '399'", "--because", "x", "--yes")
         subprocess.run(left, check=True)
         mailing.more = f"[schedule]\nexpire_at = {iso(time.time() + 4)}\n"

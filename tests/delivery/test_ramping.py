@@ -95,6 +95,19 @@ def test_what_another_campaign_sent_today_counts(tmp_path: Path) -> None:
     assert hindrance.change == "ladder in [ramp]"
 
 
+def test_a_slow_ramp_is_named_while_something_is_left_of_the_day(tmp_path: Path) -> None:
+    way = relay(1) + "[ramp]\nladder = [48, 96]\n"
+    Mailing(tmp_path, way, people=[*gmail(2), "a@example.com"]).plan()
+    campaign = load(tmp_path)
+    midnight_s = SystemClock().now_s() // 86400 * 86400
+    with closing(Reader.open(*campaign.journal)) as reader:
+        awaited = Waits(campaign, SystemClock()).ask(reader, midnight_s, 0.0)
+        (hindrance,) = hindrances(campaign, reader, midnight_s, "google")
+    words = "goes at the pace of a ramp: ramp gmail.com day 1: 0 of 48, one every 30m"
+    assert (awaited.words, awaited.until_s) == (words, None)
+    assert (hindrance.what, hindrance.until_s) == (words, midnight_s + 86400)
+
+
 def test_the_progress_line_names_the_ramp(tmp_path: Path) -> None:
     with ScriptedServer(Script()) as server:
         way = relay(server) + "[ramp]\nladder = [3, 6]\n"

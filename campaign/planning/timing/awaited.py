@@ -16,7 +16,13 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
 from campaign.journal.ways import sent_from
-from campaign.planning.timing.hindrances import Hindrance, of_lanes, of_times, of_ways
+from campaign.planning.timing.hindrances import (
+    Hindrance,
+    of_lanes,
+    of_paces,
+    of_times,
+    of_ways,
+)
 from campaign.planning.timing.outlook import sources_of
 from campaign.planning.timing.ramped import ramps_of
 from campaign.pool.limits import Limits, lane_of
@@ -68,6 +74,8 @@ class Waits:
         if for_all or of_some:
             are_all = len(of_some) == len(lanes)
             return _together(for_all, of_some, are_all=are_all)
+        if slow := of_paces(self._campaign, reader, limited, now_s):
+            return Awaited(", ".join([each.what for each in slow][:_SHOWN]))
         return Awaited(self._pace(limited, len(lanes), per_s))
 
     def _pace(self, limited: list[str], lanes: int, per_s: float) -> str:

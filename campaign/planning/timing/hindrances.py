@@ -22,8 +22,10 @@ from campaign.pool.limits import Limits
 from campaign.pool.pacing.waits import turn, used_up
 from campaign.records import Claim
 from campaign.schedule.timetable import Turn, TurnAnswer
+from campaign.units import show_duration
 
 _RAMP = "ladder in [ramp]"
+_SLOW_S = 1.0  # between two letters: a ramp this slow is named
 _SEEN = 1000  # planned rows whose zones stand for those of all
 
 
@@ -48,6 +50,7 @@ def hindrances(
         *_times(campaign, reader, turns, now_s, claim),
         *of_ways(campaign, reader, now_s),
         *of_lanes(campaign, reader, [lane] if lane else [], now_s),
+        *of_paces(campaign, reader, [lane] if lane else [], now_s),
     ]
     return sorted(found, key=lambda each: -each.until_s)
 
@@ -88,6 +91,27 @@ def of_lanes(
             words = turn("limits", way.name, way.pacing, now_s, now_s)
             change = f'rates in [limits."{limits.name(lane)}"]'
             found.append(Hindrance(words, now_s + wait_s, change))
+    return found
+
+
+def of_paces(
+    campaign: Campaign, reader: Reader, lanes: Iterable[str], now_s: float
+) -> list[Hindrance]:
+    """Ramps that let these lanes, or everybody, go slowly: a day's cap is spread over the day."""
+    ramps = ramps_of(campaign)
+    if not ramps:
+        return []
+    ways = [way.climbs for way in ways_out(campaign.settings, ramps, reader, At(now_s))]
+    climbs = [climb for lane in lanes for climb in ramps.of_provider(lane)]
+    if all(ways):  # no way out is without one
+        climbs += [climb for each in ways for climb in each]
+    found = []
+    for climb in climbs:
+        pace_s = climb.interval_s(now_s)
+        if climb.left(now_s) and pace_s >= _SLOW_S:
+            every = f"one every {show_duration(pace_s)}"
+            words = f"goes at the pace of a ramp: {climb.words(now_s)}, {every}"
+            found.append(Hindrance(words, climb.day_ends_s(now_s), _RAMP))
     return found
 
 

@@ -27,7 +27,7 @@ from campaign.schedule.zones import zone_named
 # forecast only; configured rates come first.
 ORDINARY_RATE = 18.0
 _READ = 5000
-LOOKED_AT = 100_000  # rows that stand for all who are left
+LOOKED_AT = 50_000  # rows that stand for all who are left
 _PARTS = 500  # of a list that is looked at in part
 _OTHERS = ""  # the lane of all that have no limit
 
