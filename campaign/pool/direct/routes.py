@@ -127,9 +127,9 @@ class Routes:
 
     def keep_house(self, now_s: float) -> None:
         """Destinations that nothing is known of are forgotten."""
-        for name, destination in list(self._found.items()):
-            if destination.is_plain(now_s):
-                self._forget(name, destination, now_s)
+        gone = {each for each in self._found.values() if each.is_plain(now_s)}
+        if gone:
+            self._forget(gone, now_s)
 
     async def close(self) -> None:
         await self._tasks.cancel()
@@ -229,7 +229,7 @@ class Routes:
 
     def _find_anew(self, destination: Destination) -> None:
         """Its letters may have to go another way; those under way stay."""
-        self._drop_domains(destination)
+        self._drop_domains({destination})
         by_domain: dict[str, list[Letter]] = {}
         for letter in destination.lanes.withdraw_all():
             by_domain.setdefault(letter.claim.domain, []).append(letter)
@@ -291,16 +291,18 @@ class Routes:
 
     # -- forgetting ----------------------------------------------------------------------------
 
-    def _forget(self, name: str, destination: Destination, now_s: float) -> None:
-        del self._found[name]
-        self._drop_domains(destination)
-        gone = [self._ways.pop(site) for site in destination.sites]
+    def _forget(self, gone: Collection[Destination], now_s: float) -> None:
+        """All at once: a list has thousands of domains with one recipient each."""
+        for destination in gone:
+            del self._found[destination.name]
+        self._drop_domains(gone)
+        ways = [self._ways.pop(site) for destination in gone for site in destination.sites]
         in_use = {site.allowance for site in self._ways}
-        for way in gone:
+        for way in ways:
             way.origin.forget(way.provider, now_s, in_use)
 
-    def _drop_domains(self, destination: Destination) -> None:
-        for domain in [d for d, each in self._by_domain.items() if each is destination]:
+    def _drop_domains(self, gone: Collection[Destination]) -> None:
+        for domain in [domain for domain, each in self._by_domain.items() if each in gone]:
             del self._by_domain[domain]
 
 
