@@ -32,7 +32,7 @@ ssl = yes
 ssl_cert = <{cert}
 ssl_key = <{key}
 auth_mechanisms = plain xoauth2
-mail_location = maildir:{folder}/mail
+mail_location = maildir:{mail}
 first_valid_uid = 1
 passdb {{
   driver = static
@@ -45,7 +45,7 @@ passdb {{
 }}
 userdb {{
   driver = static
-  args = uid={uid} gid={gid} home={folder}/mail
+  args = uid={uid} gid={gid} home={mail}
 }}
 service imap-login {{
   inet_listener imap {{
@@ -106,27 +106,30 @@ def can_run() -> bool:
 
 
 @contextlib.contextmanager
-def dovecot_imap(more: str = "") -> Iterator[ImapServer]:
+def dovecot_imap(more: str = "", mail: Path | None = None) -> Iterator[ImapServer]:
+    """`more`: lines of its configuration; `mail`: a Maildir of somebody else, such as Postfix."""
     owner = shutil.which("dovecot", path="/usr/sbin:/sbin")
     with new_folder("dovecot-imap") as folder:
         (folder / "run").mkdir()
-        for name in ("mail", "mail/new", "mail/cur", "mail/tmp"):
-            (folder / name).mkdir()
-            shutil.chown(folder / name, "nobody", "nogroup")
+        if mail is None:
+            mail = folder / "mail"
+            for part in (mail, mail / "new", mail / "cur", mail / "tmp"):
+                part.mkdir()
+                shutil.chown(part, "nobody", "nogroup")
         keys = folder / "keys" / "default" / "HS256"
         keys.mkdir(parents=True)
         (keys / "default").write_text(base64.b64encode(_KEY).decode())
         (folder / "oauth2.conf").write_text(_OAUTH2.format(folder=folder))
         authority = Authority(folder)
         pair = authority.issue("127.0.0.1", "localhost")
-        stat = (folder / "mail").stat()
+        stat = mail.stat()
         port, tls_port = own_port(), own_port()
         config = folder / "dovecot.conf"
         config.write_text(
             _CONFIG.format(
-                folder=folder, cert=pair.cert, key=pair.key, port=port, tls_port=tls_port,
-                uid=stat.st_uid, gid=stat.st_gid, password=PASSWORD, more=more,
+                folder=folder, mail=mail, cert=pair.cert, key=pair.key, port=port,
+                tls_port=tls_port, uid=stat.st_uid, gid=stat.st_gid, password=PASSWORD, more=more,
             )
         )  # fmt: skip
         with running([str(owner), "-F", "-c", str(config)], tls_port, folder / "log"):
-            yield ImapServer(port, tls_port, authority.ca_file, folder / "mail", folder / "log")
+            yield ImapServer(port, tls_port, authority.ca_file, mail, folder / "log")

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from campaign.cli.main import main
 from campaign.config.loader import Campaign
-from campaign.feedback.sources.imap import read_url
+from campaign.feedback.sources.files import Afterwards
+from campaign.feedback.sources.imap import ImapInbox, read_url
 from campaign.journal.reading.events import count_events
 from fakes.imap_server import PASSWORD, USER, ImapServer, can_run, dovecot_imap, token
 from feedback import corpus
@@ -147,6 +149,27 @@ def test_a_watched_mailbox_is_heard_at_once(server: ImapServer, spring: Campaign
     assert (watching.returncode, said) == (0, "")
     assert "2 bounced" in rest
     assert count_events(*spring.journal) == {"bounced": 2}
+
+
+def test_a_server_that_cannot_say_when_mail_comes_is_asked_again(tmp_path: Path) -> None:
+    with dovecot_imap("imap_capability = IMAP4rev1 LITERAL+ UIDPLUS NAMESPACE") as server:
+        box = read_url(f"imaps://{USER.replace('@', '%40')}@127.0.0.1:{server.tls_port}/INBOX")
+        inbox = ImapInbox(
+            box, Afterwards(), password=lambda: PASSWORD, token=None, ca_file=server.ca_file,
+            memory=tmp_path / "memory.json",
+        )  # fmt: skip
+        with closing(inbox):
+            assert list(inbox.batches()) == []
+            assert not inbox._client.has_capability("IDLE")
+            server.deliver("1", GONE)
+            began = time.monotonic()
+            inbox.wait(0.2)
+            assert 0.2 <= time.monotonic() - began < 20
+            (batch,) = inbox.batches()
+            assert len(batch) == 1
+            inbox.done(batch)
+            inbox.wait(0.01)
+            assert list(inbox.batches()) == []
 
 
 def test_an_address_of_a_mailbox_is_taken_apart() -> None:
