@@ -26,6 +26,7 @@ pool: destination lane lanes outlet relays
 pool/pacing: allowance governor rates refusals
 pool/servers: hosts
 pool/sites: flight site
+preflight/letters: judge
 recipients: cleaning
 recipients/text: framing
 rendering: body draft head images render requested sheet

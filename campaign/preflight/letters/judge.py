@@ -26,7 +26,6 @@ from campaign.preflight.letters.lint import (
     CLIPPED_BYTES,
     HEAD_MAX,
     LINE_MAX,
-    MESSAGE_ID,
     Bulk,
     Remark,
     head_remarks,
@@ -42,9 +41,10 @@ _KEPT = 5000  # texts of a kind; all begins anew with the next one
 _TAG = re.compile(r"<[^<>]*>")
 # Links whole, with what stands in them, but without the path of their address, which nobody judges;
 # other tags; marks.
+# Why fast: each branch begins with a letter of its own, by which the search jumps to the next.
 _PARTS = re.compile(
-    r"(<a href=\"https?://[a-z0-9.:-]+)[/?#][^\"'<>\x01]*(\"[^<>\x01]*>[^\x01]*?</a>)"
-    r"|(<(?:a\b[^<>\x01]*>[^\x01]*?</a>|[^<>\x01]*>)|\x01[\ue000-\uf8ff]\x01)"
+    r"<a href=\"(https?://[a-z0-9.:-]+)[/?#][^\"'<>\x01]*(\"[^<>\x01]*>[^\x01]*?</a>)"
+    r"|<(a\b[^<>\x01]*>[^\x01]*?</a>|[^<>\x01]*>)|\x01([\ue000-\uf8ff])\x01"
 )
 _ANCHOR_TAG = re.compile(r"<(/?)a\b[^<>]*>", re.IGNORECASE)
 _ANCHOR_START = re.compile(r"<a\b", re.IGNORECASE)
@@ -55,6 +55,10 @@ _KIND_OF_IMAGE = re.compile(r"\.(?:svg|webp)\b", re.IGNORECASE)
 _PATHS = re.compile(r"(ref=\"https?://[a-z0-9.:-]+)[/?#][^\"'<>]*(?=\")")
 _SOURCES = re.compile(r"(\ssrc=\"https?://[a-z0-9.:-]+)[/?#][^\"'<>]*(?=\")")
 _ONE_CLICK = re.compile(rb"List-Unsubscribe:(?:\r\n)? <https://")
+
+
+# Site and end of a link, or what follows "<" in another tag, or the letter of a mark.
+_Part = tuple[str, str, str, str]
 
 
 class Report(NamedTuple):
@@ -89,6 +93,10 @@ class LetterJudge:
         self._heads: dict[tuple[bytes, ...], tuple[Remark, ...]] = {}
         self._written: dict[tuple[Remark, ...], bytes] = {(): b""}
 
+    def __reduce__(self) -> tuple[type[LetterJudge], tuple[Bulk]]:
+        """What was remembered stays behind; compiled, it could not be pickled otherwise."""
+        return LetterJudge, (self._bulk,)
+
     def __call__(self, sheet: Sheet) -> None:
         """Put the report where the letter was; its size stays."""
         remarks = self._quickly(sheet)
@@ -104,7 +112,7 @@ class LetterJudge:
     def _quickly(self, sheet: Sheet) -> tuple[Remark, ...] | None:
         """None where the letter must be looked at as a whole."""
         # No line of a body is longer than 76 bytes, whatever is in it: transfer.py breaks them.
-        if has_long_line(sheet.head):
+        if len(sheet.head) > LINE_MAX and has_long_line(sheet.head):
             return None
         of_head = self._of_head(sheet)
         if of_head is None or not sheet.parts[HTML]:
@@ -115,8 +123,10 @@ class LetterJudge:
         return None if of_html is None else of_head + of_html
 
     def _of_head(self, sheet: Sheet) -> tuple[Remark, ...] | None:
+        """Of heads with the same fields the first is looked at: what differs in a Message-ID are
+        digits (addresses/marks.py), and whether it comes twice is asked of all."""
         head, subject = sheet.head, sheet.subject
-        if ANSWER.match(subject) or not MESSAGE_ID.fullmatch(sheet.marks.message_id):
+        if ANSWER.match(subject):
             return None
         way = b""
         if b"https" in head:
@@ -151,7 +161,7 @@ class HtmlJudge:
         self._short = _Short(self._shortened)  # of chunks that were met before
         self._told: dict[str, tuple[Remark, ...]] = {}  # by mark, about what was left out
         # How many tags a row of parts has, and what there is to say of them.
-        self._rows: dict[tuple[tuple[str, str, str], ...], tuple[int, tuple[Remark, ...]]] = {}
+        self._rows: dict[tuple[_Part, ...], tuple[int, tuple[Remark, ...]]] = {}
         self._parts: dict[str, tuple[Remark, ...]] = {}
 
     def remarks(self, chunks: Sequence[str]) -> tuple[Remark, ...] | None:
@@ -165,18 +175,21 @@ class HtmlJudge:
         brackets, found = known
         return found if brackets == short.count("<") == short.count(">") else None
 
-    def _of_row(self, row: Sequence[tuple[str, str, str]]) -> tuple[int, tuple[Remark, ...]]:
+    def _of_row(self, row: Sequence[_Part]) -> tuple[int, tuple[Remark, ...]]:
         """How many tags a row of parts has, and what there is to say of them; -1 where that
         cannot be said."""
         found: list[Remark] = []
         brackets = 0
-        for start, end, other in row:
-            part = start + end or other
+        for site, end, other, mark in row:
+            if mark:
+                found += self._told.get(mark, ())
+                continue
+            part = f'<a href="{site}{end}' if site else f"<{other}"
             count = part.count("<")
             brackets += count
             if _STYLE_TAG.search(part) or (count == 1 and _ANCHOR_START.match(part)):
                 return -1, ()  # what is open goes on in what was left out
-            of_part = self._told.get(part) if count == 0 else self._parts.get(part)
+            of_part = self._parts.get(part)
             if of_part is None:
                 of_part = self._of_part(part)
             found += of_part
@@ -205,8 +218,9 @@ class HtmlJudge:
         if start < end:
             mark = _LEFT_OUT
             if remarks := tuple(html_remarks(chunk[start:end])):
-                mark += chr(_FIRST_MARK + len(self._told)) + _LEFT_OUT
-                self._told[mark] = remarks
+                letter = chr(_FIRST_MARK + len(self._told))
+                self._told[letter] = remarks
+                mark += letter + _LEFT_OUT
             short = chunk[:start] + mark + chunk[end:]
         self._short[chunk] = short
         return short
