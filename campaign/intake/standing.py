@@ -13,7 +13,6 @@ from campaign.clock import iso
 from campaign.config.loader import Campaign
 from campaign.journal.arrivals import Arrivals
 from campaign.journal.reading.reader import Reader
-from campaign.journal.rotation import journal_of_row
 
 
 class LetterStanding(NamedTuple):
@@ -41,7 +40,7 @@ def find_letter(campaign: Campaign, arrivals: Arrivals, id_: str) -> LetterStand
     if arrival is None:
         return None
     letter = arrival.letter
-    with closing(Reader.open(*journal_of_row(campaign.journal, arrival.number))) as reader:
+    with closing(Reader.open(*campaign.journal)) as reader:
         record = reader.plan_record()
         marker = LetterMarker(record.key, record.campaign, record.message_id_domain)
         found = reader.how_it_stands(arrival.number)

@@ -8,9 +8,6 @@ from __future__ import annotations
 from campaign.database.sql import Connection, insert, text
 from campaign.journal.schema import meta
 
-# Of an open campaign: the last letter that the journals before this one took.
-TAKEN_BEFORE = "taken_before"
-
 
 def recall(connection: Connection, name: str) -> str:
     """A note of the journal about itself; "" where there is none."""

@@ -230,7 +230,3 @@ class Settings(Section):
                     "leave it out" if table == "recipients" else "write it into its [template]",
                     f"{table}.{key}",
                 )
-        if self.intake.rotate and not self.journal.url.startswith("sqlite"):
-            yield RuleError(
-                "a journal in PostgreSQL does not rotate", "leave rotate out", "intake.rotate"
-            )

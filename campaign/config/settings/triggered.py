@@ -104,8 +104,5 @@ class IntakeSettings(Section):
     """Letters that are accepted and not settled, at most; more are refused until some are."""
     keep: Duration = Field(default=7 * 86400.0, ge=60, examples=["7d"])
     """How long an Idempotency-Key is known, and at least until its letter is settled."""
-    rotate: Duration | None = Field(default=None, ge=60, examples=["30d"])
-    """Age at which the journal begins anew, in SQLite: the old one is kept beside it under its
-    date, and what is not settled is carried over; left out: never."""
     max_body: Whole = Field(default=10_000_000, ge=1000)
     """Bytes of one request at most, attachments and all."""

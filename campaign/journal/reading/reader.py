@@ -20,7 +20,7 @@ from campaign.database.engines import hurry, limit_waits, open_for_reading
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, DBAPIError, bindparam, inspect, text
-from campaign.journal.notes import TAKEN_BEFORE, recall, rendered
+from campaign.journal.notes import recall, rendered
 from campaign.journal.reading.claims import ClaimQueries, claims_of, query_of
 from campaign.journal.reading.glance import Glance, bring_forward, no_plan
 from campaign.journal.reading.results import history, pages, read_plan, results
@@ -171,9 +171,8 @@ class Reader(Glance):
             return recall(self._connection, name)
 
     def last_taken(self) -> int:
-        """Of an open campaign the last letter that this journal took, or the one before it did."""
-        last = self._all("SELECT COALESCE(max(row), 0) FROM recipients")[0][0]
-        return max(int(last), int(self.note(TAKEN_BEFORE) or 0))
+        """Of an open campaign: the last letter that the journal took; 0: none."""
+        return int(self._all("SELECT COALESCE(max(row), 0) FROM recipients")[0][0])
 
     def mean_size_bytes(self) -> int:
         """Of a message, as rendered when planning; 0 where nothing was."""

@@ -1,0 +1,8 @@
+# The promise of the API, in its long form.
+
+API_POSTS ?= 10000
+
+.PHONY: api-kills
+
+api-kills: venv tools ## kill `campaign serve --api` under API_POSTS=10000 requests, and attack its OpenAPI
+	API_POSTS=$(API_POSTS) API_EXAMPLES=500 $(BIN)/python -m pytest -n 2 --quiet tests/intake/test_kills.py tests/intake/test_openapi.py
