@@ -53,7 +53,7 @@ def serve_submissions(path: Path, where: str, metrics: str) -> None:
     from campaign.clock import SystemClock
     from campaign.config.values import read_listen
     from campaign.intake.accepting import Intake
-    from campaign.intake.credentials import Credentials
+    from campaign.intake.api.keys import Keys
     from campaign.intake.smtp.listening import refuse_clear_text, taking_submissions
     from campaign.smtp.tls import server_context
 
@@ -72,14 +72,14 @@ def serve_submissions(path: Path, where: str, metrics: str) -> None:
     if certificate:
         folder = campaign.folder
         context = server_context(str(folder / certificate.cert), str(folder / certificate.key))
-    credentials = Credentials.of(campaign)
+    keys = Keys.of(campaign.settings, campaign.folder)
 
     async def serve(stopping: asyncio.Event) -> None:
         async with (
             Intake(campaign, clock=SystemClock()) as intake,
             taking_submissions(
                 intake,
-                credentials,
+                keys,
                 host,
                 int(port),
                 size_max=campaign.settings.intake.max_body,

@@ -47,6 +47,7 @@ _COMMANDS = {
     "dkim": "dkim",
     "suppress": "suppress",
     "serve": "servers.serve",
+    "consume": "servers.consume",
     "webhooks": "during.webhooks",
     "verify": "before.verify",
     "mx": "before.mx",

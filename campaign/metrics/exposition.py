@@ -106,6 +106,12 @@ METRICS = (
         "Mails that `bounces` read, by what became of them.",
     ),
     Metric(
+        "campaign_consumed_total",
+        "counter",
+        ("outcome",),
+        "Messages of a queue that became a letter, or a dead letter.",
+    ),
+    Metric(
         "campaign_sandbox_messages_total",
         "counter",
         ("answer",),

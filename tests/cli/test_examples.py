@@ -25,6 +25,7 @@ ELSEWHERE = {
     "dkim",
     "suppress",
     "serve",
+    "consume",
     "work",  # with PostgreSQL: tests/fleet
     "drain",
     "verify",

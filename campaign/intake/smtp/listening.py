@@ -1,6 +1,6 @@
 """The server that takes submissions, until it is told to stop.
 
-In: an intake, credentials, where to listen, a certificate.  Out: served connections.
+In: an intake, keys, where to listen, a certificate.  Out: served connections.
 Touches: a port.  Fails with UsageError, ConfigError.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP
 
 from campaign.errors import ConfigError, UsageError
-from campaign.intake.credentials import Credentials
+from campaign.intake.api.keys import Keys
 from campaign.intake.smtp.submitting import Accepting, Submissions
 
 CONNECTIONS_MAX = 200  # each may hold one message in memory
@@ -86,7 +86,7 @@ def refuse_clear_text(host: str, *, has_certificate: bool) -> None:
 @asynccontextmanager
 async def taking_submissions(
     intake: Accepting,
-    credentials: Credentials,
+    keys: Keys,
     host: str,
     port: int,
     *,
@@ -98,7 +98,7 @@ async def taking_submissions(
     context: an ssl.SSLContext for STARTTLS, which is required then
     """
     refuse_clear_text(host, has_certificate=context is not None)
-    hooks = Submissions(intake, credentials)
+    hooks = Submissions(intake, keys)
     alive: set[SubmissionDialogue] = set()
 
     def dialogue() -> SubmissionDialogue:

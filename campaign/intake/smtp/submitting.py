@@ -23,7 +23,7 @@ from campaign.errors import (
     CampaignError,
     KeyConflictError,
 )
-from campaign.intake.credentials import Credential, Credentials
+from campaign.intake.api.keys import ApiCredential, Keys
 from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.rendering.finished import message_id_of
 
@@ -42,16 +42,17 @@ class Accepting(Protocol):
 class Submissions:
     """The hooks that aiosmtpd calls, the same object for all connections."""
 
-    def __init__(self, intake: Accepting, credentials: Credentials) -> None:
+    def __init__(self, intake: Accepting, keys: Keys) -> None:
         self._intake = intake
-        self._credentials = credentials
+        self._keys = keys
 
     def authenticate(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: object
     ) -> AuthResult:
         """The password is a key; the user name says nothing, and may be anything."""
         assert isinstance(login, LoginPassword)
-        credential = self._credentials.of_secret(login.password.decode("utf-8", "surrogateescape"))
+        password = login.password.decode("utf-8", "surrogateescape")
+        credential = self._keys.credential(f"Bearer {password}")
         if credential is None:
             failed = getattr(session, "failed_logins", 0) + 1
             session.failed_logins = failed  # type: ignore[attr-defined]
@@ -99,7 +100,7 @@ class Submissions:
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         credential: object = session.auth_data
-        if not isinstance(credential, Credential):
+        if not isinstance(credential, ApiCredential):
             return "530 5.7.0 Authentication required"
         assert isinstance(envelope.content, bytes)
         if not envelope.content.isascii():
@@ -118,11 +119,11 @@ class Submissions:
 
 
 def letters_of(
-    credential: Credential, recipients: list[str], message: bytes
+    credential: ApiCredential, recipients: list[str], message: bytes
 ) -> list[LetterRequest]:
     """A letter for each recipient, each named once; the key of each is Message-ID and address."""
     message_id = message_id_of(message)
-    scope = f"smtp {credential.label}"
+    scope = f"smtp {credential.name}"
     return [
         LetterRequest(
             to=address,

@@ -1,0 +1,108 @@
+"""`campaign consume`: messages of a broker become letters of an open campaign.
+
+In: the url of a queue.  Out: sentences on stderr.
+Touches: the broker, the intake, the store of dead letters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from campaign.cli.arguments import HERE, JsonOption, MetricsOption, PathArgument
+from campaign.cli.intaking import load_open, until_told
+from campaign.cli.metering import figures_of, metrics_beside
+from campaign.cli.terminal.streams import tell
+from campaign.cli.terminal.tables import counted, escape
+from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError
+
+if TYPE_CHECKING:
+    from campaign.config.loader import Campaign
+
+EXAMPLES = (
+    "campaign consume 'amqp://app@localhost/?queue=letters' shop",
+    "campaign consume --dead shop",
+)
+PASSWORD = "CAMPAIGN_QUEUE_PASSWORD"
+
+
+def command(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="[URL]",
+            help="amqp, redis, nats, kafka or stomp://USER@HOST:PORT/?queue=NAME; the password"
+            f" stands in {PASSWORD}.",
+            show_default=False,
+        ),
+    ] = "",
+    path: PathArgument = HERE,
+    dead: Annotated[
+        bool, typer.Option("--dead", help="List the messages that no letter could be made of.")
+    ] = False,
+    metrics: MetricsOption = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Take the messages of a queue in, each as a letter, until Ctrl-C.
+
+    A message is JSON as the API takes it. It is acknowledged when its letter is kept for good, so
+    nothing is lost, and its id is the key, so nothing is sent twice. `campaign run` sends them.
+    """
+    from pathlib import Path
+
+    if dead:
+        return _show_dead(load_open(Path(url) if url else path, "--dead"), as_json)
+    if not url:
+        raise UsageError("there is no url of a queue", remedy="`campaign consume --help` has one")
+    from campaign.intake.queues.addresses import read_queue_url
+    from campaign.intake.queues.opening import source_of
+
+    address = read_queue_url(url, os.environ.get(PASSWORD, ""))
+    campaign = load_open(path, "a queue")
+    source = source_of(address)
+
+    from campaign.clock import SystemClock
+    from campaign.intake.accepting import Intake
+    from campaign.intake.queues.consuming import QueueConsumer
+    from campaign.intake.queues.deadletters import DeadLetters
+    from campaign.metrics.figures import Counts
+
+    counts, clock = Counts("campaign_consumed_total"), SystemClock()
+
+    async def consume(stopping: asyncio.Event) -> None:
+        with closing(DeadLetters.open(*campaign.journal)) as store:
+            async with Intake(campaign, clock=clock) as intake:
+                consumer = QueueConsumer(
+                    source, address.shown, intake, store, clock, say=_say, count=counts.add
+                )
+                print(f"Taking messages of {address.shown}; Ctrl-C ends it.", flush=True)
+                await consumer.run(stopping)
+
+    with metrics_beside(metrics, counts, *figures_of(metrics, campaign)):
+        until_told(consume)
+    return EXIT_DONE
+
+
+def _say(sentence: str) -> None:
+    tell(escape(sentence), sys.stderr)
+
+
+def _show_dead(campaign: Campaign, as_json: bool) -> int:
+    from campaign.clock import iso
+    from campaign.intake.queues.deadletters import dead_letters
+
+    found = dead_letters(*campaign.journal)
+    if as_json:
+        told = [each._asdict() | {"at": iso(each.at)} for each in found]
+        print(json.dumps({"campaign": campaign.settings.name, "dead": told}, ensure_ascii=False))
+    else:
+        print(counted(len(found), "dead letter"))
+        for each in found:
+            print(escape(f"{iso(each.at)}  {each.queue}  {each.id}: {each.reason}"))
+    return EXIT_SOME_FAILED if found else EXIT_DONE

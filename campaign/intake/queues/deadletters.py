@@ -1,0 +1,112 @@
+"""Messages that no letter can be made of, with the reason, and how often others were tried.
+
+In: keys, bodies, reasons.  Out: what is there.
+Touches: a file beside a SQLite journal, tables of a PostgreSQL journal.  Fails with JournalError.
+
+They are kept here, beside the letters, and not in a queue of the broker: durable before the message
+is acknowledged, the same for every broker, and without asking for rights to make queues.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from campaign.database.places import locate
+from campaign.database.stores import Database, StoreKind, open_store
+from campaign.errors import JournalError
+
+SUFFIX = ".queues"
+_KIND = StoreKind(
+    "store of dead letters", "[journal]", "journal.sqlite.queues", JournalError, 0xDEAD
+)
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS queue_tries (queue TEXT NOT NULL, id TEXT NOT NULL,"
+    " tries INTEGER NOT NULL, PRIMARY KEY (queue, id))",
+    "CREATE TABLE IF NOT EXISTS queue_dead (queue TEXT NOT NULL, id TEXT NOT NULL,"
+    " body TEXT NOT NULL, reason TEXT NOT NULL, at DOUBLE PRECISION NOT NULL,"
+    " PRIMARY KEY (queue, id))",
+)
+
+
+class DeadLetter(NamedTuple):
+    """One message."""
+
+    queue: str
+    id: str
+    body: str  # each byte as the character of its number
+    reason: str
+    at: float  # Unix time
+
+
+class DeadLetters:
+    """See the module; one thread uses it at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        with database.writing():
+            for table in _TABLES:
+                database.change(table)
+
+    @classmethod
+    def open(cls, url: str, folder: Path) -> Self:
+        """Beside the journal with this url."""
+        place = locate(url, folder)
+        if place.path is None:
+            return cls(open_store(url, folder, _KIND))
+        file = place.beside(SUFFIX)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        return cls(open_store(f"sqlite:///{file}", folder, _KIND))
+
+    def close(self) -> None:
+        self._database.close()
+
+    def tried(self, queue: str, id_: str) -> int:
+        """Count one more try of a message; durable before it is made.  How many there are now."""
+        with self._database.writing():
+            self._database.change(
+                "INSERT INTO queue_tries (queue, id, tries) VALUES (?, ?, 1)"
+                " ON CONFLICT (queue, id) DO UPDATE SET tries = queue_tries.tries + 1",
+                (queue, id_),
+            )
+            found = self._database.rows(
+                "SELECT tries FROM queue_tries WHERE queue = ? AND id = ?", (queue, id_)
+            )
+        return int(found[0][0])
+
+    def done(self, queue: str, id_: str) -> None:
+        """It became a letter."""
+        self._database.change("DELETE FROM queue_tries WHERE queue = ? AND id = ?", (queue, id_))
+
+    def bury(self, letter: DeadLetter) -> None:
+        """Keep a message of which no letter can be made; once, however often it comes."""
+        with self._database.writing():
+            self._database.change(
+                "INSERT INTO queue_dead (queue, id, body, reason, at) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                tuple(letter),
+            )
+            self._database.change(
+                "DELETE FROM queue_tries WHERE queue = ? AND id = ?", (letter.queue, letter.id)
+            )
+
+    def all(self) -> list[DeadLetter]:
+        """Oldest first."""
+        found = self._database.rows(
+            "SELECT queue, id, body, reason, at FROM queue_dead ORDER BY at, id"
+        )
+        return [DeadLetter._make(each) for each in found]
+
+    def forget(self, letter: DeadLetter) -> None:
+        """It was taken up again."""
+        self._database.change(
+            "DELETE FROM queue_dead WHERE queue = ? AND id = ?", (letter.queue, letter.id)
+        )
+
+
+def dead_letters(url: str, folder: Path) -> list[DeadLetter]:
+    """Those beside a journal."""
+    with closing(DeadLetters.open(url, folder)) as store:
+        return store.all()
