@@ -50,6 +50,12 @@ class Limits:
         """What the config calls the limit of a lane."""
         return self._names.get(lane, lane)
 
+    def title(self, lane: str) -> str:
+        """The same; of a provider without a limit, its best known domain."""
+        provider = provider_named(lane)
+        known = provider.domains[0] if provider and provider.domains else lane
+        return self._names.get(lane, known)
+
     def of(self, lane: str, most: int) -> Limit:
         """Without a limit a lane is never full, whichever of the `most` connections it holds."""
         found = self._by_lane.get(lane)

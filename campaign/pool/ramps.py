@@ -48,10 +48,7 @@ class Ramps:
         provider = provider_named(lane)
         if PROVIDER not in self._rules or not (provider or self._limits.find(lane)):
             return ()
-        name = self._limits.name(lane)
-        if provider and provider.domains and name == lane:
-            name = provider.domains[0]
-        return self._climb(PROVIDER, lane, name)
+        return self._climb(PROVIDER, lane, self._limits.title(lane))
 
     def of_relay(self, name: str) -> Climbs:
         """The ramp of a relay, "smtp.example.com:587", or of a source address."""

@@ -11,6 +11,7 @@ import pytest
 from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.journal.reading.reader import Reader
+from campaign.planning.summary import read_summary
 from campaign.planning.timing.awaited import Waits
 from campaign.planning.timing.hindrances import hindrances
 from campaign.planning.timing.ramped import open_counts
@@ -117,6 +118,9 @@ def test_the_progress_line_names_the_ramp(tmp_path: Path) -> None:
         ending = mailing.send(no_wait=True)
     assert Counter(ending.states.values()) == {"sent": 1, "planned": 2}
     assert any("ramp gmail.com day 1: 3 of 3" in words for words in ending.heard.waits)
+    seen = read_summary(load(tmp_path)).outlook
+    assert seen
+    assert list(seen.by_lane) == ["gmail.com"]
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def limited_lane(
     """A lane that has a limit or a ramp, with what it used of its quotas; sent directly, each of
     our addresses has the limit for itself."""
     limits, climbs = Limits(settings.limits), ramps.of_provider(lane)
-    found, name, sources = limits.find(lane), limits.name(lane), sources_of(settings)
+    found, name, sources = limits.find(lane), limits.title(lane), sources_of(settings)
     pacings = [Pacing(found.rates if found else ()) for _ in sources]
     for pacing, source in zip(pacings, sources, strict=True):
         seed(pacing, reader, clock, source=source, domains=domains_of(lane))
