@@ -33,6 +33,7 @@ from campaign.errors import (
 if TYPE_CHECKING:
     from campaign.clock import Clock
     from campaign.config.loader import Campaign
+    from campaign.config.settings import Settings
     from campaign.delivery.run_records import Observer, RunOptions, RunResult
     from campaign.fleet.part import FleetPart
     from campaign.journal.sharing.shared import SharedJournal
@@ -85,6 +86,13 @@ def refuse_what_is_not_shared(campaign: Campaign) -> None:
             file=str(campaign.file),
             remedy="leave [suppression] url out: then it is in the journal's database",
         )
+
+
+def _connections(settings: Settings) -> int:
+    """That a worker may open; sent directly, to each provider."""
+    if settings.direct is not None:
+        return settings.direct.connections
+    return sum(relay.connections for relay in settings.relay)
 
 
 def default_name() -> str:
@@ -176,7 +184,7 @@ class Worker:
                 os.getpid(),
                 shared.clock.now_s(),
                 lease_s,
-                sum(relay.connections for relay in settings.relay),
+                _connections(settings),
             ),
             terms_of(campaign, shared.plan_record()),
             groups_of(campaign),
@@ -187,6 +195,7 @@ class Worker:
             self.clock,
             lease_s=lease_s,
             policy=settings.delivery.in_doubt,
+            connections=_connections(settings),
             joined_s=joined_s,
             before=before,
             unsent=self.unsent,

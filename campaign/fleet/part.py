@@ -32,7 +32,7 @@ from campaign.records import State
 BEATS = 5  # in a lease
 _BELIEVED = 0.8  # of a lease, by the worker's own clock
 _HUNGRY_S = 0.05  # between two claims of one that has nothing left
-_SHOWN = 20  # addresses of a takeover in one line
+_AHEAD = 10  # letters in memory for each connection, beyond which no further slice is taken
 
 
 class PartOfRun(Protocol):
@@ -60,20 +60,24 @@ class FleetPart:
         *,
         lease_s: float,
         policy: str,
+        connections: int,
         joined_s: float,
         before: int = 0,
         unsent: frozenset[int] = frozenset(),
     ) -> None:
-        """`policy`: for those in doubt.  `joined_s`: by `passed_s`, no later.
+        """`policy`: for those in doubt.  `connections`: how many letters it may have on the wire.
+        `joined_s`: by `passed_s`, no later.
 
         `before`: the epoch of this same process before it lost the journal; nothing of it is in
         flight any more, so nobody waits for its lease.  `unsent`: rows of that epoch whose dots
-        were certainly not written."""
+        were certainly not written.
+        """
         self._shared = shared
         self._open_reader = open_reader
         self._clock = clock
         self._lease_s = lease_s
         self._policy = policy
+        self._enough = _AHEAD * max(2, connections)
         self._before = before
         self._unsent = unsent
         self._live_until_s = joined_s + _BELIEVED * lease_s
@@ -99,7 +103,7 @@ class FleetPart:
         return self._clock.passed_s() < self._live_until_s
 
     def is_hungry(self) -> None:
-        if self._free and self._reader is not None and len(self._reader.unread) < 2:
+        if self._free and self._has_room and self._reader and len(self._reader.unread) < 2:
             self._hungry.set()
 
     def serve(self, run: PartOfRun) -> None:
@@ -122,6 +126,11 @@ class FleetPart:
             await self._keeping.finish()
 
     # -- inside --------------------------------------------------------------------------------
+
+    @property
+    def _has_room(self) -> bool:
+        """Few enough letters are in memory: what is read far ahead is nobody else's any more."""
+        return self._run is not None and len(self._run.open_rows) < self._enough
 
     async def _stay(self) -> None:
         while True:
@@ -188,7 +197,8 @@ class FleetPart:
             held = await self._give_back(run, standing)
         elif read := [shard.number for shard in held if shard.number not in unread]:
             held = await asyncio.to_thread(self._shared.finish, read)
-        most = 0 if self._leaving else wanted(standing._replace(held=held), len(unread))
+        is_full = standing.are_slices and not self._has_room
+        most = 0 if self._leaving or is_full else wanted(standing._replace(held=held), len(unread))
         had = len(held)
         if most:
             held = await asyncio.to_thread(self._shared.claim, most)

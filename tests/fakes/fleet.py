@@ -12,7 +12,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,9 +43,9 @@ class Workers:
     processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)  # on stderr, by those that ended
 
-    def start(self, name: str, *options: str, before: tuple[str, ...] = ()) -> None:
+    def start(self, name: str, *, program: Sequence[str] = CAMPAIGN) -> None:
         self.processes[name] = subprocess.Popen(
-            [*before, *CAMPAIGN, "work", "--name", name, "--workers", "1", *options],
+            [*program, "work", "--name", name, "--workers", "1"],
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -63,7 +63,12 @@ class Workers:
     def end_of(self, name: str) -> int:
         """Its exit code, once it has ended."""
         process = self.processes.pop(name)
-        _, errors = process.communicate(timeout=_MOST_S)
+        try:
+            _, errors = process.communicate(timeout=_MOST_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, errors = process.communicate()
+            raise AssertionError(f"{name} does not end: {errors[-3000:]}") from None
         self.said[name] = self.said.get(name, "") + errors
         return process.returncode
 
