@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEMO   := build/demo
-EXTRAS := excel,parquet,postgresql,markdown,css,locale,web,schedule,imap,verify,fleet,queues
+EXTRAS := excel,parquet,postgresql,markdown,css,locale,web,schedule,imap,bounces,verify,fleet,queues
 COMPILED := $(abspath build/compiled)
 
 .DEFAULT_GOAL := help

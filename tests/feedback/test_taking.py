@@ -9,17 +9,21 @@ import pytest
 
 from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.config.loader import Campaign
+from campaign.feedback.parsing import reading
+from campaign.feedback.parsing.last_finder import last_found
 from campaign.journal.reading.events import count_events, events
 from campaign.journal.reading.reader import Reader
 from campaign.planning.timing.ramped import open_counts
 from campaign.records import State
 from campaign.suppression.entries import Reason
+from fakes import campaigns
 from feedback import corpus
 from feedback.mailbox import (
     SECRET,
     SENT_AT,
     VERP,
     about,
+    accept,
     anonymous,
     message_id,
     sender,
@@ -153,6 +157,47 @@ def test_an_address_in_prose_is_counted_and_does_not_suppress(spring: Campaign) 
     assert outcome.how == "address in the text"
     assert suppressed(spring) == {}
     assert kinds(spring) == {"bounced": 1}
+
+
+NAMELESS = (
+    b"From: Mail Delivery System <mailer-daemon@cs.yale.edu>\n"
+    b"To: news@example.com\nSubject: Delivery Status Notification (Failure)\n"
+    b"Date: Tue, 10 Nov 2026 09:15:00 +0000\n\n"
+    b"Message not delivered to the following:\n\n    person1     No such user here\n\n"
+    b"Error Detail (phquery):\n"
+)
+
+
+def test_where_nobody_is_named_another_finder_is_asked_for_the_address_alone(
+    tmp_path: Path,
+) -> None:
+    rows = [("person1@yale.edu", "P", "gold"), ("person2@yale.edu", "P", "gold")]
+    campaign = campaigns.planned(tmp_path, rows=rows)
+    accept(campaign, [1, 2])
+    (outcome,), _ = take([campaign], [NAMELESS])
+    assert (outcome.what, outcome.address) == ("bounced", "person1@yale.edu")
+    assert outcome.how == "address in the text"
+    assert suppressed(campaign) == {}  # whatever it says: it suppresses nobody
+
+
+def test_the_other_finder_is_not_asked_where_anything_of_ours_is_known(
+    spring: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(raw: bytes) -> list[str]:
+        raise AssertionError("it was asked")
+
+    monkeypatch.setattr(reading, "last_found", ask)
+    for each in corpus.BOUNCES:
+        reading.read(about(each.raw, spring, 1))
+    with pytest.raises(AssertionError):
+        reading.read(NAMELESS)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\xff" * 1000, b"From: mailer-daemon@yale.edu\n\n" + b"x " * 100_000]
+)
+def test_what_it_makes_of_a_hostile_mail_is_nobody(raw: bytes) -> None:
+    assert last_found(raw) == []
 
 
 def test_false_friends_change_nothing(spring: Campaign) -> None:

@@ -16,6 +16,7 @@ from campaign.feedback.parsing.delivery_status import (
     read_delivery_status,
     spec_in,
 )
+from campaign.feedback.parsing.last_finder import last_found
 from campaign.feedback.parsing.mail import LOOKED_AT, Mail, Piece, decoded_words, read_mail
 from campaign.feedback.parsing.names import message_ids_in, sender_tokens_in
 from campaign.feedback.parsing.notices import Clues, Notice, Returned, Sort
@@ -41,11 +42,25 @@ def read(raw: bytes) -> Returned:
     if not mail.fields:
         return Returned(Sort.UNREADABLE, digest, 0.0, (), Clues(), "", "it has no header fields")
     sort, why, notices = _sorted(mail)
+    clues = _clues(mail)
+    is_known = clues.senders or clues.message_ids or clues.foreign_id
+    if sort is Sort.BOUNCE and not is_known and not any(map(_names_somebody, notices)):
+        notices = _by_last_finder(raw, notices)
     return Returned(
-        sort, digest, _moment(mail), tuple(notices), _clues(mail), subject, why,
+        sort, digest, _moment(mail), tuple(notices), clues, subject, why,
         spec_in(mail.fields.get("from")).lower(),
         tuple(spec_in(value).lower() for value in mail.fields.all("to", "delivered-to")),
     )  # fmt: skip
+
+
+def _names_somebody(notice: Notice) -> bool:
+    return bool(notice.address or notice.original)
+
+
+def _by_last_finder(raw: bytes, notices: list[Notice]) -> list[Notice]:
+    """What was said, of whom another reader finds."""
+    said = notices[0] if notices else Notice("bounced")
+    return [said._replace(address=each) for each in last_found(raw)] or notices
 
 
 def _sorted(mail: Mail) -> tuple[Sort, str, list[Notice]]:
