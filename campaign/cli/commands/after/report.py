@@ -25,7 +25,7 @@ _INSIDE = "*/campaign.toml"
 EXAMPLES = (
     "campaign report spring -o spring.html",
     "campaign report spring --language zh",
-    "campaign report campaigns -o all.html",
+    "campaign report . -o all.html",
 )
 
 
