@@ -15,6 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from campaign.cli.templates import (
+    NO_TEMPLATES,
+    TemplateFigures,
+    template_figures,
+    template_lines,
+    template_objects,
+)
 from campaign.cli.terminal.course import course_lines
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import counted, escape, percent, table
@@ -25,6 +32,7 @@ from campaign.units import show_duration
 
 if TYPE_CHECKING:
     from campaign.clock import Clock
+    from campaign.config.reading import Whereabouts
     from campaign.journal.pausing import Pause, PauseMark
     from campaign.journal.reading.glance import Glance
     from campaign.journal.sharing.holders import Holder
@@ -52,6 +60,7 @@ class Overview:
     awaited: Awaited = NO_WAIT  # what planned recipients wait for
     webhooks: Sequence[EndpointStanding] = ()  # how those stand who are told what happens
     workers: Sequence[Holder] = ()  # of a fleet
+    letters: TemplateFigures = NO_TEMPLATES  # of an open campaign
     prospect: Prospect | None = None  # the plan, what happened, and what is foreseen
 
     @property
@@ -60,7 +69,7 @@ class Overview:
 
     @property
     def is_finished(self) -> bool:
-        return not unsettled_of(self.counts)
+        return not unsettled_of(self.counts) and not self.letters.accepted
 
     @property
     def left_s(self) -> float | None:
@@ -83,7 +92,11 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     mark = PauseMark(*place)
     wait, foresee = _times_of(path, sandbox, clock)
     beside = SideQuestions(
-        wait, partial(count_events, *place), _webhooks_of(path, sandbox), foresee
+        wait,
+        partial(count_events, *place),
+        _webhooks_of(path, sandbox),
+        foresee,
+        _letters_of(path, place),
     )
     with glance_at(place) as journal:
         if watch:
@@ -92,6 +105,15 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
             print(as_line(look(journal, clock, mark, sandbox, beside)))
         else:
             print("\n".join(lines(look(journal, clock, mark, sandbox, beside), _paint())))
+
+
+def _letters_of(path: Path, where: Whereabouts) -> Callable[[float], TemplateFigures]:
+    """Of an open campaign how its templates stand; others pay nothing."""
+    from campaign.config.reading import read_config
+
+    if read_config(path).tables.get("kind") != "open":
+        return lambda now_s: NO_TEMPLATES
+    return partial(template_figures, where)
 
 
 def _webhooks_of(path: Path, sandbox: bool) -> Callable[[], Sequence[EndpointStanding]]:
@@ -161,6 +183,7 @@ class SideQuestions(NamedTuple):
     events: Callable[[], Mapping[str, int]] = dict
     webhooks: Callable[[], Sequence[EndpointStanding]] = tuple
     foresee: Foreseeing = _unforeseen
+    letters: Callable[[float], TemplateFigures] = lambda now_s: NO_TEMPLATES
 
 
 NOTHING_BESIDE = SideQuestions()
@@ -195,6 +218,7 @@ def look(
         beside.wait(now_s, rate_s) if unsettled_of(counts) else NO_WAIT,
         beside.webhooks(),
         workers,
+        beside.letters(now_s),
         beside.foresee(now_s),
     )
 
@@ -245,6 +269,7 @@ def lines(now: Overview, paint: Paint) -> list[str]:
     if now.left_s:
         shown[0] += f", {show_duration(max(1.0, now.left_s))} left"
     shown += state_table(now.counts, now.total, paint)
+    shown += template_lines(now.letters)
     if now.events:
         back = ", ".join(f"{count:,} {kind}" for kind, count in sorted(now.events.items()))
         shown.append(f"  came back: {back}")
@@ -313,6 +338,7 @@ def as_line(now: Overview) -> str:
         "workers": [worker_object(worker) for worker in now.workers],
         "next_due_s": None if now.next_due_s is None else round(now.next_due_s, 1),
         "forecast": _foreseen(now.prospect),
+        **template_objects(now.letters),
     }
     return json.dumps(fields)
 

@@ -104,6 +104,12 @@ class Arrivals:
         big, real = (
             ("BIGINT", "DOUBLE PRECISION") if database.is_postgresql else ("INTEGER", "REAL")
         )
+        try:
+            self.identity = self._note("identity")
+        except JournalError:  # there are no tables yet
+            self.identity = ""
+        if self.identity:
+            return
         with database.writing():
             for table in _TABLES:
                 database.change(table.format(big=big, real=real))

@@ -118,6 +118,36 @@ class Glance(ABC):
         """Whether nobody is left in a state that is not terminal; the first who is will do."""
         return not self._all(f"SELECT 1 FROM standings WHERE {_IS_LEFT} LIMIT 1")
 
+    def by_template(self) -> dict[str, dict[State, int]]:
+        """Of an open campaign: how many letters of each template stand where."""
+        found: dict[str, dict[State, int]] = {}
+        for name, state, count in self._all(
+            "SELECT c.name, s.state, count(*) FROM standings s JOIN recipients r ON r.row = s.row"
+            " JOIN sources c ON c.source = r.source GROUP BY c.name, s.state ORDER BY c.name"
+        ):
+            found.setdefault(name, {})[State(state)] = int(count)
+        return found
+
+    def by_hour(self, since_s: float) -> list[tuple[str, float, State, int]]:
+        """Of an open campaign: template, begin of the hour (Unix time), state and how many letters
+        were settled in it, of all that were since then."""
+        settled = ", ".join(repr(str(state)) for state in State if state in SETTLED)
+        return [
+            (name, 3600.0 * int(hour), State(state), int(count))
+            for name, hour, state, count in self._all(
+                "SELECT c.name, CAST(h.at AS BIGINT) / 3600 AS hour, h.state, count(*)"
+                " FROM history h JOIN standings s ON s.change = h.change"
+                " JOIN recipients r ON r.row = h.row JOIN sources c ON c.source = r.source"
+                f" WHERE h.at >= :since AND h.state IN ({settled})"
+                " GROUP BY c.name, 2, h.state ORDER BY 2, c.name, h.state",
+                since=since_s,
+            )
+        ]
+
+    def last_row(self) -> int:
+        """0 where there is none."""
+        return int(self._all("SELECT COALESCE(max(row), 0) FROM recipients")[0][0])
+
     def first_unsettled(self) -> int | None:
         """The first row that is left in a state that is not terminal; None: nobody is."""
         found = self._all(f"SELECT row FROM standings WHERE {_IS_LEFT} ORDER BY row LIMIT 1")

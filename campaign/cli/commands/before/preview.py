@@ -20,6 +20,7 @@ from campaign.cli.serving import PREVIEW_PORT, serve_preview, unsigned_press
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain
 from campaign.cli.terminal.tables import counted, escape, pad, table
+from campaign.cli.triggered import refuse_open
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.units import show_size
 
@@ -85,6 +86,7 @@ def command(
     if sample is not None and (out is None or one_is_named):
         raise UsageError("--sample chooses letters for --out", remedy="add --out DIR")
     campaign = load(path, need_letters=True)
+    refuse_open(campaign, "to preview", "POST /v1/render shows a letter: `campaign serve --api`")
     ensure_planned(campaign)
     if line is not None:
         row = row_at(campaign, line)

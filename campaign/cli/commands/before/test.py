@@ -15,6 +15,7 @@ from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.journals import ensure_planned
 from campaign.cli.sending import told_by_line
 from campaign.cli.terminal.tables import escape
+from campaign.cli.triggered import refuse_open
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 from campaign.units import show_size
 
@@ -52,6 +53,7 @@ def command(
     except AddressError as error:
         raise UsageError(str(error), remedy="--to wants your own address") from None
     campaign = load(path, need_secrets=True)
+    refuse_open(campaign, "to test a letter of", "POST /v1/render shows a letter")
     ensure_planned(campaign)
     with told_by_line(campaign):
         trial = send_trial(campaign, address, row, exact=exact)
