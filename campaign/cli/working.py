@@ -14,7 +14,8 @@ import os
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from campaign.errors import (
     JournalError,
     JournalGone,
     LeaseRanOut,
+    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -93,6 +95,25 @@ def _connections(settings: Settings) -> int:
     if settings.direct is not None:
         return settings.direct.connections
     return sum(relay.connections for relay in settings.relay)
+
+
+def from_address(campaign: Campaign, source: str) -> Campaign:
+    """The same, its letters leaving from one address of this host.  Raises UsageError."""
+    from campaign.config.settings.outlets import SendingAddress
+
+    try:
+        ip_address(source)
+    except ValueError:
+        raise UsageError(
+            f"{source} is not an address of a host", remedy="write --source 192.0.2.10"
+        ) from None
+    settings = campaign.settings
+    if settings.direct is not None:
+        own = (SendingAddress(address=source),)
+        direct = settings.direct.model_copy(update={"addresses": own})
+        return replace(campaign, settings=settings.model_copy(update={"direct": direct}))
+    relays = tuple(relay.model_copy(update={"source": source}) for relay in settings.relay)
+    return replace(campaign, settings=settings.model_copy(update={"relay": relays}))
 
 
 def default_name() -> str:

@@ -29,8 +29,8 @@ def test_nobody_is_lost_when_workers_die_and_come_back(
 ) -> None:
     tally = fleet_rounds(
         tmp_path,
-        faults=6,
-        recipients=700,
+        faults=4,
+        recipients=400,
         connections=3,
         policy=policy,
         seed=5,

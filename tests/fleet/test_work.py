@@ -154,6 +154,20 @@ def test_a_worker_with_another_folder_is_refused_by_name(
         assert "body.txt" in other.stderr
 
 
+def test_a_worker_sends_from_an_address_of_its_own(
+    tmp_path: Path, server: DatabaseServer, url: str
+) -> None:
+    with recorder() as mail:
+        folder = campaign_of(tmp_path, mail, url)
+        done = run(folder, "work", "--source", "127.0.0.9", "--workers", "1")
+        assert done.returncode == 0, done.stderr
+        assert mail.received.total() == _COUNT
+    asked = "SELECT DISTINCT relay FROM history WHERE state = 'sent'"
+    (relay,) = server.ask(asked, url.rpartition("/")[2])[0]
+    assert "127.0.0.9" in relay
+    assert run(folder, "work", "--source", "nowhere").returncode == 64
+
+
 def test_a_journal_in_a_file_is_refused(tmp_path: Path, mail: Recorder) -> None:
     folder = campaign_of(tmp_path, mail, "sqlite:///state/journal.sqlite")
     done = run(folder, "work")

@@ -27,6 +27,10 @@ def command(
         str,
         typer.Option(metavar="NAME", help="What this worker is called; else its host and process."),
     ] = "",
+    source: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Address of this host that its letters leave from."),
+    ] = "",
     transcript: TranscriptOption = None,
     resume_stale: StaleOption = False,
     as_json: JsonOption = False,
@@ -37,10 +41,12 @@ def command(
     Joins, takes shards of the list, and goes on until everybody is settled by whomever. Ctrl-C, a
     SIGTERM and `campaign drain` let it leave with nothing in doubt.
     """
-    from campaign.cli.working import work
+    from campaign.cli.working import from_address, work
     from campaign.config.loader import load
     from campaign.delivery.run_records import RunOptions
 
     campaign = load(path, need_secrets=True, need_letters=True)
+    if source:
+        campaign = from_address(campaign, source)
     options = RunOptions(transcript=transcript, workers=workers or 0, resume_stale=resume_stale)
     return work(campaign, options, path, name=name, as_json=as_json)
