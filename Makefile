@@ -72,7 +72,7 @@ screenshots: venv tools ## draw every page for docs/screenshots, and the termina
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tools/terminal_shot.py docs/screenshots/run.svg \
 		--cwd $(DEMO) --rows 60 --after 15 -- campaign run sample_data --sandbox --yes
 
-include bench/bench.mk tests/crash/crash.mk tests/fleet/fleet.mk tests/feedback/bounces.mk tests/faults/faults.mk tests/fuzz/fuzz.mk tests/signing/dkim.mk tests/serve/serve.mk tests/intake/api.mk
+include bench/bench.mk tests/crash/crash.mk tests/fleet/fleet.mk tests/feedback/bounces.mk tests/faults/faults.mk tests/fuzz/fuzz.mk tests/signing/dkim.mk tests/serve/serve.mk tests/intake/api.mk tests/intake/queues.mk
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
