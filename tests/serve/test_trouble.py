@@ -77,12 +77,12 @@ def test_while_the_store_is_locked_the_answer_is_503_and_come_again(
 
 
 @pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_a_database_that_drops_the_connection_is_used_again_at_the_next_request(
-    site: Site, server: DatabaseServer
+    site: Site, database: DatabaseServer
 ) -> None:
     assert site.ask("POST", link(), ONE_CLICK).status == 200
-    server.ask(
+    database.ask(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
         " AND backend_type = 'client backend'"
     )
