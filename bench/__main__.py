@@ -28,6 +28,7 @@ ROWS = {
     "suppression": "bench.suppression",
     "verify": "bench.verify",
     "serve": "bench.serve",
+    "intake": "bench.intake",
     "scale": "bench.scale",
     "resume": "bench.resume",
     "soak": "bench.soak",

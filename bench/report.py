@@ -62,6 +62,11 @@ message; one that puts the next envelope behind the dot needs one."""),
     "attachment": ("Large messages", """
 A 40 KB message with a fixed attachment of 200 KB."""),
     "plan": ("Planning", ""),
+    "intake": ("Single letters", """
+Letters that an application asks for by HTTP are made once, and kept for good, before they are
+answered; the bare application commits one row for each request, without company. A code goes
+before the bulk that a run is just sending to the same relay.
+"""),
     "serve": ("Unsubscribed", """
 One-click POSTs of as many people to `campaign serve` over 64 connections, each answered once it is
 in the SQLite store and synced. Beside it, by turns, stands a bare starlette application under the
