@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from campaign.fleet.part import FleetPart
     from campaign.journal.sharing.shared import SharedJournal
 
-_OPENING_S = 20.0  # others may be putting the journal in order, and its server may be starting
+_OPENING_S = 60.0  # others may be putting the journal in order, and its server may be starting
 _AGAIN_S = 0.5  # between two attempts
 _OUTAGE_S = 1800.0  # for which a database that worked before is waited for
 
@@ -137,8 +137,9 @@ class Worker:
         """Until everybody is settled or it is told to leave.  Raises as `take_part`."""
         began_s = self.clock.tick_s()
         while True:
+            shared = self._open()
             try:
-                return self._once(self._open())
+                return self._once(shared)
             except (EpochEnded, JournalGone, LeaseRanOut) as error:
                 if not self.epoch and self.clock.tick_s() > began_s + _OPENING_S:
                     raise
@@ -167,6 +168,7 @@ class Worker:
         """Waits for a server that was there before.  Raises JournalBusy, JournalError."""
         from campaign.journal.sharing.shared import SharedJournal
 
+        has_said = False
         until_s = self.clock.tick_s() + (_OUTAGE_S if self.epoch else _OPENING_S)
         while True:
             try:
@@ -180,6 +182,9 @@ class Worker:
                     remedy="wait for it, or stop it (Ctrl-C drains it); then start the workers",
                 )
             except JournalGone as gone:
+                if not has_said:
+                    self.observer.say(f"{gone.what}; tried again")
+                    has_said = True
                 error = gone
             if self.clock.tick_s() > until_s:
                 raise error
