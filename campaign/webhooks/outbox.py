@@ -132,7 +132,7 @@ class Outbox:
             found = self.standings(name)
             if found and found[0].plan_id == plan_id:
                 return found[0]
-            for table in ("endpoints", "notices", "missing", "left"):
+            for table in ("endpoints", "missing", "left"):  # what waits is told all the same
                 self._database.change(f"DELETE FROM webhook_{table} WHERE endpoint = ?", (name,))
             self._database.change(
                 "INSERT INTO webhook_endpoints (endpoint, url, plan_id, change_seen, event_seen,"

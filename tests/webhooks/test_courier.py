@@ -6,10 +6,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from campaign.cli.main import main
+from campaign.intake.requests import LetterRequest
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.journal.writing.events import add_events
@@ -19,7 +22,10 @@ from campaign.suppression.store import SuppressionStore
 from campaign.webhooks.outbox import LEASE_S, Outbox, endpoint_of
 from fakes.hook_server import Call, hook_server
 from fakes.journals import deferred, outcome, run, sending, sent
-from webhooks.conftest import Hooked
+from fakes.open_campaigns import code, open_campaign
+from fakes.recorder import recorder
+from fakes.triggering import accept, one_pass
+from webhooks.conftest import HOOK, Hooked
 
 DAY = 86400.0
 Making = Callable[..., Hooked]
@@ -269,3 +275,18 @@ def test_a_number_that_was_missing_is_told_when_it_comes(hooked: Making, after: 
         assert [call.row for call in server.calls] == [1]
         with closing(Outbox.open(*made.campaign.journal)) as outbox:
             assert outbox.missing(endpoint) == []
+
+
+def test_an_open_campaign_tells_the_message_id_that_the_application_gave(tmp_path: Path) -> None:
+    with recorder() as relay, hook_server() as server:
+        more = HOOK.format(url=server.url, events=["sent"])
+        campaign = open_campaign(tmp_path, port=relay.port, more=more)
+        message = b"From: shop@example.com\r\nMessage-ID: <own@app.example>\r\n\r\nHello\r\n"
+        (given,) = accept(campaign, LetterRequest("ada@example.com", message=message))
+        (made,) = accept(campaign, code("bob@example.com"))
+        assert main(["webhooks", str(tmp_path), "--deliver"]) == 0  # from now on it is known
+        one_pass(campaign)
+        assert main(["webhooks", str(tmp_path), "--deliver"]) == 0
+    told = {call.told["data"]["address"]: call.told["data"]["message_id"] for call in server.calls}
+    assert told == {"ada@example.com": "<own@app.example>", "bob@example.com": made.message_id}
+    assert given.message_id == "<own@app.example>"

@@ -18,7 +18,7 @@ from campaign.addresses.marks import LetterMarker
 from campaign.addresses.tokens import key_digest
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
-from campaign.journal.schema import REPEAT, REPEATS
+from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
 from campaign.records import PlanRecord, State
 
 _ASKED_AT_ONCE = 400
@@ -27,8 +27,9 @@ _FIELDS = (
     'h.change, h."row", h.state, h.at, h.attempts, h.due, h.reason, h."class", h.code, h.enhanced,'
     " h.reply, h.relay, r.address, r.key"
 )
+_TOLD_OF = f"{REPEAT}, {OWN_ID.format('r')}"
 _ASKED = (
-    f'SELECT {_FIELDS}, {REPEAT} FROM history h JOIN recipients r ON r."row" = h."row" {REPEATS}'
+    f'SELECT {_FIELDS}, {_TOLD_OF} FROM history h JOIN recipients r ON r."row" = h."row" {REPEATS}'
 )
 
 
@@ -131,6 +132,8 @@ def _listed(states: Collection[State]) -> str:
 def _seen(plan: PlanRecord, found: Sequence[Any]) -> list[SeenChange]:
     marker = LetterMarker(plan.key, plan.campaign, plan.message_id_domain)
     return [
-        SeenChange._make((*fields, marker.marks(key + repeat).message_id if key else ""))
-        for *fields, key, repeat in found
+        SeenChange._make(
+            (*fields, own_id or (marker.marks(key + repeat).message_id if key else ""))
+        )
+        for *fields, key, repeat, own_id in found
     ]
