@@ -20,7 +20,7 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.database.places import locate
 from campaign.delivery.ledger import JournalLedger
-from campaign.errors import CampaignError, JournalError
+from campaign.errors import CampaignError, DriftError, JournalError
 from campaign.journal.arrivals import SUFFIX, Arrival, Arrivals
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
@@ -127,7 +127,14 @@ class ArrivalTaker:
         time of change, which costs a hundredth of a question."""
         if self._file is None:
             return True
-        status = self._file.stat()
+        try:
+            status = self._file.stat()
+        except OSError as error:
+            raise JournalError(
+                f"the letters accepted beside the journal are gone: {error.strerror}",
+                file=str(self._file),
+                remedy="put the file back, then `campaign resume`",
+            ) from error
         seen = (status.st_mtime_ns, status.st_size)
         now_s = self._clock.tick_s()
         if seen != self._seen:
@@ -137,9 +144,15 @@ class ArrivalTaker:
 
     def _row(self, arrival: Arrival) -> ArrivedRow:
         letter = arrival.letter
+        name = letter.template or FINISHED
+        if name not in self._source_of:
+            raise DriftError(
+                f"a letter of [template.{name}] was accepted, and this run began without it",
+                remedy="start the run again: it reads the templates as they are now",
+            )
         return ArrivedRow(
             arrival.number,
-            self._source_of[letter.template or FINISHED],
+            self._source_of[name],
             letter.address,
             letter.person,
             letter.domain,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from campaign.clock import SystemClock
-from campaign.errors import JournalError
+from campaign.errors import DriftError, JournalError
 from campaign.intake.requests import LetterRequest
 from campaign.journal.arrivals import Arrivals
 from campaign.planning.suppressed import open_store
@@ -154,6 +154,23 @@ def test_letters_are_made_from_the_templates_as_they_are_when_they_are_sent(
     }
     assert results(changed)[1].reason == "render: there is no [template.news] any more"
     audited(changed)
+
+
+def test_a_template_that_came_after_the_run_began_ends_it_in_a_sentence(
+    tmp_path: Path, server: Recorder
+) -> None:
+    """A supervisor starts it again, and it knows the template."""
+    before = open_campaign(tmp_path, port=server.port)
+    accept(before, code())
+    one_pass(before)
+    also = '\n[template.also]\nsubject = "x"\ntext = "letters/news.txt"\n'
+    now = open_campaign(tmp_path, port=server.port, more=also)
+    accept(now, LetterRequest(to="eve@example.com", template="also"))
+    with pytest.raises(DriftError, match="this run began without it"):
+        one_pass(before)
+    one_pass(now)
+    assert server.received == {"ada@example.com": 1, "eve@example.com": 1}
+    audited(now)
 
 
 def test_a_run_that_stays_sends_what_comes_at_once(tmp_path: Path, server: Recorder) -> None:

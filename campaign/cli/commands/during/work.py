@@ -41,11 +41,13 @@ def command(
     Joins, takes shards of the list, and goes on until everybody is settled by whomever. Ctrl-C, a
     SIGTERM and `campaign drain` let it leave with nothing in doubt.
     """
+    from campaign.cli.triggered import refuse_open
     from campaign.cli.working import from_address, work
     from campaign.config.loader import load
     from campaign.delivery.run_records import RunOptions
 
     campaign = load(path, need_secrets=True, need_letters=True)
+    refuse_open(campaign, "to share among workers", "`campaign run` sends what comes")
     if source:
         campaign = from_address(campaign, source)
     options = RunOptions(transcript=transcript, workers=workers or 0, resume_stale=resume_stale)
