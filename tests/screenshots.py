@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,11 @@ from playwright.sync_api import Browser, Page
 from campaign.cli.rehearsal import rehearsal_of
 from campaign.cli.serving import press
 from campaign.clock import SystemClock, iso
-from campaign.config.loader import load
+from campaign.config.loader import Campaign, load
+from campaign.journal.reading.reader import Reader
 from campaign.journal.writing.events import add_events
 from campaign.preview.server import start as start_preview
-from campaign.records import Event
+from campaign.records import Event, State
 from campaign.report.page import report
 from campaign.report.several import draw_lines, gather_lines
 from campaign.report.wording import wording
@@ -131,6 +132,27 @@ def shoot_campaigns(folder: Path, out: Path) -> None:
         shoot(browser, page.as_uri(), "campaigns", out, tall=True)
 
 
+def tell_of_some(campaign: Campaign) -> None:
+    """As if `campaign bounces --watch` had read some mail meanwhile."""
+    with closing(Reader.open(*campaign.journal)) as reader:
+        sent = [result.row for result in reader.results(State.SENT)]
+    told = [
+        ("bounced", "recipient-gone", "550 5.1.1 <...>: User unknown in virtual mailbox table"),
+        ("bounced", "recipient-refuses", "552 5.2.2 mailbox full"),
+        ("complained", "", "abuse, reported by Yahoo!-Mail-Feedback/2.0"),
+        ("unsubscribed", "", "a mail: unsubscribe"),
+        ("replied", "", "Re: your plan renews"),
+    ]
+    now_s = time.time()
+    add_events(
+        *campaign.journal,
+        [
+            Event(f"{row}", row, now_s - at, kind, class_, said, "bounces", "")
+            for at, (row, (kind, class_, said)) in enumerate(zip(sent[3:], told, strict=False))
+        ],
+    )
+
+
 def dark_phone(page: Page) -> None:
     page.keyboard.press("d")
     page.keyboard.press("w")
@@ -174,6 +196,7 @@ def main() -> None:
             shoot(browser, chosen.as_uri(), "preview-file", out, tall=True)
         campaign_command("run", str(folder), "--sandbox", "--yes")
         rehearsed = rehearsal_of(campaign)
+        tell_of_some(rehearsed)
         page = Path(temporary) / "report.html"
         page.write_text(report(rehearsed, SystemClock()), encoding="utf-8")
         mail = folder / "state/sandbox"
