@@ -25,7 +25,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from campaign.cli.rehearsal import rehearsal_of
-from campaign.cli.serving import press
+from campaign.cli.services.serving import press
 from campaign.clock import SystemClock, iso
 from campaign.config.loader import Campaign, load
 from campaign.journal.reading.reader import Reader

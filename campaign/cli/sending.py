@@ -16,9 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.cli.metering import figures_of, metrics_beside
 from campaign.cli.overview import state_table
-from campaign.cli.serving import NO_PAGE, LivePage, live_page
+from campaign.cli.services.metering import figures_of, metrics_beside
+from campaign.cli.services.serving import NO_PAGE, LivePage, live_page
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain, tell
 from campaign.cli.terminal.tables import counted, escape

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from campaign.cli.serving import press
+from campaign.cli.services.serving import press
 from campaign.config.loader import Campaign
 from campaign.planning.sample import render_sample
 from campaign.preview.files import write_files

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from campaign.cli.serving import press
+from campaign.cli.services.serving import press
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
 from campaign.journal.checking import LastCheck, keep_check, plan_digest

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from campaign.cli.serving import press
+from campaign.cli.services.serving import press
 from campaign.preview.server import start
 from fakes.browser import PHONE, Visit
 from fakes.campaigns import HTML, planned

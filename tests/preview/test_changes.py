@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.cli.serving import press
+from campaign.cli.services.serving import press
 from campaign.errors import CampaignError, ConfigErrors, UsageError
 from campaign.preview.changes import difference
 from fakes.campaigns import HTML, planned

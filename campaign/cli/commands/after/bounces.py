@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from campaign.cli.arguments import JsonOption, MetricsOption
-from campaign.cli.metering import figures_of, metrics_beside
+from campaign.cli.services.metering import figures_of, metrics_beside
 from campaign.cli.terminal.tables import counted, escape
 from campaign.errors import EXIT_DONE, MailboxError, UsageError
 

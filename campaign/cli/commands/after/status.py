@@ -19,9 +19,9 @@ from campaign.cli.arguments import (
     PortOption,
     RehearsalOption,
 )
-from campaign.cli.metering import figures_of, metrics_beside
 from campaign.cli.overview import show
-from campaign.cli.serving import WATCH_PORT, serve_watch
+from campaign.cli.services.metering import figures_of, metrics_beside
+from campaign.cli.services.serving import WATCH_PORT, serve_watch
 from campaign.errors import EXIT_DONE, UsageError
 
 EXAMPLES = (

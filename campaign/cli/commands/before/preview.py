@@ -16,7 +16,7 @@ import typer
 
 from campaign.cli.arguments import HERE, JsonOption, NoBrowserOption, PathArgument, PortOption
 from campaign.cli.journals import ensure_planned
-from campaign.cli.serving import PREVIEW_PORT, serve_preview, unsigned_press
+from campaign.cli.services.serving import PREVIEW_PORT, serve_preview, unsigned_press
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain
 from campaign.cli.terminal.tables import counted, escape, pad, table

@@ -25,7 +25,7 @@ from campaign.cli.arguments import (
     TranscriptOption,
 )
 from campaign.cli.sending import send
-from campaign.cli.serving import LivePage
+from campaign.cli.services.serving import LivePage
 from campaign.errors import UsageError
 
 EXAMPLES = ("campaign resume spring", "campaign resume spring --now")

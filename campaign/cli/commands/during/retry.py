@@ -29,7 +29,7 @@ from campaign.cli.arguments import (
     YesOption,
 )
 from campaign.cli.sending import ask, can_ask, send
-from campaign.cli.serving import LivePage
+from campaign.cli.services.serving import LivePage
 from campaign.cli.terminal.streams import tell
 from campaign.cli.terminal.tables import counted
 from campaign.errors import EXIT_DONE, UsageError

@@ -31,7 +31,7 @@ from campaign.cli.arguments import (
 )
 from campaign.cli.commands.before import plan
 from campaign.cli.sending import ask, can_ask, send
-from campaign.cli.serving import LivePage
+from campaign.cli.services.serving import LivePage
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import tell
 from campaign.errors import UsageError
@@ -132,7 +132,7 @@ def command(
         if not as_json:
             tell()
         if fleet is not None:
-            from campaign.cli.launching import send_by_fleet
+            from campaign.cli.services.launching import send_by_fleet
 
             return send_by_fleet(campaign, path, count=fleet, workers=workers, as_json=as_json)
         options = RunOptions(
@@ -190,7 +190,7 @@ def _refuse_with_fleet(
 ) -> None:
     """Raises UsageError for what a fleet that is started from here cannot do, ConfigError for a
     journal that workers cannot share."""
-    from campaign.cli.working import refuse_what_is_not_shared
+    from campaign.cli.services.working import refuse_what_is_not_shared
 
     asked = {"--sandbox": sandbox, "--limit": limit, "--no-wait": no_wait, "--serve": serve}
     for option, given in asked.items():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.cli.arguments import HERE, JsonOption, MetricsOption, PathArgument
-from campaign.cli.metering import figures_of, metrics_beside
+from campaign.cli.services.metering import figures_of, metrics_beside
 from campaign.cli.terminal.tables import escape
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, ConfigError, Interrupted, UsageError
 

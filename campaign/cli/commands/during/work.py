@@ -41,8 +41,8 @@ def command(
     Joins, takes shards of the list, and goes on until everybody is settled by whomever. Ctrl-C, a
     SIGTERM and `campaign drain` let it leave with nothing in doubt.
     """
+    from campaign.cli.services.working import from_address, work
     from campaign.cli.triggered import refuse_open
-    from campaign.cli.working import from_address, work
     from campaign.config.loader import load
     from campaign.delivery.run_records import RunOptions
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.cli.arguments import HERE, JsonOption, MetricsOption, PathArgument
-from campaign.cli.intaking import load_open, until_told
-from campaign.cli.metering import figures_of, metrics_beside
+from campaign.cli.services.intaking import load_open, until_told
+from campaign.cli.services.metering import figures_of, metrics_beside
 from campaign.cli.terminal.streams import tell
 from campaign.cli.terminal.tables import counted, escape
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError

@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from campaign.cli.arguments import HERE, MetricsOption, PathArgument
-from campaign.cli.metering import metrics_beside
 from campaign.cli.rehearsal import FOLDER
-from campaign.cli.serving import INBOX_PORT, start_inbox
+from campaign.cli.services.metering import metrics_beside
+from campaign.cli.services.serving import INBOX_PORT, start_inbox
 from campaign.cli.terminal.tables import table
 from campaign.errors import EXIT_DONE
 

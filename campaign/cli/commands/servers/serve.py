@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.api import place_of, serve_api
 from campaign.cli.arguments import HERE, MetricsOption, PathArgument, SandboxOption
-from campaign.cli.metering import metrics_beside
-from campaign.cli.serving import need_web
+from campaign.cli.services.api import place_of, serve_api
+from campaign.cli.services.metering import metrics_beside
+from campaign.cli.services.serving import need_web
 from campaign.errors import EXIT_DONE, ConfigError, ConfigErrors, UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def command(
     process of its own. With `--sandbox` they are for `campaign run --sandbox`.
     """
     if smtp:
-        from campaign.cli.intaking import serve_submissions
+        from campaign.cli.services.intaking import serve_submissions
 
         if listen:
             raise UsageError("--smtp and --listen exclude each other", remedy="start one for each")
@@ -70,7 +70,7 @@ def command(
         return EXIT_DONE
     if sandbox:
         raise UsageError("--sandbox is for --api alone", remedy="leave it out, or add --api")
-    from campaign.cli.posting import provider_events
+    from campaign.cli.services.posting import provider_events
     from campaign.clock import SystemClock
     from campaign.config.loader import load_tables
     from campaign.metrics.figures import Counts

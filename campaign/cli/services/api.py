@@ -23,8 +23,8 @@ def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
     Raises ConfigErrors, UsageError where the campaign has a list or the place cannot be had, and
     what `Intake` raises for templates that do not compile.
     """
-    from campaign.cli.metering import metrics_beside
     from campaign.cli.rehearsal import rehearsal_of
+    from campaign.cli.services.metering import metrics_beside
     from campaign.clock import SystemClock
     from campaign.config.loader import load
     from campaign.intake.api.app import Api

@@ -43,8 +43,8 @@ def send_by_fleet(
 
 
 def _watch(campaign: Campaign, count: int, workers: int | None) -> RunResult:
+    from campaign.cli.services.working import refuse_what_is_not_shared
     from campaign.cli.terminal.progress import RunProgress
-    from campaign.cli.working import refuse_what_is_not_shared
     from campaign.clock import SystemClock
     from campaign.delivery.ending import result_of
     from campaign.fleet.bundle import pack

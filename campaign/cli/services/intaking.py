@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from campaign.cli.metering import figures_of, metrics_beside
+from campaign.cli.services.metering import figures_of, metrics_beside
 from campaign.cli.terminal.streams import tell
 from campaign.errors import ConfigError, UsageError
 

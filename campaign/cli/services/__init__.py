@@ -1,0 +1,1 @@
+"""What commands that last put together: pages, routes, figures for monitoring, workers."""
