@@ -128,7 +128,7 @@ def private_postfix(port: int, settings: str | Callable[[Path], str]) -> Iterato
         owner = (folder / "mail").stat()
         more = settings if isinstance(settings, str) else settings(folder)
         main = _MAIN.format(folder=folder, uid=owner.st_uid, gid=owner.st_gid) + more
-        (folder / "etc" / "main.cf").write_text(main)
+        (folder / "etc" / "main.cf").write_text(_each_once(main))
         (folder / "etc" / "master.cf").write_text(_MASTER.format(port=port))
         _control(folder, "start")
         try:
@@ -136,6 +136,16 @@ def private_postfix(port: int, settings: str | Callable[[Path], str]) -> Iterato
             yield Postfix(port, folder)
         finally:
             _control(folder, "stop")
+
+
+def _each_once(main: str) -> str:
+    """The last line of each parameter.
+
+    Of a second one every daemon warns, postlogd too: to its own socket, which blocks it for ever
+    once ten lines of others wait there.
+    """
+    named = [(line.partition("=")[0].strip(), line) for line in main.splitlines() if line]
+    return "\n".join(dict(named).values()) + "\n"
 
 
 def _control(folder: Path, what: str) -> None:

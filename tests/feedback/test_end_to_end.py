@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -135,15 +136,18 @@ def test_a_watched_mailbox_feeds_the_store_that_the_next_campaign_asks(
 
 @contextmanager
 def watched(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A command that goes on until Ctrl-C."""
+    """A command that goes on until Ctrl-C, or for three minutes where nothing comes."""
     process = subprocess.Popen(
         [sys.executable, "-m", "campaign.cli.main", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ,
     )  # fmt: skip
+    enough = Timer(180, process.kill)
+    enough.start()
     try:
         yield process
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     finally:
+        enough.cancel()
         process.kill()
         process.wait(10)
