@@ -8,13 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from campaign.config.values import read_listen
 from campaign.errors import ConfigError, ConfigErrors, UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
@@ -57,6 +52,8 @@ def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
 
 def place_of(listen: str) -> str:
     """Raises UsageError where it is no place to listen at."""
+    from campaign.config.values import read_listen
+
     try:
         return read_listen(listen)
     except ValueError as error:

@@ -49,7 +49,7 @@ def command(
     ] = False,
     sandbox: SandboxOption = False,
 ) -> int:
-    """Serve unsubscribes, preferences and events of providers; or the API.
+    """Serve unsubscribes, preferences, provider events, or the API.
 
     It needs the secrets of [unsubscribe] and of providers in [bounces], and the suppression store,
     and nothing else of the campaign: no list, no template, no relay, no journal. Events are kept in
