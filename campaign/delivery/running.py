@@ -299,11 +299,11 @@ class Run:
                 continue
             if self._feed.is_used_up:
                 return False
+            # Before the standings: what is taken between the two is seen there.
+            more_may_come = await self._more_may_come()
             # The journal's standings are asked, not what was counted along the way (rule 5).
             if await asyncio.to_thread(reader.is_finished):
-                if self._taker is None or (
-                    self._options.no_wait and not await asyncio.to_thread(self._taker.look)
-                ):
+                if not more_may_come:
                     return True
                 await self._want(_LOOK_AGAIN_S)  # an open campaign is woken by what arrives
                 continue
@@ -322,6 +322,12 @@ class Run:
             else:
                 await self._want(min(60.0, max(0.02, min(waits))))
         return False
+
+    async def _more_may_come(self) -> bool:
+        """Whether an open campaign has letters to take, or stays for those to come."""
+        if self._taker is None:
+            return False
+        return not self._options.no_wait or await asyncio.to_thread(self._taker.look)
 
     def _is_worth_waiting(self, turn_s: float | None) -> bool:
         """With `--no-wait`: for a limit that lets the next one go soon, but not twice in a row for

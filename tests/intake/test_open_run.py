@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from campaign.clock import SystemClock
+from campaign.delivery.arriving import ArrivalTaker
 from campaign.errors import DriftError, JournalError
 from campaign.intake.requests import LetterRequest
 from campaign.journal.arrivals import Arrivals
@@ -110,6 +112,26 @@ def test_letters_taken_twice_are_one_letter(tmp_path: Path, server: Recorder) ->
     one_pass(campaign)
     assert server.received == {"ada@example.com": 2}
     audited(campaign)
+
+
+def test_a_letter_taken_while_one_pass_looks_whether_it_is_done_still_goes(
+    tmp_path: Path, server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither answer had it: the standings were asked before it was taken, the arrivals after."""
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign, code())
+    looked: list[bool] = []
+
+    def slowly(taker: ArrivalTaker) -> bool:
+        if len(looked) < 3:
+            time.sleep(0.3)  # on a thread: what was accepted is taken meanwhile
+        looked.append(True)
+        return taker._arrivals.last > taker.taken
+
+    monkeypatch.setattr(ArrivalTaker, "look", slowly)
+    one_pass(campaign)
+    assert looked
+    assert server.received == {"ada@example.com": 1}
 
 
 def test_arrivals_of_another_journal_are_refused(tmp_path: Path, server: Recorder) -> None:
