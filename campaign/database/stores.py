@@ -10,13 +10,15 @@ journal_mode=TRUNCATE the end of the journal is synced too, so a commit that was
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from campaign.database.places import locate
 from campaign.errors import CampaignError, ConfigError, JournalError
@@ -72,6 +74,47 @@ class Database(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
+
+
+class SmallStore:
+    """What every small store is around its database: `with` it closes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def open_beside(journal_url: str, folder: Path, suffix: str, kind: StoreKind) -> Database:
+    """A store of one journal: in the database of its server, or a file beside its own.
+
+    Raises ConfigError, and the error of the kind.
+    """
+    place = locate(journal_url, folder)
+    if place.path is None:
+        return open_store(place.url, folder, kind)
+    file = place.beside(suffix)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():  # SQLite would make it readable for everybody
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise kind.error(
+            f"{file} cannot be made: {error.strerror}", remedy="look at its folder's rights"
+        ) from None
+    return open_store(f"sqlite:///{file}", folder, kind)
 
 
 def open_store(url: str, folder: Path, kind: StoreKind) -> Database:

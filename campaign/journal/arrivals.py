@@ -16,15 +16,13 @@ whoever is killed at whatever instant: nothing twice, and nothing left out.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from campaign.database.places import locate
-from campaign.database.stores import Database, Row, StoreKind, open_store
+from campaign.database.stores import Database, Row, SmallStore, StoreKind, open_beside
 from campaign.errors import JournalError
 
 SUFFIX = ".intake"
@@ -95,12 +93,12 @@ class Arrival(NamedTuple):
         return f"{self.letter.person}#{self.number}"
 
 
-class Arrivals:
+class Arrivals(SmallStore):
     """`with Arrivals.open(url, folder) as arrivals:`; calls from several threads wait for each
     other."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         big, real = (
             ("BIGINT", "DOUBLE PRECISION") if database.is_postgresql else ("INTEGER", "REAL")
         )
@@ -123,34 +121,13 @@ class Arrivals:
     @classmethod
     def open(cls, url: str, folder: Path) -> Self:
         """Of the journal with this url; what is not there is made.  Raises JournalError."""
-        place = locate(url, folder)
-        if place.path is None:
-            return cls(open_store(place.url, folder, _KIND))
-        path = place.beside(SUFFIX)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():  # SQLite would make it readable for everybody
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        return cls(open_store(f"sqlite:///{path}", folder, _KIND))
+        return cls(open_beside(url, folder, SUFFIX, _KIND))
 
     @staticmethod
     def are_there(url: str, folder: Path) -> bool:
         """Whether anything can have been accepted beside this journal."""
         place = locate(url, folder)
         return place.path is None or place.beside(SUFFIX).exists()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._database.close()
 
     # -- accepting -----------------------------------------------------------------------------
 

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from campaign.database.stores import Database
+from campaign.database.stores import SmallStore
 from campaign.schedule.ramp import DayCount
 from campaign.suppression.database import open_database
 
@@ -39,30 +38,13 @@ _IS_THERE = {
 }
 
 
-class DayCounts:
+class DayCounts(SmallStore):
     """`with DayCounts.open(url, folder) as counts:`; used by one thread at a time."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @classmethod
     def open(cls, url: str, folder: Path) -> Self:
         """The store's database, made where there is none.  Raises ConfigError too."""
         return cls(open_database(url, folder))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._database.close()
 
     def make(self) -> None:
         """The table, before anything is counted."""

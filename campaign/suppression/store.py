@@ -14,12 +14,11 @@ from contextlib import nullcontext
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from campaign.addresses.tokens import key_digest
 from campaign.clock import Clock
-from campaign.database.stores import Database, Row
+from campaign.database.stores import Database, Row, SmallStore
 from campaign.records import SoftPolicy
 from campaign.suppression import statements
 from campaign.suppression.bulk import load_sorted
@@ -47,13 +46,13 @@ _FEW = 2000  # entries that are not worth sorting first
 _SEPARATOR = "\x1f"
 
 
-class SuppressionStore:
+class SuppressionStore(SmallStore):
     """`with SuppressionStore.open(url, folder, clock) as store:`; see `campaign.suppression`."""
 
     def __init__(
         self, database: Database, clock: Clock, soft: SoftPolicy | None, keep_s: float | None
     ) -> None:
-        self._database = database
+        super().__init__(database)
         self._clock = clock
         self._keep_s = keep_s
         self._softs = SoftRuns(database, soft)
@@ -80,20 +79,6 @@ class SuppressionStore:
         keep_s: how long hard and soft bounces count; None: for good
         """
         return cls(open_database(url, folder), clock, soft, keep_s)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._database.close()
 
     # -- questions -----------------------------------------------------------------------------
 

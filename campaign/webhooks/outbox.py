@@ -16,8 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from campaign.database.places import locate
-from campaign.database.stores import Database, StoreKind, open_store
+from campaign.database.stores import SmallStore, StoreKind, open_beside
 from campaign.errors import WebhookError
 from campaign.webhooks.notices import HookNotice
 
@@ -91,34 +90,17 @@ def endpoint_of(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
-class Outbox:
+class Outbox(SmallStore):
     """See the module; one thread uses it."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @classmethod
     def open(cls, journal_url: str, folder: Path) -> Self:
         """That of a journal, made where there is none.  Raises WebhookError, ConfigError."""
-        place = locate(journal_url, folder)
-        if place.path is None:
-            database = open_store(journal_url, folder, _KIND)
-        else:
-            file = place.beside(SUFFIX)
-            try:
-                file.touch(mode=0o600)
-            except OSError as error:
-                raise WebhookError(
-                    f"{file} cannot be made: {error.strerror}", remedy="look at its folder's rights"
-                ) from None
-            database = open_store(f"sqlite:///{file}", Path(), _KIND)
+        database = open_beside(journal_url, folder, SUFFIX, _KIND)
         with database.writing():
             for table in _TABLES:
                 database.change(table.replace("{serial}", _SERIAL[database.is_postgresql]))
         return cls(database)
-
-    def close(self) -> None:
-        self._database.close()
 
     # ---- endpoints
 

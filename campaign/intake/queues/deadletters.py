@@ -13,8 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from campaign.database.places import locate
-from campaign.database.stores import Database, StoreKind, open_store
+from campaign.database.stores import Database, SmallStore, StoreKind, open_beside
 from campaign.errors import JournalError
 
 SUFFIX = ".queues"
@@ -40,11 +39,11 @@ class DeadLetter(NamedTuple):
     at: float  # Unix time
 
 
-class DeadLetters:
+class DeadLetters(SmallStore):
     """See the module; one thread uses it at a time."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         with database.writing():
             for table in _TABLES:
                 database.change(table)
@@ -52,16 +51,7 @@ class DeadLetters:
     @classmethod
     def open(cls, url: str, folder: Path) -> Self:
         """Beside the journal with this url."""
-        place = locate(url, folder)
-        if place.path is None:
-            return cls(open_store(url, folder, _KIND))
-        file = place.beside(SUFFIX)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        return cls(open_store(f"sqlite:///{file}", folder, _KIND))
-
-    def close(self) -> None:
-        self._database.close()
+        return cls(open_beside(url, folder, SUFFIX, _KIND))
 
     def tried(self, queue: str, id_: str) -> int:
         """Count one more try of a message; durable before it is made.  How many there are now."""
