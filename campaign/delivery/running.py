@@ -39,8 +39,8 @@ from campaign.errors import JournalError, LeaseRanOut
 from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
-from campaign.journal.store import ANSWER_S
 from campaign.journal.writing.arriving import ArrivedRow
+from campaign.journal.writing.beginning import ANSWER_S
 from campaign.planning.inputs import (
     envelope_senders,
     refuse_other_templates,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from campaign.clock import Clock
-from campaign.database.engines import hurry, is_safe_from_power_loss, limit_waits
+from campaign.database.engines import hurry, is_safe_from_power_loss
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, text
@@ -43,16 +43,13 @@ from campaign.journal.recovery import (
     write,
 )
 from campaign.journal.sharing.leases import retire_all
+from campaign.journal.writing.beginning import begin_writer, emergency_room
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.emergency import EmergencyFile
 from campaign.journal.writing.events import SUFFIX
 from campaign.journal.writing.totals import count_totals
-from campaign.journal.writing.transactions import Transactions
 from campaign.journal.writing.writer import Writer
 from campaign.records import Change, PlanRecord, Source, State
-
-ANSWER_S = 60.0  # of a server, to one statement of a run; commits take milliseconds
-
 
 PolicyOf = Callable[[int], str]  # in doubt, by the number of a source
 
@@ -280,21 +277,16 @@ class Journal:
             self._sign(is_ended=False)
             plan_id = read_plan(self._connection).plan_id
             self._connection.rollback()
-        self._emergency = EmergencyFile(self._place.emergency, plan_id)
-        try:
-            self._emergency.reserve()
-        except OSError as error:
-            raise JournalError(
-                f"no room for outcomes in an emergency: {error}",
-                file=str(self._place.emergency),
-                remedy="make room on the disk (1 MB)",
-            ) from error
-        limit_waits(self._connection, ANSWER_S)
-        driver = self._connection.connection.dbapi_connection
-        assert driver is not None
-        transactions = Transactions(driver, self._place, self._changes)
-        self._writer = Writer(transactions, self._emergency, loop, on_failure, self._clock)
-        self._writer.start()
+        self._emergency = emergency_room(self._place.emergency, plan_id)
+        self._writer = begin_writer(
+            self._connection,
+            self._place,
+            self._changes,
+            self._emergency,
+            loop,
+            on_failure,
+            self._clock,
+        )
         return self._writer
 
     def hurry(self) -> None:

@@ -40,7 +40,7 @@ from campaign.webhooks.outbox import WINDOW, EndpointRow, Outbox, endpoint_of
 
 _PAGE = 1_000
 # A writer may hold a number for as long as its transaction lasts, which is milliseconds; a run on
-# a server gives a statement a minute (`journal.store.ANSWER_S`).
+# a server gives a statement a minute (`journal.writing.beginning.ANSWER_S`).
 _MISSED_FOR_S = 300.0
 _LEFT_AGAIN_S = 600.0  # clocks of two machines that write to one store differ by less
 _LOOK_FOR_LEFT_EVERY_S = 10.0

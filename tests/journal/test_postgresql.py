@@ -19,12 +19,12 @@ from campaign.database import postgresql
 from campaign.database.places import locate
 from campaign.database.postgresql import Session, refuse_forgetful
 from campaign.errors import ConfigError, DataError, JournalBusy, JournalError
-from campaign.journal import store
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids
 from campaign.journal.store import Journal
+from campaign.journal.writing import beginning
 from campaign.records import State
 from fakes.clock import FakeClock
 from fakes.journals import (
@@ -290,7 +290,7 @@ def test_the_url_keeps_its_own_options(url: str, tmp_path: Path) -> None:
 def test_a_server_that_falls_silent_ends_the_run_with_a_sentence(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "ANSWER_S", 0.3)
+    monkeypatch.setattr(beginning, "ANSWER_S", 0.3)
     with silent_proxy(DatabaseServer.port_of(url)) as proxy:
         through = url.replace(str(DatabaseServer.port_of(url)), str(proxy.port))
         journal = planned(tmp_path, 2, url=through)

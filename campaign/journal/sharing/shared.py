@@ -43,11 +43,11 @@ from campaign.journal.sharing.rates import Grant, Wish
 from campaign.journal.sharing.server import warnings
 from campaign.journal.sharing.shards import lay_out
 from campaign.journal.sharing.tables import is_shared, make_sharing_tables
-from campaign.journal.store import ANSWER_S, Journal, LastRun, last_run
+from campaign.journal.store import Journal, LastRun, last_run
+from campaign.journal.writing.beginning import begin_writer, emergency_room
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.emergency import EmergencyFile, read_kept
 from campaign.journal.writing.totals import count_totals, totals_of
-from campaign.journal.writing.transactions import Transactions
 from campaign.journal.writing.writer import Writer
 from campaign.records import PlanRecord, State
 
@@ -171,21 +171,16 @@ class SharedJournal:
         with told(self._place):
             plan_id = read_plan(self._connection).plan_id
             self._connection.rollback()
-        self._emergency = EmergencyFile(self.emergency_of(self.epoch), plan_id)
-        try:
-            self._emergency.reserve()
-        except OSError as error:
-            raise JournalError(
-                f"no room for outcomes in an emergency: {error}",
-                file=str(self._emergency.path),
-                remedy="make room on the disk (1 MB)",
-            ) from error
-        limit_waits(self._connection, ANSWER_S)
-        driver = self._connection.connection.dbapi_connection
-        assert driver is not None
-        transactions = Transactions(driver, self._place, self._changes)
-        self._writer = Writer(transactions, self._emergency, loop, on_failure, self.clock)
-        self._writer.start()
+        self._emergency = emergency_room(self.emergency_of(self.epoch), plan_id)
+        self._writer = begin_writer(
+            self._connection,
+            self._place,
+            self._changes,
+            self._emergency,
+            loop,
+            on_failure,
+            self.clock,
+        )
         return self._writer
 
     def emergency_of(self, epoch: int) -> Path:
