@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from campaign.cli.overview import state_table
 from campaign.cli.services.metering import figures_of, metrics_beside
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
     from campaign.workers.start import WorkerProcess
 
 
-def send(
-    campaign: Campaign,
-    options: RunOptions,
-    path: Path,
-    ahead: deque[WorkerProcess],
-    *,
-    sandbox: bool = False,
-    page: LivePage = NO_PAGE,
-    metrics: str = "",
-    as_json: bool = False,
-) -> int:
-    """Send, report, and return the exit code.
+class Showing(NamedTuple):
+    """How a run is shown, and to whom."""
 
-    `path` is how the user names the campaign, `ahead` the render workers that were started already.
-    """
+    path: Path  # as the user names the campaign
+    sandbox: bool = False  # it is a rehearsal
+    page: LivePage = NO_PAGE
+    metrics: str = ""  # HOST:PORT; "" for none
+    as_json: bool = False
+
+
+def send(
+    campaign: Campaign, options: RunOptions, ahead: deque[WorkerProcess], showing: Showing
+) -> int:
+    """Send, report, and return the exit code; `ahead`: render workers that were started already."""
     from campaign.cli.rehearsal import sandbox_relay
     from campaign.cli.terminal.progress import RunProgress
     from campaign.clock import SystemClock
     from campaign.delivery.run import run_campaign
 
+    path, sandbox, page, metrics, as_json = showing
     clock = SystemClock()
     relay: contextlib.AbstractContextManager[Relay | None] = (
         sandbox_relay(campaign) if sandbox else contextlib.nullcontext()

@@ -31,10 +31,6 @@ class EarlierPeople(NamedTuple):
     word: str
     is_not: bool
 
-    @property
-    def is_kind(self) -> bool:
-        return self.word in _KINDS
-
 
 def read_earlier(text: str) -> EarlierPeople:
     """One entry of `exclude` or `only`."""

@@ -24,7 +24,7 @@ from campaign.cli.arguments import (
     StaleOption,
     TranscriptOption,
 )
-from campaign.cli.sending import send
+from campaign.cli.sending import Showing, send
 from campaign.cli.services.serving import LivePage
 from campaign.errors import UsageError
 
@@ -88,14 +88,6 @@ def command(
         campaign = rehearsal_of(campaign)
     PauseMark(*campaign.journal).clear()
     page = LivePage(serve, port, not no_browser)
+    showing = Showing(path, sandbox, page, metrics, as_json)
     with workers_ahead(worker_count()) as ahead:
-        return send(
-            campaign,
-            options,
-            path,
-            ahead,
-            sandbox=sandbox,
-            page=page,
-            metrics=metrics,
-            as_json=as_json,
-        )
+        return send(campaign, options, ahead, showing)

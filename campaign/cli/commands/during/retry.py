@@ -28,7 +28,7 @@ from campaign.cli.arguments import (
     TranscriptOption,
     YesOption,
 )
-from campaign.cli.sending import ask, can_ask, send
+from campaign.cli.sending import Showing, ask, can_ask, send
 from campaign.cli.services.serving import LivePage
 from campaign.cli.terminal.streams import tell
 from campaign.cli.terminal.tables import counted
@@ -114,17 +114,9 @@ def command(
         journal.put_back(states, clock.now_s(), code=code or "", spared=spared)
     options = RunOptions(limit=limit, no_wait=no_wait, transcript=transcript)
     page = LivePage(serve, port, not no_browser)
+    showing = Showing(path, sandbox, page, metrics, as_json)
     with workers_ahead(worker_count()) as ahead:
-        return send(
-            campaign,
-            options,
-            path,
-            ahead,
-            sandbox=sandbox,
-            page=page,
-            metrics=metrics,
-            as_json=as_json,
-        )
+        return send(campaign, options, ahead, showing)
 
 
 def agree(

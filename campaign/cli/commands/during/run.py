@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -30,7 +29,7 @@ from campaign.cli.arguments import (
     YesOption,
 )
 from campaign.cli.commands.before import plan
-from campaign.cli.sending import ask, can_ask, send
+from campaign.cli.sending import Showing, ask, can_ask, send
 from campaign.cli.services.serving import LivePage
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import tell
@@ -92,13 +91,12 @@ def command(
     if fleet is not None:
         _refuse_with_fleet(campaign, sandbox=sandbox, limit=limit, no_wait=no_wait, serve=serve)
     page = LivePage(serve, port, not no_browser)
+    showing = Showing(path, sandbox, page, metrics, as_json)
     if campaign.settings.is_open:
         options = RunOptions(
             limit=limit, no_wait=no_wait, transcript=transcript, workers=workers or 0
         )
-        return _run_open(
-            campaign, options, path, sandbox=sandbox, page=page, metrics=metrics, as_json=as_json
-        )
+        return _run_open(campaign, options, showing)
     if not (yes or expect is not None or can_ask()):
         refuse_without_a_person(campaign, sandbox)
     if sandbox:
@@ -142,47 +140,20 @@ def command(
             transcript=transcript,
             workers=workers or 0,
         )
-        return send(
-            campaign,
-            options,
-            path,
-            ahead,
-            sandbox=sandbox,
-            page=page,
-            metrics=metrics,
-            as_json=as_json,
-        )
+        return send(campaign, options, ahead, showing)
 
 
-def _run_open(
-    campaign: Campaign,
-    options: RunOptions,
-    path: Path,
-    *,
-    sandbox: bool,
-    page: LivePage,
-    metrics: str,
-    as_json: bool,
-) -> int:
+def _run_open(campaign: Campaign, options: RunOptions, showing: Showing) -> int:
     """Send what comes, until it is stopped; there is nothing to ask."""
     from campaign.cli.rehearsal import rehearsal_of
     from campaign.cli.triggered import begin_open
     from campaign.workers.start import worker_count, workers_ahead
 
-    if sandbox:
+    if showing.sandbox:
         campaign = rehearsal_of(campaign)
     begin_open(campaign)
     with workers_ahead(worker_count(options.workers)) as ahead:
-        return send(
-            campaign,
-            options,
-            path,
-            ahead,
-            sandbox=sandbox,
-            page=page,
-            metrics=metrics,
-            as_json=as_json,
-        )
+        return send(campaign, options, ahead, showing)
 
 
 def _refuse_with_fleet(
