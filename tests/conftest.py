@@ -28,7 +28,9 @@ NO_SERVER = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's 
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[DatabaseServer]:
-    """PostgreSQL, one for all tests of a process."""
+    """PostgreSQL, one for all tests of a process that need no more than an empty database."""
+    if not PG_CTL.is_file():
+        pytest.skip("needs PostgreSQL's server")
     with database_server() as running:
         yield running
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser
 
-from fakes.browser import CHROMIUM, chromium
+from fakes.browser import CHROMIUM, Visit, chromium
 
 
 @pytest.fixture(scope="module")
@@ -16,3 +16,19 @@ def browser() -> Iterator[Browser]:
         pytest.skip("Debian's chromium is not installed")
     with chromium() as opened:
         yield opened
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Callable[..., Visit]]:
+    """Opens paths below `url`, which each module has of its own; nothing may go wrong there."""
+    opened: list[Visit] = []
+
+    def open_(path: str = "", **how: object) -> Visit:
+        opened.append(Visit(browser, url, path, **how))
+        return opened[-1]
+
+    yield open_
+    for one in opened:
+        assert one.errors == []
+        assert one.foreign == []
+        one.close()

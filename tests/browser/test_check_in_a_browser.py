@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from campaign.cli.services.serving import press
 from campaign.clock import SystemClock
@@ -49,21 +49,6 @@ def url(campaign: Campaign) -> Iterator[str]:
     server = start(campaign, press)
     yield server.url
     server.stop()
-
-
-@pytest.fixture
-def visit(browser: Browser, url: str) -> Iterator[Open]:
-    opened: list[Visit] = []
-
-    def open_(path: str = "", **how: object) -> Visit:
-        opened.append(Visit(browser, url, path, **how))
-        return opened[-1]
-
-    yield open_
-    for one in opened:
-        assert one.errors == []
-        assert one.foreign == []
-        one.close()
 
 
 def test_where_nothing_was_checked_the_page_says_how(visit: Open) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from campaign.cli.services.serving import press
 from campaign.preview.server import start
@@ -26,21 +26,6 @@ def url(folder: Path) -> Iterator[str]:
     server = start(planned(folder), press)
     yield server.url
     server.stop()
-
-
-@pytest.fixture
-def visit(browser: Browser, url: str) -> Iterator[Open]:
-    opened: list[Visit] = []
-
-    def open_(path: str = "", **how: object) -> Visit:
-        opened.append(Visit(browser, url, path, **how))
-        return opened[-1]
-
-    yield open_
-    for one in opened:
-        assert one.errors == []
-        assert one.foreign == []
-        one.close()
 
 
 def test_arrow_keys_go_through_the_recipients(visit: Open) -> None:

@@ -18,7 +18,7 @@ from campaign.errors import UsageError
 from campaign.journal.pausing import Pause, PauseMark
 from campaign.rendering.conditions import RowCondition
 from fakes.journals import URL, open_journal
-from fakes.postgresql import PG_CTL, database_server
+from fakes.postgresql import DatabaseServer
 from fakes.recorder import Recorder, recorder
 
 CONFIG = """name = "spring"
@@ -69,17 +69,13 @@ def counts(ask: Ask) -> dict[str, int]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def journal(request: pytest.FixtureRequest, folder: Path) -> Iterator[None]:
+def journal(request: pytest.FixtureRequest, folder: Path) -> None:
     """The campaign's own, or a database that is shared."""
     if request.param == "sqlite":
-        yield
         return
-    if not PG_CTL.is_file():
-        pytest.skip("needs PostgreSQL's server")
-    with database_server() as database, (folder / "campaign.toml").open("a") as file:
+    database: DatabaseServer = request.getfixturevalue("database")
+    with (folder / "campaign.toml").open("a") as file:
         file.write(f'[journal]\nurl = "{database.new_database()}"\n')
-        file.flush()
-        yield
 
 
 @pytest.mark.usefixtures("journal")

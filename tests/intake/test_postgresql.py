@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from fakes.open_campaigns import code, open_campaign
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.postgresql import DatabaseServer
 from fakes.recorder import recorder
 from fakes.triggering import accept, audited, one_pass, results
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[DatabaseServer]:
-    if not PG_CTL.is_file():
-        pytest.skip("needs PostgreSQL's server")
-    with database_server() as found:
-        yield found
-
-
 def test_letters_are_accepted_once_and_sent_from_a_journal_on_a_server(
-    tmp_path: Path, server: DatabaseServer
+    tmp_path: Path, database: DatabaseServer
 ) -> None:
-    journal = f'\n[journal]\nurl = "{server.new_database()}"\n'
+    journal = f'\n[journal]\nurl = "{database.new_database()}"\n'
     with recorder() as relay:
         campaign = open_campaign(tmp_path, port=relay.port, more=journal)
         first, again = accept(campaign, code(key="k"), code(key="k"))

@@ -24,7 +24,7 @@ from campaign.journal.reading.events import (
 from campaign.journal.writing.events import add_events
 from campaign.records import Event
 from fakes.journals import RECORD, URL, open_journal, people, plan_into, planned, run, sending, sent
-from fakes.postgresql import PG_CTL, database_server
+from fakes.postgresql import DatabaseServer
 
 
 def event(n: int, kind: str = "bounced", *, row: int = 1, at: float = 5.0) -> Event:
@@ -33,11 +33,8 @@ def event(n: int, kind: str = "bounced", *, row: int = 1, at: float = 5.0) -> Ev
 
 
 @pytest.fixture(scope="module")
-def server_url() -> Iterator[str]:
-    if not PG_CTL.is_file():
-        pytest.skip("needs PostgreSQL's server")
-    with database_server() as server:
-        yield server.new_database()
+def server_url(database: DatabaseServer) -> str:
+    return database.new_database()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

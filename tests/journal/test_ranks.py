@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,23 +14,15 @@ from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.records import Entry
 from fakes.journals import RECORD, SOURCE, URL, entry, open_journal, people
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DatabaseServer]:
-    if not PG_CTL.is_file():
-        pytest.skip("needs PostgreSQL's server")
-    with database_server() as running:
-        yield running
+from fakes.postgresql import DatabaseServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         return URL
-    server: DatabaseServer = request.getfixturevalue("server")
-    return server.new_database()
+    database: DatabaseServer = request.getfixturevalue("database")
+    return database.new_database()
 
 
 def plan_ranked(

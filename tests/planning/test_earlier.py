@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -18,17 +18,14 @@ from campaign.journal.states import IN_DOUBT
 from campaign.journal.writing.events import add_events
 from campaign.records import Event, State
 from fakes import campaigns, journals
-from fakes.postgresql import PG_CTL, database_server
+from fakes.postgresql import DatabaseServer
 
 PEOPLE = [(f"p{n}@example.org", f"P {n}", "gold") for n in range(1, 7)]
 
 
 @pytest.fixture
-def database_url() -> Iterator[str]:
-    if not PG_CTL.is_file():
-        pytest.skip("needs PostgreSQL's server")
-    with database_server() as server:
-        yield server.new_database()
+def database_url(database: DatabaseServer) -> str:
+    return database.new_database()
 
 
 def told(campaign: Campaign, row: int, kind: str, class_: str = "") -> None:

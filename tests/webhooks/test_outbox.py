@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -10,17 +9,14 @@ import pytest
 
 from campaign.webhooks.notices import HookNotice
 from campaign.webhooks.outbox import LEASE_S, Outbox
-from fakes.postgresql import PG_CTL, database_server
+from fakes.postgresql import DatabaseServer
 
 HOOK = "https://example.com/h"
 
 
 @pytest.fixture(scope="module")
-def server_url() -> Iterator[str]:
-    if not PG_CTL.is_file():
-        pytest.skip("needs PostgreSQL's server")
-    with database_server() as server:
-        yield server.new_database()
+def server_url(database: DatabaseServer) -> str:
+    return database.new_database()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
