@@ -27,6 +27,7 @@ ROWS = {
     "check": "bench.check",
     "suppression": "bench.suppression",
     "verify": "bench.verify",
+    "schedule": "bench.schedule",
     "serve": "bench.serve",
     "intake": "bench.intake",
     "scale": "bench.scale",
