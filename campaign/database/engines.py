@@ -55,12 +55,6 @@ def hurry(connection: Connection) -> None:
         session.hurry()
 
 
-def backend_pid(connection: Connection) -> int:
-    """The server process that the session was told it has; 0 of a file."""
-    session = _session(connection)
-    return session.info.backend_pid if session else 0
-
-
 def is_safe_from_power_loss(connection: Connection) -> bool:
     """Whether the database flushes its disk at all; a server may have been told not to."""
     if connection.dialect.name != "postgresql":

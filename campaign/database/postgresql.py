@@ -1,11 +1,16 @@
 """Sessions of PostgreSQL that keep what they acknowledge and never wait for ever.
 
 In: a `Place` with a url.  Out: connections of `psycopg`.  Touches: the network.
-Fails with JournalError where the server would not make a commit durable, and with the driver's
-OperationalError where it does not answer in time.
+Fails with JournalError where the server would not make a commit durable or a pooler lends its
+sessions out, and with the driver's OperationalError where it does not answer in time.
 
 Durability is a setting of each session (`synchronous_commit`), and a server, a database or a role
 may have switched it off.  So it is asked for when the session starts, and read back.
+
+Locks, epochs and settings are those of a session.  A pooler may give a client another session for
+each transaction; then two runs would hold one lock.  A pooler shows itself by the number of the
+server's process, which it makes up.  That it lends sessions out is proven by two clients: they meet
+in one session, or one client finds itself in another session than before.
 
 A lost server shows in three ways.  The kernel notices one that does not acknowledge packets
 (`tcp_user_timeout`, keepalives).  One that acknowledges and never answers, as a broken proxy does,
@@ -35,6 +40,12 @@ _TERMS = {  # seconds, but for the last: milliseconds
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
+_DURABLY = "synchronous_commit"
+_READ_ONLY = "default_transaction_read_only"
+_SET_IF_DIRECT = (
+    "SELECT pg_backend_pid(), CASE WHEN pg_backend_pid() = %s THEN set_config(%s, 'on', false) END"
+)
+_SECOND_S = 5.0  # for which a pooler is waited for to give a second session
 _CLOCK = SystemClock()
 
 
@@ -84,23 +95,75 @@ class Session(psycopg.Connection[Any]):
 
 def connect(place: Place, *, is_read_only: bool) -> Session:
     """A session of the server that the url names.  Raises the driver's errors, and JournalError
-    where commits of a session that writes would not be durable."""
+    where commits of a session that writes would not be durable, or the session is not its own."""
     url = make_url(place.url)
     given = {name: str(value) for name, value in url.translate_connect_args().items()}
     given["dbname"] = given.pop("database", "")
     given["user"] = given.pop("username", "")
     given = {name: value for name, value in given.items() if value}
     queried = {name: str(value) for name, value in url.query.items()}
-    demand = "default_transaction_read_only=on" if is_read_only else "synchronous_commit=on"
-    options = f"{queried.pop('options', '')} -c {demand}".strip()
-    session = Session.connect(**{**_TERMS, **given, **queried, "options": options})  # type: ignore[arg-type]
-    if not is_read_only:
-        try:
+    terms: dict[str, Any] = {**_TERMS, **given, **queried}
+    session = Session.connect(**terms)
+    try:
+        _make_own(session, place, terms, _READ_ONLY if is_read_only else _DURABLY)
+        if not is_read_only:
             refuse_forgetful(session, place)
-        except BaseException:
-            session.close()
-            raise
+    except BaseException:
+        session.close()
+        raise
     return session
+
+
+def _make_own(session: Session, place: Place, terms: dict[str, Any], setting: str) -> None:
+    """Switch a setting on for the session, which must be nobody else's.
+
+    It is not among the options of its start, which poolers refuse.
+    """
+    own = session.info.backend_pid
+    try:
+        found = session.execute(_SET_IF_DIRECT, (own, setting)).fetchone()
+    except psycopg.errors.ProtocolViolation:  # it does not even take a BEGIN
+        raise _lent(place) from None
+    assert found is not None
+    session.commit()
+    if found[0] != own:
+        _refuse_lent(session, place, terms)
+        session.execute("SELECT set_config(%s, 'on', false)", (setting,))
+        session.commit()
+
+
+def _refuse_lent(session: Session, place: Place, terms: dict[str, Any]) -> None:
+    """Raises JournalError where the pooler gives sessions away between two transactions, or has
+    but one."""
+    with Session.connect(**terms) as other:
+        other.patience_s = _SECOND_S
+        try:
+            before, others, after = (_process_of(each) for each in (session, other, session))
+        except psycopg.OperationalError as error:
+            raise JournalError(
+                f"journal {place.shown}: the pooler before the server has no second session to"
+                f" give: {error}",
+                remedy="let it have four for each process of campaign (default_pool_size), or"
+                " connect to the server itself",
+            ) from None
+    if others in (before, after) or before != after:
+        raise _lent(place)
+
+
+def _lent(place: Place) -> JournalError:
+    return JournalError(
+        f"journal {place.shown}: the pooler before the server gives its sessions to others between"
+        " two transactions, and locks and epochs are those of a session",
+        remedy="pool_mode = session for this database, or connect to the server itself",
+    )
+
+
+def _process_of(session: Session) -> int:
+    """The server's process behind a session in this transaction."""
+    found = session.execute("SELECT pg_backend_pid()").fetchone()
+    session.commit()
+    assert found is not None
+    return int(found[0])
 
 
 def refuse_forgetful(session: Session, place: Place) -> None:

@@ -2,25 +2,18 @@
 
 In: a session.  Out: sentences.  Touches: nothing; it asks.
 
-That a commit is durable on this server is demanded of every session when it begins.  What a server
-cannot promise for its standbys, and what a pooler does to sessions, can only be said.
+That a commit is durable on this server, and that no pooler lends sessions out, is demanded of every
+session when it begins.  What a server cannot promise for its standbys can only be said.
 """
 
 from __future__ import annotations
 
-from campaign.database.engines import backend_pid
 from campaign.database.sql import Connection, text
 
 
 def warnings(connection: Connection) -> list[str]:
     """What whoever runs the server should know; [] where nothing is to be said."""
     found = []
-    real = int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
-    if backend_pid(connection) not in (0, real):
-        found.append(
-            "a pooler stands between this worker and the journal's server: it must give each worker"
-            " a session of its own (pool_mode = session), or every write is refused"
-        )
     standbys, named, waits = connection.execute(
         text(
             "SELECT (SELECT count(*) FROM pg_stat_replication),"
