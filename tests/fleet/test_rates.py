@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from campaign.journal.sharing.leases import Joining
-from campaign.journal.sharing.rates import Wish, tell_and_hear
+from campaign.journal.sharing.rates import Wish, beginning_s, tell_and_hear
 from campaign.journal.sharing.shared import SharedJournal
 from campaign.pool.fleet import Parties
 from campaign.pool.pacing.governor import Governor
@@ -54,6 +54,12 @@ def test_slots_of_a_pace_are_given_away_once_and_in_order(shared: SharedJournal)
     assert rest.slots <= 101 - 80 + 10  # a second ahead at most
     none = shared.grant([Wish("relay a", 1, 0.01, (), 0)])[0]
     assert none.slots == 0 or none.first_in_s > 0.9
+
+
+def test_who_asks_a_little_late_misses_no_slot_and_who_was_idle_gets_no_burst() -> None:
+    assert beginning_s(100.5, 100.0) == 100.5
+    assert beginning_s(99.8, 100.0) == 99.8
+    assert beginning_s(99.5, 100.0) == 100.0
 
 
 def test_what_goes_back_is_given_to_others(shared: SharedJournal) -> None:
@@ -100,7 +106,7 @@ def test_a_window_waits_for_its_slots_and_gives_unused_ones_back() -> None:
     assert window.quotas == ((1000, 86_400.0),)
     assert window.wanted(0.0) == 0  # nobody has asked
     assert window.wait_s(0.0) > 0
-    assert window.wanted(0.0) == 4
+    assert window.wanted(0.0) == 1
     window.given(0.0, 4, 0.0)
     waits = []
     for _ in range(4):
@@ -110,6 +116,24 @@ def test_a_window_waits_for_its_slots_and_gives_unused_ones_back() -> None:
     window.given(0.0, 4, 0.0)
     assert window.unused(0.45) == 2
     assert window.unused(0.45, all_=True) == 2
+
+
+def test_no_more_slots_are_taken_ahead_than_are_used_while_the_fleet_is_asked_twice() -> None:
+    window = LeasedWindow("relay a", [read_rate("200/s")])
+    window.wait_s(0.0)
+    assert window.wanted(0.0) == 20
+    window.given(0.0, 20, 0.0)
+    for _ in range(15):
+        window.take(0.1)
+    assert window.wanted(0.1) == 30 - 5
+    window.given(0.1, 25, 0.0)
+    for _ in range(30):
+        window.take(0.2)
+    assert window.wanted(0.2) == 60
+    window.given(0.2, 60, 0.0)
+    for _ in range(60):  # a look that came late
+        window.take(0.5)
+    assert window.wanted(0.5) == 80  # a killed one loses no more
 
 
 def test_three_workers_keep_one_rate_together(tmp_path: Path, server: DatabaseServer) -> None:

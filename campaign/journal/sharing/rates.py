@@ -18,6 +18,7 @@ from campaign.database.sql import Connection, text
 from campaign.database.transactions import atomic
 
 _AHEAD_S = 1.0  # no slot is given away further ahead, but for the next one
+_LATE_S = 0.3  # a worker that asked so late misses nothing; slots may be used so much later anyway
 _SLOT_S = 60  # quotas are counted in these
 _NOW = "EXTRACT(EPOCH FROM clock_timestamp())"
 
@@ -38,7 +39,7 @@ class Grant(NamedTuple):
 
     party: str
     slots: int
-    first_in_s: float  # seconds from now
+    first_in_s: float  # seconds from now; a little ago, where it asked late
     none_for_s: float  # where it got none: not to be asked again for so long
 
 
@@ -58,7 +59,7 @@ def _grant(connection: Connection, wish: Wish) -> Grant:
     if wish.unused:
         next_s = max(now_s, next_s - wish.unused * wish.interval_s)
         _count(connection, wish, now_s, -wish.unused)
-    start_s = max(next_s, now_s)
+    start_s = beginning_s(next_s, now_s)
     count, none_for_s = _within_pace(wish, start_s - now_s)
     for most, per_s in wish.quotas:
         used, first = connection.execute(
@@ -70,6 +71,12 @@ def _grant(connection: Connection, wish: Wish) -> Grant:
     connection.execute(_MOVED, {**party, "next": start_s + count * wish.interval_s})
     _count(connection, wish, now_s, count)
     return Grant(wish.party, count, start_s - now_s, 0.0 if count else none_for_s)
+
+
+def beginning_s(next_s: float, now_s: float) -> float:
+    """When the first slot begins, of those that were given away up to `next_s`: whoever was idle
+    for longer gets no burst."""
+    return next_s if next_s > now_s - _LATE_S else now_s
 
 
 def _within_pace(wish: Wish, ahead_s: float) -> tuple[int, float]:

@@ -5,7 +5,8 @@ Touches: nothing: whoever keeps the fleet's rates takes slots from there and han
 
 A slot is a moment at which one letter may go, given away once among all workers.  They are taken
 for a fraction of a second ahead, and only while letters ask for them; those that nobody used in
-time go back.  Whoever is killed has lost the few it had: a few fewer go, never more.
+time go back.  Whoever is killed has lost the few it had: a few fewer go, never more.  So a worker
+takes no more of them ahead than it uses until it has asked twice.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from collections.abc import Sequence
 from campaign.units import Rate
 
 QUOTA_FROM_S = 3600.0  # windows this long are quotas; the shortest sets the pace as well
-_AHEAD_S = 0.4  # slots are taken for so long ahead
+_AHEAD_S = 0.4  # slots are taken for so long ahead at most
+_LEAST_AHEAD_S = 0.1  # of the whole pace, as long as it is not known what is used here
 _EARLY_S = 0.04  # as of a pace: an event loop wakes a little late
 _LOOK_S = 0.02  # where none is at hand, and the fleet is being asked
 _KEPT_S = 0.3  # that a slot may be used later than its moment
@@ -39,6 +41,7 @@ class LeasedWindow:
         self._slots: deque[float] = deque()  # ticks, in order
         self._asked_s = -sys.float_info.max  # when a letter last wanted one
         self._none_before_s = 0.0  # the fleet has nothing to give before
+        self._used = 0  # slots since the fleet was last asked
 
     def wait_s(self, now_s: float) -> float:
         self._asked_s = now_s
@@ -48,6 +51,7 @@ class LeasedWindow:
 
     def take(self, now_s: float) -> None:
         self._asked_s = now_s
+        self._used += 1
         if self._slots:  # what was promised ahead of it waits for the next
             self._slots.popleft()
 
@@ -63,10 +67,17 @@ class LeasedWindow:
 
     def wanted(self, now_s: float) -> int:
         """How many slots to take now."""
+        used, self._used = self._used, 0
         if now_s - self._asked_s > _ASKED_S or now_s < self._none_before_s:
             return 0
-        ahead = max(1, round(_AHEAD_S / self.interval_s)) if self.interval_s else 1
-        return max(0, ahead - len(self._slots))
+        return max(0, self._ahead(used) - len(self._slots))
+
+    def _ahead(self, used: int) -> int:
+        """How many slots to have, where so many were used since the fleet was last asked."""
+        if not self.interval_s:
+            return 1
+        least, most = (round(each / self.interval_s) for each in (_LEAST_AHEAD_S, _AHEAD_S))
+        return max(1, min(most, max(least, 2 * used)))
 
     def given(self, first_s: float, count: int, none_before_s: float) -> None:
         """Slots from a tick on; where there are none, not before another."""
