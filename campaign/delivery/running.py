@@ -137,7 +137,7 @@ class Run:
                 self._stopping.catch_signals(loop)
                 beside = self._beside()
                 try:
-                    finished = await self._until_done(reader)
+                    finished = await self._fed(reader)
                     await self._wind_up()
                 finally:
                     await beside.cancel()
@@ -282,6 +282,15 @@ class Run:
         if self._is_continued:
             mailboxes.take_in(reader.results(State.FAILED), counts.get(State.SENT, 0))
         return mailboxes
+
+    async def _fed(self, reader: Reader) -> bool:
+        """As `_until_done`; where the journal cannot be read any more, replies on the way are still
+        waited for."""
+        try:
+            return await self._until_done(reader)
+        except JournalError as error:
+            self._stopping.stop_for(error)
+            return False
 
     async def _until_done(self, reader: Reader) -> bool:
         """Feed until the journal says that everybody is settled.  True if so."""
