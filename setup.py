@@ -21,7 +21,7 @@ delivery: ledger
 delivery/beginning: staleness
 delivery/feeding: backlog feed rows
 journal/reading: claims
-journal/writing: changes totals transactions writer
+journal/writing: changes columns totals transactions writer
 pool: destination lane lanes outlet relays
 pool/pacing: allowance governor rates refusals
 pool/servers: hosts
