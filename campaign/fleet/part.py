@@ -90,6 +90,7 @@ class FleetPart:
         self._reader: SharedReader | None = None
         self._run: PartOfRun | None = None
         self._free = 0
+        self._taken: list[TakenOver] = []  # to be told to the run
         self.doubtful: list[str] = []
 
     # -- what the run asks ---------------------------------------------------------------------
@@ -135,7 +136,7 @@ class FleetPart:
     async def _stay(self) -> None:
         while True:
             began_s = self._clock.passed_s()
-            standing = await self._beat()
+            standing = await self._take_over_own(await self._beat())
             if self._run is not None:
                 await self._look(self._run, standing)
             took_s = self._clock.passed_s() - began_s
@@ -165,15 +166,11 @@ class FleetPart:
         if standing.is_drained:
             run.stop_for(Interrupted("asked to leave the fleet (`campaign drain`)"))
             return
-        for silent in self._overdue(standing):
-            me = next(each for each in standing.members if each.epoch == self._shared.epoch)
-            unsent = self._unsent if silent.epoch == self._before else frozenset()
-            taken = await asyncio.to_thread(
-                self._shared.take_over, silent, me, self._policy, unsent
-            )
-            if taken is not None:
-                self._tell(run, taken)
-                standing = await self._beat()
+        others = [each for each in standing.members if each.epoch != self._shared.epoch]
+        for silent in self._silence.overdue(others, self._clock.passed_s()):
+            standing = await self._take_over(silent, standing)
+        while self._taken:
+            self._tell(run, self._taken.pop(0))
         await self._settle_portion(run, standing)
         run.tell_counts(await asyncio.to_thread(self._shared.counts))
 
@@ -183,10 +180,25 @@ class FleetPart:
         self._live_until_s = sent_s + _BELIEVED * self._lease_s
         return standing
 
-    def _overdue(self, standing: LeaseStanding) -> list[Member]:
-        others = [each for each in standing.members if each.epoch != self._shared.epoch]
-        mine = [each for each in others if each.epoch == self._before]
-        return mine + self._silence.overdue(others, self._clock.passed_s())
+    async def _take_over_own(self, standing: LeaseStanding) -> LeaseStanding:
+        """What this process itself left when it lost the journal, before others, who know less of
+        it, do: that cannot wait until a run is ready."""
+        for silent in standing.members:
+            if silent.epoch == self._before:
+                standing = await self._take_over(silent, standing, self._unsent)
+        return standing
+
+    async def _take_over(
+        self, silent: Member, standing: LeaseStanding, unsent: frozenset[int] = frozenset()
+    ) -> LeaseStanding:
+        """How it stands after it, or after somebody else was quicker."""
+        me = next(each for each in standing.members if each.epoch == self._shared.epoch)
+        taken = await asyncio.to_thread(self._shared.take_over, silent, me, self._policy, unsent)
+        if taken is None:
+            return standing
+        self._taken.append(taken)
+        self.doubtful += [doubt.address for doubt in taken.doubts]
+        return await self._beat()
 
     async def _settle_portion(self, run: PartOfRun, standing: LeaseStanding) -> None:
         """Claim what is wanted, let go of what is done or too much."""
@@ -224,7 +236,6 @@ class FleetPart:
 
     def _tell(self, run: PartOfRun, taken: TakenOver) -> None:
         addresses = [doubt.address for doubt in taken.doubts]
-        self.doubtful += addresses
         does = "sent again" if self._policy == "resend" else "held"
         said = f"worker {taken.member.worker} on {taken.member.host} fell silent; its shards go on"
         if addresses:

@@ -51,6 +51,9 @@ from campaign.journal.writing.totals import count_totals, totals_of
 from campaign.journal.writing.writer import Writer
 from campaign.records import PlanRecord, State
 
+# Of a server that is busy, or has gone without a word.  Whether dots may be written is said by the
+# lease; to give a session up costs more than to wait for it.
+_ANSWER_S = 5.0
 Groups = Mapping[str, Sequence[str]] | None  # as `lay_out` takes them
 
 
@@ -156,7 +159,7 @@ class SharedJournal:
                 self._lock.share()
             self._steward = open_for_writing(self._place).connect()
             leases.use_epoch(self._steward, self.epoch, joining.lease_s)
-            limit_waits(self._steward, joining.lease_s)
+            limit_waits(self._steward, max(joining.lease_s, _ANSWER_S))
         return self.epoch
 
     def warnings(self) -> list[str]:
