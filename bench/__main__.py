@@ -30,6 +30,7 @@ ROWS = {
     "schedule": "bench.schedule",
     "serve": "bench.serve",
     "intake": "bench.intake",
+    "fleet": "bench.fleet",
     "scale": "bench.scale",
     "resume": "bench.resume",
     "soak": "bench.soak",

@@ -67,6 +67,11 @@ Letters that an application asks for by HTTP are made once, and kept for good, b
 answered; the bare application commits one row for each request, without company. A code goes
 before the bulk that a run is just sending to the same relay.
 """),
+    "fleet": ("A fleet", """
+Workers that share a journal in PostgreSQL, which runs on the same machine and takes its cores from
+them. One and then three send to a server that answers 50 ms later. What a message costs is CPU of
+one worker with its render process, against a run with SQLite by turns.
+"""),
     "serve": ("Unsubscribed", """
 One-click POSTs of as many people to `campaign serve` over 64 connections, each answered once it is
 in the SQLite store and synced. Beside it, by turns, stands a bare starlette application under the
