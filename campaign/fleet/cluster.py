@@ -1,28 +1,41 @@
 """The door of Dask: a cluster's workers, and one long task on each.
 
 In: the address of a scheduler, or how many processes to start here.  Out: places, tasks.
-Touches: the network, processes.  Fails with MissingExtraError without the library, and with
-UsageError where no scheduler answers.
+Touches: the network, processes, locks in the folder of a bundle.
+Fails with MissingExtraError without the library, and with UsageError where no scheduler answers
+at the beginning.
 
 Dask only places and watches.  Its tasks are pinned to their worker, never retried and never
-repeated by it; all that counts of them is in the journal.
+repeated by it; all that counts of them is in the journal.  When the scheduler dies its workers
+leave, but the processes of `campaign work` that they started go on.  A scheduler that comes back
+knows nothing: whoever is in the cluster then is given a task anew, which waits while a host has as
+many of those processes as it has places.
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from campaign.errors import CampaignError, MissingExtraError, UsageError
 from campaign.extras import pip_line
 from campaign.fleet.bundle import Bundle, bundles_folder, unpack
 
 _CONNECT_S = 10
+_AGAIN_S = 3  # to connect to a scheduler that was there before
+_LOOK_S = 0.5  # between two looks of a task that waits for a worker of before
+_FAILURES = (OSError, TimeoutError, CancelledError)  # of a client whose scheduler is gone
 
 
 class Ended(NamedTuple):
@@ -35,11 +48,33 @@ class Ended(NamedTuple):
 class Cluster:
     """Workers that are there, and the tasks that were given to them."""
 
-    def __init__(self, client: Any, bundle: Bundle, render_workers: int | None) -> None:
-        self._client = client
-        self._bundle = client.scatter(bundle, broadcast=True, hash=False)
+    def __init__(
+        self, connect: Callable[[float], Any], bundle: Bundle, render_workers: int | None
+    ) -> None:
+        """`connect` within so many seconds, or raise OSError or TimeoutError: a client."""
+        self._connect = connect
+        self._client = connect(_CONNECT_S)
+        self._bundle = bundle
         self._render_workers = render_workers
+        self._there: Any = None  # the bundle in the cluster
         self._tasks: dict[str, Any] = {}  # by address
+
+    def is_there(self) -> bool:
+        """Whether the scheduler answers; it is connected to again where it did not."""
+        if self._client is not None and self._client.status != "running":
+            self.close()
+        if self._client is None:
+            with suppress(OSError, TimeoutError):
+                self._client = self._connect(_AGAIN_S)
+        return self._client is not None
+
+    def close(self) -> None:
+        """Forget all tasks; the processes that they started go on."""
+        client, self._client, self._there = self._client, None, None
+        self._tasks.clear()
+        if client is not None:
+            with suppress(*_FAILURES):
+                client.close(timeout=_AGAIN_S)
 
     def places(self) -> list[str]:
         """Addresses of the workers that are there now."""
@@ -47,15 +82,22 @@ class Cluster:
 
     def start(self, place: str) -> None:
         """One long task, there and nowhere else."""
-        self._tasks[place] = self._client.submit(
-            work_here,
-            self._bundle,
-            self._render_workers,
-            workers=[place],
-            allow_other_workers=False,
-            pure=False,
-            retries=0,
-        )
+        try:
+            if self._there is None or self._there.status != "finished":
+                # In a list: of a tuple each part would be scattered by itself.
+                (self._there,) = self._client.scatter([self._bundle], broadcast=True, hash=False)
+            self._tasks[place] = self._client.submit(
+                work_here,
+                self._there,
+                self._render_workers,
+                sum(_host_of(each) == _host_of(place) for each in self.places()),
+                workers=[place],
+                allow_other_workers=False,
+                pure=False,
+                retries=0,
+            )
+        except _FAILURES:  # as the next look will find
+            self.close()
 
     @property
     def busy(self) -> set[str]:
@@ -83,7 +125,9 @@ def cluster_of(
         raise MissingExtraError(
             f"a fleet that is started from here needs Dask: {error}", remedy=pip_line("fleet")
         ) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is in the journal
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.startswith("distributed"):  # what matters is in the journal
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     local = None
     if not address:
         local = LocalCluster(  # type: ignore[no-untyped-call]
@@ -93,26 +137,32 @@ def cluster_of(
             dashboard_address=None,
             memory_limit=0,  # the letters are made by processes of their own
         )
+
+    def connect(within_s: float) -> Any:
+        return Client(  # type: ignore[no-untyped-call]
+            local or address, timeout=within_s, set_as_default=False
+        )
+
     try:
         try:
-            client = Client(  # type: ignore[no-untyped-call]
-                local or address, timeout=_CONNECT_S, set_as_default=False
-            )
+            cluster = Cluster(connect, bundle, render_workers)
         except (OSError, TimeoutError) as error:
             raise UsageError(
                 f"no scheduler of Dask answers at {address}: {error}",
                 remedy="start one (`dask scheduler`), or leave [fleet] dask out",
             ) from None
-        with client:
-            yield Cluster(client, bundle, render_workers)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
     finally:
         if local is not None:
             local.close()
 
 
-def work_here(bundle: Bundle, render_workers: int | None) -> Ended:
+def work_here(bundle: Bundle, render_workers: int | None, places: int) -> Ended:
     """In a worker of Dask: `campaign work` as a process of its own, for signals need a main
-    thread."""
+    thread.  `places`: workers of Dask on this host."""
     try:
         folder = unpack(bundle, bundles_folder())
     except CampaignError as error:
@@ -121,20 +171,50 @@ def work_here(bundle: Bundle, render_workers: int | None) -> Ended:
     if render_workers:
         command += ["--workers", str(render_workers)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DASK")}
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    return Ended(done.returncode, "\n".join(done.stderr.strip().splitlines()[-3:]))
+    # It may outlive this process, and would die of a pipe that nobody reads.
+    with _seat_in(folder, places) as seat, tempfile.TemporaryFile("w+", errors="replace") as said:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env=environment,
+            pass_fds=[seat],
+            check=False,
+        )
+        said.seek(0)
+        return Ended(done.returncode, "\n".join(said.read().strip().splitlines()[-3:]))
+
+
+@contextmanager
+def _seat_in(folder: Path, places: int) -> Iterator[int]:
+    """One of so many locks, once it is free.
+
+    The process of `campaign work` inherits it, and so keeps it where its worker of Dask is gone.
+    """
+    while True:
+        for number in range(max(1, places)):
+            seat = os.open(folder / f".seat-{number}", os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(seat, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(seat)
+                continue
+            try:
+                yield seat
+            finally:
+                os.close(seat)
+            return
+        time.sleep(_LOOK_S)
+
+
+def _host_of(place: str) -> str:
+    return urlsplit(place).hostname or place
 
 
 def _end_of(task: Any) -> Ended:
     """Of a task that is done; what Dask lost with its worker has no result."""
     if task.status == "finished":
-        return Ended(*task.result())
+        with suppress(*_FAILURES):
+            return Ended(*task.result())
     return Ended(-1, f"its worker of Dask is gone ({task.status})")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from campaign.errors import CampaignError, DataError, FleetMismatch
+from campaign.errors import CampaignError, DataError, FleetMismatch, JournalGone
 from campaign.fleet.bundle import pack, unpack
 from campaign.fleet.cluster import Ended
 from campaign.fleet.launch import Launcher
 from campaign.records import State
+from fakes.clock import FakeClock
 from fakes.crashing import run
 from fakes.fleet import fleet_campaign, members, prove
 from fakes.postgresql import PG_CTL, DatabaseServer, database_server
@@ -27,6 +28,10 @@ class Hosts:
         self.busy: set[str] = set()
         self.started: list[str] = []
         self.over: dict[str, Ended] = {}
+        self.is_answering = True
+
+    def is_there(self) -> bool:
+        return self.is_answering
 
     def places(self) -> list[str]:
         return self.there
@@ -50,14 +55,76 @@ class Campaign:
     def __init__(self, left: int) -> None:
         self.left = left
         self.said: list[str] = []
+        self.clock = FakeClock()
+        self.is_gone = False
 
     def counts(self) -> dict[State, int]:
+        if self.is_gone:
+            raise JournalGone("the server shuts down")
         return {state: self.left if state is State.PLANNED else 0 for state in State}
+
+
+def launcher_of(hosts: Hosts, campaign: Campaign) -> Launcher:
+    said, clock = campaign.said.append, campaign.clock
+    return Launcher(hosts, campaign.counts, said, passed_s=clock.passed_s)
+
+
+def test_a_run_whose_scheduler_is_gone_watches_on_and_starts_workers_when_it_is_back() -> None:
+    hosts, campaign = Hosts(), Campaign(5)
+    launcher = launcher_of(hosts, campaign)
+    launcher.look()
+    hosts.is_answering = False
+    for left in (4, 3):
+        campaign.left = left
+        assert launcher.look()[State.PLANNED] == left
+        assert not launcher.is_over
+    hosts.is_answering, hosts.busy = True, set()  # it knows nothing of the tasks before
+    launcher.look()
+    assert hosts.started == ["a", "b", "a", "b"]
+    assert campaign.said == [
+        "the scheduler of Dask is gone; the workers send on, and it is tried again",
+        "the scheduler of Dask is back",
+    ]
+    hosts.is_answering, campaign.left = False, 0  # by the workers that it had started
+    launcher.look()
+    assert launcher.is_over
+    launcher.refuse_unfinished()
+
+
+def test_a_scheduler_that_stays_away_is_given_up_once_nobody_is_settled_any_more() -> None:
+    hosts, campaign = Hosts(), Campaign(5)
+    launcher = launcher_of(hosts, campaign)
+    hosts.is_answering = False
+    launcher.look()
+    campaign.clock.sleep(1700)
+    campaign.left = 4
+    launcher.look()
+    campaign.clock.sleep(1700)
+    launcher.look()
+    assert not launcher.is_over
+    campaign.clock.sleep(200)
+    assert launcher.is_over
+    with pytest.raises(CampaignError, match="scheduler of Dask is gone"):
+        launcher.refuse_unfinished()
+
+
+def test_a_run_waits_for_a_journal_that_is_gone_for_half_an_hour() -> None:
+    hosts, campaign = Hosts(), Campaign(5)
+    launcher = launcher_of(hosts, campaign)
+    launcher.look()
+    campaign.is_gone = True
+    assert launcher.look()[State.PLANNED] == 5
+    campaign.clock.sleep(1700)
+    launcher.look()
+    assert campaign.said == ["the server shuts down; the workers wait for it"]
+    campaign.clock.sleep(200)
+    with pytest.raises(JournalGone):
+        launcher.look()
 
 
 def test_each_place_gets_one_worker_and_a_dead_one_is_started_again() -> None:
     hosts, campaign = Hosts(), Campaign(5)
-    launcher = Launcher(hosts, campaign.counts, campaign.said.append)
+    launcher = launcher_of(hosts, campaign)
     launcher.look()
     launcher.look()
     assert hosts.started == ["a", "b"]
@@ -78,7 +145,7 @@ def test_each_place_gets_one_worker_and_a_dead_one_is_started_again() -> None:
 
 def test_a_worker_that_was_refused_is_not_started_again_and_named() -> None:
     hosts, campaign = Hosts(), Campaign(5)
-    launcher = Launcher(hosts, campaign.counts, campaign.said.append)
+    launcher = launcher_of(hosts, campaign)
     launcher.look()
     hosts.end("a", 78, "the version of campaign is 1 here and 2 there")
     hosts.end("b", 75, "asked to leave the fleet")
@@ -93,7 +160,7 @@ def test_a_worker_that_was_refused_is_not_started_again_and_named() -> None:
 def test_one_that_dies_at_once_again_and_again_is_given_up() -> None:
     hosts, campaign = Hosts(), Campaign(5)
     hosts.there = ["a"]
-    launcher = Launcher(hosts, campaign.counts, campaign.said.append)
+    launcher = launcher_of(hosts, campaign)
     for _ in range(50):
         launcher.look()
         hosts.end("a", -9)

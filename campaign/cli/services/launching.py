@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,13 @@ from campaign.cli.terminal.streams import tell
 from campaign.records import State, settled_of
 
 if TYPE_CHECKING:
+    from campaign.clock import Clock
     from campaign.config.loader import Campaign
     from campaign.delivery.run_records import RunResult, RunView
+    from campaign.journal.reading.reader import Reader
 
 _LOOK_S = 0.5
+_ANSWER_S = 60.0  # of the journal's server
 
 
 def send_by_fleet(
@@ -50,32 +54,73 @@ def _watch(campaign: Campaign, count: int, workers: int | None) -> RunResult:
     from campaign.fleet.bundle import pack
     from campaign.fleet.cluster import cluster_of
     from campaign.fleet.launch import Launcher
-    from campaign.journal.reading.reader import Reader
     from campaign.workers.start import worker_count
 
     refuse_what_is_not_shared(campaign)
     clock, address = SystemClock(), campaign.settings.fleet.dask
     began_s = clock.tick_s()
-    with closing(Reader.open(*campaign.journal)) as reader:
-        names = [name for name in reader.hashes() if not name.startswith("[")]
+    with closing(_Looks(campaign)) as looks:
+        names = [name for name in looks.reader.hashes() if not name.startswith("[")]
         bundle = pack(campaign.folder.resolve(), [*names, campaign.file.name])
         local = count or worker_count()
         with (
             RunProgress(sys.stderr, clock) as progress,
             cluster_of(address, local, bundle, workers) as cluster,
         ):
-            launcher = Launcher(cluster, reader.counts, progress.say, count or None)
+            launcher = Launcher(
+                cluster,
+                partial(looks.counts, clock),
+                progress.say,
+                count or None,
+                passed_s=clock.passed_s,
+            )
             while True:
                 counts = launcher.look()
-                progress.update(_view(counts, reader.rate_s(clock.now_s())))
+                progress.update(_view(counts, looks.rate_s))
                 if launcher.is_over:
                     break
                 time.sleep(_LOOK_S)
             launcher.refuse_unfinished()
+        reader = looks.reader
         counts, finished = reader.counts(), reader.is_finished()
         doubtful = [doubt.address for doubt in reader.in_doubt()]
         seconds = clock.tick_s() - began_s
         return result_of(counts, doubtful, seconds, None, finished=finished, unmade=reader.unmade())
+
+
+class _Looks:
+    """At a journal whose server may be started again meanwhile."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        from campaign.journal.reading.reader import Reader
+
+        self._open = partial(Reader.open, *campaign.journal)
+        self._reader: Reader | None = self._open()
+        self.rate_s = 0.0  # recipients settled each second
+
+    @property
+    def reader(self) -> Reader:
+        if self._reader is None:
+            self._reader = self._open()
+            self._reader.limit_waits(_ANSWER_S)
+        return self._reader
+
+    def counts(self, clock: Clock) -> dict[State, int]:
+        """How many stand where; notes the rate.  Raises JournalGone, and may be asked again."""
+        from campaign.errors import JournalGone
+
+        try:
+            counts = self.reader.counts()
+            self.rate_s = self.reader.rate_s(clock.now_s())
+        except JournalGone:
+            self.close()
+            raise
+        return counts
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
 
 def _view(counts: dict[State, int], rate_s: float) -> RunView:

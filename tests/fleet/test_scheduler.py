@@ -1,0 +1,39 @@
+"""Dask's scheduler dies: nothing of it matters for what is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fakes.crashing import Tally, check
+from fakes.dask_cluster import dask_cluster
+from fakes.fleet import fleet_campaign, members, prove, until, until_letters
+from fakes.postgresql import DatabaseServer
+from fakes.recorder import recorder
+
+_COUNT = 900
+_CONNECTIONS = 2
+
+
+def test_workers_send_on_without_their_scheduler_and_the_run_goes_on_with_the_next_one(
+    tmp_path: Path, database: DatabaseServer
+) -> None:
+    pytest.importorskip("distributed")
+    url = database.new_database()
+    with recorder(0.03, 8) as mail:
+        folder = fleet_campaign(
+            tmp_path, mail, url, recipients=_COUNT, connections=_CONNECTIONS, policy="hold"
+        )
+        with dask_cluster(folder, database, url, 2) as cluster:
+            cluster.start()
+            until_letters(mail, 20)
+            cluster.take_away("scheduler")
+            until(lambda: "the scheduler of Dask is gone; the workers send on" in cluster.said())
+            until_letters(mail, mail.received.total() + 20)
+            cluster.finish()  # with a new scheduler, and workers of it
+        tally = Tally()
+        check(folder, mail, "hold", _COUNT, tally)
+        assert (tally.lost, tally.copies, tally.held) == (0, 0, 0)
+    assert {how for _, _, how, _ in members(database, url)} == {"left"}
+    prove(folder, url)
