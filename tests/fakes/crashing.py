@@ -35,7 +35,7 @@ from = "ada@example.com"
 subject = "Letter {{{{ number }}}}"
 text = "body.txt"
 [relay]
-host = "127.0.0.1"
+host = "{relay}"
 port = {port}
 security = "none"
 connections = {connections}
@@ -92,12 +92,15 @@ def write_campaign(
     connections: int,
     policy: str,
     journal: str = JOURNAL,
+    relay: str = "127.0.0.1",
 ) -> None:
     lines = [f"p{n}@d{n % 5}.example,{n}" for n in range(recipients)]
     (folder / "list.csv").write_text("\n".join(["email,number", *lines, ""]))
     (folder / "body.txt").write_text("Hello, this is letter {{ number }}.\n")
     (folder / "campaign.toml").write_text(
-        CONFIG.format(port=port, connections=connections, policy=policy, journal=journal)
+        CONFIG.format(
+            port=port, connections=connections, policy=policy, journal=journal, relay=relay
+        )
     )
 
 
@@ -115,6 +118,7 @@ def planned_campaign(
     connections: int,
     policy: str,
     journal: str = JOURNAL,
+    relay: str = "127.0.0.1",
 ) -> Path:
     """A campaign for this server, planned; that its rows render is not in question."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -125,6 +129,7 @@ def planned_campaign(
         connections=connections,
         policy=policy,
         journal=journal,
+        relay=relay,
     )
     done = run(folder, "plan", "--no-render")
     assert done.returncode == 0, done.stderr

@@ -1,38 +1,41 @@
-"""Workers of a fleet as real processes, killed, halted and cut off at random moments.
+"""Workers of a fleet as real processes, and how the database sees them.
 
-In: sizes, policy, seed, a database server.  Out: a `FleetTally`; AssertionError where the promise
-breaks.  Touches: a campaign folder, campaign processes, a recorder, the database server.
+In: a campaign's folder, a database server.  Out: processes by name; members, holders of shards.
+Touches: campaign processes, the database server.
 
-Used by the tests of the promise and by `make fleet-kills`.
+One that does not end says what it waits for, and how the journal stood.
 """
 
 from __future__ import annotations
 
-import random
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from campaign.journal.reading.audit import audit
-from fakes.crashing import CAMPAIGN, Tally, check, planned_campaign
+from fakes.crashing import planned_campaign
 from fakes.postgresql import DatabaseServer
-from fakes.recorder import Recorder, recorder
+from fakes.recorder import Recorder
 
 LEASE_S = 1.0
-_MOST_S = 120.0  # for a campaign of a test to end
-
-
-@dataclass
-class FleetTally(Tally):
-    """What the rounds showed, of a fleet."""
-
-    halts: int = 0
-    restarts: int = 0  # of the database server
-    takeovers: int = 0
+MOST_S = 120.0  # for a campaign of a test to end
+# On SIGUSR2 it says where its threads stand, whatever they do; on SIGUSR1 what its tasks wait for.
+EXPLAINS = """
+import asyncio, faulthandler, signal, sys
+def tell(*_):
+    for task in asyncio.all_tasks():
+        task.print_stack(limit=8, file=sys.stderr)
+faulthandler.register(signal.SIGUSR2, all_threads=True)
+signal.signal(signal.SIGUSR1, tell)
+from campaign.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+EXPLAINING = (sys.executable, "-c", EXPLAINS)
 
 
 @dataclass
@@ -42,8 +45,9 @@ class Workers:
     folder: Path
     processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)  # on stderr, by those that ended
+    explain: Callable[[], str] = str  # how the journal stands, where one does not end
 
-    def start(self, name: str, *, program: Sequence[str] = CAMPAIGN) -> None:
+    def start(self, name: str, *, program: Sequence[str] = EXPLAINING) -> None:
         self.processes[name] = subprocess.Popen(
             [*program, "work", "--name", name, "--workers", "1"],
             cwd=self.folder,
@@ -64,11 +68,10 @@ class Workers:
         """Its exit code, once it has ended."""
         process = self.processes.pop(name)
         try:
-            _, errors = process.communicate(timeout=_MOST_S)
+            _, errors = process.communicate(timeout=MOST_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            _, errors = process.communicate()
-            raise AssertionError(f"{name} does not end: {errors[-3000:]}") from None
+            stands = self.explain()
+            raise AssertionError(f"{name} does not end: {last_words(process)}\n{stands}") from None
         self.said[name] = self.said.get(name, "") + errors
         return process.returncode
 
@@ -99,8 +102,12 @@ def fleet_campaign(
     policy: str,
     lease_s: float = LEASE_S,
     more: str = "",
+    relay: str = "127.0.0.1",
 ) -> Path:
-    """A planned campaign whose workers are taken for dead after a moment."""
+    """A planned campaign whose workers are taken for dead after a moment.
+
+    `relay`: the address by which the server is reached from all hosts.
+    """
     at = planned_campaign(
         folder,
         server,
@@ -108,6 +115,7 @@ def fleet_campaign(
         connections=connections,
         policy=policy,
         journal=url,
+        relay=relay,
     )
     toml = at / "campaign.toml"
     toml.write_text(toml.read_text() + f'[fleet]\nlease = "{lease_s:g}s"\n{more}')
@@ -124,18 +132,29 @@ def members(database: DatabaseServer, url: str) -> list[tuple[int, str, str, int
 
 
 def holding(database: DatabaseServer, url: str) -> list[tuple[int, str]]:
-    """Epoch and worker of those that hold a shard."""
+    """Epoch and worker of those that hold a shard; none before the first worker has come."""
+    name = url.rpartition("/")[2]
+    if not database.ask("SELECT to_regclass('fleet_members')", name)[0][0]:
+        return []
     asked = (
         "SELECT epoch, worker FROM fleet_members m WHERE ended_s = 0 AND EXISTS"
         " (SELECT 1 FROM fleet_leases l WHERE l.epoch = m.epoch) ORDER BY epoch"
     )
-    found = database.ask(asked, url.rpartition("/")[2])
+    found = database.ask(asked, name)
     return [(int(epoch), str(worker)) for epoch, worker in found]
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait for it."""
+    until_s = time.monotonic() + MOST_S
+    while not is_so():
+        assert time.monotonic() < until_s, "it never became so"
+        time.sleep(0.05)
 
 
 def until_letters(server: Recorder, count: int) -> None:
     """Wait until so many have come."""
-    until_s = time.monotonic() + _MOST_S
+    until_s = time.monotonic() + MOST_S
     while server.received.total() < count:
         assert time.monotonic() < until_s, f"only {server.received.total()} letters came"
         time.sleep(0.005)
@@ -146,94 +165,28 @@ def prove(folder: Path, url: str) -> None:
     assert proof.is_clean, [each for each in proof.checks if each.findings]
 
 
-def fleet_rounds(
-    folder: Path,
-    *,
-    faults: int,
-    recipients: int,
-    connections: int,
-    policy: str,
-    seed: int,
-    database: DatabaseServer,
-    count: int = 3,
-    restarts: float = 0.05,
-) -> FleetTally:
-    """Kill, halt and restart at random until so many faults happened; each campaign is checked."""
-    dice = random.Random(seed)
-    tally = FleetTally()
-    number = 0
-    while tally.rounds < faults:
-        number += 1
-        with recorder(0.03, seed + number) as server:
-            url = database.new_database()
-            at = fleet_campaign(
-                folder / f"{seed}-{number}",
-                server,
-                url,
-                recipients=recipients,
-                connections=connections,
-                policy=policy,
-            )
-            with workers_in(at) as workers:
-                for each in range(count):
-                    workers.start(f"w{each}")
-                until_letters(server, 1)
-                _trouble(workers, dice, tally, faults, restarts, database, url)
-                for name in list(workers.processes):
-                    code = workers.end_of(name)
-                    assert code in (0, 1), workers.said[name]
-            prove(at, url)
-            for _, worker, how, doubt in members(database, url):
-                assert how in ("left", "lost", "refused"), (worker, how)
-                assert doubt <= connections, f"{doubt} in doubt of {worker}"
-                tally.takeovers += how == "lost"
-                tally.in_doubt += doubt
-                tally.most_in_doubt = max(tally.most_in_doubt, doubt)
-            check(at, server, policy, recipients, tally)
-            for said in workers.said.values():
-                assert "Traceback" not in said, said
-    return tally
+def last_words(process: subprocess.Popen[str]) -> str:
+    """What it said, and what it waits for; it is killed."""
+    for number in (signal.SIGCONT, signal.SIGUSR2, signal.SIGUSR1):
+        process.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=2)
+    process.kill()
+    _, errors = process.communicate()
+    return errors[-20_000:]
 
 
-def _trouble(
-    workers: Workers,
-    dice: random.Random,
-    tally: FleetTally,
-    faults: int,
-    restarts: float,
-    database: DatabaseServer,
-    url: str,
-) -> None:
-    """Until the first worker says that everybody is settled, or enough has happened."""
-    halted: dict[str, float] = {}
-    killed: dict[str, int] = {}  # the epochs of those that are gone, by worker
-    while tally.rounds < faults:
-        time.sleep(dice.random() * 0.6)
-        for name, until_s in list(halted.items()):
-            if time.monotonic() > until_s:
-                workers.signal(name, signal.SIGCONT)
-                del halted[name]
-        if workers.ended():
-            break
-        joined = {worker: epoch for epoch, worker in holding(database, url)}
-        live = {worker for worker, epoch in joined.items() if epoch > killed.get(worker, 0)}
-        name = dice.choice(sorted((live & workers.processes.keys()) - halted.keys()) or [""])
-        if not name:
-            continue
-        tally.rounds += 1
-        if dice.random() < restarts:
-            database.crash()
-            database.wait_until_gone()
-            database.start()
-            tally.restarts += 1
-        elif dice.random() < 0.25:
-            workers.signal(name, signal.SIGSTOP)
-            halted[name] = time.monotonic() + 2 * LEASE_S
-            tally.halts += 1
-        else:
-            workers.kill(name)
-            killed[name] = joined[name]
-            workers.start(name)
-            tally.kills += 1
-    for name in halted:
-        workers.signal(name, signal.SIGCONT)
+def how_it_stands(database: DatabaseServer, url: str) -> str:
+    """Members, shards, recipients, sessions and what they wait for."""
+    asked = (
+        "SELECT epoch, worker, beat, ended_s, how FROM fleet_members ORDER BY epoch DESC LIMIT 12",
+        "SELECT epoch, is_done, count(*), min(first), max(last) FROM fleet_leases GROUP BY 1, 2",
+        "SELECT state, count(*), min(row), min(due) - extract(epoch FROM clock_timestamp())"
+        " FROM standings GROUP BY 1",
+        "SELECT * FROM totals",
+        "SELECT pid, application_name, state, wait_event_type, wait_event,"
+        " clock_timestamp() - state_change, pg_blocking_pids(pid), left(query, 100)"
+        " FROM pg_stat_activity WHERE datname = current_database()",
+    )
+    name = url.rpartition("/")[2]
+    return "\n".join(f"{each}\n  {database.ask(each, name)}" for each in asked)

@@ -54,6 +54,12 @@ class DatabaseServer:
             check=True,
         )
 
+    def admit(self, network: str) -> None:
+        """Whoever comes from there may come in."""
+        with Path(self._data, "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {network} trust\n")
+        self.ask("SELECT pg_reload_conf()")
+
     def ask(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """One statement as the owner; its rows where it has any."""
         import psycopg

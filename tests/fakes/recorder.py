@@ -1,7 +1,7 @@
 """A mail server that remembers every message it took, and answers when it likes.
 
 In: how long it may hesitate.  Out: `received` and `accepted`, by recipient.
-Touches: one loopback port, one thread.
+Touches: one port, one thread.
 
 It pipelines.  A message counts as received when its dot has come, and as accepted when the 250
 was handed to the socket; between the two lies a random wait, so that a sender killed at a random
@@ -16,7 +16,7 @@ import random
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 _PATH = re.compile(rb"<([^>]*)>")
@@ -31,6 +31,8 @@ class Recorder:
     dice: random.Random
     at_least_s: float = 0.0  # it never answers a dot sooner
     patience_s: float | None = None  # a client silent for longer is hung up on
+    # Told of each "envelope" and "dot" that has come, and from which address, before the answer.
+    at: Callable[[str, str], None] = lambda step, peer: None
     port: int = 0
     received: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
@@ -55,6 +57,7 @@ class Recorder:
         """One session."""
         self.connections += 1
         self.writers.add(writer)
+        peer = writer.get_extra_info("peername")[0]
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             while not self.door.is_set():
                 await asyncio.sleep(0.005)
@@ -67,10 +70,11 @@ class Recorder:
                 elif verb == b"RCPT":
                     found = _PATH.search(line)
                     recipient = found[1].decode() if found else ""
+                    self.at("envelope", peer)
                     writer.write(b"250 2.1.5 Ok\r\n")
                 elif verb == b"DATA":
                     writer.write(b"354 go on\r\n")
-                    await self._take(reader, writer, recipient)
+                    await self._take(reader, writer, recipient, peer)
                 elif verb == b"QUIT":
                     writer.write(b"221 2.0.0 Bye\r\n")
                     break
@@ -80,12 +84,13 @@ class Recorder:
         self.writers.discard(writer)
 
     async def _take(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recipient: str
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recipient: str, peer: str
     ) -> None:
         message = await asyncio.wait_for(reader.readuntil(b"\r\n.\r\n"), self.patience_s)
         unique = re.search(rb"(?im)^message-id:\s*(<[^>]*>)", message)
         self.message_ids.setdefault(recipient, set()).add(unique[1] if unique else b"")
         self.received[recipient] += 1
+        self.at("dot", peer)
         if self.hesitates_s or self.at_least_s:
             await asyncio.sleep(self.at_least_s + self.dice.random() * self.hesitates_s)
         writer.write(b"250 2.0.0 Ok: recorded\r\n")
@@ -100,8 +105,9 @@ def recorder(
     at_least_s: float = 0.0,
     patience_s: float | None = None,
     is_open: bool = True,
+    host: str = "127.0.0.1",
 ) -> Iterator[Recorder]:
-    """Run the server in a thread until the block ends."""
+    """Run the server in a thread until the block ends.  `host`: the address it listens on."""
     record = Recorder(hesitates_s, random.Random(seed), at_least_s, patience_s)
     if is_open:
         record.door.set()
@@ -110,7 +116,7 @@ def recorder(
     stop = asyncio.Event()
 
     async def main() -> None:
-        server = await asyncio.start_server(record.serve, "127.0.0.1", 0, limit=2**24)
+        server = await asyncio.start_server(record.serve, host, 0, limit=2**24)
         record.port = server.sockets[0].getsockname()[1]
         ready.set()
         await stop.wait()

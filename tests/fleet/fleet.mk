@@ -1,13 +1,8 @@
-# The promise of a fleet, in its long form.
+# The promise of a fleet, in its long form.  What it gains and costs: `make bench ROW=fleet`.
 
 .PHONY: fleet-kills
 
 FAULTS ?= 250
 
-fleet-kills: venv ## kill, halt and restart three workers a thousand times, and their database
+fleet-kills: venv ## kill, halt and restart three workers a thousand times, their database and Dask
 	PYTHONPATH=tests $(BIN)/python tests/fleet/kills.py --faults $(FAULTS)
-
-.PHONY: fleet-measure
-
-fleet-measure: venv ## three workers against one, PostgreSQL against SQLite, a rate that is shared
-	PYTHONPATH=tests $(BIN)/python tests/fleet/measure.py

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.fleet import fleet_rounds
+from fakes.fleet_rounds import fleet_rounds
 from fakes.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")

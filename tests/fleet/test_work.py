@@ -206,3 +206,54 @@ def test_a_restart_of_the_database_costs_its_time_and_leaves_nobody_in_doubt(
         assert held == []
         assert set(mail.received.values()) == {1}
         prove(folder, url)
+
+
+def test_a_database_that_is_gone_for_two_leases_costs_that_time_and_nothing_else(
+    tmp_path: Path, mail: Recorder
+) -> None:
+    lease_s = 2.0
+    with database_server("-c fsync=off") as own:
+        url = own.new_database()
+        folder = campaign_of(tmp_path, mail, url, lease_s=lease_s)
+        with workers_in(folder) as workers:
+            workers.start("one")
+            workers.start("two")
+            until_joined(own, url, 2)
+            until_letters(mail, 60)
+            own.crash()
+            own.wait_until_gone()
+            time.sleep(2 * lease_s + 0.5)  # nobody is there to be waited for
+            counts = mail.received.copy()
+            own.start()
+            began_s = time.monotonic()
+            until_letters(mail, counts.total() + 1)
+            assert time.monotonic() - began_s < 30  # nearly all of it is the workers' own start
+            for name in ("one", "two"):
+                assert workers.end_of(name) == 0, workers.said[name]
+                assert "joins again" in workers.said[name]
+        assert {doubt for _, _, _, doubt in members(own, url)} == {0}
+        assert set(mail.received.values()) == {1}
+        assert mail.received.total() == _COUNT
+        prove(folder, url)
+
+
+def test_replies_on_the_way_are_taken_though_the_journal_cannot_be_read_any_more(
+    tmp_path: Path, server: DatabaseServer, url: str
+) -> None:
+    """Only the reading session ends: the outcomes can still be written."""
+    with recorder(at_least_s=2.0) as slow:
+        folder = fleet_campaign(
+            tmp_path, slow, url, recipients=3, connections=3, policy="hold", lease_s=5.0
+        )
+        with workers_in(folder) as workers:
+            workers.start("one")
+            until_letters(slow, 3)
+            server.ask(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ''"
+                f" AND datname = '{url.rpartition('/')[2]}'"
+            )
+            assert workers.end_of("one") == 0, workers.said["one"]
+            assert "joins again" in workers.said["one"]
+    assert {(how, doubt) for _, _, how, doubt in members(server, url)} == {("left", 0)}
+    assert set(slow.received.values()) == {1}
+    prove(folder, url)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from fakes.fleet import (
     holding,
     members,
     prove,
+    until,
     until_letters,
     workers_in,
 )
@@ -44,13 +44,6 @@ sys.exit(main(sys.argv[1:]))
 def server() -> Iterator[DatabaseServer]:
     with database_server() as running:
         yield running
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < until_s, "it never became so"
-        time.sleep(0.05)
 
 
 def both_hold(server: DatabaseServer, url: str) -> bool:
@@ -116,7 +109,6 @@ def test_one_that_is_cut_off_from_the_database_is_taken_over_from_and_sends_noth
         with workers_in(folder) as workers, workers_in(other) as cut_off:
             workers.start("one")
             cut_off.start("two")
-            until(lambda: _has_members(server, url))
             until(lambda: both_hold(server, url))
             until_letters(mail, mail.received.total() + 4)
             proxy.fall_silent()
@@ -142,7 +134,6 @@ def test_clocks_that_are_hours_apart_change_nothing(tmp_path: Path, server: Data
             for name, seconds in (("one", 3600), ("two", -3600)):
                 program = [sys.executable, "-c", _OFF.format(seconds=seconds)]
                 workers.start(name, program=program)
-            until(lambda: _has_members(server, url))
             until(lambda: both_hold(server, url))
             workers.kill("one")
             until(lambda: "one" in lost(server, url))
@@ -157,8 +148,3 @@ def test_clocks_that_are_hours_apart_change_nothing(tmp_path: Path, server: Data
         check(folder, mail, "hold", _COUNT, tally)
         assert (tally.lost, tally.copies) == (0, 0)
         prove(folder, url)
-
-
-def _has_members(server: DatabaseServer, url: str) -> bool:
-    asked = "SELECT to_regclass('fleet_members') IS NOT NULL"
-    return bool(server.ask(asked, url.rpartition("/")[2])[0][0])
