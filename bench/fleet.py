@@ -87,9 +87,9 @@ def _cost(database: Database | None, count: int) -> _Cost:
         if database is not None:
             _share(folder, database.url("cost"))
         command(folder, "plan", "--no-render")
-        verb = "resume" if database is None else "work"
+        verb = ["run", "--yes"] if database is None else ["work"]
         before, began = _commits(database), _server(database)
-        course = watch([CAMPAIGN, verb, "--workers", "1"], sink.received, cwd=folder)
+        course = watch([CAMPAIGN, *verb, "--workers", "1"], sink.received, cwd=folder)
         none_lost("campaign", course.received, count)
         none_lost("the journal", counts(folder)["sent"], count)
     commits = (_commits(database) - before) * 100 / count

@@ -24,8 +24,17 @@ def told(place: Place) -> Iterator[None]:
 
 def _database_errors() -> tuple[type[Exception], ...]:
     """What SQLAlchemy raises, and the drivers where it is not in between; none is imported here."""
-    named = (("sqlalchemy.exc", "DBAPIError"), ("sqlite3", "Error"), ("psycopg", "Error"))
+    named = (
+        ("sqlalchemy.exc", "DBAPIError"),
+        ("sqlalchemy.exc", _LATER),
+        ("sqlite3", "Error"),
+        ("psycopg", "Error"),
+    )
     return tuple(getattr(sys.modules[name], kind) for name, kind in named if name in sys.modules)
+
+
+# What SQLAlchemy says of each later question to a session that was lost in a transaction.
+_LATER = "PendingRollbackError"
 
 
 # SQLite's own names of its results (sqlite.org/rescode.html), the longest match counts.
@@ -64,7 +73,9 @@ _GONE_STATES = ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08")
 
 
 def is_gone(error: BaseException) -> bool:
-    """Whether the driver of PostgreSQL says that its session is over, so that a new one may do."""
+    """Whether the session of PostgreSQL is over, so that a new one may do."""
+    if type(error).__name__ == _LATER:
+        return True
     if not type(error).__module__.startswith("psycopg"):
         return False
     state = getattr(error, "sqlstate", None)

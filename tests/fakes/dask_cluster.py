@@ -53,13 +53,13 @@ class DaskCluster:
         return {worker for worker, pid in self._workers().items() if _lives(pid)}
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, KeyError):  # it has left by now
             os.kill(self._workers()[name], number)
 
     def kill(self, name: str) -> None:
-        pid = self._workers()[name]
-        self.signal(name, signal.SIGKILL)
-        _until(lambda: not _lives(pid), "it does not die")
+        if pid := self._workers().get(name):
+            self.signal(name, signal.SIGKILL)
+            _until(lambda: not _lives(pid), "it does not die")
 
     def harm_others(self, dice: random.Random) -> bool:
         """The scheduler as often as all others together."""
@@ -152,7 +152,7 @@ def _lives(pid: int) -> bool:
     """One that is dead and not waited for by its parent counts as gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

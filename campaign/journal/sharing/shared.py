@@ -32,7 +32,7 @@ from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, SQLAlchemyError, text
 from campaign.database.transactions import atomic
-from campaign.errors import ConfigError, FleetMismatch, JournalBusy, JournalError
+from campaign.errors import ConfigError, FleetMismatch, JournalBusy, JournalError, JournalGone
 from campaign.journal import schema
 from campaign.journal.boot import boot_of_this_machine
 from campaign.journal.lock import AdvisoryLock, shares_lock, unshare_lock
@@ -89,6 +89,7 @@ class SharedJournal:
         self.clock = ServerClock(clock, float(now))
         self._steward: Connection | None = None
         self._turn = threading.Lock()
+        self._lost: JournalGone | None = None  # the steward's session is over
         self._changes = ChangeWriter(connection.dialect)
         self._writer: Writer | None = None
         self._emergency: EmergencyFile | None = None
@@ -280,9 +281,20 @@ class SharedJournal:
 
     @contextmanager
     def _taken_turns(self) -> Iterator[None]:
-        """A question that was given up goes on in its thread: the next one waits for it."""
-        with self._turn, told(self._place):
-            yield
+        """A question that was given up goes on in its thread: the next one waits for it.
+
+        Once the session is lost nothing more is asked: SQLAlchemy would begin another one, which
+        has no epoch.
+        """
+        with self._turn:
+            if self._lost is not None:
+                raise self._lost
+            try:
+                with told(self._place):
+                    yield
+            except JournalGone as gone:
+                self._lost = gone
+                raise
 
     @property
     def _session(self) -> Connection:

@@ -250,3 +250,21 @@ def test_of_domains_a_provider_is_one_shard(tmp_path: Path, url: str) -> None:
     assert len(shared.claim(1000)) == 128
     sending_by_hand(url, 2, shared.epoch)
     shared.close("left")
+
+
+def test_a_member_whose_session_is_lost_is_told_so_each_time_and_given_no_other(
+    tmp_path: Path, server: DatabaseServer, url: str
+) -> None:
+    """SQLAlchemy would raise an error of its own, or begin a session without an epoch."""
+    planned(tmp_path, 2, url=url).close()
+    one = member(tmp_path, url, "one")
+    one.beat()
+    one.counts()
+    name = url.rpartition("/")[2]
+    alive = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"
+    server.ask(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    for ask in (one.counts, one.counts, one.beat, lambda: one.claim(1)):
+        with pytest.raises(JournalGone):
+            ask()
+    assert server.ask(alive, name) == [(1,)]  # who asks
+    one.close()
