@@ -99,6 +99,13 @@ class SuppressionStore(SmallStore):
         entries.sort(key=lambda entry: entry.reason.rank, reverse=True)
         return Knowledge(entries, self._softs.of(key))
 
+    def is_empty(self) -> bool:
+        """Whether nobody at all is in it, neither by an entry nor by a soft bounce."""
+        return not self._database.rows(
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM suppression)"
+            " OR EXISTS (SELECT 1 FROM suppression_soft)"
+        )
+
     def with_softs(self, keys: Sequence[str]) -> set[str]:
         """Those that have soft bounces to be forgotten once a letter is accepted."""
         return self._softs.among(keys)

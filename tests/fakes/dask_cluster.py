@@ -42,6 +42,7 @@ class DaskCluster:
         self._count = count
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._groups: list[int] = []
+        self._pids: dict[str, int] = {}  # of all workers that were members, by name
         self._said = (folder / "said").open("ab+")
 
     def start(self) -> None:
@@ -53,13 +54,12 @@ class DaskCluster:
         return {worker for worker, pid in self._workers().items() if _lives(pid)}
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError, KeyError):  # it has left by now
-            os.kill(self._workers()[name], number)
+        with suppress(ProcessLookupError):  # it has ended by now
+            os.kill(self._pids[name], number)
 
     def kill(self, name: str) -> None:
-        if pid := self._workers().get(name):
-            self.signal(name, signal.SIGKILL)
-            _until(lambda: not _lives(pid), "it does not die")
+        self.signal(name, signal.SIGKILL)
+        _until(lambda: not _lives(self._pids[name]), "it does not die")
 
     def harm_others(self, dice: random.Random) -> bool:
         """The scheduler as often as all others together."""
@@ -89,7 +89,7 @@ class DaskCluster:
             assert time.monotonic() < until_s, self._stands("the run does not end")
             time.sleep(0.05)
         # Those whose place in the cluster is lost end by themselves.
-        _until(lambda: not any(map(_lives, self._workers().values())), "a worker does not end")
+        _until(lambda: not any(map(_lives, self._pids.values())), "a worker does not end")
         assert "Traceback" not in self.said(), self.said()
 
     def said(self) -> str:
@@ -142,7 +142,9 @@ class DaskCluster:
     def _workers(self) -> dict[str, int]:
         """The process of each member, by its name."""
         asked = "SELECT worker, pid FROM fleet_members WHERE ended_s = 0"
-        return dict(self._database.ask(asked, self._url.rpartition("/")[2]))
+        found = dict(self._database.ask(asked, self._url.rpartition("/")[2]))
+        self._pids |= found
+        return found
 
     def _stands(self, what: str) -> str:
         return f"{what}: {self.said()[-5000:]}\n{how_it_stands(self._database, self._url)}"

@@ -87,32 +87,34 @@ def test_workers_send_one_campaign_to_its_end_and_each_letter_once(
 
 
 def test_status_and_audit_show_who_holds_what_and_drain_lets_one_leave_without_doubt(
-    tmp_path: Path, server: DatabaseServer, url: str, mail: Recorder
+    tmp_path: Path, server: DatabaseServer, url: str
 ) -> None:
-    folder = campaign_of(tmp_path, mail, url)
-    with workers_in(folder) as workers:
-        workers.start("one")
-        workers.start("two")
-        until_joined(server, url, 2)
-        until_letters(mail, 20)
-        seen = status_of(folder)
-        assert seen["running"] is True
-        assert {worker["worker"] for worker in seen["workers"]} == {"one", "two"}  # type: ignore[attr-defined]
-        left = run(folder, "drain", "--worker", "one", "--json")
-        assert json.loads(left.stdout) == {"left": ["one"]}
-        assert workers.end_of("one") == 75, workers.said["one"]
-        assert [(worker, how, doubt) for _, worker, how, doubt in members(server, url) if how] == [
-            ("one", "left", 0)
-        ]
-        assert workers.end_of("two") == 0
-    assert run(folder, "drain").returncode == 64
-    assert set(mail.received.values()) == {1}
-    assert mail.received.total() == _COUNT
-    told = json.loads(run(folder, "audit", "--json").stdout)
-    assert told["clean"]
-    ended = {(each["worker"], each["how"]) for each in told["workers"]}
-    assert ended == {("one", "left"), ("two", "left")}
-    assert "two on" in run(folder, "audit").stdout
+    with recorder(at_least_s=0.2) as mail:
+        folder = campaign_of(tmp_path, mail, url)
+        with workers_in(folder) as workers:
+            workers.start("one")
+            workers.start("two")
+            until_joined(server, url, 2)
+            until_letters(mail, 20)
+            seen = status_of(folder)
+            assert seen["running"] is True
+            assert {worker["worker"] for worker in seen["workers"]} == {"one", "two"}  # type: ignore[attr-defined]
+            left = run(folder, "drain", "--worker", "one", "--json")
+            assert json.loads(left.stdout) == {"left": ["one"]}
+            assert workers.end_of("one") == 75, workers.said["one"]
+            assert [
+                (worker, how, doubt) for _, worker, how, doubt in members(server, url) if how
+            ] == [("one", "left", 0)]
+            mail.at_once()
+            assert workers.end_of("two") == 0
+        assert run(folder, "drain").returncode == 64
+        assert set(mail.received.values()) == {1}
+        assert mail.received.total() == _COUNT
+        told = json.loads(run(folder, "audit", "--json").stdout)
+        assert told["clean"]
+        ended = {(each["worker"], each["how"]) for each in told["workers"]}
+        assert ended == {("one", "left"), ("two", "left")}
+        assert "two on" in run(folder, "audit").stdout
 
 
 def test_a_sigterm_gives_the_shards_back_and_one_machine_can_go_on(

@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
-from campaign.database.failures import told
 from campaign.database.places import Place
 from campaign.database.sql import Connection
 from campaign.journal.reading.claims import claims_of, query_of
@@ -22,6 +22,8 @@ from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
 from campaign.journal.sharing.claims import SharedClaims
 from campaign.journal.sharing.leases import Shard
 from campaign.records import Claim, State
+
+_AHEAD = 200  # rows of slices in one question; what is read here is nobody else's any more
 
 
 class SharedReader(Reader):
@@ -59,16 +61,44 @@ class SharedReader(Reader):
     def claim_planned(self, after_row: int, limit: int) -> list[Claim]:
         """The next ones of its shards, wherever those stand; `after_row` says nothing here."""
         self._adopt()
+        if any(shard.last for shard in self._shards.values()):
+            return self._claim_of_slices(min(limit, _AHEAD))
         while waiting := sorted({to for to in self._read_to.values() if to < math.inf}):
             numbers = [number for number, to in self._read_to.items() if to == waiting[0]]
             until = waiting[1] if len(waiting) > 1 else math.inf
             found = self._planned(numbers, int(waiting[0]), until, limit)
             reached = float(found[-1].row) if len(found) == limit else until
             self._read_to.update(dict.fromkeys(numbers, reached))
-            self._mark_read()
             if found:
                 return found
         return []
+
+    def _claim_of_slices(self, limit: int) -> list[Claim]:
+        """Slices that lie one after the other are read at once."""
+        while run := self._adjacent():
+            after = int(self._read_to[run[0].number])
+            found = self._planned(None, after, run[-1].last, limit)
+            reached = found[-1].row if len(found) == limit else run[-1].last
+            for shard in run:
+                if shard.first <= reached:
+                    is_read = shard.last <= reached
+                    self._read_to[shard.number] = math.inf if is_read else float(reached)
+            if found:
+                return found
+        return []
+
+    def _adjacent(self) -> list[Shard]:
+        """The first slice that is not read to its end, and those that follow it without a gap."""
+        run: list[Shard] = []
+        for shard in sorted(self._shards.values(), key=attrgetter("first")):
+            read_to = self._read_to[shard.number]
+            if not run:
+                run = [shard] if read_to < math.inf else []
+            elif shard.first == run[-1].last + 1 and read_to < shard.first:
+                run.append(shard)
+            else:
+                break
+        return run
 
     def claim_due(
         self, until_s: float, limit: int, after: Due = FIRST_DUE
@@ -124,16 +154,10 @@ class SharedReader(Reader):
             for number, shard in self._shards.items()
         }
 
-    def _planned(self, numbers: Sequence[int], after: int, until: float, limit: int) -> list[Claim]:
-        shards = [self._shards[number] for number in numbers]
-        if shards[0].last:  # slices: each begins and ends elsewhere, so there is one
-            until = min(until, shards[0].last)
-        query = self._shared.planned(None if shards[0].last else numbers)
-        with told(self._place):
-            most = int(until) if until < math.inf else 2**62
-            return claims_of(self._claims(query, after, most, limit), State.PLANNED)
-
-    def _mark_read(self) -> None:
-        for number, shard in self._shards.items():
-            if shard.last and self._read_to[number] >= shard.last:
-                self._read_to[number] = math.inf
+    def _planned(
+        self, numbers: Sequence[int] | None, after: int, until: float, limit: int
+    ) -> list[Claim]:
+        """Of these shards of domains; None: of all rows between."""
+        query = self._shared.planned(numbers)
+        most = int(until) if until < math.inf else 2**62
+        return claims_of(self._claims(query, after, most, limit), State.PLANNED)

@@ -19,7 +19,7 @@ from campaign.database.sql import DBAPICursor, Dialect, bindparam, insert, liter
 from campaign.errors import JournalError
 from campaign.journal.schema import history, suppressing
 from campaign.journal.states import POSSIBLE
-from campaign.journal.writing.columns import ColumnInsertion
+from campaign.journal.writing.columns import ColumnInsertion, WholeCommit
 from campaign.journal.writing.totals import Totals, count, no_moves
 from campaign.records import CHANGE_FIELDS, Change, State
 
@@ -44,6 +44,14 @@ class ChangeWriter:
         self._sent = _insertion(_OF_SENT, dialect, State.SENT)
         self._others = _insertion(_FIELDS, dialect)
         self._totals = Totals(dialect)
+        self._whole: WholeCommit | None = None
+        if dialect.name == "postgresql":
+            insertions = (
+                ColumnInsertion(_OF_SENDING, State.SENDING),
+                ColumnInsertion(_OF_SENT, State.SENT),
+                ColumnInsertion(_FIELDS),
+            )
+            self._whole = WholeCommit(insertions, self._totals.moved)
         self._suppressing = suppressing(dialect)
 
     def write(self, cursor: DBAPICursor, changes: Iterable[Change]) -> None:
@@ -63,6 +71,20 @@ class ChangeWriter:
             self._others.execute(cursor, others)
             count(moves, [change.state for change in part], 1)
         self._totals.enter(cursor, moves)
+
+    def write_at_once(self, cursor: DBAPICursor, changes: Sequence[Change]) -> bool:
+        """The same in one statement, which on a server is a transaction by itself; or do nothing
+        where it takes several, and say so."""
+        if self._whole is None or len({change.row for change in changes}) < len(changes):
+            return False
+        if any(change.before is None for change in changes):
+            return False
+        _refuse_impossible(changes)
+        moves = no_moves()
+        count(moves, [change.before for change in changes if change.before is not None], -1)
+        count(moves, [change.state for change in changes], 1)
+        self._whole.execute(cursor, _values(changes), moves)
+        return True
 
     def suppress(self, cursor: DBAPICursor, keys: Iterable[str]) -> None:
         """Take in people who must not be written to, known or not."""

@@ -35,7 +35,7 @@ class Totals:
         self._sign = "%s" if dialect.paramstyle == "format" else "?"
         self._asked = "SELECT state, count(*) FROM standings WHERE row IN "
         moves = ", ".join(f"{state} = {state} + {self._sign}" for state in _STATES)
-        self._moved = f"UPDATE totals SET {moves}"
+        self.moved = f"UPDATE totals SET {moves}"
 
     def leave(self, cursor: DBAPICursor, changes: Sequence[Change], moves: list[int]) -> None:
         """Take the rows out of the states they stand in, before they change.
@@ -53,7 +53,7 @@ class Totals:
 
     def enter(self, cursor: DBAPICursor, moves: list[int]) -> None:
         """Write down all moves of a commit."""
-        cursor.execute(self._moved, moves)
+        cursor.execute(self.moved, moves)
 
 
 def no_moves() -> list[int]:

@@ -5,8 +5,8 @@ Touches: the database.
 
 A transaction has two halves.  Its statements touch SQLite's own memory only, and need the
 interpreter for almost every step.  Its commit waits for the disk, and needs no interpreter.
-A server is sent both in one (a pipeline of libpq), and waited for once: a wait for each statement
-costs more CPU than the statement.
+A server is sent both in one, and waited for once, as a wait for each statement costs more CPU than
+the statement: nearly always one statement is the whole transaction, and else they are a pipeline.
 """
 
 from __future__ import annotations
@@ -70,6 +70,8 @@ class Transactions:
     ) -> None:
         """The same, however long it takes to begin."""
         with told(self._place):
+            if not (self._place.path or keys or arrivals) and self._write_whole(changes):
+                return
             if self._place.path:
                 cursor = self._connection.cursor()
                 self._wait(BUSY_MS)
@@ -85,6 +87,16 @@ class Transactions:
             self._changes.write(cursor, changes)
             if keys:
                 self._changes.suppress(cursor, keys)
+
+    def _write_whole(self, changes: Sequence[Change]) -> bool:
+        """To a server, in one statement; durable when this returns True."""
+        session: Any = self._connection
+        session.autocommit = True
+        try:
+            return self._changes.write_at_once(self._connection.cursor(), changes)
+        finally:
+            if not session.closed:  # what went wrong says more
+                session.autocommit = False
 
     def commit(self) -> None:
         """What was written is durable when this returns.  Raises JournalError if it is not."""
