@@ -179,15 +179,15 @@ def as_object(result: RunResult, name: str, sandbox: bool) -> dict[str, Any]:
     }
 
 
-def next_steps(result: RunResult, path: Path, sandbox: bool) -> list[str]:
-    """What to do and where to look next."""
+def next_steps(result: RunResult, path: Path, sandbox: bool, *, again: str = "resume") -> list[str]:
+    """What to do and where to look next.  `again`: the command that goes on with it."""
     where = f" {shlex.quote(str(path))}" if path != Path() else ""
     rehearsed = f"{where} --sandbox" if sandbox else where
     held = result.counts.get(State.HELD, 0)
     given_up = result.counts.get(State.FAILED, 0) + result.counts.get(State.EXPIRED, 0)
     steps = []
     if not result.finished:
-        steps.append((f"resume{rehearsed}", "goes on"))
+        steps.append((f"{again}{rehearsed}", "goes on"))
     if held:
         steps += [
             (f"resume{rehearsed} --resolve FILE", "settles those in doubt by the relay's log"),

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from campaign.cli.sending import next_steps
+from campaign.delivery.run_records import RunResult
 from campaign.journal.reading.reader import Reader
+from campaign.records import State
 from fakes.crashing import run
 from fakes.fleet import fleet_campaign, members, prove, until_letters, workers_in
 from fakes.postgresql import PG_CTL, DatabaseServer, database_server
@@ -259,3 +262,11 @@ def test_replies_on_the_way_are_taken_though_the_journal_cannot_be_read_any_more
     assert {(how, doubt) for _, _, how, doubt in members(server, url)} == {("left", 0)}
     assert set(slow.received.values()) == {1}
     prove(folder, url)
+
+
+def test_a_worker_that_was_asked_to_leave_is_told_that_another_one_goes_on() -> None:
+    counts = dict.fromkeys(State, 0) | {State.PLANNED: 3}
+    left = RunResult(75, counts, 3, [], 1.0, False, "asked to leave", 0)
+    assert "  campaign work spring" in "\n".join(
+        next_steps(left, Path("spring"), False, again="work")
+    )

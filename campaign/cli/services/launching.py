@@ -42,7 +42,7 @@ def send_by_fleet(
         tell(json.dumps(as_object(result, campaign.settings.name, False), ensure_ascii=False))
         return result.exit_code
     tell("\n".join(summary(result, Paint.on(sys.stdout))))
-    tell("\n".join(next_steps(result, path, False)))
+    tell("\n".join(next_steps(result, path, False, again=f"run --fleet {count}")))
     return result.exit_code
 
 

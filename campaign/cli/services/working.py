@@ -60,7 +60,7 @@ def work(campaign: Campaign, options: RunOptions, path: Path, *, name: str, as_j
         tell(json.dumps(told, ensure_ascii=False))
         return result.exit_code
     tell("\n".join(summary(result, Paint.on(sys.stdout))))
-    tell("\n".join(next_steps(result, path, False)))
+    tell("\n".join(next_steps(result, path, False, again="work")))
     return result.exit_code
 
 
