@@ -136,7 +136,7 @@ class FleetPart:
     async def _stay(self) -> None:
         while True:
             began_s = self._clock.passed_s()
-            standing = await self._take_over_own(await self._beat())
+            standing = await self._end_silent(await self._beat())
             if self._run is not None:
                 await self._look(self._run, standing)
             took_s = self._clock.passed_s() - began_s
@@ -166,9 +166,6 @@ class FleetPart:
         if standing.is_drained:
             run.stop_for(Interrupted("asked to leave the fleet (`campaign drain`)"))
             return
-        others = [each for each in standing.members if each.epoch != self._shared.epoch]
-        for silent in self._silence.overdue(others, self._clock.passed_s()):
-            standing = await self._take_over(silent, standing)
         while self._taken:
             self._tell(run, self._taken.pop(0))
         await self._settle_portion(run, standing)
@@ -180,12 +177,18 @@ class FleetPart:
         self._live_until_s = sent_s + _BELIEVED * self._lease_s
         return standing
 
-    async def _take_over_own(self, standing: LeaseStanding) -> LeaseStanding:
-        """What this process itself left when it lost the journal, before others, who know less of
-        it, do: that cannot wait until a run is ready."""
+    async def _end_silent(self, standing: LeaseStanding) -> LeaseStanding:
+        """Take over from whoever is silent, which cannot wait until a run is ready: on a machine
+        that is overloaded workers may come and go before they are.
+
+        First what this process itself left when it lost the journal: others know less of it.
+        """
         for silent in standing.members:
             if silent.epoch == self._before:
                 standing = await self._take_over(silent, standing, self._unsent)
+        others = [each for each in standing.members if each.epoch != self._shared.epoch]
+        for silent in self._silence.overdue(others, self._clock.passed_s()):
+            standing = await self._take_over(silent, standing)
         return standing
 
     async def _take_over(

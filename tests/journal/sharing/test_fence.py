@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -267,4 +268,22 @@ def test_a_member_whose_session_is_lost_is_told_so_each_time_and_given_no_other(
         with pytest.raises(JournalGone):
             ask()
     assert server.ask(alive, name) == [(1,)]  # who asks
+    one.close()
+
+
+def test_an_answer_that_takes_longer_than_a_lease_does_not_end_a_membership(
+    tmp_path: Path, url: str
+) -> None:
+    """With a short lease on a busy server every worker left and joined again, and nothing went."""
+    planned(tmp_path, 2, url=url).close()
+    one = SharedJournal.open(url, tmp_path, clock=FakeClock(), campaign="spring")
+    assert one is not None
+    one.join(joining("one", 0.2), {}, None)
+    with psycopg.connect(url.replace("+psycopg", "")) as busy, ThreadPoolExecutor(1) as beside:
+        busy.execute("SELECT 1 FROM fleet_members FOR UPDATE")
+        answer = beside.submit(one.beat)
+        with pytest.raises(TimeoutError):
+            answer.result(timeout=1.0)
+        busy.rollback()
+        assert answer.result(timeout=10).members[0].worker == "one"
     one.close()
