@@ -11,7 +11,7 @@ import dataclasses
 import secrets
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from campaign.addresses.syntax import Address
 from campaign.clock import Clock, SystemClock
@@ -44,6 +44,7 @@ class Trial:
     stage: Stage
     reply: Reply
     size_bytes: int
+    wire: bytes = field(repr=False)  # as it was sent
 
     @property
     def is_accepted(self) -> bool:
@@ -74,6 +75,12 @@ def send_trial(
     return asyncio.run(_send(campaign, settings.relay[0], spec, job, standing.address, sender))
 
 
+def returning_address(campaign: Campaign) -> str:
+    """Where the bounces of a trial go: its envelope sender.  Raises JournalError without a plan."""
+    with closing(Browser.open(campaign.settings.journal.url, campaign.folder)) as browser:
+        return envelope_senders(campaign, browser.plan_record())(0)
+
+
 def _marked(campaign: Campaign) -> Campaign:
     message = campaign.settings.message
     marked = message.model_copy(update={"subject": _MARK + message.subject})
@@ -93,7 +100,7 @@ async def _send(
     connection.wake()
     stage, reply = await asyncio.wait_for(courier.told, _WAIT_S)
     await courier.gone.wait()
-    return Trial(job.row, meant_for, stage, reply, message.size_bytes)
+    return Trial(job.row, meant_for, stage, reply, message.size_bytes, message.wire)
 
 
 def _letter(message: Message, job: Job, sender: str) -> Letter:

@@ -140,6 +140,8 @@ RULES = tuple(
         ("live-one-click", "live", "live", "the one-click page answers a POST, and only that",
          "2017-01", "RFC 8058, 3.1 and 3.2"),
         ("live-letter", "live", "live", "a test letter is taken", "2026-11", _OURS),
+        ("live-signature", "live", "live", "our signature is whole where the letter arrives",
+         "2011-09", "RFC 6376, 2.3 and 6.1.3"),
     )
 )  # fmt: skip
 BY_ID = {rule.id: rule for rule in RULES}

@@ -49,6 +49,10 @@ class Postbox(Protocol):
         """They were taken in, durably."""
         ...
 
+    def pass_over(self) -> None:
+        """What is there now is not asked for."""
+        ...
+
     def wait(self, seconds: float) -> None:
         """Until there may be more, at most that long."""
         ...
@@ -109,6 +113,9 @@ class MailFolder:
                 batch, size = [], 0
         if batch:
             yield batch
+
+    def pass_over(self) -> None:
+        self._given |= {file.name.partition(":")[0] for file in self._files()}
 
     def done(self, mails: Sequence[RawMail]) -> None:
         if self._afterwards == Afterwards():
@@ -188,6 +195,11 @@ class MboxFile:
         self._seen = (facts.st_size, facts.st_mtime_ns)
         with self._source.open("rb") as file:
             yield from self._batches(file)
+
+    def pass_over(self) -> None:
+        if isinstance(self._source, Path):  # once more mail is there, all of it is given
+            facts = self._source.stat()
+            self._seen = (facts.st_size, facts.st_mtime_ns)
 
     def done(self, mails: Sequence[RawMail]) -> None:
         pass

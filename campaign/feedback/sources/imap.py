@@ -95,6 +95,7 @@ class ImapInbox:
         self._is_idle = False
         self._validity = 0
         self._last_uid = 0
+        self._passed_uid = 0  # the last of those that were passed over
         self._pending: dict[str, int] = {}  # name -> UID of mails that were given
 
     def batches(self) -> Iterator[list[RawMail]]:
@@ -114,6 +115,12 @@ class ImapInbox:
                 self._pending[name] = uid
                 batch.append(RawMail(name, _body(found.get(uid, {}))))
             yield batch
+
+    def pass_over(self) -> None:
+        client = self._connected()
+        with self._guarded():
+            uids = client.search(["UID", "*"])
+        self._last_uid = self._passed_uid = max([self._last_uid, *uids])
 
     def done(self, mails: Sequence[RawMail]) -> None:
         uids = [uid for mail in mails if (uid := self._pending.pop(mail.name, 0))]
@@ -226,7 +233,7 @@ class ImapInbox:
 
     def _recalled(self) -> int:
         if self._memory is None:
-            return 0
+            return self._passed_uid
         try:
             kept = json.loads(self._memory.read_text())
             return int(kept["uid"]) if kept["uidvalidity"] == self._validity else 0

@@ -69,6 +69,9 @@ class PostsAlone:
     def batches(self) -> Iterator[list[RawMail]]:
         return iter(())
 
+    def pass_over(self) -> None:
+        pass
+
     def done(self, mails: Sequence[RawMail]) -> None:
         pass
 

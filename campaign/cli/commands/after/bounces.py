@@ -242,40 +242,24 @@ def open_input(source: str) -> AbstractContextManager[BinaryIO]:
 def _inbox(
     source: str, mailings: Sequence[Mailing], move_to: str, delete: bool, watch: bool
 ) -> Postbox:
-    from campaign.config.secrets import read_secret
+    from campaign.cli.services.mailboxes import open_mailbox, source_of
     from campaign.database.places import locate
-    from campaign.feedback.sources.files import Afterwards, open_files
+    from campaign.feedback.sources.files import Afterwards
 
     afterwards = Afterwards(move_to, delete)
     campaign = mailings[0].campaign
-    settings = campaign.settings.bounces
-    if not source:
-        source = settings.source
-        if not source:
-            return _posts_alone(mailings, afterwards)
-        if "://" not in source:
-            source = str(campaign.folder / Path(source).expanduser())
-    if not source.startswith(("imap:", "imaps:")):
-        return open_files(source, afterwards, watch=watch)
-    from campaign.feedback.sources.imap import ImapInbox, read_url
-
-    box = read_url(source)
-    plans = " ".join(sorted(mailing.plan_id for mailing in mailings))
-    mark = hashlib.sha256(f"{box.shown} {plans}".encode()).hexdigest()[:12]
+    place = source or source_of(campaign)
+    if not place:
+        return _posts_alone(mailings, afterwards)
     journal = locate(*campaign.journal).path
     folder = journal.parent if journal else campaign.folder / "state"
+    plans = " ".join(sorted(mailing.plan_id for mailing in mailings))
 
-    def secret(of: Any) -> Any:
-        return (lambda: read_secret(of, campaign.folder)) if of else None
+    def memory(shown: str) -> Path:
+        mark = hashlib.sha256(f"{shown} {plans}".encode()).hexdigest()[:12]
+        return folder / f"mailbox-{mark}.json"
 
-    return ImapInbox(
-        box,
-        afterwards,
-        password=secret(settings.password),
-        token=secret(settings.token),
-        ca_file=str(campaign.folder / settings.ca_file) if settings.ca_file else "",
-        memory=folder / f"mailbox-{mark}.json",
-    )
+    return open_mailbox(campaign, place, afterwards, watch=watch, memory=memory)
 
 
 def _posts_alone(mailings: Sequence[Mailing], afterwards: Afterwards) -> Postbox:

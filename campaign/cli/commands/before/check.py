@@ -18,7 +18,8 @@ import typer
 from campaign.cli.arguments import HERE, JsonOption, PathArgument, WorkersOption
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import WIDTH, counted, escape, pad
-from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, CampaignError, JournalBusy, UsageError
+from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, JournalBusy, UsageError
+from campaign.units import read_duration
 
 if TYPE_CHECKING:
     from campaign.cli.commands.dkim.entries import DkimEntry
@@ -54,6 +55,12 @@ def command(
             metavar="ADDRESS", help="Your own, for the test letter; left out: the sandbox."
         ),
     ] = "",
+    wait: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION", help="How long the test letter may take to where bounces are read."
+        ),
+    ] = "1m",
     row: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Judge the message of this row alone, offline."),
@@ -73,6 +80,7 @@ def command(
         print("\n".join(_rules_as_json() if as_json else rule_lines(Paint.on(sys.stdout))))
         return EXIT_DONE
     from campaign.cli.journals import ensure_planned
+    from campaign.cli.live_letter import live_findings
     from campaign.cli.terminal.progress import PlanProgress
     from campaign.clock import SystemClock
     from campaign.config.loader import load
@@ -84,11 +92,19 @@ def command(
             "--offline and --live exclude each other" if offline else "--to is for --live",
             remedy="leave one out" if offline else "say --live too",
         )
+    try:
+        wait_s = read_duration(wait)
+    except ValueError as error:
+        raise UsageError(f"--wait: {error}", remedy="write 30s, 5m") from None
     campaign = load(path, need_letters=True)
     ensure_planned(campaign)
     if row is not None:
         return _one_row(campaign, row, as_json=as_json)
     summary, clock = read_summary(campaign), SystemClock()
+
+    def tried() -> list[CheckFinding]:
+        return live_findings(campaign, to, lambda: _keys(campaign), wait_s) if live else []
+
     with PlanProgress(sys.stderr, clock) as progress:
         report = run_check(
             campaign,
@@ -97,7 +113,9 @@ def command(
             clock=clock,
             offline=offline,
             workers=workers or 0,
-            live=(lambda: _live(campaign, to)) if live else list,
+            live=(lambda: live_findings(campaign, to, lambda: _keys(campaign), wait_s))
+            if live
+            else list,
             on_progress=progress,
         )
     _keep(campaign, summary, report, offline=offline)
@@ -137,44 +155,6 @@ def _keys(campaign: Campaign) -> list[PublicKey]:
 
     entries: list[DkimEntry] = entries_of(campaign) if campaign.settings.dkim else []
     return [entry.wanted for entry in entries]
-
-
-def _live(campaign: Campaign, to: str) -> list[CheckFinding]:
-    """The one-click page, and one letter: to an address of ours, or into the sandbox."""
-    from campaign.clock import SystemClock
-    from campaign.preflight.one_click import look_at_one_click
-
-    return [*look_at_one_click(campaign, SystemClock()), _letter(campaign, to)]
-
-
-def _letter(campaign: Campaign, to: str) -> CheckFinding:
-    """Raises UsageError for an address that is none."""
-    import dataclasses
-
-    from campaign.addresses.syntax import AddressError, parse_address
-    from campaign.cli.rehearsal import sandbox_relay
-    from campaign.delivery.trial import send_trial
-    from campaign.preflight.rules import CheckFinding
-
-    id = "live-letter"
-    try:
-        address = parse_address(to or "check@sandbox.example")
-    except AddressError as error:
-        raise UsageError(str(error), remedy="--to wants your own address") from None
-    try:
-        if to:
-            trial, through = send_trial(campaign, address, None, exact=False), "the relay"
-        else:
-            with sandbox_relay(campaign) as relay:
-                settings = campaign.settings.model_copy(update={"relay": (relay,)})
-                rehearsed = dataclasses.replace(campaign, settings=settings)
-                trial, through = send_trial(rehearsed, address, None, exact=False), "the sandbox"
-    except CampaignError as error:
-        return CheckFinding(id, "fail", error.what, error.remedy)
-    evidence = f"{through} says {trial.reply} at {trial.stage} to the letter of row {trial.row}"
-    if trial.is_accepted:
-        return CheckFinding(id, "ok", evidence)
-    return CheckFinding(id, "fail", evidence, "read what it says; `campaign test` tries again")
 
 
 def _keep(campaign: Campaign, summary: PlanSummary, report: CheckReport, *, offline: bool) -> None:
