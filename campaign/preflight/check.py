@@ -141,7 +141,9 @@ async def _ask(
         asyncio.to_thread(provider_findings, campaign, signing, sender.addresses, clock.now_s()),
     )
     if key_faults:  # else it would be said that there are none
-        of_sender = [one for one in of_sender if one.id != "dkim-record"] + key_faults
+        unread = CheckFinding("dkim-key", "not-checked", "the key cannot be read")
+        of_sender = [one for one in of_sender if one.id not in ("dkim-record", "dkim-key")]
+        of_sender += [*key_faults, unread]
     return [*of_sender, *of_hosts, *of_relays, *of_lists, *of_providers], domains
 
 

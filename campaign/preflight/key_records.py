@@ -17,7 +17,7 @@ from campaign.config.settings import Dns
 from campaign.preflight.rules import Level
 from campaign.routing.answers import DnsAnswer, DnsError, Status
 from campaign.routing.resolver import Resolver
-from campaign.signing.keys import SigningKey
+from campaign.signing.keys import RSA, SigningKey
 from campaign.signing.record import faults_of, read_record, record_name, record_text
 from campaign.units import show_duration
 
@@ -63,18 +63,23 @@ class Authority(NamedTuple):
     evidence: str
 
 
-async def look_up_key(wanted: PublicKey, dns: Dns, clock: Clock) -> list[KeyFinding]:
-    """All findings about one key.  Raises ConfigError for bad nameservers."""
+async def look_up_key(wanted: PublicKey, dns: Dns, clock: Clock) -> KeyFinding:
+    """What the DNS shows of one key.  Raises ConfigError for bad nameservers."""
     resolver = Resolver(dns.nameservers, clock=clock, timeout_s=dns.timeout)
     try:
-        answer = await resolver.texts(wanted.name)
+        return _judged(await resolver.texts(wanted.name), wanted)
     except DnsError as error:
-        return [KeyFinding("dkim-record", "not-checked", f"not known: {error.what}")]
-    found = [_judged(answer, wanted)]
-    if wanted.key.warning:
+        return KeyFinding("dkim-record", "not-checked", f"not known: {error.what}")
+
+
+def key_length(wanted: PublicKey) -> KeyFinding:
+    """Whether the key is as long as receivers want it; nobody is asked."""
+    rule, key = "RFC 8301, 3.2", wanted.key
+    if key.warning:
         remedy = "`campaign dkim rotate` changes to a new key"
-        found.append(KeyFinding("dkim-key", "warn", wanted.key.warning, "RFC 8301, 3.2", remedy))
-    return found
+        return KeyFinding("dkim-key", "warn", key.warning, rule, remedy)
+    named = f"RSA with {key.bits:,} bits" if key.kind == RSA else "Ed25519"
+    return KeyFinding("dkim-key", "ok", f"{wanted.selector} of {wanted.domain}: {named}", rule)
 
 
 def _judged(answer: DnsAnswer[str], wanted: PublicKey) -> KeyFinding:

@@ -7,6 +7,7 @@ connection to each, no letter.
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from campaign.config.settings import Relay
 from campaign.errors import ConfigError, LoginError, RelayError
 from campaign.pool.endpoints import endpoint_of
 from campaign.preflight.probe import PATIENCE, Visitor
-from campaign.preflight.rules import CheckFinding
+from campaign.preflight.rules import CheckFinding, Level
 from campaign.smtp.inspect import tls_facts
 from campaign.smtp.opening.connect import connect
 from campaign.units import show_duration, show_size
@@ -42,10 +43,11 @@ async def _visit(relay: Relay, folder: Path, largest_bytes: int) -> list[CheckFi
         connection = await connect(endpoint, visitor, limit=1, timeouts=timeouts)
     except LoginError as error:
         remedy = error.remedy or "check username and password in [relay]"
-        return [CheckFinding("relay-connect", "fail", error.what, remedy)]
+        return _without_session(CheckFinding("relay-connect", "fail", error.what, remedy))
     except (RelayError, ConfigError) as error:
         remedy = error.remedy or f"`campaign probe {relay.host}:{relay.port}` shows what it says"
-        return [CheckFinding("relay-connect", "fail", error.what, remedy)]
+        level: Level = "not-checked" if _is_unanswered(error) else "fail"
+        return _without_session(CheckFinding("relay-connect", level, error.what, remedy))
     offered, tls = connection.extensions, tls_facts(connection)
     connection.finish()
     with suppress(TimeoutError):
@@ -76,6 +78,17 @@ async def _visit(relay: Relay, folder: Path, largest_bytes: int) -> list[CheckFi
         evidence = f"{endpoint.name} {takes}; the largest message has {show_size(largest_bytes)}"
         found.append(CheckFinding("relay-size", "ok" if most else "info", evidence))
     return found
+
+
+def _is_unanswered(error: BaseException) -> bool:
+    """Whether a nameserver said nothing of the host, which is then not known to be missing."""
+    cause = error.__cause__
+    return isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_AGAIN
+
+
+def _without_session(why: CheckFinding) -> list[CheckFinding]:
+    unseen = "there was no session to look at"
+    return [why, *(CheckFinding(id, "not-checked", unseen) for id in ("relay-tls", "relay-size"))]
 
 
 def limit_finding(forecast_s: float | None, planned: int) -> CheckFinding:

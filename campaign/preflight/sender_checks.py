@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from campaign.clock import Clock
 from campaign.config.settings import Dns
-from campaign.preflight.domain.dmarc import Discovery, are_aligned, discover
+from campaign.preflight.domain.dmarc import Discovery, DmarcRecord, are_aligned, discover
 from campaign.preflight.domain.spf import MOST_TERMS, Spf, check_host
 from campaign.preflight.domain.spf_tree import SpfTree, survey
-from campaign.preflight.key_records import PublicKey, look_up_key
+from campaign.preflight.key_records import PublicKey, key_length, look_up_key
 from campaign.preflight.rules import CheckFinding
 from campaign.routing.answers import DnsError
 from campaign.routing.destinations import Undeliverable
@@ -97,11 +97,23 @@ def _of_tree(tree: SpfTree, sender: SendingDomains) -> Iterator[CheckFinding]:
             f" {tree.voids} without an answer: {as_line(tree)}"
         )
         yield CheckFinding("spf-record", "ok", evidence)
-    if tree.ends.lstrip("+") == "all":
+    yield from _of_style(tree)
+
+
+def _of_style(tree: SpfTree) -> Iterator[CheckFinding]:
+    is_for_all = tree.ends.lstrip("+") == "all"
+    if is_for_all:
         evidence = f"{tree.domain}: {tree.ends} lets everybody send"
         yield CheckFinding("spf-style", "fail", evidence, "end the record with ~all or -all")
     for advice in dict.fromkeys(tree.advice):
         yield CheckFinding("spf-style", "warn", f"{tree.domain}: {advice}", "take it out")
+    if is_for_all or tree.advice:
+        return
+    if tree.faults or tree.unknown or not tree.text:
+        yield CheckFinding("spf-style", "not-checked", "there is no whole SPF record to read")
+    else:
+        evidence = f"{tree.domain}: ends with {tree.ends or 'no all: who is not named is neutral'}"
+        yield CheckFinding("spf-style", "ok", evidence)
 
 
 def as_line(tree: SpfTree) -> str:
@@ -166,11 +178,11 @@ def include_of(relay: str) -> str:
 async def _of_keys(keys: Sequence[PublicKey], dns: Dns, clock: Clock) -> list[CheckFinding]:
     if not keys:
         why = "there is no [[dkim]]: the relay must sign, and only a test letter shows whether"
-        return [CheckFinding("dkim-record", "not-checked", why)]
+        return [CheckFinding(id, "not-checked", why) for id in ("dkim-record", "dkim-key")]
     return [
         CheckFinding(one.id, one.level, one.evidence, one.remedy)
         for key in keys
-        for one in await look_up_key(key, dns, clock)
+        for one in (await look_up_key(key, dns, clock), key_length(key))
     ]
 
 
@@ -182,13 +194,23 @@ def _of_dmarc(seen: Discovery) -> Iterator[CheckFinding]:
     if record is None:
         evidence = f"no record at {seen.questions[0]} nor above ({len(seen.questions)} names asked)"
         yield CheckFinding("dmarc-record", "fail", evidence, publish)
+        yield CheckFinding("dmarc-policy", "not-checked", "there is no DMARC record")
         return
     if not record.has_effect:
         evidence = f"_dmarc.{record.domain} has no policy that means something, and no rua="
         yield CheckFinding("dmarc-record", "fail", evidence, publish)
+        yield CheckFinding("dmarc-policy", "not-checked", "no DMARC record is in force")
         return
     evidence = f"{record.text} at _dmarc.{record.domain}; {len(seen.questions)} names asked"
     yield CheckFinding("dmarc-record", "ok", evidence)
+    remarks = list(_of_policy(seen, record))
+    if not remarks:
+        evidence = f"{seen.applied} is asked for, and reports go to rua="
+        remarks = [CheckFinding("dmarc-policy", "ok", evidence)]
+    yield from remarks
+
+
+def _of_policy(seen: Discovery, record: DmarcRecord) -> Iterator[CheckFinding]:
     if record.is_test:
         evidence = f"t=y: {seen.policy} is asked for as {seen.applied} only"
         yield CheckFinding("dmarc-policy", "warn", evidence, "take t=y out when the test is over")

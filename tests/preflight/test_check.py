@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,7 @@ def test_a_sound_campaign_has_no_fail_and_few_questions(
     assert level(found, "list-roles") == "info"
     assert len(server.asked) <= 60
     assert not relay.letters
-    assert found.keys() <= BY_ID.keys()
+    assert found.keys() == BY_ID.keys()
 
 
 def test_the_fullest_setup_asks_at_most_60_questions(
@@ -181,6 +182,7 @@ def test_a_nameserver_that_knows_nothing_is_never_a_fail(check: Check, server: D
     code, found = check()
     assert code == 0
     assert "fail" not in levels(found), found
+    assert found.keys() == BY_ID.keys()
     for id in ("spf-record", "dkim-record", "dmarc-record", "dmarc-aligned", "sender-mail",
                "mta-sts", "tls-rpt", "bimi", "dane", "list-domains"):  # fmt: skip
         assert level(found, id) == "not-checked", found[id]
@@ -198,6 +200,34 @@ def test_what_is_missing_in_the_dns_fails_with_the_record_to_write(
     assert 'TXT _dmarc.sender.test  "v=DMARC1; p=none;' in found["dmarc-record"][0]["remedy"]
     assert "v=DKIM1; k=rsa; p=" in found["dkim-record"][0]["remedy"]
     assert "RFC 7208" in found["spf-record"][0]["rule"]
+    assert found.keys() == BY_ID.keys()
+
+
+def test_what_needs_a_session_or_a_key_that_is_not_there_is_named(
+    folder: Path, check: Check, relay: ScriptedServer
+) -> None:
+    rewrite(folder, f"port = {relay.port}", "port = 1")
+    (folder / "dkim.pem").write_text("no key")
+    code, found = check()
+    assert code == 1
+    assert level(found, "relay-connect") == level(found, "dkim-record") == "fail"
+    for id in ("relay-tls", "relay-size", "dkim-key"):
+        assert level(found, id) == "not-checked", found[id]
+    assert found.keys() == BY_ID.keys()
+
+
+def test_a_nameserver_that_is_silent_about_the_relay_is_never_a_fail(
+    folder: Path, check: Check, relay: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewrite(folder, 'host = "127.0.0.1"', 'host = "relay.sender.test"')
+
+    def silent(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    _, found = check()
+    assert level(found, "relay-connect") == "not-checked", found["relay-connect"]
+    assert "Temporary failure" in found["relay-connect"][0]["evidence"]
 
 
 def test_hosts_of_direct_delivery_need_names_that_lead_back(

@@ -40,7 +40,7 @@ def command(
 
     from campaign.clock import SystemClock
     from campaign.config.loader import load
-    from campaign.preflight.key_records import look_up_key
+    from campaign.preflight.key_records import key_length, look_up_key
 
     campaign = load(path)
     dns = dns_of(campaign, nameserver)
@@ -49,7 +49,11 @@ def command(
 
     async def look() -> Findings:
         found = await asyncio.gather(*(look_up_key(each.wanted, dns, clock) for each in entries))
-        return [(entry, one) for entry, some in zip(entries, found, strict=True) for one in some]
+        told: Findings = []
+        for entry, one in zip(entries, found, strict=True):
+            length = key_length(entry.wanted)
+            told += [(entry, one), *([(entry, length)] if length.level != "ok" else [])]
+        return told
 
     findings = [*asyncio.run(look()), *_alignment(entries, campaign)]
     if as_json:
