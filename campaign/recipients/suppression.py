@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from campaign.addresses.columns import ADDRESS_COLUMNS
 from campaign.addresses.syntax import AddressError, parse_address, shown
 from campaign.errors import DataError
 from campaign.recipients.text.columns import DELIMITERS
@@ -22,7 +23,6 @@ from campaign.recipients.text.encodings import decoded, find_encoding
 from campaign.recipients.text.framing import Quote, quote_after, split_record
 
 _ADDRESS_LIKE = re.compile(r"[^\s<>()\[\],;:\"']+[@\uff20][^\s<>()\[\],;:\"']+")
-_HEADERS = ("email", "e-mail", "address", "mail", "email address", "e-mail address")
 
 
 def read_suppressed(folder: Path, files: Sequence[str], address: str = "email") -> Iterator[str]:
@@ -138,7 +138,7 @@ def _address_column(header: str, address: str) -> tuple[int, str] | None:
         return None
     for delimiter in DELIMITERS:
         names = [name.strip().casefold() for name in split_record(header, delimiter)]
-        for wanted in (address.casefold(), *_HEADERS):
+        for wanted in (address.casefold(), *ADDRESS_COLUMNS):
             if wanted in names:
                 return names.index(wanted), delimiter
     return None

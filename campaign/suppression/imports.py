@@ -39,14 +39,22 @@ class BadLine(NamedTuple):
 class Importing:
     """One file.  `entries` may be iterated once; `bad` and `passed_over` grow with it.
 
+    encoding: of its text; bytes that are none of it are told with their line
     reason, scope: of rows that do not say one
     now_s: the moment of rows that do not say one
     """
 
     def __init__(
-        self, path: Path, *, reason: Reason, scope: str = EVERYWHERE, now_s: float
+        self,
+        path: Path,
+        *,
+        reason: Reason,
+        scope: str = EVERYWHERE,
+        now_s: float,
+        encoding: str = "utf-8",
     ) -> None:
         self._path = path
+        self._encoding = encoding
         self._name = path.name
         self._reason = reason
         self._scope = scope
@@ -58,7 +66,7 @@ class Importing:
     def entries(self) -> Iterator[Suppressed]:
         """Raises DataError for a file that cannot be read, or holds no addresses at all."""
         try:
-            with self._path.open(encoding=_encoding(self._path), errors="surrogateescape") as file:
+            with self._path.open(encoding=self._encoding, errors="surrogateescape") as file:
                 for line, read in self._rows(file):
                     try:
                         found = self._entry(read())
@@ -95,6 +103,8 @@ class Importing:
         """The number of each line, and what reads it; ValueError is said of the line."""
         numbered = enumerate(file, 1)
         for line, first in numbered:
+            if line == 1:
+                first = first.removeprefix("\ufeff")
             text = first.strip()
             if not text or text.startswith("#"):
                 continue
@@ -234,10 +244,3 @@ def _again(line: int, first: str, rest: Iterable[tuple[int, str]]) -> Iterator[t
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _encoding(path: Path) -> str:
-    """UTF-8, unless the file begins with the mark of UTF-16 (as Excel's "Unicode text" does)."""
-    with path.open("rb") as file:
-        start = file.read(2)
-    return "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"

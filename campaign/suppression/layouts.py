@@ -16,11 +16,10 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from campaign.addresses.columns import ADDRESS_COLUMNS
 from campaign.suppression.entries import Reason
 
-ADDRESS_COLUMNS = (
-    "email", "address", "emailaddress", "e-mail", "mail", "email address", "e-mail address", "key",
-)  # fmt: skip
+_ADDRESSES = (*ADDRESS_COLUMNS, "key")  # the last is that of our own exports
 Cells = Mapping[str, str]
 
 
@@ -53,14 +52,14 @@ def layout_of(columns: Iterable[str]) -> Layout | None:
     for needed, layout in _LAYOUTS:
         if needed <= there:
             return layout
-    if any(name in there for name in ADDRESS_COLUMNS):
+    if any(name in there for name in _ADDRESSES):
         return _TABLE
     return None
 
 
 def address_of(cells: Cells) -> str:
     """The cell of the first column that holds addresses."""
-    return next((cells[name] for name in ADDRESS_COLUMNS if cells.get(name)), "")
+    return next((cells[name] for name in _ADDRESSES if cells.get(name)), "")
 
 
 @lru_cache(maxsize=1024)  # a list was often made in a few moments
@@ -95,7 +94,7 @@ def only_column_of(columns: Sequence[str]) -> int | None:
     """Where the addresses are, in a table whose other columns say nothing to us."""
     if {"created_at", "created"} & set(columns) or layout_of(columns) not in (None, _TABLE):
         return None
-    there = [columns.index(name) for name in ADDRESS_COLUMNS if name in columns]
+    there = [columns.index(name) for name in _ADDRESSES if name in columns]
     return there[0] if len(there) == 1 else None
 
 

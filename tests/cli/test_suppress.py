@@ -115,6 +115,30 @@ def test_lines_that_are_not_taken_are_named_and_the_others_are_taken(
     assert (found["known"], found["bad"][0]["line"]) == (2, 2)
 
 
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8-sig", "utf-16", "big5"])
+@pytest.mark.parametrize("column", ["邮箱", "電子郵件", "E-Mail"])
+def test_a_list_that_chinese_excel_wrote_is_taken_in(
+    suppress: Callable[..., Said], encoding: str, column: str
+) -> None:
+    if encoding == "big5":
+        column = column.replace("邮箱", "電郵")
+    rows = "".join(
+        f"{name}@qq.example,退訂原因 不想再收到來信\r\n" for name in ("liu", "li", "zhang")
+    )
+    Path("left.csv").write_bytes(f"{column},原因\r\n{rows}".encode(encoding))
+    code, said, told = suppress("import", "left.csv")
+    assert (code, told) == (0, ""), said
+    assert "3 new" in said
+    assert "li@qq.example" in suppress("list")[1]
+
+
+def test_an_encoding_nobody_knows_is_a_fault_of_usage(suppress: Callable[..., Said]) -> None:
+    Path("left.csv").write_text("email\nada@example.com\n")
+    code, _, told = suppress("import", "left.csv", "--encoding", "klingon")
+    assert code == 64
+    assert "'klingon' is not an encoding (write --encoding" in told
+
+
 def test_what_was_exported_can_be_imported_elsewhere(
     suppress: Callable[..., Said], tmp_path: Path
 ) -> None:

@@ -36,6 +36,9 @@ def command(
     reason: Annotated[
         str, typer.Option(metavar="REASON", help="Of rows that do not say one themselves.")
     ] = "import",
+    encoding: Annotated[
+        str, typer.Option(metavar="NAME", help="Of its text: auto finds it; gb18030, cp1252 ...")
+    ] = "auto",
     path: CampaignOption = HERE,
     as_json: JsonOption = False,
 ) -> int:
@@ -52,7 +55,9 @@ def command(
             "a file erases nobody", remedy="`campaign suppress erase ADDRESS`, one by one"
         )
     with opened(path) as there:
-        importing = Importing(file, reason=wanted, scope=scope, now_s=there.now_s)
+        importing = Importing(
+            file, reason=wanted, scope=scope, now_s=there.now_s, encoding=_encoding(file, encoding)
+        )
         added = there.store.load(importing.entries())
     if not sum(added) and not importing.bad and not importing.passed_over:
         raise DataError("there are no addresses in it", file=str(file))
@@ -63,6 +68,23 @@ def command(
     else:
         _print(file, importing, added)
     return EXIT_SOME_FAILED if importing.bad else EXIT_DONE
+
+
+def _encoding(file: Path, setting: str) -> str:
+    """As lists are read; where it is not sure, UTF-8: an address that is not is told by its line.
+
+    Raises UsageError for a name nobody knows, DataError for a file that cannot be read.
+    """
+    from campaign.recipients.text.encodings import find_encoding
+
+    try:
+        with file.open("rb") as content:
+            found = find_encoding(content, setting, str(file))
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", file=str(file)) from None
+    except DataError as error:
+        raise UsageError(error.what, remedy="write --encoding auto, utf-8, gb18030 ...") from None
+    return "utf-8" if found.is_unsure else found.name
 
 
 def _print(file: Path, importing: Importing, added: Added) -> None:
