@@ -20,6 +20,7 @@ from campaign.journal.writing.changes import ChangeWriter
 from campaign.records import SETTLED, Change, State
 
 _PART = 5_000  # rows put back in one transaction
+_LAST_ROW = 2**62  # behind every row
 
 
 def write(connection: Connection, writer: ChangeWriter, changes: Iterable[Change]) -> None:
@@ -169,20 +170,21 @@ def bring_forward(
     them; whoever of these was never tried is planned again.
     """
     only = "AND l.class IN :classes" if classes else ""
-    asked = text(
-        "SELECT l.row, l.attempts, l.sendings, l.resends, l.reason, l.class, l.code FROM letters l"
-        f" WHERE l.row > :after AND l.state = 'deferred' AND l.due > :now {only}"
-        " ORDER BY l.row LIMIT :part"
+    asked = text(  # in the order of the index on `due`: nobody is read who is not deferred
+        "SELECT l.row, l.attempts, l.sendings, l.resends, l.reason, l.class, l.code, l.due"
+        " FROM letters l WHERE l.state = 'deferred' AND l.due >= :due"
+        f" AND (l.due > :due OR l.row > :after) {only} ORDER BY l.due, l.row LIMIT :part"
     )
-    values: dict[str, Any] = {"part": _PART, "after": 0, "now": now_s}
+    values: dict[str, Any] = {"part": _PART, "due": now_s, "after": _LAST_ROW}
     if classes:
         asked = asked.bindparams(bindparam("classes", expanding=True))
         values["classes"] = list(classes)
     count = 0
     while page := connection.execute(asked, values).all():
-        write(connection, writer, [_due_now(now_s, *line, is_own=bool(classes)) for line in page])
+        changes = [_due_now(now_s, *line[:-1], is_own=bool(classes)) for line in page]
+        write(connection, writer, changes)
         count += len(page)
-        values["after"] = page[-1][0]
+        values |= {"due": page[-1][-1], "after": page[-1][0]}
     return count
 
 

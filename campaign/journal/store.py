@@ -47,7 +47,7 @@ from campaign.journal.writing.beginning import begin_writer, emergency_room
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.emergency import EmergencyFile
 from campaign.journal.writing.events import SUFFIX
-from campaign.journal.writing.totals import count_totals
+from campaign.journal.writing.totals import make_sure_of_totals
 from campaign.journal.writing.writer import Writer
 from campaign.records import Change, PlanRecord, Source, State
 
@@ -346,7 +346,7 @@ class Journal:
 
     def _begin_run(self) -> int:
         runner = self._runner
-        count_totals(self._connection)  # what a run counts on is what is there
+        make_sure_of_totals(self._connection)  # what a run counts on is what is there
         inserted = self._connection.execute(
             schema.runs.insert().values(
                 host=runner.host,

@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from campaign.database.sql import Connection, text
+from campaign.journal.notes import forget, recall, remember
 
 _SLICES = 256  # that a list is cut into, unless they would be smaller or larger than these
 _LEAST_ROWS = 20
 _MOST_ROWS = 50_000
 _DOMAIN_SHARDS = 128
+_DOMAINS_UPTO = "fleet_domains_upto"  # a note: the last row whose domain is known
 
 
 def lay_out(connection: Connection, groups: Mapping[str, Sequence[str]] | None) -> None:
@@ -26,9 +28,10 @@ def lay_out(connection: Connection, groups: Mapping[str, Sequence[str]] | None) 
     `groups`: for direct delivery, the domains that go together, by a name; None through a relay.
     """
     connection.exec_driver_sql("DELETE FROM fleet_leases")
-    connection.exec_driver_sql("DELETE FROM fleet_domains")
+    rows = connection.execute(text("SELECT COALESCE(max(row), 0) FROM recipients")).scalar_one()
     if groups is None:
-        rows = connection.execute(text("SELECT COALESCE(max(row), 0) FROM recipients")).scalar_one()
+        connection.exec_driver_sql("DELETE FROM fleet_domains")
+        forget(connection, _DOMAINS_UPTO)
         size = max(_LEAST_ROWS, min(_MOST_ROWS, -(-int(rows) // _SLICES)))
         connection.execute(
             text(
@@ -46,11 +49,9 @@ def lay_out(connection: Connection, groups: Mapping[str, Sequence[str]] | None) 
         ),
         {"count": _DOMAIN_SHARDS},
     )
-    connection.execute(
-        text(
-            f"INSERT INTO fleet_domains SELECT DISTINCT domain, {_hashed('domain')} FROM recipients"
-        )
-    )
+    _gather_domains(connection, int(rows))
+    own = _hashed("domain")
+    connection.execute(text(f"UPDATE fleet_domains SET shard = {own} WHERE shard <> {own}"))
     for name, domains in groups.items():
         connection.execute(
             text(
@@ -59,6 +60,21 @@ def lay_out(connection: Connection, groups: Mapping[str, Sequence[str]] | None) 
             ),
             {"name": name, "domains": list(domains)},
         )
+
+
+def _gather_domains(connection: Connection, rows: int) -> None:
+    """Of rows that no earlier fleet has gathered them from: a list only grows."""
+    known = int(recall(connection, _DOMAINS_UPTO) or 0)
+    if known == rows:
+        return
+    connection.execute(
+        text(
+            f"INSERT INTO fleet_domains SELECT DISTINCT domain, {_hashed('domain')}"
+            " FROM recipients WHERE row > :known ON CONFLICT DO NOTHING"
+        ),
+        {"known": known if known < rows else 0},
+    )
+    remember(connection, _DOMAINS_UPTO, str(rows))
 
 
 def _hashed(value: str) -> str:

@@ -47,7 +47,7 @@ from campaign.journal.store import Journal, LastRun, last_run
 from campaign.journal.writing.beginning import begin_writer, emergency_room
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.emergency import EmergencyFile, read_kept
-from campaign.journal.writing.totals import count_totals, totals_of
+from campaign.journal.writing.totals import make_sure_of_totals, totals_of
 from campaign.journal.writing.writer import Writer
 from campaign.records import PlanRecord, State
 
@@ -313,7 +313,7 @@ class SharedJournal:
                     {"name": name, "value": value},
                 )
             lay_out(self._connection, groups)
-            count_totals(self._connection)
+            make_sure_of_totals(self._connection)
             self._connection.execute(
                 schema.runs.insert().values(
                     host=joining.host,

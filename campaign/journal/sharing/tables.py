@@ -67,9 +67,16 @@ _TABLES = (
     )""",
     # What every member must be the same in.
     "CREATE TABLE fleet_terms (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    f"CREATE INDEX standings_left ON standings (row) WHERE state IN ({LEFT})",
     "ALTER TABLE history ADD COLUMN epoch BIGINT NOT NULL DEFAULT 0",
     f"ALTER TABLE history ALTER COLUMN epoch SET DEFAULT {_SESSION_EPOCH}",
+)
+
+# With them a worker that joins reads nobody who is settled: the planned come in the order of rows,
+# and whoever was on the way is found at once.  Earlier versions made another one in their place.
+_INDEXES = (
+    "DROP INDEX IF EXISTS standings_left",
+    f"CREATE INDEX IF NOT EXISTS standings_open ON standings (state, row) WHERE state IN ({LEFT})",
+    "CREATE INDEX IF NOT EXISTS standings_doubted ON standings (row) WHERE doubts > 0",
 )
 
 _BEFORE = f"""DECLARE mine BIGINT := {_SESSION_EPOCH};
@@ -134,6 +141,8 @@ def is_shared(connection: Connection) -> bool:
 
 def make_sharing_tables(connection: Connection) -> None:
     """Make them where they are not there, in the caller's transaction."""
+    for statement in _INDEXES:
+        connection.exec_driver_sql(statement)
     if is_shared(connection):
         return
     for statement in _TABLES:

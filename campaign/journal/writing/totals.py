@@ -4,7 +4,8 @@ In: the changes of a commit.  Out: one row of sums, in the same transaction.
 Touches: the database, inside the caller's transaction.
 
 `status --watch` asks every second; counting would take 0.2 s each time, keeping the sums costs a
-run 0.5 µs a change.  The audit counts for itself.
+run 0.5 µs a change.  The audit counts for itself.  So does a run when it begins, as long as that
+is quick: a resumed run of a hundred million must not wait for it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _STATES = tuple(State)
 _PLACE = {state: place for place, state in enumerate(_STATES)}
 _MOST = 500  # rows asked for in one statement
+_QUICKLY_COUNTED = 2_000_000  # rows
 _EACH = ", ".join(_STATES)
 # Of a new plan nearly all are planned, and a row that is need not be held against each state.
 _COUNT = {state: f"count(*) FILTER (WHERE state = '{state}')" for state in _STATES}
@@ -76,6 +78,17 @@ def count_totals(connection: Connection) -> None:
     """Count once; from here on they are kept."""
     forget_totals(connection)
     connection.exec_driver_sql(f"INSERT INTO totals (id, {_EACH}) SELECT 1, {_COUNTED}")
+
+
+def make_sure_of_totals(connection: Connection) -> None:
+    """Before a run: count anew, so that sums which another program has broken are mended.
+
+    Beyond so many rows the sums are taken as they are, if they are of as many rows as there are.
+    """
+    rows = connection.exec_driver_sql("SELECT max(row) FROM standings").scalar() or 0
+    kept = connection.exec_driver_sql(f"SELECT {' + '.join(_STATES)} FROM totals").scalar()
+    if rows <= _QUICKLY_COUNTED or kept != rows:
+        count_totals(connection)
 
 
 def read_totals(ask: Callable[[str], Sequence[Sequence[int]]]) -> dict[State, int]:
