@@ -21,6 +21,7 @@ from campaign.errors import CampaignError
 from campaign.planning.inputs import sender_of
 from campaign.planning.summary import PlanSummary
 from campaign.preflight.host_checks import host_findings
+from campaign.preflight.journal_checks import journal_findings
 from campaign.preflight.key_records import PublicKey
 from campaign.preflight.letters.census import Census, take_census
 from campaign.preflight.list_checks import (
@@ -87,6 +88,7 @@ def run_check(
     )  # fmt: skip
     found = [*census.findings(), *list_findings(count, duplicates_in(summary.reasons)), *live()]
     found.append(limit_finding(summary.forecast_s, summary.left))
+    found += journal_findings(campaign)
     providers: dict[str, str] = {}
     if not offline:
         on_progress("asking the DNS and the relay", 0, None)

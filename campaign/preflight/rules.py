@@ -11,7 +11,9 @@ from typing import Literal, NamedTuple
 
 Level = Literal["ok", "info", "warn", "fail", "not-checked"]
 Needs = Literal["files", "dns", "relay", "provider", "live"]
-Group = Literal["domain", "hosts", "relay", "letters", "list", "volume", "reputation", "live"]
+Group = Literal[
+    "domain", "hosts", "relay", "letters", "list", "volume", "journal", "reputation", "live"
+]
 
 TITLES: dict[Group, str] = {
     "domain": "Sender domain",
@@ -20,6 +22,7 @@ TITLES: dict[Group, str] = {
     "letters": "Letters",
     "list": "List",
     "volume": "Volume",
+    "journal": "Journal",
     "reputation": "Reputation",
     "live": "Live",
 }
@@ -129,6 +132,10 @@ RULES = tuple(
          "2026-03", _GMAIL),
         ("volume-china", "volume", "files", "QQ, 163, Aliyun, Sina and 139 are begun slowly",
          "2026-11", "no official page; known from their replies only"),
+        ("journal-commits", "journal", "files", "what the journal acknowledges is on its disk",
+         "2022-10", "PostgreSQL 15, 20.5 and 30.1"),
+        ("journal-standbys", "journal", "files", "a failover forgets no outcome", "2022-10",
+         "PostgreSQL 15, 27.2.8"),
         ("gmail-spam", "reputation", "provider", "under 0.1 % of what Gmail takes is called spam",
          "2026-03", f"{_GMAIL}; Postmaster Tools API v2"),
         ("gmail-rules", "reputation", "provider", "Gmail finds its rules for senders kept",
