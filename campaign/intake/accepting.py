@@ -30,18 +30,13 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.errors import BacklogFullError, BadLetterError, CampaignError, KeyConflictError
 from campaign.intake.keeping import ArrivalKeeper
+from campaign.intake.making import LetterMaker
 from campaign.intake.reading import ReadRequest, RequestReader
 from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.journal.arrivals import Arrival
-from campaign.planning.inputs import (
-    lists_of,
-    refuse_templates_since,
-    render_spec,
-    template_hashes,
-)
+from campaign.planning.inputs import lists_of
 from campaign.planning.opening import ensure_open_plan, sources_of
 from campaign.records import Job, Message
-from campaign.workers.pool import RenderPool
 from campaign.workers.start import worker_count
 
 WAITING_MAX = 2_000  # letters that are being accepted at the same time
@@ -77,16 +72,11 @@ class Intake:
     def __init__(self, campaign: Campaign, *, clock: Clock, workers: int = 0) -> None:
         record = ensure_open_plan(campaign, clock)
         sources = sources_of(campaign)
-        self._campaign = campaign
         self._clock = clock
         self._source_of = {source.name: at for at, source in enumerate(sources)}
         self._reader = RequestReader(campaign.settings, lists_of(campaign))
         self._marker = LetterMarker(record.key, record.campaign, record.message_id_domain)
-        self._pool = RenderPool(
-            render_spec(campaign, record, sources),
-            workers=worker_count(workers),
-            has_read=partial(refuse_templates_since, campaign, template_hashes(campaign)),
-        )
+        self._maker = LetterMaker(campaign, record, sources, clock, workers=worker_count(workers))
         self._keeper = ArrivalKeeper(campaign, clock)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
         self._to_make: list[_Group] = []
@@ -98,7 +88,7 @@ class Intake:
     async def __aenter__(self) -> Self:
         try:
             await self._in_thread(self._keeper.open)
-            await self._pool.__aenter__()
+            await self._maker.open()
         except BaseException:
             await self._in_thread(self._keeper.close)
             self._thread.shutdown()
@@ -113,9 +103,14 @@ class Intake:
     ) -> None:
         while self._tasks:
             await asyncio.wait(self._tasks)
-        await self._pool.close()
+        await self._maker.close()
         await self._in_thread(self._keeper.close)
         self._thread.shutdown()
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The render workers that run now."""
+        return self._maker.pids
 
     # -- accepting -----------------------------------------------------------------------------
 
@@ -171,7 +166,7 @@ class Intake:
     async def preview(self, request: LetterRequest) -> Message:
         """The letter as it would be sent, and nothing is kept.  Raises BadLetterError."""
         read = self._reader.read(request, self._clock.now_s())
-        (message,) = await self._pool.render([self._job(read)])
+        (message,) = await self._maker.render([self._job(read)])
         if message.problem:
             raise _bad_letter(message.problem)
         return message
@@ -230,7 +225,7 @@ class Intake:
         """Make each letter once, to see that it can be made."""
         jobs = [self._job(read) for group in groups for read in group.read]
         try:
-            messages = iter(await self._pool.check(jobs))
+            messages = iter(await self._maker.check(jobs))
         except CampaignError as error:
             for group in groups:
                 group.settle(error)

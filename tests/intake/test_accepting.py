@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
@@ -19,6 +21,7 @@ from campaign.errors import (
     BadLetterError,
     CampaignError,
     KeyConflictError,
+    TemplateError,
     UsageError,
 )
 from campaign.intake.accepting import Intake
@@ -271,3 +274,29 @@ def test_an_expiry_is_that_of_the_template_or_earlier(tmp_path: Path) -> None:
     with closing(Arrivals.open(*campaign.journal)) as arrivals:
         (arrival,) = arrivals.after(0, 10)
     assert arrival.letter.expires_s - arrival.letter.accepted_s == 600.0
+
+
+def test_templates_that_changed_are_taken_up_where_a_worker_dies(tmp_path: Path) -> None:
+    campaign, clock = open_campaign(tmp_path), FakeClock()
+    template = tmp_path / "letters/code.txt"
+
+    async def ask(intake: Intake) -> list[AcceptedRequest | CampaignError]:
+        found = list(await intake.accept_each([code()]))
+        for text in ("{% if %}", "{{ code }} of {{ shop }}", "{{ code }}"):
+            template.write_text(text, encoding="utf-8")
+            killed = intake.worker_pids
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+            async with asyncio.timeout(30):  # until it is seen that they are dead
+                while set(killed) & set(intake.worker_pids):
+                    await asyncio.sleep(0.01)
+            found += await intake.accept_each([code()])
+            clock.sleep(60.0)
+        return found
+
+    first, broken, other, mended = with_intake(campaign, ask, clock=clock)
+    assert isinstance(first, AcceptedRequest)
+    assert isinstance(broken, TemplateError)
+    assert isinstance(other, BadLetterError)
+    assert "'shop' is undefined" in other.what
+    assert isinstance(mended, AcceptedRequest)
