@@ -20,6 +20,7 @@ from campaign.intake.queues.deadletters import DeadLetter, DeadLetters
 from campaign.intake.queues.kafka import KafkaSource
 from campaign.intake.queues.source import PREFETCH, BrokerLost, QueueMessage, key_of
 from campaign.intake.requests import AcceptedRequest, LetterRequest
+from campaign.journal.arrivals import Arrivals
 from fakes.open_campaigns import open_campaign
 
 URL = "sqlite:///journal.sqlite"
@@ -207,6 +208,39 @@ def test_dead_letters_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["consume", "--dead", str(tmp_path), "--json"]) == 1
     (dead,) = json.loads(capsys.readouterr().out)["dead"]
     assert (dead["id"], dead["reason"], dead["body"]) == ("id", "Invalid JSON", "{")
+
+
+def test_dead_letters_become_letters_once_the_template_is_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    campaign = open_campaign(tmp_path)
+    asked = {"template": "code", "to": "ada@example.com", "data": {"kode": "1"}}
+    bodies = {"a": json.dumps(asked), "b": json.dumps(asked | {"to": "bob@example.com"}), "c": "{"}
+    with closing(DeadLetters.open(*campaign.journal)) as store:
+        for id_, body in bodies.items():
+            store.bury(DeadLetter("q", id_, body, "it was wrong then", 5.0))
+    assert main(["consume", "--dead", "--retry", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "letters now: 0" in said.err
+    assert "code.subject: 'code' is undefined" in said.out
+    (tmp_path / "letters/code.txt").write_text("{{ kode }}", "utf-8")
+    toml = (tmp_path / "campaign.toml").read_text("utf-8")
+    (tmp_path / "campaign.toml").write_text(toml.replace("{{ code }} is", "This is"), "utf-8")
+    assert main(["consume", "--dead", "--retry", "--id", "a", str(tmp_path)]) == 1
+    assert "letters now: 1" in capsys.readouterr().err
+    for _ in range(2):  # a second time there is nothing left to do
+        assert main(["consume", "--dead", "--retry", str(tmp_path)]) == 1
+    with closing(DeadLetters.open(*campaign.journal)) as store:  # the application sent it again
+        store.bury(DeadLetter("q", "a", bodies["a"], "it was wrong then", 6.0))
+    assert main(["consume", "--dead", "--retry", str(tmp_path)]) == 1
+    with closing(Arrivals.open(*campaign.journal)) as arrivals:
+        kept = [each.letter.address for each in arrivals.after(0, 10)]
+    assert kept == ["ada@example.com", "bob@example.com"]
+    capsys.readouterr()
+    assert main(["consume", "--dead", "--drop", "--id", "x", str(tmp_path)]) == 64
+    assert "no dead letter with the id x" in capsys.readouterr().err
+    assert main(["consume", "--dead", "--drop", "--id", "c", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "0 dead letters\n"
 
 
 def test_a_url_names_a_queue_and_shows_no_password() -> None:

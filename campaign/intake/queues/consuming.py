@@ -147,7 +147,7 @@ class QueueConsumer:
                 if await _is_told(stopping, self._trouble_s):
                     return False
             except ValidationError as error:
-                reason = _sentence(error)
+                reason = sentence_of(error)
             except (BadLetterError, KeyConflictError) as error:
                 reason = str(error)
             except Exception as error:  # of ours, and perhaps because of this very message
@@ -175,7 +175,8 @@ def letter_of(message: QueueMessage, name: str) -> LetterRequest:
     return asked.request(key=message.key, scope=f"queue {name}", templates=())
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence_of(error: ValidationError) -> str:
+    """Its first fault, with the field."""
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     return f"{place}: {first['msg']}" if place else str(first["msg"])

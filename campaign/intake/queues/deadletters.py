@@ -89,8 +89,15 @@ class DeadLetters(SmallStore):
         )
         return [DeadLetter._make(each) for each in found]
 
+    def explain(self, letter: DeadLetter) -> None:
+        """It was tried again, and has another reason now."""
+        self._database.change(
+            "UPDATE queue_dead SET reason = ? WHERE queue = ? AND id = ?",
+            (letter.reason, letter.queue, letter.id),
+        )
+
     def forget(self, letter: DeadLetter) -> None:
-        """It was taken up again."""
+        """It became a letter, or nobody wants it any more."""
         self._database.change(
             "DELETE FROM queue_dead WHERE queue = ? AND id = ?", (letter.queue, letter.id)
         )

@@ -24,10 +24,12 @@ from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
+    from campaign.intake.queues.deadletters import DeadLetters
 
 EXAMPLES = (
     "campaign consume 'amqp://app@localhost/?queue=letters' shop",
     "campaign consume --dead shop",
+    "campaign consume --dead --retry shop",
 )
 PASSWORD = "CAMPAIGN_QUEUE_PASSWORD"
 
@@ -46,6 +48,18 @@ def command(
     dead: Annotated[
         bool, typer.Option("--dead", help="List the messages that no letter could be made of.")
     ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="With --dead: try to make letters of them again.")
+    ] = False,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="With --dead: forget them for good.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--id", metavar="ID", help="Only this one; may be repeated.", show_default=False
+        ),
+    ] = None,
     metrics: MetricsOption = "",
     as_json: JsonOption = False,
 ) -> int:
@@ -57,7 +71,16 @@ def command(
     from pathlib import Path
 
     if dead:
-        return _show_dead(load_open(Path(url) if url else path, "--dead"), as_json)
+        if retry and drop:
+            raise UsageError("--retry and --drop exclude each other", remedy="keep one")
+        campaign = load_open(Path(url) if url else path, "--dead")
+        if retry:
+            _try_again(campaign, only or [])
+        elif drop:
+            _drop(campaign, only or [])
+        return _show_dead(campaign, as_json, [] if retry or drop else only or [])
+    if retry or drop or only:
+        raise UsageError("--retry, --drop and --id are for dead letters", remedy="add --dead")
     if not url:
         raise UsageError("there is no url of a queue", remedy="`campaign consume --help` has one")
     from campaign.intake.queues.addresses import read_queue_url
@@ -93,11 +116,49 @@ def _say(sentence: str) -> None:
     tell(escape(sentence), sys.stderr)
 
 
-def _show_dead(campaign: Campaign, as_json: bool) -> int:
+def _try_again(campaign: Campaign, ids: list[str]) -> None:
+    """Raises UsageError for an id that is not there, and what `Intake` raises."""
+    from campaign.clock import SystemClock
+    from campaign.intake.accepting import Intake
+    from campaign.intake.queues.again import TriedAgain, try_again
+    from campaign.intake.queues.deadletters import DeadLetters
+
+    async def main(store: DeadLetters) -> TriedAgain:
+        async with Intake(campaign, clock=SystemClock(), workers=1) as intake:
+            return await try_again(store, intake, ids)
+
+    with closing(DeadLetters.open(*campaign.journal)) as store:
+        _refuse_unknown(store, ids)
+        tried = asyncio.run(main(store))
+    _say(f"letters now: {len(tried.letters):,}")
+
+
+def _drop(campaign: Campaign, ids: list[str]) -> None:
+    """Raises UsageError for an id that is not there."""
+    from campaign.intake.queues.deadletters import DeadLetters
+
+    with closing(DeadLetters.open(*campaign.journal)) as store:
+        _refuse_unknown(store, ids)
+        dropped = [each for each in store.all() if not ids or each.id in ids]
+        for each in dropped:
+            store.forget(each)
+    _say(f"dropped: {len(dropped):,}")
+
+
+def _refuse_unknown(store: DeadLetters, ids: list[str]) -> None:
+    unknown = sorted(set(ids) - {each.id for each in store.all()})
+    if unknown:
+        raise UsageError(
+            f"there is no dead letter with the id {', '.join(unknown)}",
+            remedy="`campaign consume --dead` lists them",
+        )
+
+
+def _show_dead(campaign: Campaign, as_json: bool, ids: list[str]) -> int:
     from campaign.clock import iso
     from campaign.intake.queues.deadletters import dead_letters
 
-    found = dead_letters(*campaign.journal)
+    found = [each for each in dead_letters(*campaign.journal) if not ids or each.id in ids]
     if as_json:
         told = [each._asdict() | {"at": iso(each.at)} for each in found]
         print(json.dumps({"campaign": campaign.settings.name, "dead": told}, ensure_ascii=False))
