@@ -19,8 +19,6 @@ from campaign.pool.outlet import Outlet
 from campaign.records import State
 from campaign.units import show_duration
 
-CAME_BACK = "came back"  # too many bounces or complaints: the next one starts with a canary too
-REFUSED = "refused"  # how a run ended whose sender was refused: the next one starts with a canary
 _GRACE_S = 660.0  # a drain waits for replies to dots as long as RFC 5321 4.5.3.2.6 asks, and a bit
 
 

@@ -19,7 +19,7 @@ from functools import partial
 from campaign.config.loader import Campaign
 from campaign.delivery.arriving import ArrivalTaker
 from campaign.delivery.beginning.staleness import RunClock
-from campaign.delivery.ending import CAME_BACK, REFUSED, drained, result_of
+from campaign.delivery.ending import drained, result_of
 from campaign.delivery.feeding.feed import Feed
 from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.ledger import JournalLedger
@@ -39,6 +39,7 @@ from campaign.errors import JournalError, LeaseRanOut
 from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
+from campaign.journal.states import CAME_BACK, REFUSED
 from campaign.journal.writing.arriving import ArrivedRow
 from campaign.journal.writing.beginning import ANSWER_S
 from campaign.planning.inputs import (

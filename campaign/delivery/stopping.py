@@ -11,7 +11,6 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from campaign.delivery.ending import CAME_BACK, REFUSED
 from campaign.errors import (
     CampaignError,
     Interrupted,
@@ -20,6 +19,7 @@ from campaign.errors import (
     TooMuchCameBack,
 )
 from campaign.journal.pausing import PauseMark
+from campaign.journal.states import CAME_BACK, REFUSED
 
 _PAUSE_EVERY_S = 1.0
 _GOES_ON = "`campaign resume` goes on from here"

@@ -36,23 +36,30 @@ class Keeping:
 
         `tell_refused`: this one was, so that the others need not try.
         """
-        if tell_refused and not self._has_told:
-            self._has_told = True
-            await asyncio.to_thread(self._shared.tell_and_hear, [(SENDER, _SENDER_S)])
+        if tell_refused:
+            await self._tell_refused()
         await self._grant()
         if self._turn % _HEAR_EVERY == 0:
             await self._hear()
         self._turn += 1
         return self._is_refused
 
-    async def finish(self) -> None:
-        """Nothing goes any more: the rest goes back."""
+    async def finish(self, *, tell_refused: bool) -> None:
+        """Nothing goes any more: the rest goes back.  A worker that had nothing on the way may end
+        before its next look; the others must hear of it all the same."""
+        if tell_refused:
+            await self._tell_refused()
         unused = [
             Wish(w.key, 0, w.interval_s, w.quotas, w.unused(0.0, all_=True))
             for w in self._parties.windows
         ]
         if wishes := [wish for wish in unused if wish.unused]:
             await asyncio.to_thread(self._shared.grant, wishes)
+
+    async def _tell_refused(self) -> None:
+        if not self._has_told:
+            self._has_told = True
+            await asyncio.to_thread(self._shared.tell_and_hear, [(SENDER, _SENDER_S)])
 
     async def _grant(self) -> None:
         asked_s = self._clock.tick_s()

@@ -124,9 +124,13 @@ class FleetPart:
 
     async def finish(self) -> None:
         with suppress(CampaignError):  # what is lost with it is a fraction of a second's worth
-            await self._keeping.finish()
+            await self._keeping.finish(tell_refused=self._is_refused)
 
     # -- inside --------------------------------------------------------------------------------
+
+    @property
+    def _is_refused(self) -> bool:
+        return self._run is not None and self._run.is_refused
 
     @property
     def _has_room(self) -> bool:
@@ -144,7 +148,7 @@ class FleetPart:
 
     async def _keep_rates(self) -> None:
         while True:
-            is_refused = self._run is not None and self._run.is_refused
+            is_refused = self._is_refused
             if await self._keeping.once(tell_refused=is_refused) and not is_refused:
                 raise SenderRefused(
                     "another worker was stopped: the sender is the trouble, not the recipients",

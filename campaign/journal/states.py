@@ -47,6 +47,10 @@ NOT_TAKEN = str(ReplyClass.NOT_TAKEN)
 # What may be written: the rest of ONLY_FROM_DOUBT is for the database to judge, which knows doubt.
 POSSIBLE = ONLY_FROM_DOUBT | {(before, after) for before in State for after in LEGAL[before]}
 
+# How a run ended whose next one starts with a canary: too many bounces or complaints; a sender that
+# was refused.
+CAME_BACK, REFUSED = "came back", "refused"
+
 UNSETTLED = tuple(state for state in State if state not in SETTLED)
 
 

@@ -15,11 +15,11 @@ import pytest
 
 from campaign.cli.main import main
 from campaign.config.loader import Campaign, load
-from campaign.delivery.ending import CAME_BACK
 from campaign.delivery.returning import Returning
 from campaign.errors import CampaignError, TooMuchCameBack
 from campaign.journal.reading.events import events_mark
 from campaign.journal.reading.harm import Harm, last_stop_s, read_harm
+from campaign.journal.states import CAME_BACK
 from campaign.journal.store import Journal
 from campaign.journal.writing.events import add_events
 from campaign.records import Event

@@ -22,6 +22,7 @@ from campaign.errors import EpochEnded
 from campaign.journal.recovery import Doubt, recovered
 from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
 from campaign.journal.sharing.tables import LEFT, is_shared
+from campaign.journal.states import CAME_BACK, REFUSED
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.records import Change, ReplyClass, State
 
@@ -358,9 +359,15 @@ def _end(
 
 
 def _end_run(connection: Connection, epoch: int, now_s: float, how: str) -> None:
-    """The run of a fleet ends with its last member; of two that leave at once, with the later."""
-    ended = {"epoch": epoch, "now": now_s, "how": how}
+    """The run of a fleet ends with its last member; of two that leave at once, with the later.
+
+    How it ended is told by the one that all were stopped for, whichever of them is the last.
+    """
     of_it = "run = (SELECT run FROM fleet_members WHERE epoch = :epoch)"
+    asked = text(f"SELECT how FROM fleet_members WHERE {of_it}")
+    hows = set(connection.execute(asked, {"epoch": epoch}).scalars())
+    how = next((each for each in (CAME_BACK, REFUSED) if each in hows), how)
+    ended = {"epoch": epoch, "now": now_s, "how": how}
     connection.execute(text(f"SELECT 1 FROM runs WHERE {of_it} FOR UPDATE"), ended)
     connection.execute(
         text(
