@@ -243,21 +243,30 @@ def take_in(
     Returns how many were new.  Raises JournalError for one that cannot be.
     """
     missing = []
+    for change, why in unknown_of(connection, kept):
+        if why:
+            raise _impossible(change, why, path)
+        missing.append(change)
+    write(connection, writer, missing)
+    return len(missing)
+
+
+def unknown_of(connection: Connection, kept: Iterable[Change]) -> Iterator[tuple[Change, str]]:
+    """Of outcomes that were kept in an emergency, those that the journal does not have; each with
+    why it cannot have it, "" where it can."""
     asked = text("SELECT state, sendings, updated_at, doubts FROM letters WHERE row = :row")
     for change in kept:
         found = connection.execute(asked, {"row": change.row}).first()
         if found is None:
-            raise _impossible(change, "there is no such row", path)
+            yield change, "there is no such row"
+            continue
         state, sendings, at, doubts = found
         settles_doubt = doubts > 0 and change.state is State.SENT and sendings == change.sendings
         if at >= change.at and sendings >= change.sendings and not settles_doubt:
             continue
         legal = is_legal(State(state), change.state, in_doubt=doubts > 0)
-        if sendings != change.sendings or not legal:
-            raise _impossible(change, f"it is {state} after {sendings} sendings", path)
-        missing.append(change)
-    write(connection, writer, missing)
-    return len(missing)
+        is_possible = sendings == change.sendings and legal
+        yield change, "" if is_possible else f"it is {state} after {sendings} sendings"
 
 
 def _impossible(change: Change, why: str, path: Path) -> JournalError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -39,6 +40,7 @@ LEGAL = "every change is one the table of states allows, every sent has a 2xx"
 SUM = "the states are the sum of the history"
 DOUBT = "nobody's doubt is forgotten"
 EPOCHS = "every change of a fleet is by an epoch that held its shard"
+KEPT = "what was kept in an emergency goes on from the journal"
 EVENTS = "what came back is about letters of this plan"
 COPIES = "nobody got more copies than were sent again knowingly"
 
@@ -91,6 +93,7 @@ def test_a_sound_journal_is_clean_and_adds_up(folder: Path) -> None:
         DOUBT,
         COPIES,
         EPOCHS,
+        KEPT,
         EVENTS,
     ]
     assert result.unknown == [
@@ -265,3 +268,40 @@ def test_without_a_finished_plan_there_is_nothing_to_audit(tmp_path: Path) -> No
     with pytest.raises(JournalError, match="no plan"):
         audit(URL, tmp_path)
     journal.close()
+
+
+def _kept(folder: Path, row: int, sendings: int) -> None:
+    """A run could not write down that this was sent."""
+    line = {"plan_id": "plan-1", "row": row, "state": "sent", "at": 9.0, "attempts": 1}
+    line |= {"sendings": sendings, "resends": 0, "code": 250}
+    (folder / "state/journal.sqlite.emergency").write_text(json.dumps(line) + "\n")
+
+
+def test_a_journal_that_forgot_what_an_emergency_file_knows_is_found(folder: Path) -> None:
+    _kept(folder, 6, 1)  # its journal has it as planned: the commit of its sending is gone
+    assert _broken(folder) == {
+        KEPT: [
+            (
+                6,
+                "became sent by sending 1 as journal.sqlite.emergency knows, but in the journal it"
+                " is planned after 0 sendings: it has forgotten what came between",
+            )
+        ]
+    }
+
+
+def test_an_outcome_that_only_an_emergency_file_has_fits(folder: Path) -> None:
+    journal = open_journal(folder)
+    journal.apply([sending(6)])
+    journal.close()
+    _kept(folder, 6, 1)
+    result = audit(URL, folder)
+    assert result.is_clean
+    assert any("emergency" in each for each in result.unknown)
+
+
+def test_an_emergency_file_of_another_plan_is_found(folder: Path) -> None:
+    (folder / "state/journal.sqlite.emergency").write_text('{"plan_id": "other"}\n')
+    ((claim, findings),) = _broken(folder).items()
+    assert claim == KEPT
+    assert "another plan" in findings[0][1]

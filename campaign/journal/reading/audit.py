@@ -18,14 +18,16 @@ from campaign.database.engines import open_for_reading
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, DBAPIError, text
+from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.notes import recall
 from campaign.journal.reading.events import count_events, plan_of_events, strangers
 from campaign.journal.reading.glance import glance, no_plan
+from campaign.journal.recovery import unknown_of
 from campaign.journal.sharing.holders import Holder, holders
 from campaign.journal.sharing.tables import GUARD_NAMES, is_shared
 from campaign.journal.states import IN_DOUBT, NOT_TAKEN, is_legal
-from campaign.journal.writing.emergency import emergency_files, written
+from campaign.journal.writing.emergency import emergency_files, read_kept, written
 from campaign.journal.writing.totals import totals_of
 from campaign.records import State
 
@@ -291,6 +293,23 @@ def _no_copy_too_many(connection: Connection, _place: Place) -> _Findings:
     )
 
 
+def _kept_fits(connection: Connection, place: Place) -> _Findings:
+    """An outcome whose `sending` the journal does not have shows that it has forgotten commits: a
+    failover to a standby that was behind, or an older copy put back."""
+    plan_id = str(connection.execute(text("SELECT plan_id FROM plan")).scalar_one())
+    for path in emergency_files(place):
+        try:
+            for change, why in unknown_of(connection, read_kept(path, plan_id)):
+                if why:
+                    yield Finding(
+                        change.row,
+                        f"became {change.state} by sending {change.sendings} as {path.name} knows,"
+                        f" but in the journal {why}: it has forgotten what came between",
+                    )
+        except JournalError as error:
+            yield Finding(0, str(error))
+
+
 def _every_epoch_is_known(connection: Connection, _place: Place) -> _Findings:
     """No change of a fleet is by an epoch that was never given, nor from before it was."""
     if not is_shared(connection):
@@ -327,6 +346,7 @@ _CHECKS: tuple[tuple[str, Callable[[Connection, Place], _Findings]], ...] = (
     ("nobody's doubt is forgotten", _no_doubt_is_forgotten),
     ("nobody got more copies than were sent again knowingly", _no_copy_too_many),
     ("every change of a fleet is by an epoch that held its shard", _every_epoch_is_known),
+    ("what was kept in an emergency goes on from the journal", _kept_fits),
 )
 
 
@@ -346,6 +366,6 @@ def _unknown(connection: Connection, place: Place, counts: dict[str, int]) -> It
     ).scalar_one()
     if again:
         yield f"whether {again} sent to again have two copies: only the relay's log can tell"
-    if any(written(path) for path in emergency_files(place)):
+    if any(written(path) for path in emergency_files(place)):  # the next run takes them in
         yield "outcomes kept in the emergency file beside the journal are not in it yet"
     yield "what became of a message after a server had accepted it: see its bounces"
