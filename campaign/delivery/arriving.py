@@ -69,7 +69,7 @@ class ArrivalTaker:
 
     def _begin(self, reader: Reader) -> int:
         """The row from which to go on.  Raises JournalError where the arrivals are not those that
-        this journal took letters from, or are older."""
+        this journal took letters from, or one of the two is an older copy."""
         taken = reader.last_taken()
         last, identity = self._arrivals.last, reader.note(ARRIVALS_NOTE)
         if (identity and identity != self._arrivals.identity) or last < taken:
@@ -77,6 +77,12 @@ class ArrivalTaker:
                 f"the letters accepted beside the journal ({SUFFIX}) are not those it took until"
                 " now, or an older copy of them",
                 remedy="put the file back that belongs to this journal",
+            )
+        if (noted := self._arrivals.taken) > taken:  # it was noted after it was durable
+            raise JournalError(
+                f"this journal has letters up to number {taken}, and had them up to {noted}: it is"
+                " an older copy, and the letters between may have been sent",
+                remedy="put the journal back that was used last",
             )
         return taken
 

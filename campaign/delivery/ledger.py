@@ -66,6 +66,8 @@ class JournalLedger:
         gone or take nothing, and of `soft_keys` those that take letters again."""
         self.counts = counts.copy()  # every state is there
         self.open: dict[int, State] = {}  # claimed rows: the state the journal last took
+        self._first_sources = policies.first_sources
+        self._open_first: set[int] = set()  # those of them whose letters go before others
         self._queue = queue
         self._policies = policies
         self._clock = clock
@@ -89,6 +91,13 @@ class JournalLedger:
         """These rows are ours until their outcome is durable."""
         for claim in claims:
             self.open[claim.row] = claim.state
+            if claim.source in self._first_sources:
+                self._open_first.add(claim.row)
+
+    @property
+    def open_bulk(self) -> int:
+        """How many claimed rows are of letters that do not go before others."""
+        return len(self.open) - len(self._open_first)
 
     def arrived(self, states: Mapping[State, int]) -> None:
         """Letters that became recipients, by the state in which the journal has them."""
@@ -99,6 +108,7 @@ class JournalLedger:
         """Claimed rows that were not touched go back as they were."""
         for row in rows:
             del self.open[row]
+            self._open_first.discard(row)
 
     # -- what sites report ---------------------------------------------------------------------
 
@@ -322,6 +332,7 @@ class JournalLedger:
         self.counts[before] -= 1
         self.counts[state] += 1
         del self.open[row]
+        self._open_first.discard(row)
         if due_s and due_s <= self._clock.now_s():
             self._on_due(due_s)
         self._on_outcome()

@@ -19,7 +19,13 @@ from contextlib import closing
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.delivery.beginning.order import put_in_order, refuse_another_plan
-from campaign.delivery.beginning.staleness import RunClock, clock_for, last_seen_s, refuse_silent
+from campaign.delivery.beginning.staleness import (
+    RunClock,
+    always,
+    clock_for,
+    last_seen_s,
+    refuse_silent,
+)
 from campaign.delivery.ending import ending
 from campaign.delivery.policies import policies_of
 from campaign.delivery.run_records import (
@@ -88,7 +94,7 @@ def run_campaign(
         run_clock = clock_for(
             journal,
             clock,
-            closed_hours(settings.schedule),
+            always if settings.is_open else closed_hours(settings.schedule),
             may_be_stale=options.resume_stale or is_finished,
         )
         doubtful = put_in_order(campaign, options, journal, policies, run_clock, observer)

@@ -356,6 +356,8 @@ class Run:
         self._feed.look_again(
             each.row for each in rows if each.source in first and each.state is State.PLANNED
         )
+        if waiting := [each.due_s for each in rows if each.state is State.DEFERRED]:
+            self._feed.look_back(min(waiting))  # whose time may have come before they did
         self._wanted.set()
 
     def _take_back(self, letters: list[Letter]) -> None:

@@ -37,6 +37,7 @@ class Recorder:
     received: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
     message_ids: dict[str, set[bytes]] = field(default_factory=dict)
+    puts_off: dict[str, int] = field(default_factory=dict)  # how often a recipient hears 451 yet
     connections: int = 0
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
     door: threading.Event = field(default_factory=threading.Event)  # nobody is greeted before
@@ -71,7 +72,13 @@ class Recorder:
                     found = _PATH.search(line)
                     recipient = found[1].decode() if found else ""
                     self.at("envelope", peer)
-                    writer.write(b"250 2.1.5 Ok\r\n")
+                    if recipient in self.puts_off:
+                        self._put_off(recipient)
+                        recipient = ""
+                    said = b"250 2.1.5 Ok" if recipient else b"451 4.2.0 Try again later"
+                    writer.write(said + b"\r\n")
+                elif verb == b"DATA" and not recipient:  # it came with the RCPT
+                    writer.write(b"554 5.5.1 No valid recipients\r\n")
                 elif verb == b"DATA":
                     writer.write(b"354 go on\r\n")
                     await self._take(reader, writer, recipient, peer)
@@ -82,6 +89,11 @@ class Recorder:
                     writer.write(b"250 2.0.0 Ok\r\n")
         writer.close()
         self.writers.discard(writer)
+
+    def _put_off(self, recipient: str) -> None:
+        left = self.puts_off.pop(recipient) - 1
+        if left:
+            self.puts_off[recipient] = left
 
     async def _take(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recipient: str, peer: str

@@ -39,3 +39,33 @@ def test_letters_that_were_left_by_a_run_go_first_in_the_next_one(tmp_path: Path
         with running(campaign):
             wait_until(lambda: bool(relay.accepted["code@example.com"]))
             assert len(relay.accepted) < 150
+
+
+def test_a_code_that_was_put_off_passes_the_newsletters_when_its_time_has_come(
+    tmp_path: Path,
+) -> None:
+    with recorder(at_least_s=0.01) as relay:
+        toml = ONE_CONNECTION.replace('in_doubt = "hold"\n', 'in_doubt = "hold"\nretry = ["1s"]\n')
+        campaign = open_campaign(tmp_path, toml=toml, port=relay.port)
+        relay.puts_off = {"code@example.com": 1}
+        accept(campaign, *map(news, range(1500)), code("code@example.com"))
+        with running(campaign):
+            wait_until(lambda: not relay.puts_off)
+            wait_until(lambda: bool(relay.accepted["code@example.com"]))
+            # A second of a relay that takes a letter each 10 ms at most, and what was in memory.
+            assert len(relay.accepted) < 400
+    assert {each.attempts for each in results(campaign) if each.address == "code@example.com"} == {
+        2
+    }
+
+
+def test_newsletters_keep_a_tenth_of_the_way_however_many_codes_come(tmp_path: Path) -> None:
+    with recorder(at_least_s=0.005) as relay:
+        campaign = open_campaign(tmp_path, toml=ONE_CONNECTION, port=relay.port)
+        codes = [code(f"code{number}@example.com") for number in range(2500)]
+        accept(campaign, *codes[:1700], *map(news, range(300)))
+        accept(campaign, *codes[1700:])
+        with running(campaign):
+            wait_until(lambda: len(relay.accepted) > 1000, within_s=60.0)
+            passed = sum(address.startswith("p") for address in relay.accepted)
+            assert passed > 80

@@ -12,6 +12,8 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.delivery.arriving import ArrivalTaker
+from campaign.delivery.run import run_campaign
+from campaign.delivery.run_records import RunOptions
 from campaign.errors import DriftError, JournalError
 from campaign.intake.requests import LetterRequest
 from campaign.journal.arrivals import Arrivals
@@ -20,6 +22,7 @@ from campaign.records import State
 from campaign.suppression.entries import Reason, Suppressed
 from fakes.open_campaigns import code, open_campaign
 from fakes.recorder import Recorder, recorder
+from fakes.sending import QUICK, Heard
 from fakes.triggering import (
     accept,
     audited,
@@ -132,6 +135,56 @@ def test_a_letter_taken_while_one_pass_looks_whether_it_is_done_still_goes(
     one_pass(campaign)
     assert looked
     assert server.received == {"ada@example.com": 1}
+
+
+class _InAMonth:
+    """The time of the machine, thirty days from now."""
+
+    def __init__(self) -> None:
+        self._clock = SystemClock()
+
+    def now_s(self) -> float:
+        return self._clock.now_s() + 30 * 86_400.0
+
+    def tick_s(self) -> float:
+        return self._clock.tick_s()
+
+    def passed_s(self) -> float:
+        return self._clock.passed_s()
+
+
+def test_an_open_campaign_that_was_silent_for_days_goes_on(
+    tmp_path: Path, server: Recorder
+) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign, code())
+    one_pass(campaign)
+    accept(campaign, code("bob@example.com", template="receipt", data={"order": 1, "lines": []}))
+    result = run_campaign(
+        campaign,
+        RunOptions(no_wait=True, workers=1, patience=QUICK),
+        clock=_InAMonth(),
+        observer=Heard(),
+    )
+    assert result.finished
+    assert result.counts[State.EXPIRED] == 1  # its own time was over, and nothing else
+
+
+def test_an_older_copy_of_an_open_journal_is_refused(tmp_path: Path, server: Recorder) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign, code())
+    one_pass(campaign)
+    journal = tmp_path / "state" / "journal.sqlite"
+    before = journal.read_bytes()
+    accept(campaign, code("bob@example.com"))
+    one_pass(campaign)
+    with journal.open("r+b") as file:  # the same file: neither its inode nor its age tells
+        file.truncate()
+        file.write(before)
+    (tmp_path / "state" / "journal.sqlite.lock").unlink()  # which knows how far the last run came
+    with pytest.raises(JournalError, match="an older copy"):
+        one_pass(campaign)
+    assert server.received == {"ada@example.com": 1, "bob@example.com": 1}
 
 
 def test_arrivals_of_another_journal_are_refused(tmp_path: Path, server: Recorder) -> None:

@@ -28,6 +28,12 @@ def _never(from_s: float, to_s: float) -> float:
     return 0.0
 
 
+def always(from_s: float, to_s: float) -> float:
+    """All of it.  Of an open campaign: it is silent for as long as nobody asks for a letter, each
+    letter has an end of its time, and an older copy of its journal shows beside the arrivals."""
+    return to_s - from_s
+
+
 class RunClock:
     """Unix time for one run: taken once, then carried on by a clock that cannot be set.
 

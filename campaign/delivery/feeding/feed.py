@@ -35,7 +35,7 @@ _BATCH = 100
 _BATCH_BYTES = 1_000_000
 _FIRST_GUESS_BYTES = 100_000  # of a message, until the first ones are rendered
 _SHOWN = 20  # lanes that are looked at for the progress line
-_PUSHES_S = 1.0  # a lane that may go on so soon takes letters that go first
+_KEPT = 10  # a tenth of the window is for letters that do not go first
 _LANE_SHARE = 4  # one provider may fill a quarter of the window, the rest is for others
 
 
@@ -59,6 +59,7 @@ class Feed:
         spawn: Callable[[Coroutine[None, None, None]], object],
     ) -> None:
         self._rows = Rows(reader, ledger, outlet, turns, clock, expire_after_s, policies)
+        self._has_lanes = bool(policies.first_sources)
         self._adapt(_FIRST_GUESS_BYTES)
         self._ledger = ledger
         self._outlet = outlet
@@ -70,7 +71,6 @@ class Feed:
         self._sender_of = sender_of
         self._left = most  # how many more recipients may be claimed; None = all
         self._expire_after_s = expire_after_s
-        self._policies = policies
         self._spawn = spawn
         self._backlog = self._rows.backlog
         self.is_stopping = False
@@ -80,7 +80,8 @@ class Feed:
         if self._clock.now_s() >= self._closes_s:
             self._call_back()
         while not self.is_stopping and self._left != 0:
-            goes_first = bool(self._rows.first) and self._has_room_for_first
+            await self._rows.look_for_first()
+            goes_first = self._rows.has_first and self._has_room_for_first
             if not goes_first and not self.has_room:
                 return
             if self._outlet.rest_s(self._clock.tick_s()):
@@ -104,6 +105,11 @@ class Feed:
         self.window = max(64, min(_MOST_LETTERS, _MOST_BYTES // size_bytes))
         self._batch = max(1, min(_BATCH, _BATCH_BYTES // size_bytes, self.window // 4))
         self._share = self.window // _LANE_SHARE
+        self._rows.kept = max(1, self.window // _KEPT)
+        # A whole batch pays; but what is kept for letters that do not go first may be less.
+        self._least = min(self._batch, max(1, self._rows.kept // 2))
+        if not self._has_lanes:
+            self._least = self._batch
 
     def rewind(self) -> None:
         """Read everything from the start again: the journal says that some are left."""
@@ -123,13 +129,23 @@ class Feed:
 
     @property
     def has_room(self) -> bool:
-        """A further batch may be claimed; a quarter is kept for letters that go first."""
-        window = self.window * 3 // 4 if self._policies.first_sources else self.window
-        return window - len(self._ledger.open) >= self._batch
+        """A further batch may be claimed."""
+        return self._room >= self._least
+
+    @property
+    def _room(self) -> int:
+        """For how many letters; of lanes a quarter is kept for letters that go first, which in turn
+        leave a tenth to the others."""
+        if not self._has_lanes:
+            return self.window - len(self._ledger.open)
+        shared = self.window * 3 // 4 - len(self._ledger.open)
+        return max(shared, self._rows.kept - self._ledger.open_bulk)
 
     @property
     def _has_room_for_first(self) -> bool:
-        return self.window > len(self._ledger.open)
+        claimed = len(self._ledger.open)
+        of_first = claimed - self._ledger.open_bulk
+        return claimed < self.window and of_first < self.window - self._rows.kept
 
     @property
     def is_used_up(self) -> bool:
@@ -187,7 +203,7 @@ class Feed:
 
     def _next_ahead(self) -> list[Claim]:
         """The next batch of those that were read."""
-        count = min(self._batch, len(self._rows.ahead), self._left or self._batch)
+        count = min(self._batch, self._room, len(self._rows.ahead), self._left or self._batch)
         return [self._rows.ahead.popleft() for _ in range(count)]
 
     async def _admit(self, taken: list[Claim]) -> list[Claim]:
@@ -226,13 +242,7 @@ class Feed:
     def _has_place(self, claim: Claim, tick_s: float) -> bool:
         if self._outlet.room(claim.domain, tick_s, self._share):
             return True
-        return self._may_push(claim, tick_s)
-
-    def _may_push(self, claim: Claim, tick_s: float) -> bool:
-        """Whether a letter that goes first may come into memory beside what fills it."""
-        if not self._policies.first_sources or not self._rows.is_first(claim):
-            return False
-        return self._outlet.look_s(claim.domain, tick_s) <= _PUSHES_S
+        return self._rows.may_push(claim, tick_s)
 
     def _has_expired(self, claim: Claim, expired_s: float, now_s: float) -> bool:
         """Whether no try is left in its time, in which closed windows do not count."""

@@ -16,6 +16,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
+from itertools import islice
 
 from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.feeding.backlog import Backlog, Queue
@@ -31,6 +32,8 @@ _READ = 1000  # rows a query brings
 _SEARCHED = 10_000  # rows looked through at once for those of one lane
 _LEAST_LOOK_S = 0.02  # between two questions to the outlet about a lane
 _DRY_S = 0.05  # after a query that brought nothing; outcomes alone must not cause queries
+_PUSHES_S = 1.0  # a lane that may go on so soon takes letters beside what fills it
+_FIRST = " first"  # what lanes are called of letters that go first; no domain has a space
 _LONGEST_LOOK_S = 60.0  # between two looks at a window: the clock may be set meanwhile
 
 
@@ -47,8 +50,12 @@ class Rows:
         expire_after_s: float,
         policies: SendingPolicies,
     ) -> None:
-        # Planned rows of letters that go before all others; most campaigns have none.
-        self.first: deque[int] = deque()
+        # Rows of letters that go before all others; most campaigns have none.  A letter that was
+        # tried before is older than any that is planned.
+        self._first: deque[int] = deque()
+        self._first_due: dict[int, None] = {}  # in order, each once
+        self._first_due_after: Due = FIRST_DUE  # as `_due_after`
+        self._first_look_s = 0.0
         self._policies = policies
         self._first_sources = policies.first_sources
         self._find_first(reader)
@@ -65,6 +72,7 @@ class Rows:
         self._expire_after_s = expire_after_s
         self._batch = 1
         self._share = 1
+        self.kept = 0  # letters in memory that those that go first leave to the others
         self._dry_until_s = 0.0
         self._after = 0  # planned rows up to here were read in this run
         self._due_after: Due = FIRST_DUE  # deferred ones up to here
@@ -73,36 +81,80 @@ class Rows:
         """Read everything from the start again: the journal says that some are left."""
         self._reader.rewind()
         self._find_first(self._reader)
+        self._first_due.clear()
         self._after = 0
-        self._due_after = FIRST_DUE
+        self._due_after = self._first_due_after = FIRST_DUE
 
     def look_again(self, first: Iterable[int] = ()) -> None:
         """Rows have come into the journal: it is not dry any more.  `first`: those of them that go
         before others."""
         self._dry_until_s = 0.0
-        self.first.extend(first)
+        self._first.extend(first)
 
     def is_first(self, claim: Claim) -> bool:
         """Whether its letter goes before others."""
         return claim.source in self._first_sources
 
+    def may_push(self, claim: Claim, tick_s: float) -> bool:
+        """Whether a claimed letter may come into memory beside what fills its lane: one that goes
+        first, or one of the few that are kept for the others."""
+        if not self._first_sources or not self._goes_on_soon(claim.domain, tick_s):
+            return False
+        return self.is_first(claim) or self._ledger.open_bulk <= self.kept
+
+    def _goes_on_soon(self, domain: str, tick_s: float) -> bool:
+        return self._outlet.look_s(domain, tick_s) <= _PUSHES_S
+
     def lane_of(self, claim: Claim) -> str:
         """What a row that is left behind waits with: those that go first wait for no others."""
         lane = self._outlet.lane_of(claim.domain)
-        return f"{lane} first" if self._first_sources and self.is_first(claim) else lane
+        return f"{lane}{_FIRST}" if self._first_sources and self.is_first(claim) else lane
+
+    @property
+    def has_first(self) -> bool:
+        """Whether any letter is known that goes before others and is not claimed."""
+        return bool(self._first_due or self._first)
+
+    async def look_for_first(self) -> None:
+        """Find those that go before others and whose time to be tried again has come."""
+        tick_s = self._clock.tick_s()
+        if not self._first_sources or tick_s < self._first_look_s:
+            return
+        before = self._first_due_after
+        ask = partial(self._reader.due_of, self._first_sources, self._due_until_s, _READ, before)
+        at_once = self._reader.answers_at_once
+        rows, after = ask() if at_once else await asyncio.to_thread(ask)
+        self._first_due.update(dict.fromkeys(rows))
+        if self._first_due_after == before:  # nobody looked back meanwhile
+            self._first_due_after = after
+        if after == before:
+            self._first_look_s = tick_s + _DRY_S
+
+    @property
+    def _due_until_s(self) -> float:
+        """Whoever is due by this Unix time is read; everybody, when the campaign's time is over."""
+        now_s = self._clock.now_s()
+        return math.inf if self._turns.is_over(now_s) else now_s
 
     def _find_first(self, reader: Reader) -> None:
-        self.first = deque(reader.planned_of(sorted(self._first_sources)))
+        self._first = deque(reader.planned_of(sorted(self._first_sources)))
 
     async def read_first(self, most: int) -> list[Claim]:
         """The next of those that go before others."""
         self.returning = ""
-        rows = [self.first.popleft() for _ in range(min(most, len(self.first)))]
+        if self._first_due:
+            rows = list(islice(self._first_due, most))
+            for row in rows:
+                del self._first_due[row]
+            return await self._ask(partial(self._reader.claim_rows, rows, State.DEFERRED))
+        rows = [self._first.popleft() for _ in range(min(most, len(self._first)))]
         return await self._ask(partial(self._reader.claim_rows, rows, State.PLANNED))
 
     def look_back(self, due_s: float) -> None:
         """Somebody became due who was not to be seen when others due then were read."""
         self._due_after = min(self._due_after, (due_s, 0))
+        self._first_due_after = min(self._first_due_after, (due_s, 0))
+        self._first_look_s = 0.0
 
     def look_at_s(self, domain: str) -> float:
         """When to ask again whether there is room for a domain."""
@@ -159,7 +211,11 @@ class Rows:
                 return 0, self.opening_s(answer.until_s)
             return self._batch, tick_s
         self.is_given_up = self._outlet.refused_s(queue.domain, tick_s) > self._expire_after_s
-        return self._outlet.room(queue.domain, tick_s, self._share), self.look_at_s(queue.domain)
+        room = self._outlet.room(queue.domain, tick_s, self._share)
+        if not room and self._first_sources and self._goes_on_soon(queue.domain, tick_s):
+            is_first = queue.lane.endswith(_FIRST)
+            room = self._batch if is_first else max(0, self.kept - self._ledger.open_bulk)
+        return room, self.look_at_s(queue.domain)
 
     def opening_s(self, at_s: float) -> float:
         """When to look at a zone whose window opens at a Unix time."""
@@ -171,15 +227,15 @@ class Rows:
         ends: list[Due] = []
 
         def ask() -> list[Claim]:
-            now_s = self._clock.now_s()
-            until_s = math.inf if self._turns.is_over(now_s) else now_s
-            claims, last = self._reader.claim_due(until_s, _READ, before)
+            claims, last = self._reader.claim_due(self._due_until_s, _READ, before)
             ends.append(last)
             return claims
 
         claims = await self._ask(ask)
         if self._due_after == before:  # nobody looked back meanwhile
             self._due_after = ends[0]
+        if self._first_sources:  # `look_for_first` finds those
+            claims = [claim for claim in claims if not self.is_first(claim)]
         return claims
 
     async def _planned(self) -> list[Claim]:

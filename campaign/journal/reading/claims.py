@@ -37,6 +37,10 @@ _DEFERRED = text(
 )
 
 
+_DUE_SOURCES = text(
+    f"SELECT s.due, s.row, r.source {STANDING} WHERE s.state = 'deferred' AND s.due >= :a"
+    " AND s.due <= :b AND (s.due > :c OR s.row > :d) ORDER BY s.due, s.row LIMIT :e"
+)
 _DOMAINS = text(
     f"SELECT r.row, r.domain {STANDING} WHERE s.row > :a AND s.row <= :b AND s.state = 'planned'"
     " ORDER BY s.row LIMIT :c"
@@ -49,19 +53,21 @@ class ClaimQueries(NamedTuple):
     planned: the row behind which claims begin, how many at most
     deferred: the due time to begin with, the time before which they are due, the due time and the
         row behind which they begin, how many at most
+    due_sources: as `deferred`, only the due time, the row and its source
     open: as `planned`, of both
     domains: row and domain of planned rows: behind which row, up to which, how many at most
     """
 
     planned: str
     deferred: str
+    due_sources: str
     open: str
     domains: str
 
     @classmethod
     def of(cls, dialect: Dialect) -> Self:
         """Written once: for each page anew it would take as long as to read a third of it."""
-        queries = (_PLANNED, _DEFERRED, _OPEN, _DOMAINS)
+        queries = (_PLANNED, _DEFERRED, _DUE_SOURCES, _OPEN, _DOMAINS)
         return cls(*(str(each.compile(dialect=dialect)) for each in queries))
 
 

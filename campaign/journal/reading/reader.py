@@ -255,6 +255,15 @@ class Reader(Glance):
         last = (float(found[-1][-1]), int(found[-1][0])) if found else after
         return claims_of([row[:-1] for row in found], State.DEFERRED), last
 
+    def due_of(
+        self, sources: Collection[int], until_s: float, limit: int, after: Due
+    ) -> tuple[list[int], Due]:
+        """The rows of these sources among the next `limit` that are due by a Unix time, and the
+        place behind the last of them all, from which the caller goes on."""
+        found = self._claims(self._queries.due_sources, after[0], until_s, *after, limit)
+        last = (float(found[-1][0]), int(found[-1][1])) if found else after
+        return [int(row) for _, row, source in found if source in sources], last
+
     def planned_of(self, sources: Sequence[int]) -> list[int]:
         """The rows of these sources that are planned, in order."""
         if not sources:
