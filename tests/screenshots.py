@@ -38,6 +38,8 @@ from campaign.report.wording import wording
 from campaign.sandbox import inbox
 from campaign.watch import app as watch
 from fakes.browser import DESKTOP, PHONE, Visit, chromium
+from fakes.open_campaigns import open_campaign
+from fakes.open_day import live_a_day
 from fakes.scripted_smtp import Script, ScriptedServer
 from fakes.sending import Mailing, relay
 from fakes.serve_site import ONE_CLICK, link
@@ -108,6 +110,14 @@ def shoot_course(folder: Path, out: Path) -> None:
         shoot(browser, url, "run-course", out, tall=True)
 
 
+def shoot_open(folder: Path, out: Path) -> None:
+    """An open campaign after a day."""
+    campaign = open_campaign(folder, port=25)
+    live_a_day(campaign, time.time())
+    with chromium() as browser, running(watch.start(campaign)) as url:
+        shoot(browser, url, "run-open", out, tall=True)
+
+
 def shoot_campaigns(folder: Path, out: Path) -> None:
     """The page over many campaigns: the list was old in the spring, and was cleaned since."""
     day_s = 86400.0
@@ -166,6 +176,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         shoot_leaving(Path(temporary) / "serve", out)
         shoot_course(Path(temporary) / "course", out)
+        shoot_open(Path(temporary) / "open", out)
         shoot_campaigns(Path(temporary) / "campaigns", out)
         folder = Path(temporary) / "sample_data"
         for name in ("sample_data", "templates"):

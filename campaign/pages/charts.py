@@ -98,7 +98,7 @@ def draw_courses(
         f"{top / 2:,.0f}",
         first_s,
         last_s,
-        _ticks(first_s, last_s, zone, "%d %b"),
+        ticks_of(first_s, last_s, zone, "%d %b"),
     )
 
 
@@ -132,7 +132,7 @@ def draw_curve(
         _rate(top / 2) + per_s,
         first_s,
         last_s,
-        _ticks(first_s, last_s, zone, day),
+        ticks_of(first_s, last_s, zone, day),
         [round((at_s - first_s) * scale, 1) for at_s in marked_s if first_s <= at_s <= last_s],
     )
 
@@ -147,7 +147,7 @@ def round_up(rate: float) -> float:
         power *= 10
 
 
-def _ticks(first_s: float, last_s: float, zone: tzinfo | None, day_as: str) -> list[Tick]:
+def ticks_of(first_s: float, last_s: float, zone: tzinfo | None, day_as: str) -> list[Tick]:
     """Three to six round times; the date stands where the day is another."""
     span_s = last_s - first_s
     steps_s = (*_STEPS_S, *(_DAY_S * days for days in (1, 2, 7, 14, 30, 90)))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from campaign.journal.reading.reader import Skipped
 from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies
 from campaign.pages.causes import Cause, cause_of
+from campaign.pages.hourly import HourlyLetters, hourly_letters
 from campaign.planning.skips import SKIP_WORDS
 from campaign.records import Source, State
 
@@ -19,6 +20,7 @@ _PROVIDERS = 15
 _SHOWN = 200  # lines of a list of people; the rest is in `campaign results`
 _EXAMPLES = 5  # skipped rows shown for each reason
 _REPLIES = 4  # kinds of reply shown for each class
+_DAY_S = 86_400.0
 _STRETCHES = 120  # points of a curve
 _ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>@]+>?")
 _CHANGING = re.compile(r"\b(?=\w*\d)[\w-]{9,}\b|\[[\d.:a-f]+\]")  # queue ids, addresses of hosts
@@ -85,6 +87,7 @@ class Figures:
     retries: list[tuple[int, int]]
     in_doubt: list[Answer]
     skips: list[SkipGroup]
+    hourly: HourlyLetters | None  # of an open campaign
 
     @property
     def total(self) -> int:
@@ -110,8 +113,11 @@ class Figures:
         return self.sent / span_s if span_s > 0 else 0.0
 
 
-def gather(tallies: Tallies, now_s: float) -> Figures:
-    """Ask everything; about 3 s for a million recipients."""
+def gather(tallies: Tallies, now_s: float, *, is_open: bool = False, day: str = "%d %b") -> Figures:
+    """Ask everything; about 3 s for a million recipients.
+
+    `is_open`: of an open campaign, whose letters are told by template and hour; `day`: as of
+    `draw_curve`."""
     plan = tallies.plan_record()
     runs = tallies.runs()
     first_s, last_s = tallies.sending_span()
@@ -132,7 +138,13 @@ def gather(tallies: Tallies, now_s: float) -> Figures:
         retries=tallies.retries(),
         in_doubt=tallies.once_in_doubt(_SHOWN),
         skips=_skips(tallies),
+        hourly=hourly_letters(tallies, _last_day_s(last_s, now_s), day=day) if is_open else None,
     )
+
+
+def _last_day_s(last_s: float, now_s: float) -> float:
+    """The end of the day that is told hour by hour: the last one in which anything was sent."""
+    return now_s if now_s - last_s < _DAY_S or not last_s else last_s
 
 
 def _skips(tallies: Tallies) -> list[SkipGroup]:

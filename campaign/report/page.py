@@ -35,13 +35,15 @@ def report(campaign: Campaign, clock: Clock, language: ReportWords | None = None
 
     Raises JournalError where nothing is planned.
     """
+    language = language or wording(campaign.settings.recipients.default_locale)
     tallies = Tallies.open(campaign.settings.journal.url, campaign.folder)
     try:
-        figures = gather(tallies, clock.now_s())
+        is_open = campaign.settings.is_open
+        figures = gather(tallies, clock.now_s(), is_open=is_open, day=language.say("%d %b"))
         back = gather_returns(campaign.settings.journal.url, campaign.folder, tallies)
     finally:
         tallies.close()
-    return draw(figures, back, language or wording(campaign.settings.recipients.default_locale))
+    return draw(figures, back, language)
 
 
 def draw(figures: Figures, back: Returns | None, language: ReportWords) -> str:

@@ -23,6 +23,7 @@ from campaign.journal.reading.tallies import Tallies
 from campaign.journal.states import PARTS, SHOWN
 from campaign.pages.charts import Courses, draw_courses, draw_curve
 from campaign.pages.events import Bell
+from campaign.pages.hourly import hourly_letters
 from campaign.pages.look import Look
 from campaign.pages.server import PageServer, until_interrupted
 from campaign.planning.timing.awaited import Waits
@@ -94,7 +95,12 @@ class Watch:
             prospects = Prospects(self._campaign, self._clock)
             returned = ReturnedFeed(self._campaign)
             self._sampler = Sampler(
-                self._tallies, self._clock, waits.ask, prospects.ask, returned.ask
+                self._tallies,
+                self._clock,
+                waits.ask,
+                prospects.ask,
+                returned.ask,
+                hourly_letters if self._campaign.settings.is_open else _of_a_list,
             )
         return self._sampler.sample()
 
@@ -121,6 +127,10 @@ class Watch:
         if self._tallies is not None:
             self._thread.submit(self._tallies.close).result()
         self._thread.shutdown()
+
+
+def _of_a_list(tallies: Tallies, now_s: float) -> None:
+    """Hours and templates are of open campaigns."""
 
 
 def _courses(sample: RunSample) -> Courses | None:

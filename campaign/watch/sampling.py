@@ -17,6 +17,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies, Trouble
 from campaign.pages.causes import Cause, cause_of
 from campaign.pages.charts import Point
+from campaign.pages.hourly import HourlyLetters
 from campaign.planning.timing.prospect import NO_PROSPECT, Prospect
 from campaign.records import NO_WAIT, Awaited, State, settled_of, unsettled_of
 from campaign.watch.returned import NOTHING_RETURNED, ReturnedSample
@@ -57,6 +58,7 @@ class RunSample:
     waiting_for: str = ""  # what planned recipients wait for
     prospect: Prospect = NO_PROSPECT
     returned: ReturnedSample = NOTHING_RETURNED
+    hourly: HourlyLetters | None = None  # of an open campaign
 
     @property
     def total(self) -> int:
@@ -82,13 +84,16 @@ class Sampler:
         waits: Callable[[Reader, float, float], Awaited],
         prospects: Callable[[Tallies, float], Prospect] = lambda tallies, now_s: NO_PROSPECT,
         returned: Callable[[Tallies], ReturnedSample] = lambda tallies: NOTHING_RETURNED,
+        hourly: Callable[[Tallies, float], HourlyLetters | None] = lambda tallies, now_s: None,
     ) -> None:
         """`waits`: what planned recipients wait for at an instant, with so many sent a second.
 
         `prospects`: the plan, what happened and what is foreseen at an instant.
         `returned`: what has come back so far.
+        `hourly`: by template and hour, of an open campaign.
         """
         self._returned = returned
+        self._hourly = hourly
         self._waits = waits
         self._prospects = prospects
         self._tallies = tallies
@@ -123,6 +128,7 @@ class Sampler:
             waiting_for=awaited.words,
             prospect=self._prospects(tallies, now_s),
             returned=self._returned(tallies),
+            hourly=self._hourly(tallies, now_s),
         )
 
     def _rate(self, now_s: float) -> float:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
 from campaign.cli.main import main
+from campaign.config.loader import Campaign, load
 from campaign.intake.requests import LetterRequest
+from campaign.journal.reading.tallies import Tallies
+from campaign.pages.hourly import hourly_letters
+from campaign.pages.look import Look
+from campaign.records import NO_WAIT, State
+from campaign.report.page import report
+from campaign.report.wording import wording
+from campaign.watch import sampling
+from campaign.watch.sampling import Sampler
+from fakes.clock import FakeClock
 from fakes.open_campaigns import code, open_campaign
+from fakes.open_day import live_a_day
 from fakes.recorder import recorder
 from fakes.triggering import accept, one_pass
 
@@ -37,6 +50,60 @@ def test_status_tells_templates_hours_and_what_waits(
     shown = capfd.readouterr().out
     assert "1 letter accepted" in shown
     assert "By template" in shown
+
+
+def test_the_live_page_and_the_report_tell_templates_and_hours(tmp_path: Path) -> None:
+    campaign = open_campaign(tmp_path, port=1)
+    until_s = 1_790_000_000.0 // 3600 * 3600
+    live_a_day(campaign, until_s)
+    with closing(Tallies.open(*campaign.journal)) as tallies:
+        found = hourly_letters(tallies, until_s - 1.0, UTC)
+        run = Sampler(
+            tallies, FakeClock(wall=until_s - 1.0), lambda *_: NO_WAIT, hourly=hourly_letters
+        ).sample()
+        counts = tallies.counts()
+    assert [one.name for one in found.templates][:3] == ["code", "receipt", "news"]
+    assert sum(one.sent for one in found.templates) == counts[State.SENT]
+    assert sum(one.lost for one in found.templates) == counts[State.FAILED]
+    assert found.bars.letters == counts[State.SENT] + counts[State.FAILED]
+    assert found.bars.sent.count("M") == 24  # a bar each hour
+    assert found.last_s - found.first_s == 86_400.0
+    look = Look(Path(sampling.__file__).parent / "look", room="watch", charts=True)
+    page = look.plain("run.html", run=run, curve=None, courses=None, parts=[])
+    assert 'data-template="receipt"' in page
+    written = report(campaign, FakeClock(wall=until_s), wording("zh"))
+    assert "按模板和小时统计的邮件" in written
+    assert "按模板" not in report(
+        _listed(tmp_path / "list"), FakeClock(wall=until_s), wording("zh")
+    )
+
+
+def test_a_single_letter_of_an_hour_is_still_seen() -> None:
+    seen = _Seen([("code", 3600.0, State.SENT, 1), ("code", 7200.0, State.SENT, 10_000)])
+    found = hourly_letters(seen, 7201.0, UTC)
+    assert "v-2.0h" in found.bars.sent
+    assert found.top == "10,000"
+
+
+class _Seen:
+    """A journal with these hours."""
+
+    def __init__(self, hours: list[tuple[str, float, State, int]]) -> None:
+        self._hours = hours
+
+    def by_hour(self, since_s: float) -> list[tuple[str, float, State, int]]:
+        return [each for each in self._hours if each[1] >= since_s]
+
+    def by_template(self) -> dict[str, dict[State, int]]:
+        return {"code": {State.SENT: 10_001}}
+
+
+def _listed(folder: Path) -> Campaign:
+    """A campaign with a list, planned."""
+    folder.mkdir()
+    assert main(["init", str(folder / "new")]) == 0
+    assert main(["plan", str(folder / "new"), "--no-render"]) == 0
+    return load(folder / "new")
 
 
 @pytest.mark.parametrize("command", [["preview"], ["test", "--to", "me@example.com"]])
