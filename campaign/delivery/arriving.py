@@ -178,7 +178,11 @@ class ArrivalTaker:
 
     def _forget(self) -> None:
         """Keys are known for their time, and at least until their letter is settled."""
+        before_s = self._clock.now_s() - self._keep_s
+        after, until = 0, self._noted
         with closing(glance(*self._journal)) as seen:  # the run's own reader is the loop's
-            first = seen.first_unsettled()
-        until = self._noted if first is None else min(self._noted, first - 1)
-        self._arrivals.forget(until, self._clock.now_s() - self._keep_s)
+            while numbers := self._arrivals.accepted_before(before_s, after, until, _MOST):
+                left = seen.unsettled_between(numbers[0], numbers[-1])
+                if settled := [number for number in numbers if number not in left]:
+                    self._arrivals.forget(settled)
+                after = numbers[-1]

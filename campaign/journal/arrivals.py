@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -202,13 +203,22 @@ class Arrivals(SmallStore):
                 "UPDATE arrivals SET data = '' WHERE number > ? AND number <= ?", (before, number)
             )
 
-    def forget(self, number: int, accepted_before_s: float) -> int:
-        """Forget letters up to a number that were accepted before; returns how many."""
+    def accepted_before(self, at_s: float, after: int, until: int, most: int) -> list[int]:
+        """Numbers behind one and up to another, as far as their letters were accepted before."""
+        found = self._database.rows(
+            "SELECT number, accepted_s FROM arrivals WHERE number > ? AND number <= ?"
+            f" ORDER BY number LIMIT {int(most)}",
+            (after, until),
+        )
+        return [int(number) for number, _ in takewhile(lambda row: row[1] < at_s, found)]
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Letters that nobody will be told of any more, with their keys."""
         with self._database.writing():
-            return self._database.change(
-                "DELETE FROM arrivals WHERE number <= ? AND accepted_s < ?",
-                (number, accepted_before_s),
-            )
+            for start in range(0, len(numbers), _ASKED_AT_ONCE):
+                part = numbers[start : start + _ASKED_AT_ONCE]
+                signs = ", ".join("?" * len(part))
+                self._database.change(f"DELETE FROM arrivals WHERE number IN ({signs})", part)
 
     # -- inside --------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from campaign.clock import SystemClock
+from campaign.config.loader import Campaign
 from campaign.delivery.arriving import ArrivalTaker
 from campaign.delivery.run import run_campaign
 from campaign.delivery.run_records import RunOptions
@@ -185,6 +186,30 @@ def test_an_older_copy_of_an_open_journal_is_refused(tmp_path: Path, server: Rec
     with pytest.raises(JournalError, match="an older copy"):
         one_pass(campaign)
     assert server.received == {"ada@example.com": 1, "bob@example.com": 1}
+
+
+def test_one_letter_that_waits_for_years_keeps_no_other_from_being_forgotten(
+    tmp_path: Path, server: Recorder
+) -> None:
+    campaign = open_campaign(tmp_path, port=server.port, more='[intake]\nkeep = "1m"\n')
+    later, first, *_ = accept(
+        campaign, code(send_at="2099-01-01T00:00:00Z"), code("bob@example.com"), code("c@d.example")
+    )
+    one_pass(campaign)
+    with closing(Arrivals.open(*campaign.journal)) as arrivals:
+        assert arrivals.find(first.id) is not None  # it is known for its time
+    with sqlite3.connect(f"{tmp_path}/state/journal.sqlite.intake") as spool:
+        spool.execute("UPDATE arrivals SET accepted_s = accepted_s - 100")
+    spool.close()
+    accept(campaign, code("eve@example.com"))
+    with running(campaign):
+        wait_until(lambda: not _is_known(campaign, first.id), within_s=60.0)
+    assert _is_known(campaign, later.id)
+
+
+def _is_known(campaign: Campaign, id_: str) -> bool:
+    with closing(Arrivals.open(*campaign.journal)) as arrivals:
+        return arrivals.find(id_) is not None
 
 
 def test_arrivals_of_another_journal_are_refused(tmp_path: Path, server: Recorder) -> None:

@@ -48,6 +48,7 @@ from campaign.intake.requests import KEY_MAX, AcceptedRequest
 from campaign.intake.standing import find_letter
 from campaign.journal.arrivals import Arrivals
 from campaign.records import Message
+from campaign.units import show_duration
 
 _BODY_WITHIN_S = 30.0
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -134,7 +135,13 @@ class Api:
         found = await asyncio.to_thread(find_letter, self._campaign, self._arrivals, id_)
         owner = found.scope.rpartition(" ")[0] if found else ""
         if found is None or owner != credential.name:
-            raise ApiError(404, "there is no such letter", remedy="letters are known by their id")
+            keep = show_duration(self._campaign.settings.intake.keep)
+            raise ApiError(
+                404,
+                "there is no such letter, or it was forgotten",
+                remedy=f"a settled letter is known by its id for {keep} (`keep` of [intake]);"
+                " `campaign results` knows it for good",
+            )
         fields = found._asdict()
         del fields["scope"]
         return _json(MessageOut(**fields))

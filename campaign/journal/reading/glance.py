@@ -148,10 +148,14 @@ class Glance(ABC):
         """0 where there is none."""
         return int(self._all("SELECT COALESCE(max(row), 0) FROM recipients")[0][0])
 
-    def first_unsettled(self) -> int | None:
-        """The first row that is left in a state that is not terminal; None: nobody is."""
-        found = self._all(f"SELECT row FROM standings WHERE {_IS_LEFT} ORDER BY row LIMIT 1")
-        return int(found[0][0]) if found else None
+    def unsettled_between(self, first: int, last: int) -> set[int]:
+        """The rows from one to another that are in a state that is not terminal."""
+        found = self._all(
+            f"SELECT row FROM standings WHERE row >= :first AND row <= :last AND {_IS_LEFT}",
+            first=first,
+            last=last,
+        )
+        return {int(row) for (row,) in found}
 
 
 def _lives(pid: int) -> bool:
