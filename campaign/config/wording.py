@@ -101,8 +101,13 @@ def _open_secret(path: Path, key: str) -> Mistake:
 def _missing(path: Path, key: str) -> Mistake:
     field = field_at(path)
     assert field is not None, "only a field of ours can be missing"
-    if section := section_in(field.annotation):
-        needed = ", ".join(name for name, f in fields_of(section).items() if f.is_required())
+    section = section_in(field.annotation)
+    needed = (
+        ", ".join(name for name, f in fields_of(section).items() if f.is_required())
+        if section
+        else ""
+    )
+    if needed:
         where = ".".join(str(step) for step in path if isinstance(step, str))
         return Mistake(path, f"[{where}] is missing", f"add it with its keys: {needed}")
     table = next((step for step in reversed(path[:-1]) if isinstance(step, str)), "")

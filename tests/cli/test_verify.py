@@ -298,6 +298,23 @@ def prober(verify: Verify, server: DnsServer) -> Iterator[ScriptedServer]:
         yield smtp
 
 
+def test_a_nameserver_that_denies_a_large_provider_is_not_believed(
+    verify: Verify, server: DnsServer
+) -> None:
+    server.fail("qq.com", "*", Fault.NXDOMAIN)
+    server.fail("gone.example", "*", Fault.NXDOMAIN)
+    Path("cut-off.csv").write_text("email\nliu@qq.com\nx@gone.example\n")
+    verify("-o", "checked.csv", file="cut-off.csv")
+    assert [(row["verdict"], row["reason"]) for row in rows("checked.csv")] == [
+        (
+            "unknown",
+            "nameserver not believed: a nameserver says there is no domain qq.com, and a large"
+            " mailbox provider uses it",
+        ),
+        ("bad", "no such domain: there is no domain gone.example"),
+    ]
+
+
 def test_probe_asks_the_mail_servers_and_sends_nothing(
     verify: Verify, server: DnsServer, prober: ScriptedServer
 ) -> None:

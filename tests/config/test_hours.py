@@ -45,6 +45,7 @@ def settings_of(folder: Path, text: str) -> Settings:
         ('timezone = "Mars/One"', "'Mars/One' is not a time zone", "IANA"),
         ('timezone = { column = "tz" }', "has no default", 'default = "Asia/Shanghai"'),
         ('windows = ["09:00-17:00"]', "windows need a time zone", "add timezone"),
+        ('quiet = ["22:00-07:00"]', "quiet hours need a time zone", "add timezone"),
         ('late = "never"', 'late is "never"', "'expire'"),
         ('late = "expire"', "needs windows", "leave late out"),
         ("order = 3", "order is 3", 'for example order = "engagement"'),
@@ -53,7 +54,7 @@ def settings_of(folder: Path, text: str) -> Settings:
 def test_a_fault_of_the_schedule_is_told_with_its_line_and_a_remedy(
     tmp_path: Path, line: str, what: str, remedy: str
 ) -> None:
-    needs_zone = "holidays" in line or "quiet" in line or "Fru" in line or "Mon 9" in line
+    needs_zone = "holidays" in line or 'quiet = ["12' in line or "Fru" in line or "Mon 9" in line
     text = f'{line}\ntimezone = "UTC"\n' if needs_zone else f"{line}\n"
     with pytest.raises(ConfigErrors) as told:
         settings_of(tmp_path, text)

@@ -369,6 +369,11 @@ def test_missing_tables_are_told_with_what_they_need(tmp_path: Path) -> None:
     ]
 
 
+def test_a_ramp_without_a_ladder_is_told_with_one(folder: Path) -> None:
+    told = only_fault(folder, GOOD + '[ramp]\nper = "provider"\n')
+    assert told[1:] == ("[ramp] has no ladder", 'add ladder = "sendgrid"')
+
+
 def test_a_message_without_a_body_is_told(folder: Path) -> None:
     text = GOOD.replace('text = "body.txt"\n', "")
     assert only_fault(folder, text)[:2] == (6, "the message has no body")

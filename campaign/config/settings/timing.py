@@ -61,7 +61,7 @@ class Schedule(Section):
         named = next((key for key in ("windows", "quiet", "holidays") if getattr(self, key)), "")
         if named and self.timezone is None:
             yield RuleError(
-                f"{named} need a time zone",
+                f"{'quiet hours' if named == 'quiet' else named} need a time zone",
                 'add timezone = "Asia/Shanghai", or { column = "tz", default = "Asia/Shanghai" }',
                 named,
                 "timezone",

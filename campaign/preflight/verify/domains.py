@@ -5,6 +5,7 @@ Fails: with DnsError where no nameserver answers anything; that one domain canno
 a finding.
 
 Bad is only what no mail can reach: no such domain (NXDOMAIN), a null MX, neither MX nor address.
+Who says that a large provider's domain does not exist is cut off from the DNS, or lies: not known.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from campaign.routing.destinations import Undeliverable
 from campaign.routing.guard import is_public
 from campaign.routing.mx import Exchanges, find_addresses, find_exchanges
 from campaign.routing.resolver import Resolver
-from campaign.routing.sites import provider_of_exchanges
+from campaign.routing.sites import provider_of_domain, provider_of_exchanges
 
 _MOST_HOSTS = 3  # looked up until one has an address
+_NO_DOMAIN = "5.1.2"
 _CAUSES = {
-    "5.1.2": (Standing.BAD, "no such domain"),
+    _NO_DOMAIN: (Standing.BAD, "no such domain"),
     "5.1.10": (Standing.BAD, "takes no mail"),
     "5.4.4": (Standing.DOUBTFUL, "mail server not reachable"),
 }
@@ -44,6 +46,9 @@ async def look_at_domain(
 async def _judged(resolver: Resolver, domain: str, allow_private: bool) -> DomainFinding:
     found = await find_exchanges(resolver, domain, allow_private=allow_private)
     if isinstance(found, Undeliverable):
+        if found.enhanced == _NO_DOMAIN and provider_of_domain(domain):
+            detail = f"a nameserver says {found.text}, and a large mailbox provider uses it"
+            return DomainFinding(Standing.UNKNOWN, "nameserver not believed", detail)
         standing, cause = _CAUSES[found.enhanced]
         return DomainFinding(standing, cause, found.text)
     if found.is_implicit:
