@@ -42,6 +42,10 @@ class TellingProcess:
         )
         self.trouble = ""
 
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def end(self) -> None:
         """Let it tell what there is, for a bounded time."""
         assert self._process.stdin is not None

@@ -20,6 +20,7 @@ def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
     """
     from campaign.cli.rehearsal import rehearsal_of
     from campaign.cli.services.metering import metrics_beside
+    from campaign.cli.terminal.streams import complain
     from campaign.clock import SystemClock
     from campaign.config.loader import load
     from campaign.intake.api.app import Api
@@ -27,6 +28,7 @@ def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
     from campaign.planning.opening import ensure_open_plan
     from campaign.serve.app import counting
     from campaign.serve.server import serve
+    from campaign.webhooks.lasting import telling_on
 
     campaign = load(path, need_letters=True)
     if sandbox:
@@ -41,7 +43,8 @@ def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
         raise ConfigErrors([error]) from None
     requests = Counts("campaign_http_requests_total")
     app = counting(api.app, requests.add)
-    with metrics_beside(metrics, requests), contextlib.suppress(KeyboardInterrupt):
+    telling = contextlib.nullcontext() if sandbox else telling_on(campaign, complain)
+    with metrics_beside(metrics, requests), telling, contextlib.suppress(KeyboardInterrupt):
         serve(
             app,
             where,

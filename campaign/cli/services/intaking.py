@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaign.cli.services.metering import figures_of, metrics_beside
-from campaign.cli.terminal.streams import tell
+from campaign.cli.terminal.streams import complain, tell
 from campaign.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def serve_submissions(path: Path, where: str, metrics: str) -> None:
     from campaign.intake.api.keys import Keys
     from campaign.intake.smtp.listening import refuse_clear_text, taking_submissions
     from campaign.smtp.tls import server_context
+    from campaign.webhooks.lasting import telling_on
 
     try:
         host, _, port = read_listen(where).rpartition(":")
@@ -91,5 +92,6 @@ def serve_submissions(path: Path, where: str, metrics: str) -> None:
             await stopping.wait()
             tell("what is being accepted is finished first", sys.stderr)
 
-    with metrics_beside(metrics, *figures_of(metrics, campaign)):
+    figures = figures_of(metrics, campaign)
+    with metrics_beside(metrics, *figures), telling_on(campaign, complain):
         until_told(serve)

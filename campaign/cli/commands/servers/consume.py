@@ -18,7 +18,7 @@ import typer
 from campaign.cli.arguments import HERE, JsonOption, MetricsOption, PathArgument
 from campaign.cli.services.intaking import load_open, until_told
 from campaign.cli.services.metering import figures_of, metrics_beside
-from campaign.cli.terminal.streams import tell
+from campaign.cli.terminal.streams import complain, tell
 from campaign.cli.terminal.tables import counted, escape
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 
@@ -95,6 +95,7 @@ def command(
     from campaign.intake.queues.consuming import QueueConsumer
     from campaign.intake.queues.deadletters import DeadLetters
     from campaign.metrics.figures import Counts
+    from campaign.webhooks.lasting import telling_on
 
     counts, clock = Counts("campaign_consumed_total"), SystemClock()
 
@@ -107,7 +108,8 @@ def command(
                 print(f"Taking messages of {address.shown}; Ctrl-C ends it.", flush=True)
                 await consumer.run(stopping)
 
-    with metrics_beside(metrics, counts, *figures_of(metrics, campaign)):
+    figures = figures_of(metrics, campaign)
+    with metrics_beside(metrics, counts, *figures), telling_on(campaign, complain):
         until_told(consume)
     return EXIT_DONE
 

@@ -16,6 +16,7 @@ from campaign.cli.arguments import HERE, MetricsOption, PathArgument, SandboxOpt
 from campaign.cli.services.api import place_of, serve_api
 from campaign.cli.services.metering import metrics_beside
 from campaign.cli.services.serving import need_web
+from campaign.cli.terminal.streams import complain
 from campaign.errors import EXIT_DONE, ConfigError, ConfigErrors, UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("campaign serve spring", "campaign serve shop --api --listen 127.0.0.1:8080")
 # [journal] says where the store is where [suppression] does not.
-_TABLES = frozenset({"unsubscribe", "suppression", "bounces", "serve", "journal"})
+_TABLES = frozenset({"unsubscribe", "suppression", "bounces", "serve", "journal", "webhook"})
 
 
 def command(
@@ -55,7 +56,8 @@ def command(
     and nothing else of the campaign: no list, no template, no relay, no journal. Events are kept in
     that store until `campaign bounces` reads them. With `--api` it accepts single letters by HTTP,
     which `campaign run` sends: that needs the templates and the journal's folder, so it is a
-    process of its own. With `--sandbox` they are for `campaign run --sandbox`.
+    process of its own. With `--sandbox` they are for `campaign run --sandbox`. Every form tells
+    the endpoints of [[webhook]] what happens, once there is a journal.
     """
     if smtp:
         from campaign.cli.services.intaking import serve_submissions
@@ -76,6 +78,7 @@ def command(
     from campaign.metrics.figures import Counts
     from campaign.serve.app import application, counting
     from campaign.serve.server import serve
+    from campaign.webhooks.lasting import telling_on
 
     settings = load_tables(path, _TABLES, need_letters=True)
     where = place_of(listen or settings.settings.serve.listen)
@@ -83,7 +86,7 @@ def command(
     sets = [provider_events(settings, writer, clock), _leaving(settings, writer, clock)]
     requests = Counts("campaign_http_requests_total")
     app = counting(application(sets), requests.add)
-    with metrics_beside(metrics, requests):
+    with metrics_beside(metrics, requests), telling_on(settings, complain):
         serve(
             app,
             where,

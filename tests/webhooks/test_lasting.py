@@ -1,0 +1,86 @@
+"""A service tells webhooks by itself, without a run."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from campaign.clock import SystemClock
+from campaign.config.loader import Campaign
+from campaign.journal.store import Journal
+from campaign.journal.writing.events import add_events
+from campaign.records import Event
+from campaign.webhooks.outbox import Outbox
+from fakes import campaigns
+from fakes.api_server import LETTER, SERVE, api_server
+from fakes.hook_server import hook_server
+from fakes.journals import run, sending, sent
+from fakes.open_campaigns import open_campaign
+from fakes.recorder import recorder
+from fakes.serve_site import ONE_CLICK, SECRET, link
+from fakes.serving import serving
+from fakes.triggering import one_pass, wait_until
+from webhooks.conftest import HOOK
+
+EVENTS = '["bounced", "complained", "unsubscribed"]'
+LEAVING = """\
+url = "https://example.com/u"
+secret = { env = "CAMPAIGN_SECRET" }
+
+[serve]
+listen = "127.0.0.1:0"
+"""
+ROWS = [(f"person{n}@example.com", f"Person {n}", "gold") for n in (1, 2, 3)]
+
+
+def test_serve_tells_who_left_and_what_came_back(
+    tmp_path: Path, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_SECRET", SECRET)
+    toml = campaigns.TOML.replace('mailto = "out@example.com"\n', LEAVING)
+    with hook_server() as server:
+        toml += HOOK.format(url=server.url, events=EVENTS)
+        campaigns.write(tmp_path, rows=ROWS, toml=toml)
+        with serving(tmp_path) as running:  # before there is a plan
+            campaign = campaigns.planned(tmp_path, rows=ROWS, toml=toml)
+            with closing(running.connection()) as connection:
+                connection.request("POST", link("person3@example.com"), ONE_CLICK)
+                assert connection.getresponse().read() == b""
+            server.wait_for(lambda s: len(s.taken) >= 1)
+            journal = Journal.open(*campaign.journal, clock=SystemClock(), create=False)
+            run(journal, [step for row in (1, 2) for step in (sending(row), sent(row))])
+            came_back = [
+                Event(f"digest {n}", n, 5.0, kind, "recipient-gone", "550", "box", f"<{n}@x>")
+                for n, kind in enumerate(("bounced", "complained"), 1)
+            ]
+            add_events(*campaign.journal, came_back)
+            server.wait_for(lambda s: len(s.taken) >= 3)
+            assert running.stop() == 0
+    assert [(call.row, call.kind) for call in sorted(server.taken, key=lambda call: call.row)] == [
+        (1, "bounced"), (2, "complained"), (3, "unsubscribed"),
+    ]  # fmt: skip
+    for call in server.taken:
+        assert Webhook(secret).verify(call.body, dict(call.fields)) == call.told
+
+
+def test_the_api_tells_what_became_of_its_letters(tmp_path: Path, secret: str) -> None:
+    with recorder(0.0) as relay, hook_server() as server:
+        hook = HOOK.format(url=server.url, events='["sent"]')
+        campaign = open_campaign(tmp_path, port=relay.port, more=SERVE + hook)
+        with api_server(tmp_path) as api:
+            wait_until(lambda: _is_known(campaign))
+            assert api.post(LETTER).status == 202
+            one_pass(campaign)  # as a run does, without its own process that tells
+            server.wait_for(lambda s: len(s.taken) >= 1)
+            assert api.stop() == 0
+    (call,) = server.taken
+    assert Webhook(secret).verify(call.body, dict(call.fields)) == call.told
+    assert (call.kind, call.told["data"]["address"]) == ("sent", "ada@example.com")
+
+
+def _is_known(campaign: Campaign) -> bool:
+    with closing(Outbox.open(*campaign.journal)) as outbox:
+        return bool(outbox.standings())
