@@ -21,6 +21,7 @@ from campaign.delivery.arriving import ArrivalTaker
 from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.ending import drained, result_of
 from campaign.delivery.feeding.feed import Feed
+from campaign.delivery.feeding.rows import LOOKS_S
 from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.mailboxes import Mailboxes
@@ -297,6 +298,7 @@ class Run:
         """Feed until the journal says that everybody is settled.  True if so."""
         while not self._stopping:
             self._wanted.clear()
+            began_s = self._clock.now_s()
             await self._feed.fill()
             if self._share:
                 self._share.is_hungry()
@@ -317,7 +319,8 @@ class Run:
                     return True
                 await self._want(_LOOK_AGAIN_S)  # an open campaign is woken by what arrives
                 continue
-            due_s = await asyncio.to_thread(reader.next_due, self._clock.now_s())
+            # Who came due while the feed did not look, just after it had looked in vain, is next.
+            due_s = await asyncio.to_thread(reader.next_due, began_s - LOOKS_S)
             self._viewer.retry_s = due_s
             waits = [] if due_s is None else [due_s - self._clock.now_s()]
             if turn_s is not None:

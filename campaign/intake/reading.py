@@ -155,7 +155,7 @@ def _moment(name: str, text: str) -> float:
     if not text:
         return 0.0
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())  # "t" and "z" are allowed (RFC 3339, 5.6)
         if moment.tzinfo is None or not _EARLIEST < moment < _LATEST:
             raise ValueError
         return moment.timestamp()

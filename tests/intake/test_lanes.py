@@ -59,6 +59,19 @@ def test_a_code_that_was_put_off_passes_the_newsletters_when_its_time_has_come(
     }
 
 
+def test_a_letter_of_a_far_day_holds_up_no_other_that_is_tried_again(tmp_path: Path) -> None:
+    """Whoever comes due between two looks is not slept over until that day, or a minute."""
+    people = [f"code{number}@example.com" for number in range(6)]
+    with recorder() as relay:
+        toml = TOML.replace('in_doubt = "hold"\n', 'in_doubt = "hold"\nretry = ["1s"]\n')
+        campaign = open_campaign(tmp_path, toml=toml, port=relay.port)
+        relay.puts_off = dict.fromkeys(people, 2)
+        accept(campaign, code("later@example.com", send_at="2099-01-01T00:00:00Z"))
+        accept(campaign, *map(code, people))
+        with running(campaign):
+            wait_until(lambda: all(relay.accepted[person] for person in people), within_s=40.0)
+
+
 def test_newsletters_keep_a_tenth_of_the_way_however_many_codes_come(tmp_path: Path) -> None:
     with recorder(at_least_s=0.005) as relay:
         campaign = open_campaign(tmp_path, toml=ONE_CONNECTION, port=relay.port)

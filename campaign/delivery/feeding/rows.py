@@ -32,6 +32,7 @@ _READ = 1000  # rows a query brings
 _SEARCHED = 10_000  # rows looked through at once for those of one lane
 _LEAST_LOOK_S = 0.02  # between two questions to the outlet about a lane
 _DRY_S = 0.05  # after a query that brought nothing; outcomes alone must not cause queries
+LOOKS_S = 2 * _DRY_S  # whoever became due longer ago was looked for, unless nobody may go
 _PUSHES_S = 1.0  # a lane that may go on so soon takes letters beside what fills it
 _FIRST = " first"  # what lanes are called of letters that go first; no domain has a space
 _LONGEST_LOOK_S = 60.0  # between two looks at a window: the clock may be set meanwhile
