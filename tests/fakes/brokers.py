@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -92,6 +93,15 @@ def nats(folder: Path) -> Iterator[Broker]:
     program = shutil.which("nats-server") or "/usr/sbin/nats-server"
     options = ["-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder)]
     with _running([program, *options], port, folder) as broker:
+        yield broker
+
+
+@contextmanager
+def kafka(folder: Path) -> Iterator[Broker]:
+    """librdkafka's mock cluster; it forgets everything when it is killed."""
+    port = own_port()
+    program = Path(__file__).with_name("kafka_cluster.py")
+    with _running([sys.executable, str(program), str(port)], port, folder) as broker:
         yield broker
 
 

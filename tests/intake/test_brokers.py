@@ -19,6 +19,7 @@ import nats
 import pytest
 import redis
 import stomp
+from confluent_kafka import Producer
 
 from campaign.config.loader import Campaign
 from campaign.intake.queues.deadletters import dead_letters
@@ -149,6 +150,19 @@ def test_nats(shop: Campaign, tmp_path: Path) -> None:
             asyncio.run(main())
 
         url = f"nats://127.0.0.1:{broker.port}/?queue=letters"
+        everything_once(shop, url, send, broker)
+
+
+def test_kafka(shop: Campaign, tmp_path: Path) -> None:
+    with brokers.kafka(tmp_path / "broker") as broker:
+
+        def send(messages: list[tuple[str, bytes]]) -> None:
+            producer = Producer({"bootstrap.servers": f"127.0.0.1:{broker.port}"})
+            for id_, body in messages:
+                producer.produce("letters", body, headers={"Idempotency-Key": id_})
+            assert producer.flush(60) == 0
+
+        url = f"kafka://127.0.0.1:{broker.port}/?queue=letters"
         everything_once(shop, url, send, broker)
 
 

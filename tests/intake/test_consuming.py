@@ -286,6 +286,9 @@ class Topic:
     async def stop(self) -> None:
         pass
 
+    async def topics(self) -> set[str]:
+        return {"t"}
+
     async def getmany(self, timeout_ms: int, max_records: int) -> dict[str, list[Record]]:
         await asyncio.sleep(0)
         batch = self.records[self.read : self.read + min(max_records, 3)]

@@ -19,6 +19,7 @@ from campaign.intake.queues.addresses import QueueAddress
 from campaign.intake.queues.source import PREFETCH, BrokerLost, QueueMessage, key_of
 
 _POLL_MS = 1_000
+_LOOK_EVERY = 5  # polls that bring nothing: the library does not say that the brokers are gone
 
 
 def _consumer(address: QueueAddress) -> Any:
@@ -63,12 +64,17 @@ class KafkaSource:
             raise BrokerLost(f"it cannot be reached: {str(error) or repr(error)}") from error
 
     async def messages(self) -> AsyncIterator[QueueMessage]:
+        idle = 0
         while True:
             try:
                 found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=PREFETCH)
                 batch = [record for records in found.values() for record in records]
                 if not batch:
+                    idle += 1
+                    if idle % _LOOK_EVERY == 0:
+                        await self._consumer.topics()  # fails where no broker answers
                     continue
+                idle = 0
                 self._is_done.clear()
                 self._open = {_number(record) for record in batch}
                 for record in batch:
