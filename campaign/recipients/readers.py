@@ -26,7 +26,12 @@ from campaign.errors import DataError
 from campaign.recipients.chunks import Chunk, Reject, TableRow, clipped
 from campaign.recipients.kinds import refuse_foreign_bytes, refuse_foreign_text
 from campaign.recipients.parquet import table_rows
-from campaign.recipients.text.columns import check_columns, needed_columns, read_head
+from campaign.recipients.text.columns import (
+    check_columns,
+    needed_columns,
+    read_head,
+    with_whole_header,
+)
 from campaign.recipients.text.encodings import ask_for_encoding, decoded, find_encoding
 from campaign.recipients.text.framing import FRAME_ROWS, Form, Frame, frames
 from campaign.recipients.workbooks.sheets import sheet_rows
@@ -110,7 +115,7 @@ class _File:
         if encoding.is_unsure:
             raise ask_for_encoding(self._content, encoding, name)
         blocks = decoded(self._content, encoding.name, name)
-        start = next(blocks, "")
+        start = with_whole_header(blocks, name)
         refuse_foreign_text(start, name)
         delimiter = "\t" if self._is_tsv and settings.delimiter == "auto" else settings.delimiter
         head = read_head(start, delimiter=delimiter, needs=self._needs, file=name)

@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 
+from campaign.errors import DataError
 from fakes.lists import Read
 
 NAMES = {
@@ -86,3 +87,20 @@ def test_the_encoding_may_be_named_instead_of_found(read: Read, encoding: str) -
     reading = read(text.encode(encoding), encoding=encoding, max_field=500)
     assert reading.rows == rows
     assert reading.source.confidence is None
+
+
+@pytest.mark.parametrize("count", [25_000, 70_000])
+def test_a_header_longer_than_a_block_is_read_whole(read: Read, count: int) -> None:
+    names = ["email", *(f"column_{at}" for at in range(count))]
+    assert len(",".join(names)) > 262_144
+    cells = ["a@example.com", *("x" for _ in range(count))]
+    found = read(f"{','.join(names)}\n{','.join(cells)}\n".encode())
+    assert found.source.columns == tuple(names)
+    assert [row[0] for row in found.rows] == ["a@example.com"]
+
+
+def test_a_first_line_without_an_end_is_refused_as_no_header(read: Read) -> None:
+    names = ",".join(f"c{at}" for at in range(1_000_000))
+    with pytest.raises(DataError) as told:
+        read(f"email,{names}\na@example.com\n".encode())
+    assert "the first line has more than 1,000,000 characters" in str(told.value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from campaign.config.settings import Recipients
@@ -17,6 +17,9 @@ from campaign.recipients.text.framing import Quote, quote_after, quoted_cell, sp
 
 DELIMITERS = (",", ";", "\t", "|")
 _SAMPLED_LINES = 50
+_HEADER_MAX = 1_000_000  # characters
+_LINES = 3  # blank ones, Excel's hint and the header itself
+_ANY_LINE_END = re.compile(r"[\r\n]")
 _EXCEL_HINT = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 
@@ -61,6 +64,27 @@ def read_head(text: str, *, delimiter: str, needs: Mapping[str, str], file: str)
     return ListHead(best, columns, end, first + 1, first + count, min(used, len(text)))
 
 
+def with_whole_header(blocks: Iterator[str], file: str) -> str:
+    """The first text of a file, of as many blocks as its header needs.
+
+    Raises DataError for a first line that is longer than any header.
+    """
+    text = next(blocks, "")
+    while text.count("\n") < _LINES and text.count("\r") < _LINES * 2:
+        more = next(blocks, "") if len(text) <= _HEADER_MAX else ""
+        if not more:
+            break
+        text += more
+    if len(text) > _HEADER_MAX and not _ANY_LINE_END.search(text.lstrip("\r\n ")):
+        raise DataError(
+            f"the first line has more than {_HEADER_MAX:,} characters",
+            file=file,
+            line=1,
+            remedy="a list begins with a line of column names",
+        )
+    return text
+
+
 def needed_columns(settings: Recipients) -> dict[str, str]:
     """Setting -> column, for the settings that name one."""
     named = {
@@ -81,6 +105,7 @@ def check_columns(
     """
     # Composed: what macOS writes as e and an accent is the same column as typed on a keyboard.
     names = tuple(unicodedata.normalize("NFC", cell.strip().strip("\ufeff")) for cell in cells)
+    known: set[str] = set()
     for at, name in enumerate(names, 1):
         if not name:
             raise DataError(
@@ -89,13 +114,14 @@ def check_columns(
                 line=line,
                 remedy="name every column, or remove the delimiter at the end of each line",
             )
-        if name in names[: at - 1]:
+        if name in known:
             raise DataError(
                 f"two columns are named '{name}'",
                 file=file,
                 line=line,
                 remedy="rename or remove one of them",
             )
+        known.add(name)
     for setting, column in needs.items():
         if column not in names:
             raise DataError(
