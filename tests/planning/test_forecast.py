@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 import pytest
 
@@ -43,7 +44,7 @@ class Scenario:
     end_s: float = float("inf")
     start_s: float = MONDAY
 
-    @property
+    @cached_property  # a calendar keeps the spans it has found
     def timetable(self) -> Timetable:
         return Timetable(Calendar(tuple(map(read_window, self.windows))), end_s=self.end_s)
 
