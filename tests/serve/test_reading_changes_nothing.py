@@ -56,12 +56,18 @@ def test_no_crawler_there_is_changes_anything(busy: tuple[Site, str], tmp_path: 
     site, before = busy
     assert len(AGENTS) > 1000
     targets = itertools.cycle(TARGETS)
-    for number, agent in enumerate(AGENTS):
-        site.clock.tick += 10
-        client = f"198.51.{number % 256}.7"
-        for method in ("GET", "HEAD"):
-            answer = site.ask(method, next(targets), b"", {"user-agent": agent}, client)
-            assert answer.status in (200, 429)
+
+    async def crawl() -> None:
+        for number, agent in enumerate(AGENTS):
+            site.clock.tick += 10
+            client = f"198.51.{number % 256}.7"
+            for method in ("GET", "HEAD"):
+                answer = await site.asking(
+                    method, next(targets), b"", {"user-agent": agent}, client
+                )
+                assert answer.status in (200, 429)
+
+    site.run(crawl())
     assert digest(tmp_path) == before
 
 
