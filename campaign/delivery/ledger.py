@@ -27,7 +27,6 @@ from campaign.records import (
     State,
     Verdict,
     settled_of,
-    unsettled_of,
 )
 
 Learn = Callable[[Claim, Change, bool], None]  # the bool is `Verdict.suppresses`
@@ -336,10 +335,6 @@ class JournalLedger:
         if due_s and due_s <= self._clock.now_s():
             self._on_due(due_s)
         self._on_outcome()
-
-    @property
-    def unsettled_count(self) -> int:
-        return unsettled_of(self.counts)
 
     @property
     def settled_count(self) -> int:

@@ -163,7 +163,6 @@ def render_spec(campaign: Campaign, record: PlanRecord, sources: Sequence[Source
         campaign=settings.name,
         message=settings.message,
         name_template=settings.recipients.name,
-        address_column=settings.recipients.address,
         sources=tuple(source.columns for source in sources),
         key=record.key,
         date_s=record.date_s,

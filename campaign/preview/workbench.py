@@ -81,7 +81,6 @@ class Edition:
     changed: tuple[str, ...]  # files that are not what was planned
     files: tuple[Path, ...]  # what to watch
     faults: tuple[Fault, ...]  # of the whole campaign: no letter can be rendered
-    has_relay: bool = True
 
 
 class Workbench:
@@ -222,7 +221,6 @@ def _edition(
         changed=_changed(campaign, record),
         files=(campaign.file, *inputs),
         faults=faults,
-        has_relay=bool(campaign.settings.relay),
     )
 
 

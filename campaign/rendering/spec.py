@@ -67,7 +67,6 @@ class RenderSpec:
     campaign: str
     message: MessageSettings | Content
     name_template: str
-    address_column: str
     sources: tuple[tuple[str, ...], ...]  # the columns of each source
     key: bytes
     date_s: float

@@ -41,7 +41,6 @@ def spec(
         campaign="spring",
         message=MessageSettings.model_validate(given),
         name_template=name,
-        address_column="email",
         sources=(columns,),
         key=KEY,
         date_s=DATE_S,

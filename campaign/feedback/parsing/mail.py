@@ -76,7 +76,6 @@ class Mail(NamedTuple):
     """What was read of it.
 
     plain: the first `LOOKED_AT` bytes as text with "\\n" at line ends, undecoded
-    is_cut: there is more of it
     """
 
     fields: Fields
@@ -84,7 +83,6 @@ class Mail(NamedTuple):
     parameters: str  # of the content type
     pieces: tuple[Piece, ...]
     plain: str
-    is_cut: bool
 
     def texts(self, *kinds: str, inside: int = 0) -> Iterator[str]:
         """Of the pieces of these kinds that stand in no more mails than that."""
@@ -100,7 +98,7 @@ def read_mail(raw: bytes) -> Mail:
     kind, parameters = _content_type(fields)
     pieces: list[Piece] = []
     _take_apart(kind, parameters, fields, body, 0, 0, pieces)
-    return Mail(fields, kind, parameters, tuple(pieces), plain, len(raw) > LOOKED_AT)
+    return Mail(fields, kind, parameters, tuple(pieces), plain)
 
 
 def split(text: str) -> tuple[Fields, str]:

@@ -62,7 +62,6 @@ class Census:
     letters: int = 0
     unmade: int = 0
     largest_bytes: int = 0
-    largest_row: int = 0
     _seen: dict[tuple[str, str], Seen] = field(default_factory=dict)
     _ids: dict[int, int] = field(default_factory=dict)  # hash of Message-ID -> row
     _reports: dict[bytes, list[int]] = field(default_factory=dict)  # letters, the first row
@@ -80,8 +79,7 @@ class Census:
             return
         row = message.row
         self.letters += 1
-        if message.size_bytes > self.largest_bytes:
-            self.largest_bytes, self.largest_row = message.size_bytes, row
+        self.largest_bytes = max(self.largest_bytes, message.size_bytes)
         message_id, written = Report.read(message.wire)
         if written:
             counted = self._reports.get(written)

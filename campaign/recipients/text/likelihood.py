@@ -116,7 +116,7 @@ def _anything(word: str) -> Iterator[tuple[float, bool]]:
     yield from max(verdicts, key=lambda each: sum(logarithm for logarithm, _ in each))
 
 
-def _alphabet(letters: tuple[str, str], *, is_latin: bool, others_p: float = 0.2) -> Model:
+def _alphabet(letters: tuple[str, str], *, is_latin: bool) -> Model:
     """Letters beyond ASCII: in a word with plain ones (Latin), or in words of their own."""
     frequent, others = letters
     chance = dict.fromkeys(others, 0.3 / len(others)) | dict.fromkeys(frequent, 0.7 / len(frequent))
@@ -214,7 +214,7 @@ def _korean(char: str) -> float:
 _UTF8_PRIOR = 1.0  # as often as all others together
 # How often lists come so, and what their characters are.  Equal texts are told by the first name.
 _CANDIDATES: dict[str, tuple[float, Model]] = {
-    "cp1252": (0.28, _alphabet(_WESTERN, is_latin=True, others_p=0.06)),
+    "cp1252": (0.28, _alphabet(_WESTERN, is_latin=True)),
     "gb18030": (0.28, _ideographs(_chinese, _CHINESE | _TRADITIONAL)),
     "big5": (0.08, _ideographs(_traditional, _TRADITIONAL)),
     "cp932": (0.06, _ideographs(_japanese, _JAPANESE)),
@@ -231,6 +231,6 @@ _CANDIDATES: dict[str, tuple[float, Model]] = {
     "cp874": (0.005, _alphabet(_THAI, is_latin=False)),
     "koi8_r": (0.005, _alphabet(_CYRILLIC, is_latin=False)),
     "cp866": (0.005, _alphabet(_CYRILLIC, is_latin=False)),
-    "cp850": (0.005, _alphabet(_WESTERN, is_latin=True, others_p=0.06)),
-    "mac_roman": (0.005, _alphabet(_WESTERN, is_latin=True, others_p=0.06)),
+    "cp850": (0.005, _alphabet(_WESTERN, is_latin=True)),
+    "mac_roman": (0.005, _alphabet(_WESTERN, is_latin=True)),
 }
