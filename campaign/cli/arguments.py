@@ -60,11 +60,13 @@ WorkersOption = Annotated[
 
 # Of the commands that show a page.
 PortOption = Annotated[
-    int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Of the page.")
+    int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port of the page.")
 ]
 RunPortOption = Annotated[
     int,
-    typer.Option("--port", metavar="PORT", min=0, max=65535, help="Of --serve; 0: a free one."),
+    typer.Option(
+        "--port", metavar="PORT", min=0, max=65535, help="Port of the page; 0: a free one."
+    ),
 ]
 ServeOption = Annotated[
     bool, typer.Option("--serve", help="Show the run on a live page in the browser.")

@@ -117,7 +117,7 @@ def take_part(
     ahead: deque[WorkerProcess] | None = None,
     loop_factory: LoopFactory | None = None,
 ) -> RunResult:
-    """Send one worker's part of a campaign, until everybody is settled by whomever.
+    """Send one worker's part of a campaign, until everybody is settled, by whichever worker.
 
     `join` is called once all that a worker must be sure of holds; the first of a fleet settles
     before it what an earlier run left.  The journal is closed at the end.

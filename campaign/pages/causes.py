@@ -27,7 +27,7 @@ _CAUSES = {
     ReplyClass.RECIPIENT_REFUSES: Cause(
         "The mailbox takes nothing at the moment",
         "It is full, or its owner lets nothing of yours in.",
-        "Leave them out this time. Who refuses three campaigns in a row should go from the list.",
+        "Leave them out this time. Take whoever refuses three campaigns in a row off the list.",
     ),
     ReplyClass.RECIPIENT_TRANSIENT: Cause(
         "The mailbox asks to try again later",
@@ -51,7 +51,7 @@ _CAUSES = {
     ),
     ReplyClass.QUOTA: Cause(
         "The relay's quota is used up",
-        "Your account may send so many a day or an hour, and has.",
+        "Your account has sent as many a day or an hour as it may.",
         "Wait until it renews, or write the limit into rates.",
     ),
     ReplyClass.THROTTLE: Cause(
@@ -67,17 +67,17 @@ _CAUSES = {
     ReplyClass.CONNECTION: Cause(
         "The connection was lost",
         "The server, or something between, hung up before the message was handed over.",
-        "Nothing: they are tried again by themselves. If it goes on, ask the relay's keeper.",
+        "Nothing: they are tried again by themselves. If it goes on, ask whoever runs the relay.",
     ),
     ReplyClass.RECONNECT: Cause(
         "The server wanted a new connection",
-        "It takes so many messages on one connection.",
+        "It takes only so many messages on one connection.",
         "Nothing: the number was learned.",
     ),
     ReplyClass.PROTOCOL: Cause(
         "The server did not speak SMTP as it should",
         "Its answer was out of step or could not be read.",
-        "Run again with --transcript and show it to the server's keeper.",
+        "Run again with --transcript and show it to whoever runs the server.",
     ),
     ReplyClass.LOGIN: Cause(
         "The relay refused the login",
@@ -121,7 +121,7 @@ _OURS = {
 _UNKNOWN = Cause(
     "Another reason",
     "The reply fits no class we know.",
-    "Read the reply: it is the server's own word.",
+    "Read the reply: these are the server's own words.",
 )
 _UNSENT = Cause("Not tried", "They were set aside without asking a server.", "Look at the reason.")
 

@@ -56,7 +56,7 @@ class CampaignLine:
 
 
 class ReportLimits(NamedTuple):
-    """Shares from which a count is worth a look, and from which it costs the sender's name."""
+    """Shares from which a count is worth a look, and from which it harms a reputation."""
 
     asked: float = 0.0
     most: float = 0.0

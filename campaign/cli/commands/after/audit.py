@@ -31,7 +31,7 @@ def command(
     """Prove that nobody is lost.
 
     The states add up to the list, every change in the history is legal, and nobody got a copy too
-    many. Works beside a run. Ends with 74 where anything speaks against it.
+    many. Works beside a run. The exit code is 74 where anything speaks against it.
     """
     from campaign.cli.journals import campaign_to_look_at
     from campaign.journal.reading.audit import audit

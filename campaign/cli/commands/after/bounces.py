@@ -51,7 +51,7 @@ def command(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="[SOURCE]",
+            metavar="SOURCE",
             help="A Maildir, an mbox, a folder of .eml files, one mail, - or imaps://USER@HOST;"
             " left out: `source` in [bounces].",
             show_default=False,

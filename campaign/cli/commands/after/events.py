@@ -67,8 +67,8 @@ def command(
 ) -> int:
     """Print what came back, one line an event.
 
-    One line each, oldest first: when, whom it is about, what it says, where it was read. Times are
-    UTC.
+    The oldest stands first. A line says when it happened, whom it is about, what it says and where
+    it was read. Times are UTC.
     """
     from campaign.cli.files.writing import whole_file
     from campaign.cli.journals import journal_to_look_at, look_up

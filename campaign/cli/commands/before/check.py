@@ -52,7 +52,7 @@ def command(
     to: Annotated[
         str,
         typer.Option(
-            metavar="ADDRESS", help="Your own, for the test letter; left out: the sandbox."
+            metavar="ADDRESS", help="Your own address, for the test letter; left out: the sandbox."
         ),
     ] = "",
     wait: Annotated[
@@ -73,8 +73,8 @@ def command(
 ) -> int:
     """Tell whether the large providers will take this.
 
-    Looks at the sender's domain, the hosts, the relay, every planned letter and the list. Ends with
-    1 where anything fails. What cannot be known is said, and is neither a fail nor a pass.
+    Looks at the sender's domain, the hosts, the relay, every planned letter and the list. The exit
+    code is 1 where anything fails. What cannot be known is said, and is neither a fail nor a pass.
     """
     if rules:
         print("\n".join(_rules_as_json() if as_json else rule_lines(Paint.on(sys.stdout))))

@@ -30,7 +30,7 @@ def command(
     nameserver: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ADDRESS", help="Ask this one, 9.9.9.9 or 127.0.0.1:5353; repeatable."
+            metavar="ADDRESS", help="Ask this server: 9.9.9.9 or 127.0.0.1:5353; repeatable."
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -42,7 +42,8 @@ def command(
     amend: Annotated[
         bool,
         typer.Option(
-            "--amend", help="Take in list and templates as they are; who is settled stays so."
+            "--amend",
+            help="Take in list and templates as they are now; whoever is settled stays so.",
         ),
     ] = False,
     no_render: NoRenderOption = False,

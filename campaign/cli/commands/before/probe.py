@@ -46,7 +46,7 @@ def command(
 ) -> int:
     """Print what a mail server says and shows.
 
-    Opens a session and leaves. Ends with 1 where its TLS or certificate is not good.
+    Opens a session and leaves. The exit code is 1 where its TLS or certificate is not good.
     """
     import asyncio  # 50 ms
 

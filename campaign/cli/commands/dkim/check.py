@@ -32,9 +32,9 @@ Findings = list[tuple["DkimEntry", "KeyFinding"]]
 def command(
     path: PathArgument = HERE, nameserver: NameserverOption = None, as_json: JsonOption = False
 ) -> int:
-    """Ask the DNS for the record of each key, and compare it with the key itself.
+    """Compare the record of each key in the DNS with the key itself.
 
-    Ends with 1 where a record is missing or wrong, or the DNS does not say.
+    The exit code is 1 where a record is missing or wrong, or the DNS does not say.
     """
     import asyncio  # 50 ms
 

@@ -21,7 +21,7 @@ NameserverOption = Annotated[
     typer.Option(
         "--nameserver",
         metavar="ADDRESS",
-        help="Ask this one, 9.9.9.9 or 127.0.0.1:5353; repeatable.",
+        help="Ask this server: 9.9.9.9 or 127.0.0.1:5353; repeatable.",
     ),
 ]
 

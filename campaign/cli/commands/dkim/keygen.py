@@ -49,7 +49,7 @@ def command(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Make a key, and print the record that the DNS of the domain has to show.
+    """Make a key, and print the record that the DNS has to show.
 
     The file is for its owner only, and one that exists is never written over.
     """

@@ -61,7 +61,7 @@ def command(
 
     The first time it makes a key and prints its record; the old key signs on. Later, when every
     authoritative nameserver shows the record, it changes campaign.toml and says from which day on
-    the old record may go. Until then it ends with 1.
+    the old record may go. Until then the exit code is 1.
     """
     from campaign.config.loader import load
 

@@ -52,7 +52,7 @@ def command(
     """Cancel recipients who were not sent to yet.
 
     Those are the planned, deferred and held ones: all of them, or those of which --where holds.
-    In EXPR stand columns of the list, and row, file, line, address, domain and state.
+    EXPR may use the columns of the list, and row, file, line, address, domain and state.
     `campaign retry --cancelled` takes it back.
     """
     from campaign.cli.journals import campaign_to_look_at

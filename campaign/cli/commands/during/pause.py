@@ -28,7 +28,7 @@ def command(
     """Stop a campaign until it is resumed.
 
     A run that goes on, in whatever terminal, begins no new message, waits for the replies on the
-    way and ends with 75. No other run starts before `campaign resume`.
+    way and ends with exit code 75. No other run starts before `campaign resume`.
     """
     from campaign.cli.journals import glance_at, journal_to_look_at
     from campaign.clock import SystemClock

@@ -61,7 +61,7 @@ def command(
         ),
     ] = None,
     dead: Annotated[
-        bool, typer.Option("--dead", help="Addresses too that a server said do not exist.")
+        bool, typer.Option("--dead", help="Also addresses that a server said do not exist.")
     ] = False,
     yes: YesOption = False,
     expect: Annotated[

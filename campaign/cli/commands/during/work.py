@@ -38,8 +38,8 @@ def command(
 ) -> int:
     """Send a part of a campaign whose journal other workers share.
 
-    Joins, takes shards of the list, and goes on until everybody is settled by whomever. Ctrl-C, a
-    SIGTERM and `campaign drain` let it leave with nothing in doubt.
+    Joins, takes shards of the list, and goes on until everybody is settled, by whichever worker.
+    Ctrl-C, a SIGTERM and `campaign drain` let it leave with nothing in doubt.
     """
     from campaign.cli.services.working import from_address, work
     from campaign.cli.triggered import refuse_open

@@ -38,7 +38,7 @@ def command(
     url: Annotated[
         str,
         typer.Argument(
-            metavar="[URL]",
+            metavar="URL",
             help="amqp, redis, nats, kafka or stomp://USER@HOST:PORT/?queue=NAME; the password"
             f" stands in {PASSWORD}.",
             show_default=False,
@@ -63,7 +63,7 @@ def command(
     metrics: MetricsOption = "",
     as_json: JsonOption = False,
 ) -> int:
-    """Take the messages of a queue in, each as a letter, until Ctrl-C.
+    """Take in the messages of a queue, each as a letter, until Ctrl-C.
 
     A message is JSON as the API takes it. It is acknowledged when its letter is kept for good, so
     nothing is lost, and its id is the key, so nothing is sent twice. `campaign run` sends them.

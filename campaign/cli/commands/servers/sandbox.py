@@ -32,7 +32,7 @@ def command(
         typer.Option(metavar="DIR", help="Where the mail is kept; left out: PATH/state/sandbox."),
     ] = None,
     web_port: Annotated[
-        int, typer.Option(metavar="PORT", min=0, max=65535, help="Of the inbox page.")
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port of the inbox page.")
     ] = INBOX_PORT,
     no_web: Annotated[bool, typer.Option("--no-web", help="Without the inbox page.")] = False,
     metrics: MetricsOption = "",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, MetricsOption, PathArgument, SandboxOption
+from campaign.cli.arguments import HERE, MetricsOption, PathArgument
 from campaign.cli.services.api import place_of, serve_api
 from campaign.cli.services.metering import metrics_beside
 from campaign.cli.services.serving import need_web
@@ -41,14 +41,16 @@ def command(
     smtp: Annotated[
         str,
         typer.Option(
-            metavar="HOST:PORT", help="Take mail of applications there instead (open campaigns)."
+            metavar="HOST:PORT", help="Accept mail of applications there instead (open campaigns)."
         ),
     ] = "",
     metrics: MetricsOption = "",
     api: Annotated[
         bool, typer.Option("--api", help="Accept the letters of an open campaign instead.")
     ] = False,
-    sandbox: SandboxOption = False,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="With --api: for the rehearsal of `run --sandbox`.")
+    ] = False,
 ) -> int:
     """Serve unsubscribes, preferences, provider events, or the API.
 

@@ -23,10 +23,10 @@ def command(
     path: CampaignOption = HERE,
     as_json: JsonOption = False,
 ) -> int:
-    """Remove all that the store knows of an address, and block it for good.
+    """Forget all that is known of an address, and block it for good.
 
     What stays is an HMAC under the key file beside the store, so that the next import of the same
-    person is blocked too.  Recipient files and journals still hold the address: they are yours to
+    person is blocked too. Recipient files and journals still hold the address: they are yours to
     clean.
     """
     key = key_of(address)

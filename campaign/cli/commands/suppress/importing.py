@@ -42,7 +42,7 @@ def command(
     path: CampaignOption = HERE,
     as_json: JsonOption = False,
 ) -> int:
-    """Take in a suppression list; what kind it is is seen by its columns.
+    """Take in a suppression list; its columns tell what kind it is.
 
     Exit code 1 where lines were not taken: they are named with their numbers.
     """

@@ -30,7 +30,7 @@ def command(
     path: CampaignOption = HERE,
     as_json: JsonOption = False,
 ) -> int:
-    """Print whether the campaign may write to an address, and all that is known of it."""
+    """Print whether the campaign may write to an address, and why."""
     key = key_of(address)
     with opened(path) as there:
         stops = there.store.lookup([key], there.scopes)
