@@ -20,7 +20,7 @@ from campaign.records import is_begun, unsettled_of
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.config.reading import ConfigFile, Whereabouts
-    from campaign.journal.reading.glance import Glance
+    from campaign.journal.reading.questions import Glance
     from campaign.journal.reading.reader import Reader
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from campaign.clock import Clock
     from campaign.config.reading import Whereabouts
     from campaign.journal.pausing import Pause, PauseMark
-    from campaign.journal.reading.glance import Glance
+    from campaign.journal.reading.questions import Glance
     from campaign.journal.sharing.holders import Holder
     from campaign.planning.timing.prospect import Prospect
     from campaign.webhooks.standing import EndpointStanding

@@ -17,7 +17,7 @@ from campaign.journal.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
 from campaign.journal.migrations import bring_forward
 from campaign.journal.notes import is_finished, last_change
 from campaign.journal.planning.tables import make_tables, throw_away_unfinished
-from campaign.journal.reading.glance import no_plan
+from campaign.journal.reading.questions import no_plan
 from campaign.journal.reading.results import read_plan
 from campaign.journal.recovery import take_in
 from campaign.journal.writing.changes import ChangeWriter

@@ -22,7 +22,8 @@ from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.notes import recall
 from campaign.journal.reading.events import count_events, plan_of_events, strangers
-from campaign.journal.reading.glance import glance, no_plan
+from campaign.journal.reading.glance import glance
+from campaign.journal.reading.questions import no_plan
 from campaign.journal.recovery import unknown_of
 from campaign.journal.sharing.holders import Holder, holders
 from campaign.journal.sharing.tables import GUARD_NAMES, is_shared

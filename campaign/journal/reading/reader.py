@@ -22,7 +22,7 @@ from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, DBAPIError, bindparam, inspect, text
 from campaign.journal.notes import recall, rendered
 from campaign.journal.reading.claims import ClaimQueries, claims_of, query_of
-from campaign.journal.reading.glance import Glance, bring_forward, no_plan
+from campaign.journal.reading.questions import Glance, bring_forward, no_plan
 from campaign.journal.reading.results import history, pages, read_plan, results
 from campaign.journal.recovery import Doubt, classes_to_put_back, doubts
 from campaign.journal.sharing.holders import Holder, holders
@@ -80,7 +80,7 @@ class Candidate(NamedTuple):
 
 
 class Reader(Glance):
-    """See the module; what is asked most is in Glance.  Every method may raise JournalError."""
+    """See the module; what is asked most stands in Glance.  Every method may raise JournalError."""
 
     def __init__(self, place: Place, connection: Connection) -> None:
         super().__init__(place)

@@ -22,7 +22,8 @@ from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sqlite_files import BUSY_MS
 from campaign.errors import JournalError
-from campaign.journal.reading.glance import glance, no_plan
+from campaign.journal.reading.glance import glance
+from campaign.journal.reading.questions import no_plan
 from campaign.records import Event
 
 EVENT_FIELDS = tuple(name.rstrip("_") for name in Event._fields)
