@@ -9,9 +9,7 @@ on the index.
 from __future__ import annotations
 
 import json
-from importlib import metadata
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 
 def pip_line(extra: str) -> str:
@@ -21,6 +19,10 @@ def pip_line(extra: str) -> str:
 
 def _source() -> str:
     """The folder that pip notes (PEP 610), or the name of the project."""
+    # Each command and each worker would load them, and hardly any needs them: a tenth of its start.
+    from importlib import metadata
+    from urllib.parse import unquote, urlsplit
+
     try:
         noted = metadata.distribution("campaign").read_text("direct_url.json")
         url = urlsplit(json.loads(noted)["url"]) if noted else None
