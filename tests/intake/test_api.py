@@ -139,6 +139,12 @@ def test_a_request_that_is_too_long_is_413(tmp_path: Path) -> None:
         assert server.post(LETTER | {"data": {"code": "x" * 2000}}).status == 413
 
 
+def test_who_sends_what_is_too_long_gets_the_answer_and_not_a_broken_connection(
+    server: ApiServer,
+) -> None:
+    assert server.post(b"x" * 15_000_000).status == 413
+
+
 def test_a_full_backlog_is_429_with_a_time_and_empties_as_letters_go(tmp_path: Path) -> None:
     with recorder() as relay:
         campaign = open_campaign(
