@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _STATES = tuple(State)
 _PLACE = {state: place for place, state in enumerate(_STATES)}
 _MOST = 500  # rows asked for in one statement
-_QUICKLY_COUNTED = 2_000_000  # rows
+_QUICKLY_COUNTED = 500_000  # rows
 _EACH = ", ".join(_STATES)
 # Of a new plan nearly all are planned, and a row that is need not be held against each state.
 _COUNT = {state: f"count(*) FILTER (WHERE state = '{state}')" for state in _STATES}
