@@ -106,7 +106,9 @@ def _typos(count: ListCount) -> CheckFinding:
     found = {domain: likely_typo(domain) for domain in count.domains}
     slips = Counter({domain: count.domains[domain] for domain, meant in found.items() if meant})
     if not slips:
-        return CheckFinding("list-typos", "ok", f"none in {len(count.domains):,} domains")
+        number = len(count.domains)
+        evidence = f"none in {number:,} {'domain' if number == 1 else 'domains'}"
+        return CheckFinding("list-typos", "ok", evidence)
     shown = ", ".join(f"{domain} ({found[domain]}?)" for domain, _ in slips.most_common(_SHOWN))
     evidence = f"{slips.total():,} recipients: {shown}"
     return CheckFinding("list-typos", "warn", evidence, "ask them, or mend the list")
@@ -165,7 +167,8 @@ def domain_findings(count: ListCount, domains: Domains) -> Iterator[CheckFinding
         why = f"{unasked:,} smaller domains were not asked ({domains.asked:,} at most)"
         yield CheckFinding("list-domains", "not-checked", why)
     if not (domains.dead or domains.unknown):
-        yield CheckFinding("list-domains", "ok", f"all {domains.asked:,} that were asked")
+        evidence = f"{domains.asked:,} looked up, and every one takes mail"
+        yield CheckFinding("list-domains", "ok", evidence)
 
 
 def volume_findings(count: ListCount, providers: dict[str, str]) -> list[CheckFinding]:

@@ -9,6 +9,7 @@ GET, which scanners send for every link, changes nothing.
 from __future__ import annotations
 
 import secrets
+import socket
 from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPException, HTTPSConnection
@@ -72,15 +73,23 @@ def try_one_click(
         changed = is_left()
         posted = _ask("POST", url, context)
     except (OSError, HTTPException, ValueError) as error:
-        why = str(error) or type(error).__name__
-        remedy = "let it answer by https, with a certificate that is good"
-        return [CheckFinding(RULE, "fail", f"{urlsplit(url).netloc}: {why}", remedy)]
+        return [_of_failure(urlsplit(url).netloc, error)]
     found = [*_of_get(shown, changed), *_of_post(posted)]
     if found:
         return found
     seen = "which changes nothing" if changed is False else "whether that changes a thing is unseen"
     evidence = f"GET {shown.status}, {seen}; POST {posted.status}, no redirect, no cookie"
     return [CheckFinding(RULE, "ok", evidence)]
+
+
+def _of_failure(host: str, error: Exception) -> CheckFinding:
+    """A nameserver that does not answer says nothing of the page."""
+    words = error.strerror if isinstance(error, OSError) else ""  # without the number
+    why = f"{host}: {words or str(error) or type(error).__name__}"
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+        return CheckFinding(RULE, "not-checked", why)
+    remedy = "let it answer by https, with a certificate that is good"
+    return CheckFinding(RULE, "fail", why, remedy)
 
 
 def _of_get(shown: WebAnswer, changed: bool | None) -> list[CheckFinding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,24 @@ def test_a_certificate_that_proves_nothing_and_no_server_fail(authority: Authori
         assert "certificate" in finding.evidence.lower()
     (finding,) = try_one_click(url, lambda: None)
     assert finding.level == "fail"
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "level"),
+    [
+        (socket.EAI_AGAIN, "Temporary failure in name resolution", "not-checked"),
+        (socket.EAI_NONAME, "Name or service not known", "fail"),
+    ],
+)
+def test_a_nameserver_that_is_silent_about_the_page_is_never_a_fail(
+    monkeypatch: pytest.MonkeyPatch, code: int, words: str, level: str
+) -> None:
+    def answer(*_: object, **__: object) -> None:
+        raise socket.gaierror(code, words)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    (finding,) = try_one_click("https://page.test/u", lambda: None)
+    assert (finding.level, finding.evidence) == (level, f"page.test: {words}")
 
 
 def test_the_address_is_made_as_in_a_letter(
