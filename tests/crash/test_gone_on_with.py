@@ -7,8 +7,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.delivery.beginning.settling import settle_by
@@ -48,20 +46,21 @@ def test_a_copy_on_another_host_needs_to_be_asked_for(tmp_path):
         check(folder, server, "hold", RECIPIENTS, Tally())
 
 
-@pytest.mark.parametrize("name", ["list.csv", "body.txt", "campaign.toml"])
-def test_a_changed_input_is_named_and_nothing_is_sent(tmp_path, name):
+def test_a_changed_input_is_named_and_nothing_is_sent(tmp_path):
     with recorder() as server:
         folder = _begun(tmp_path, server)
         before = server.received.total()
-        path = folder / name
-        text = path.read_text()
-        changed = text.replace("Letter", "A letter")  # in campaign.toml, of the subject
-        path.write_text(changed if changed != text else text + "\n")
-        refused = run(folder, "resume")
-        assert refused.returncode == 78, refused.stderr
-        assert (name if changed == text else "[message] subject") in refused.stderr
-        assert "--amend" in refused.stderr
-        assert server.received.total() == before
+        for name in ("list.csv", "body.txt", "campaign.toml"):
+            path = folder / name
+            text = path.read_text()
+            changed = text.replace("Letter", "A letter")  # in campaign.toml, of the subject
+            path.write_text(changed if changed != text else text + "\n")
+            refused = run(folder, "resume")
+            assert refused.returncode == 78, refused.stderr
+            assert (name if changed == text else "[message] subject") in refused.stderr
+            assert "--amend" in refused.stderr
+            assert server.received.total() == before
+            path.write_text(text)
 
 
 def test_an_amended_plan_adds_the_new_and_leaves_the_settled_alone(tmp_path):
