@@ -127,8 +127,7 @@ def invoke(arguments: list[str]) -> int:
             prog_name="campaign"
         )
     try:
-        asked = [word for word in arguments[:1] if word in _COMMANDS]
-        command = get_command(program(asked or _COMMANDS))
+        command = get_command(program(_asked(arguments)))
         with command.make_context("campaign", arguments) as context:
             code: int | None = command.invoke(context)
         return code or EXIT_DONE
@@ -136,6 +135,14 @@ def invoke(arguments: list[str]) -> int:
         return end.exit_code
     except typer.TyperException as error:
         raise UsageError(usage_sentence(error)) from None
+
+
+def _asked(arguments: Sequence[str]) -> Iterable[str]:
+    """The commands that have to be imported: the one that is named; none to print the version."""
+    first = arguments[0] if arguments else ""
+    if first == "--version":
+        return ()
+    return [first] if first in _COMMANDS else _COMMANDS
 
 
 def words_of_commands(line: str) -> Sequence[str]:
