@@ -1,19 +1,19 @@
 """What the test letter of `check --live` shows where it arrived.
 
-In: `Arrival`.  Out: a finding.  Touches: nothing.
+In: `ArrivedSignatures`.  Out: a finding.  Touches: nothing.
 """
 
 from __future__ import annotations
 
 from campaign.preflight.rules import CheckFinding
-from campaign.signing.arrived import Arrival
+from campaign.signing.arrived import ArrivedSignatures
 from campaign.units import show_duration
 
 RULE = "live-signature"
 _MOST = 3  # changes that are named
 
 
-def arrival_finding(arrival: Arrival, mailbox: str, after_s: float) -> CheckFinding:
+def arrival_finding(arrival: ArrivedSignatures, mailbox: str, after_s: float) -> CheckFinding:
     """`after_s`: how long the letter took to the mailbox."""
     others = f"; signed by others: {', '.join(arrival.others)}" if arrival.others else ""
     there = f"in {mailbox} after {show_duration(max(1.0, round(after_s)))}"
@@ -29,7 +29,7 @@ def arrival_finding(arrival: Arrival, mailbox: str, after_s: float) -> CheckFind
     return CheckFinding(RULE, "warn", f"the letter is not signed {there}", remedy)
 
 
-def _lost(arrival: Arrival, lost: tuple[str, ...], there: str) -> CheckFinding:
+def _lost(arrival: ArrivedSignatures, lost: tuple[str, ...], there: str) -> CheckFinding:
     if not arrival.broken:
         evidence = f"{', '.join(lost)}: taken out of the letter {there}"
         remedy = "let the relay leave signatures alone, or take [[dkim]] out and let it sign"

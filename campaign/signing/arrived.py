@@ -1,6 +1,7 @@
 """Whether our signatures are whole on a letter that has arrived, and what was changed on its way.
 
-In: a letter as it was sent and as it arrived, our keys.  Out: `Arrival`.  Touches: nothing.
+In: a letter as it was sent and as it arrived, our keys.  Out: `ArrivedSignatures`.
+Touches: nothing.
 
 Our own keys judge, not the DNS: what the DNS shows is another question.  Signatures of others are
 named and not judged.
@@ -32,7 +33,7 @@ class OurKey(NamedTuple):
     key: SigningKey
 
 
-class Arrival(NamedTuple):
+class ArrivedSignatures(NamedTuple):
     """What became of the signatures."""
 
     whole: tuple[str, ...]  # of ours: "example.com (s1)"
@@ -91,7 +92,7 @@ def is_marked(arrived: bytes, marks: Sequence[bytes]) -> bool:
     return any(mark in head for mark in marks)
 
 
-def judge_arrival(sent: bytes, arrived: bytes, keys: Sequence[OurKey]) -> Arrival:
+def judge_arrival(sent: bytes, arrived: bytes, keys: Sequence[OurKey]) -> ArrivedSignatures:
     """`sent` is not dot-stuffed; `arrived` may have lines that end with LF alone."""
     before, after = _Letter(sent), _Letter(arrived)
     ours = {(each.domain, each.selector): each.key for each in keys}
@@ -106,7 +107,7 @@ def judge_arrival(sent: bytes, arrived: bytes, keys: Sequence[OurKey]) -> Arriva
             others.append(title)
     titles = [f"{domain} ({selector})" for domain, selector in ours]
     broken = tuple(title for title in titles if states.get(title) is False)
-    return Arrival(
+    return ArrivedSignatures(
         whole=tuple(title for title in titles if states.get(title)),
         broken=broken,
         missing=tuple(title for title in titles if title not in states),
