@@ -321,6 +321,9 @@ class Run:
                 continue
             # Who came due while the feed did not look, just after it had looked in vain, is next.
             due_s = await asyncio.to_thread(reader.next_due, began_s - LOOKS_S)
+            if due_s is not None and due_s <= self._clock.now_s():
+                await self._want(LOOKS_S / 2)  # it is no wait, which `--no-wait` would end with
+                continue
             self._viewer.retry_s = due_s
             waits = [] if due_s is None else [due_s - self._clock.now_s()]
             if turn_s is not None:
