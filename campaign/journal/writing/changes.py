@@ -31,6 +31,11 @@ LARGEST = SIZES[-1]
 _FIELDS = tuple(field.rstrip("_") for field in CHANGE_FIELDS)
 _OF_SENDING = ("row", "at", "attempts", "sendings", "resends", "relay", "date_s")
 _OF_SENT = (*_OF_SENDING[:-2], "class", "code", "enhanced", "reply", "relay")
+_INSERTIONS: tuple[tuple[tuple[str, ...], State | None], ...] = (
+    (_OF_SENDING, State.SENDING),
+    (_OF_SENT, State.SENT),
+    (_FIELDS, None),
+)
 # sqlite3 is slow with anything that is not exactly int, float or str.
 _PLAIN = {state: str(state) for state in State}
 
@@ -40,18 +45,15 @@ class ChangeWriter:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        self._sendings = _insertion(_OF_SENDING, dialect, State.SENDING)
-        self._sent = _insertion(_OF_SENT, dialect, State.SENT)
-        self._others = _insertion(_FIELDS, dialect)
         self._totals = Totals(dialect)
         self._whole: WholeCommit | None = None
+        self._insertions: Sequence[_Insertion | ColumnInsertion]  # as `_values` has the values
         if dialect.name == "postgresql":
-            insertions = (
-                ColumnInsertion(_OF_SENDING, State.SENDING),
-                ColumnInsertion(_OF_SENT, State.SENT),
-                ColumnInsertion(_FIELDS),
-            )
-            self._whole = WholeCommit(insertions, self._totals.moved)
+            columns = [ColumnInsertion(*each) for each in _INSERTIONS]
+            self._insertions = columns
+            self._whole = WholeCommit(columns, self._totals.moved)
+        else:
+            self._insertions = [_Insertion(dialect, *each) for each in _INSERTIONS]
         self._suppressing = suppressing(dialect)
 
     def write(self, cursor: DBAPICursor, changes: Iterable[Change]) -> None:
@@ -65,10 +67,8 @@ class ChangeWriter:
         moves = no_moves()
         for part in _parts(changes):
             self._totals.leave(cursor, part, moves)
-            sendings, sent, others = _values(part)
-            self._sendings.execute(cursor, sendings)
-            self._sent.execute(cursor, sent)
-            self._others.execute(cursor, others)
+            for insertion, values in zip(self._insertions, _values(part), strict=True):
+                insertion.execute(cursor, values)
             count(moves, [change.state for change in part], 1)
         self._totals.enter(cursor, moves)
 
@@ -102,18 +102,10 @@ def _refuse_impossible(changes: Sequence[Change]) -> None:
             )
 
 
-def _insertion(
-    fields: Sequence[str], dialect: Dialect, state: State | None = None
-) -> _Insertion | ColumnInsertion:
-    if dialect.name == "postgresql":
-        return ColumnInsertion(fields, state)
-    return _Insertion(fields, dialect, state)
-
-
 class _Insertion:
     """INSERTs of many lines that say the same fields; `state` where it is that of all."""
 
-    def __init__(self, fields: Sequence[str], dialect: Dialect, state: State | None = None) -> None:
+    def __init__(self, dialect: Dialect, fields: Sequence[str], state: State | None) -> None:
         self._width = len(fields)
         self._statements = _statements(fields, dialect, state)
 

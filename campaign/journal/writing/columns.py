@@ -20,7 +20,7 @@ from campaign.records import State
 class ColumnInsertion:
     """INSERTs of lines that say the same fields; `state` where it is that of all."""
 
-    def __init__(self, fields: Sequence[str], state: State | None = None) -> None:
+    def __init__(self, fields: Sequence[str], state: State | None) -> None:
         types = [_type_of(field) for field in fields]
         self._width = len(fields)
         self._are_text = [each == "text" for each in types]
