@@ -34,9 +34,7 @@ async def try_again(
 ) -> TriedAgain:
     """Those with these ids, or all; each is forgotten when its letter is durable."""
     tried = TriedAgain([], [])
-    for each in await asyncio.to_thread(store.all):
-        if ids and each.id not in ids:
-            continue
+    for each in await asyncio.to_thread(store.chosen, ids):
         message = QueueMessage(each.body.encode("latin-1"), each.id, True, None)
         try:
             await intake.accept(letter_of(message, each.queue))

@@ -9,6 +9,7 @@ is acknowledged, the same for every broker, and without asking for rights to mak
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -89,6 +90,10 @@ class DeadLetters(SmallStore):
         )
         return [DeadLetter._make(each) for each in found]
 
+    def chosen(self, ids: Collection[str]) -> list[DeadLetter]:
+        """Those with these ids; without any, all."""
+        return [each for each in self.all() if not ids or each.id in ids]
+
     def explain(self, letter: DeadLetter) -> None:
         """It was tried again, and has another reason now."""
         self._database.change(
@@ -103,7 +108,7 @@ class DeadLetters(SmallStore):
         )
 
 
-def dead_letters(url: str, folder: Path) -> list[DeadLetter]:
-    """Those beside a journal."""
+def dead_letters(url: str, folder: Path, ids: Collection[str] = ()) -> list[DeadLetter]:
+    """Those beside a journal, as `chosen`."""
     with closing(DeadLetters.open(url, folder)) as store:
-        return store.all()
+        return store.chosen(ids)

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,12 +74,11 @@ def command(
     if dead:
         if retry and drop:
             raise UsageError("--retry and --drop exclude each other", remedy="keep one")
-        campaign = load_open(Path(url) if url else path, "--dead")
-        if retry:
-            _try_again(campaign, only or [])
-        elif drop:
-            _drop(campaign, only or [])
-        return _show_dead(campaign, as_json, [] if retry or drop else only or [])
+        campaign, ids = load_open(Path(url) if url else path, "--dead"), only or []
+        if not (retry or drop):
+            return _show_dead(campaign, as_json, ids)
+        (_try_again if retry else _drop)(campaign, ids)
+        return _show_dead(campaign, as_json)  # what is left
     if retry or drop or only:
         raise UsageError("--retry, --drop and --id are for dead letters", remedy="add --dead")
     if not url:
@@ -141,7 +141,7 @@ def _drop(campaign: Campaign, ids: list[str]) -> None:
 
     with closing(DeadLetters.open(*campaign.journal)) as store:
         _refuse_unknown(store, ids)
-        dropped = [each for each in store.all() if not ids or each.id in ids]
+        dropped = store.chosen(ids)
         for each in dropped:
             store.forget(each)
     _say(f"dropped: {len(dropped):,}")
@@ -156,11 +156,11 @@ def _refuse_unknown(store: DeadLetters, ids: list[str]) -> None:
         )
 
 
-def _show_dead(campaign: Campaign, as_json: bool, ids: list[str]) -> int:
+def _show_dead(campaign: Campaign, as_json: bool, ids: Sequence[str] = ()) -> int:
     from campaign.clock import iso
     from campaign.intake.queues.deadletters import dead_letters
 
-    found = [each for each in dead_letters(*campaign.journal) if not ids or each.id in ids]
+    found = dead_letters(*campaign.journal, ids)
     if as_json:
         told = [each._asdict() | {"at": iso(each.at)} for each in found]
         print(json.dumps({"campaign": campaign.settings.name, "dead": told}, ensure_ascii=False))
