@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
+HOUR_S = 3600.0
+HOURS = 24  # of an open campaign that are told one by one
+
 
 class Clock(Protocol):
     """`now_s` for stamps people read, `tick_s` for every interval."""
@@ -48,6 +51,11 @@ _passed_s = (
     if hasattr(time, "CLOCK_BOOTTIME")
     else time.monotonic
 )
+
+
+def last_hours_s(now_s: float) -> float:
+    """The Unix time at which the last `HOURS` begin, the one that goes on among them."""
+    return (now_s // HOUR_S + 1 - HOURS) * HOUR_S
 
 
 def iso(at_s: float) -> str:

@@ -10,15 +10,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from campaign.cli.terminal.tables import counted, escape, table
-from campaign.clock import iso
+from campaign.clock import iso, last_hours_s
 from campaign.records import State
 
 if TYPE_CHECKING:
     from campaign.config.reading import Whereabouts
 
-_HOURS = 24
 _SHOWN_HOURS = 6  # on a terminal
-HOUR_S = 3600.0
 
 
 class HourFigures(NamedTuple):
@@ -50,8 +48,7 @@ def template_figures(where: Whereabouts, now_s: float) -> TemplateFigures:
     with closing(glance(*where)) as seen:
         templates = seen.by_template()
         last = seen.last_row()
-        since_s = now_s // HOUR_S * HOUR_S - (_HOURS - 1) * HOUR_S
-        for name, hour_s, state, count in seen.by_hour(since_s):
+        for name, hour_s, state, count in seen.by_hour(last_hours_s(now_s)):
             hours.setdefault((hour_s, name), {})[state] = count
     accepted = 0
     if Arrivals.are_there(*where):

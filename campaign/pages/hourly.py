@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import NamedTuple, Protocol
 
+from campaign.clock import HOUR_S, HOURS, last_hours_s
 from campaign.pages.charts import HEIGHT, WIDTH, Tick, round_up, ticks_of
 from campaign.records import State, unsettled_of
 
-HOUR_S = 3600.0
-_HOURS = 24
-_PLACE = WIDTH / _HOURS
+_PLACE = WIDTH / HOURS
 _BAR = _PLACE * 0.72  # the rest is between two
 _LOST = (State.FAILED, State.EXPIRED, State.HELD)
 Hours = Mapping[int, tuple[int, int]]  # place among the hours -> sent, lost
@@ -67,14 +66,14 @@ def hourly_letters(
 
     `zone`, `day`: as of `charts.draw_curve`.
     """
-    last_s = (now_s // HOUR_S + 1) * HOUR_S
-    first_s = last_s - _HOURS * HOUR_S
+    first_s = last_hours_s(now_s)
+    last_s = first_s + HOURS * HOUR_S
     sent: dict[str, Counter[int]] = {}
     lost: dict[str, Counter[int]] = {}
     for name, at_s, state, count in seen.by_hour(first_s):
         of = sent if state is State.SENT else lost if state in _LOST else None
         place = int((at_s - first_s) / HOUR_S)
-        if of is not None and place < _HOURS:
+        if of is not None and place < HOURS:
             of.setdefault(name, Counter())[place] += count
     found = []
     for name, counts in seen.by_template().items():

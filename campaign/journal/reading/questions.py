@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+from campaign.clock import HOUR_S
 from campaign.database.places import Place
 from campaign.errors import NoPlanError
 from campaign.journal.boot import boot_of_this_machine
@@ -130,9 +131,10 @@ class Glance(ABC):
         were settled in it, of all that were since then."""
         settled = ", ".join(repr(str(state)) for state in State if state in SETTLED)
         return [
-            (name, 3600.0 * int(hour), State(state), int(count))
+            (name, HOUR_S * int(hour), State(state), int(count))
             for name, hour, state, count in self._all(
-                "SELECT c.name, CAST(h.at AS BIGINT) / 3600 AS hour, h.state, count(*)"
+                f"SELECT c.name, CAST(h.at AS BIGINT) / {int(HOUR_S)} AS hour, h.state,"
+                " count(*)"
                 " FROM history h JOIN standings s ON s.change = h.change"
                 " JOIN recipients r ON r.row = h.row JOIN sources c ON c.source = r.source"
                 f" WHERE h.at >= :since AND h.state IN ({settled})"
