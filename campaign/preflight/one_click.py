@@ -9,7 +9,6 @@ GET, which scanners send for every link, changes nothing.
 from __future__ import annotations
 
 import secrets
-import socket
 from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPException, HTTPSConnection
@@ -23,6 +22,7 @@ from campaign.planning.inputs import render_spec
 from campaign.planning.suppressed import has_store, open_store, scopes_of
 from campaign.preflight.rules import CheckFinding
 from campaign.rendering.head import unsubscribe_url
+from campaign.routing.answers import is_unanswered
 
 RULE = "live-one-click"
 _BODY = b"List-Unsubscribe=One-Click"
@@ -86,7 +86,7 @@ def _of_failure(host: str, error: Exception) -> CheckFinding:
     """A nameserver that does not answer says nothing of the page."""
     words = error.strerror if isinstance(error, OSError) else ""  # without the number
     why = f"{host}: {words or str(error) or type(error).__name__}"
-    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+    if is_unanswered(error):
         return CheckFinding(RULE, "not-checked", why)
     remedy = "let it answer by https, with a certificate that is good"
     return CheckFinding(RULE, "fail", why, remedy)

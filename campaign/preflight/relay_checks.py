@@ -7,7 +7,6 @@ connection to each, no letter.
 from __future__ import annotations
 
 import asyncio
-import socket
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from campaign.errors import ConfigError, LoginError, RelayError
 from campaign.pool.endpoints import endpoint_of
 from campaign.preflight.probe import PATIENCE, Visitor
 from campaign.preflight.rules import CheckFinding, Level
+from campaign.routing.answers import is_unanswered
 from campaign.smtp.inspect import tls_facts
 from campaign.smtp.opening.connect import connect
 from campaign.units import show_duration, show_size
@@ -46,7 +46,8 @@ async def _visit(relay: Relay, folder: Path, largest_bytes: int) -> list[CheckFi
         return _without_session(CheckFinding("relay-connect", "fail", error.what, remedy))
     except (RelayError, ConfigError) as error:
         remedy = error.remedy or f"`campaign probe {relay.host}:{relay.port}` shows what it says"
-        level: Level = "not-checked" if _is_unanswered(error) else "fail"
+        # A nameserver that said nothing of the host does not make it missing.
+        level: Level = "not-checked" if is_unanswered(error.__cause__) else "fail"
         return _without_session(CheckFinding("relay-connect", level, error.what, remedy))
     offered, tls = connection.extensions, tls_facts(connection)
     connection.finish()
@@ -78,12 +79,6 @@ async def _visit(relay: Relay, folder: Path, largest_bytes: int) -> list[CheckFi
         evidence = f"{endpoint.name} {takes}; the largest message has {show_size(largest_bytes)}"
         found.append(CheckFinding("relay-size", "ok" if most else "info", evidence))
     return found
-
-
-def _is_unanswered(error: BaseException) -> bool:
-    """Whether a nameserver said nothing of the host, which is then not known to be missing."""
-    cause = error.__cause__
-    return isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_AGAIN
 
 
 def _without_session(why: CheckFinding) -> list[CheckFinding]:

@@ -8,6 +8,7 @@ else (SERVFAIL, REFUSED, silence, garbage) is no knowledge and raises `DnsError`
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Generic, NamedTuple, TypeVar
@@ -67,3 +68,8 @@ class DnsError(CampaignError):
         remedy = "check the network and [dns] nameservers" if is_resolver_down else ""
         super().__init__(what, remedy=remedy)
         self.is_resolver_down = is_resolver_down
+
+
+def is_unanswered(error: BaseException | None) -> bool:
+    """Whether the system's own resolver got no answer, so that nothing is known of the name."""
+    return isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN

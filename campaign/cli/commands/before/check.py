@@ -113,9 +113,7 @@ def command(
             clock=clock,
             offline=offline,
             workers=workers or 0,
-            live=(lambda: live_findings(campaign, to, lambda: _keys(campaign), wait_s))
-            if live
-            else list,
+            live=tried,
             on_progress=progress,
         )
     _keep(campaign, summary, report, offline=offline)
