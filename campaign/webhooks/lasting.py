@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 
 from campaign.config.loader import Campaign
 from campaign.errors import CampaignError
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.glance import glance
 from campaign.webhooks.beside import TellingProcess
 
 _EVERY_S = 1.0
@@ -65,8 +65,7 @@ def _tell_on(
 
 def _is_planned(campaign: Campaign) -> bool:
     try:
-        with closing(Reader.open(*campaign.journal)) as reader:
-            reader.plan_record()
+        with closing(glance(*campaign.journal)) as seen:
+            return bool(seen.plan_id())
     except CampaignError:
         return False
-    return True
