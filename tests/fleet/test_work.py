@@ -16,7 +16,7 @@ from campaign.delivery.run_records import RunResult
 from campaign.journal.reading.reader import Reader
 from campaign.records import State
 from fakes.crashing import run
-from fakes.fleet import fleet_campaign, members, prove, until_letters, workers_in
+from fakes.fleet import Workers, fleet_campaign, members, prove, until_letters, workers_in
 from fakes.postgresql import PG_CTL, DatabaseServer, database_server
 from fakes.recorder import Recorder, recorder
 
@@ -189,6 +189,12 @@ def test_a_suppression_store_in_a_file_is_refused(tmp_path: Path, url: str, mail
     assert "workers cannot share" in done.stderr
 
 
+def both_joined_again(workers: Workers) -> None:
+    for name in ("one", "two"):
+        assert workers.end_of(name) == 0, workers.said[name]
+        assert "joins again" in workers.said[name]
+
+
 def test_a_restart_of_the_database_costs_its_time_and_leaves_nobody_in_doubt(
     tmp_path: Path, mail: Recorder
 ) -> None:
@@ -203,9 +209,7 @@ def test_a_restart_of_the_database_costs_its_time_and_leaves_nobody_in_doubt(
             own.crash()
             own.wait_until_gone()
             own.start()
-            for name in ("one", "two"):
-                assert workers.end_of(name) == 0, workers.said[name]
-                assert "joins again" in workers.said[name]
+            both_joined_again(workers)
         with closing(Reader.open(url, folder)) as reader:
             held = [each for each in reader.results() if each.state != "sent"]
         assert held == []
@@ -233,9 +237,7 @@ def test_a_database_that_is_gone_for_two_leases_costs_that_time_and_nothing_else
             began_s = time.monotonic()
             until_letters(mail, counts.total() + 1)
             assert time.monotonic() - began_s < 30  # nearly all of it is the workers' own start
-            for name in ("one", "two"):
-                assert workers.end_of(name) == 0, workers.said[name]
-                assert "joins again" in workers.said[name]
+            both_joined_again(workers)
         assert {doubt for _, _, _, doubt in members(own, url)} == {0}
         assert set(mail.received.values()) == {1}
         assert mail.received.total() == _COUNT

@@ -107,9 +107,8 @@ class Feed:
         self._share = self.window // _LANE_SHARE
         self._rows.kept = max(1, self.window // _KEPT)
         # A whole batch pays; but what is kept for letters that do not go first may be less.
-        self._least = min(self._batch, max(1, self._rows.kept // 2))
-        if not self._has_lanes:
-            self._least = self._batch
+        least = max(1, self._rows.kept // 2) if self._has_lanes else self._batch
+        self._least = min(self._batch, least)
 
     def rewind(self) -> None:
         """Read everything from the start again: the journal says that some are left."""
