@@ -42,7 +42,14 @@ _CONTROL_NAMES = {
 
 
 class AddressError(ValueError):
-    """Not an address we can write to; one sentence says why."""
+    """Not an address we can write to; one sentence says why, to whoever keeps a list.
+
+    asked: the same to an application that asks for one letter
+    """
+
+    def __init__(self, what: str, asked: str = "") -> None:
+        super().__init__(what)
+        self.asked = asked or what
 
 
 class Address(NamedTuple):
@@ -177,11 +184,12 @@ def _parse_slowly(text: str) -> Address:
 def _refuse_what_is_no_address(text: str) -> None:
     """The frequent mistakes, each by its own sentence."""
     if not text:
-        raise AddressError("the cell is empty")
+        raise AddressError("the cell is empty", "there is no address")
     if len(text) > 2 * ADDRESS_MAX:
         raise AddressError(f"{len(text)} characters are too many: {shown(text)}")
     if text.count("@") > 1 and _BETWEEN.search(text):
-        raise AddressError(f"more than one address in {shown(text)}: keep one, or make two rows")
+        several = f"more than one address in {shown(text)}: keep one, or"
+        raise AddressError(f"{several} make two rows", f"{several} send a message to each")
     for char in text:
         if _is_invisible(char):
             raise AddressError(f"{_named(char)} in {shown(text)}")

@@ -61,7 +61,7 @@ class RequestReader:
         try:
             named = parse_mailbox(request.to)
         except AddressError as error:
-            raise BadLetterError(f"to: {error}") from None
+            raise BadLetterError(f"to: {error.asked}") from None
         if request.list and request.list not in self._lists:
             raise BadLetterError(
                 f"list: '{request.list}' is not a list of this campaign",

@@ -88,6 +88,22 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
+def path_of(char: str, value: Any, path: str) -> str:
+    """The first text that holds a character, as `data.lines[0].name`; "" where none does.
+
+    path: what the value itself is called
+    """
+    inner: list[tuple[str, Any]] = []
+    if isinstance(value, str):
+        return path if char in value else ""
+    if isinstance(value, dict):
+        inner = [(f"{path}.{key}", each) for key, each in value.items()]
+    elif isinstance(value, list):
+        inner = [(f"{path}[{at}]", each) for at, each in enumerate(value)]
+    found = (path_of(char, each, name) for name, each in inner)
+    return next((each for each in found if each), "")
+
+
 def content_of(enclosed: EnclosedFile) -> bytes:
     """Raises RenderError for what is not base64."""
     try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,13 +140,25 @@ class Renderer:
                     sheet.problem = runaway
                     self._count_runaway(number, runaway)
                 except ForbiddenCharacterError as forbidden:
-                    sheet.problem = _blamed(forbidden, forbidden.char, sheet.columns)
+                    sheet.problem = self._blamed(forbidden, forbidden.char, sheet)
                 except RenderError as error:
                     sheet.problem = error
                 except UnicodeEncodeError as surrogate:
                     char = surrogate.object[surrogate.start]
                     half = RenderError(f"U+{ord(char):04X} is half a character")
-                    sheet.problem = _blamed(half, char, sheet.columns)
+                    sheet.problem = self._blamed(half, char, sheet)
+
+    def _blamed(self, error: RenderError, char: str, sheet: Sheet) -> RenderError:
+        """The same error, with the place that the character came from."""
+        place = self._place_of(char, sheet)
+        return RenderError(f"{error.what}: it stands in {place}") if place else error
+
+    def _place_of(self, char: str, sheet: Sheet) -> str:
+        """What of the row holds a character; "" where nothing does."""
+        for column, cell in sheet.columns.items():
+            if char in cell:
+                return f"column '{column}'"
+        return ""
 
     def _count_runaway(self, step: int, error: RunawayError) -> None:
         """Raises TemplateError when it is no longer this row's fault."""
@@ -285,11 +297,3 @@ def _draft_of(sheet: Sheet) -> Draft:
 
 def _unsendable(job: Job, error: RenderError) -> Draft:
     return Draft(job.row, [], 0, False, f"render: {error}")
-
-
-def _blamed(error: RenderError, char: str, columns: Mapping[str, str]) -> RenderError:
-    """The same error, with the column that the character came from."""
-    for column, cell in columns.items():
-        if char in cell:
-            return RenderError(f"{error.what}: it stands in column '{column}'")
-    return error

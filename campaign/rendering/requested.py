@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from campaign.errors import CampaignError, RenderError, TemplateError
 from campaign.records import Job
-from campaign.rendering.asked import asked_of, content_of, list_of
+from campaign.rendering.asked import asked_of, content_of, list_of, path_of
 from campaign.rendering.attachments import OwnFile
 from campaign.rendering.draft import Draft, Piece
 from campaign.rendering.finished import finished_draft
@@ -49,6 +49,9 @@ class RequestRenderer(Renderer):
             content = content_of(enclosed)
             digest = hashlib.sha256(content).digest()
             sheet.files.append(OwnFile(file_entity(content, enclosed.name), digest))
+
+    def _place_of(self, char: str, sheet: Sheet) -> str:
+        return path_of(char, asked_of(sheet.job.data).data, "data")
 
 
 class Repertoire:

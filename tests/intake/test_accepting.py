@@ -33,7 +33,7 @@ from campaign.suppression.entries import Reason, Suppressed
 from fakes.campaigns import planned
 from fakes.clock import FakeClock
 from fakes.letters import parsed
-from fakes.open_campaigns import code, open_campaign
+from fakes.open_campaigns import TOML, code, open_campaign
 
 Got = TypeVar("Got")
 
@@ -143,6 +143,14 @@ def test_null_is_missing(tmp_path: Path) -> None:
     ("change", "said"),
     [
         ({"to": "nobody"}, "to:"),
+        ({"to": " "}, "to: there is no address"),
+        ({"to": "a@b.example, c@d.example"}, "keep one, or send a message to each"),
+        (
+            {"data": {"code": "1\n2"}},
+            "Subject holds U+000A, which no header may: it stands in data.code",
+        ),
+        ({"data": {"n": 5, "code": "1\n2"}}, "it stands in data.code"),
+        ({"data": {"code": {"a": "1"}}}, "an object and not a text"),
         ({"template": "what"}, "there is no template 'what'"),
         ({"templates": ("receipt",)}, "may not ask for the template 'code'"),
         ({"headers": {"From": "x@example.com"}}, "From is written by campaign"),
@@ -164,6 +172,14 @@ def test_what_cannot_be_sent_is_refused_in_a_sentence(
     error = refusal(open_campaign(tmp_path), replace(code(), **change))
     assert isinstance(error, BadLetterError)
     assert said in str(error)
+
+
+def test_a_character_that_no_header_may_hold_is_found_deep_in_the_data(tmp_path: Path) -> None:
+    toml = TOML.replace("Your order {{ order }}", "{{ lines[1].name }}")
+    lines = [{"name": "Tea", "count": 2}, {"count": 1, "name": "Tea\rBcc: eve@example.com"}]
+    data = {"order": 1, "urgent": True, "lines": lines}
+    error = refusal(open_campaign(tmp_path, toml=toml), code(template="receipt", data=data))
+    assert str(error).endswith("it stands in data.lines[1].name")
 
 
 def test_a_person_who_must_not_be_written_to_is_suppressed_by_name(tmp_path: Path) -> None:

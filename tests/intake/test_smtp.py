@@ -126,6 +126,10 @@ def test_what_is_accepted_is_kept_whole_with_a_row_for_each_recipient(shop: Camp
         client.send_message(sent, to_addrs=["ada@example.com", "BOB@example.com"])
         again = client.send_message(sent, to_addrs=["BOB@example.com", "ada@example.com"])
         assert again == {}
+        client.mail("shop@example.com")
+        client.rcpt("ada@example.com")
+        code, said = client.data(sent.as_bytes(policy=sent.policy.clone(linesep="\r\n")))
+        assert (code, said[:18]) == (250, b"2.0.0 Accepted as ")
         assert opened.end() == 0
     arrivals = kept(shop)
     assert [arrival.letter.address for arrival in arrivals] == [

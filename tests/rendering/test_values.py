@@ -43,7 +43,7 @@ def said(source: str, escaping: Any = "none", **values: Any) -> str:
         ("{{ columns.keys() }}", "an expression gives a dict_keys and not a text"),
         ("{{ rows | join(', ') }}", "a whole row and not a cell"),
         ("{{ rows | groupby('qty') }}", "a list: write"),
-        ("{{ {'a': 1} }}", "a whole row and not a cell"),
+        ("{{ {'a': 1} }}", "an object and not a text: write the name of one of its fields"),
         ("{{ (1, 2) }}", "a list: write"),
         ("{{ [1, 2] | map('string') }}", "a list: write"),
         ("{% for x in [1] %}{{ loop }}{% endfor %}", "not"),

@@ -92,7 +92,7 @@ class Submissions:
         try:
             parse_address(address)
         except AddressError as error:
-            return _reply("553 5.1.3", str(error))
+            return _reply("553 5.1.3", error.asked)
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Recipient ok"
 
@@ -110,7 +110,7 @@ class Submissions:
             accepted = await self._intake.accept_together(requests)
         except CampaignError as error:
             return refusal(error)
-        return f"250 2.0.0 AcceptedRequest as {accepted[0].id}"
+        return f"250 2.0.0 Accepted as {accepted[0].id}"
 
     async def handle_exception(self, error: Exception) -> str:
         """A fault of ours: the application keeps the message, and comes again."""

@@ -75,6 +75,8 @@ def _described(value: Any) -> str:
         return f"{value}, not a text: write {{{{ 'yes' if ... else 'no' }}}}"
     if isinstance(value, FUNCTIONS) or callable(value):
         return "a function and not its result: write () behind its name"
+    if isinstance(value, Mapping) and not isinstance(value, Columns):
+        return "an object and not a text: write the name of one of its fields, as order.city"
     if isinstance(value, Mapping):
         return "a whole row and not a cell: write the name of its column, as row.city"
     if isinstance(value, list | tuple | set | Iterator):
@@ -98,7 +100,7 @@ def refuse_digits(what: str, left: Any, right: Any) -> None:
         and _DIGITS.fullmatch(right)
     ):
         raise UnprintableError(
-            f"{what}, which are cells: write | int or | float behind a cell to reckon with it,"
+            f"{what}: write | int or | float behind a number to reckon with it,"
             " ~ between texts to join them"
         )
 
