@@ -57,7 +57,7 @@ def draw(figures: Figures, back: Returns | None, language: ReportWords) -> str:
         left=left,
         summary=summary(figures, left, back.bounced if back else 0, language),
         curve=_curve(figures.series, language) if figures.series else None,
-        waits=_waits(figures.waits, language),
+        waits=_waits(figures.waits, language) if figures.waits else [],
         retries=_retries(figures.retries, language),
         endings=_ENDINGS,
         language=language.tag,

@@ -16,6 +16,7 @@ from campaign.journal.reading.tallies import Tallies
 from campaign.pages.hourly import hourly_letters
 from campaign.pages.look import Look
 from campaign.records import NO_WAIT, State
+from campaign.report.figures import gather
 from campaign.report.page import report
 from campaign.report.wording import wording
 from campaign.watch import sampling
@@ -76,6 +77,20 @@ def test_the_live_page_and_the_report_tell_templates_and_hours(tmp_path: Path) -
     assert "按模板" not in report(
         _listed(tmp_path / "list"), FakeClock(wall=until_s), wording("zh")
     )
+
+
+def test_the_report_counts_no_time_in_queue_from_a_run_that_waited_for_letters(
+    tmp_path: Path,
+) -> None:
+    campaign = open_campaign(tmp_path, port=1)
+    until_s = 1_790_000_000.0 // 3600 * 3600
+    live_a_day(campaign, until_s)
+    with closing(Tallies.open(*campaign.journal)) as tallies:
+        assert gather(tallies, until_s).waits  # as of a list
+        assert gather(tallies, until_s, is_open=True).waits == []
+    written = report(campaign, FakeClock(wall=until_s), wording("en"))
+    assert "How often people were deferred" in written
+    assert "Time in queue" not in written
 
 
 def test_a_single_letter_of_an_hour_is_still_seen() -> None:
