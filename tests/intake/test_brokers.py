@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -87,6 +88,20 @@ def until(is_so: Callable[[], bool], seconds: float = 90.0) -> None:
             return
         threading.Event().wait(0.2)
     raise AssertionError
+
+
+@pytest.mark.parametrize("scheme", ["amqp", "redis", "nats", "kafka", "stomp"])
+def test_a_broker_that_is_away_is_told_of_in_our_sentences_alone(
+    tmp_path: Path, scheme: str
+) -> None:
+    campaign = open_campaign(tmp_path)
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]  # of nobody, once it is closed
+    consuming = Consuming(campaign, f"{scheme}://127.0.0.1:{port}/?queue=letters")
+    until(lambda: sum("tried again" in line for line in consuming.said) >= 2)
+    assert consuming.end() == 0
+    others = [line for line in consuming.said if not line.startswith(f"{scheme}://")]
+    assert others == []
 
 
 @pytest.fixture
