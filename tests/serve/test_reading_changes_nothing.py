@@ -98,13 +98,18 @@ def test_no_method_but_post_changes_anything(
     assert digest(tmp_path) == before
 
 
+def asks_for_nothing(body: bytes) -> bool:
+    """Hypothesis also tries constants of the program, so of itself it finds what does ask."""
+    return bool(body.strip()) and b"one-click" not in body.lower() and b"action=" not in body
+
+
 @settings(
     max_examples=int(os.environ.get("SERVE_EXAMPLES", "150")),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
 )
 @given(
-    body=st.binary(max_size=300).filter(bytes.strip),
+    body=st.binary(max_size=300).filter(asks_for_nothing),
     kind=st.text(st.characters(codec="ascii"), max_size=30),
 )
 def test_a_post_of_anything_else_changes_nothing_and_is_answered(
