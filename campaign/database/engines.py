@@ -81,7 +81,9 @@ def _postgresql(place: Place, *, is_read_only: bool) -> Engine:
 
 def _engine(url: str, **also: Any) -> Engine:
     try:
-        return create_engine(url, poolclass=NullPool, **also)
+        # A session is closed when it is given back, which takes back what was not committed.  Told
+        # to roll back first, the pool logs a traceback wherever the server has gone meanwhile.
+        return create_engine(url, poolclass=NullPool, pool_reset_on_return=None, **also)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise _no_driver(error) from error
     except (ArgumentError, ValueError) as error:

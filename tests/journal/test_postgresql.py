@@ -16,6 +16,7 @@ import pytest
 from campaign.cli.journals import is_planned
 from campaign.config.reading import Whereabouts
 from campaign.database import postgresql
+from campaign.database.engines import open_for_writing
 from campaign.database.places import locate
 from campaign.database.postgresql import Session, refuse_forgetful
 from campaign.errors import ConfigError, DataError, JournalBusy, JournalError
@@ -343,3 +344,15 @@ def test_a_fresh_database_is_planned_into(url: str, tmp_path: Path) -> None:
     assert not is_planned(Whereabouts(url, tmp_path))
     planned(tmp_path, 2, url=url).close()
     assert is_planned(Whereabouts(url, tmp_path))
+
+
+def test_giving_back_a_session_whose_server_has_gone_says_nothing(
+    tmp_path: Path, server: DatabaseServer, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLAlchemy's pool logged a traceback beside our own sentence about the lost session."""
+    session = open_for_writing(locate(url, tmp_path)).raw_connection()
+    session.cursor().execute("SELECT 1")
+    name = url.rpartition("/")[2]
+    server.ask(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    session.close()
+    assert caplog.text == ""
