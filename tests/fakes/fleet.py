@@ -38,6 +38,12 @@ sys.exit(main(sys.argv[1:]))
 EXPLAINING = (sys.executable, "-c", EXPLAINS)
 
 
+def whose_clock_is_off(by_s: float) -> tuple[str, ...]:
+    """A program whose wall clock is so many seconds ahead."""
+    off = f"import time\nreal = time.time\ntime.time = lambda: real() + {by_s}\n"
+    return (sys.executable, "-c", off + EXPLAINS)
+
+
 @dataclass
 class Workers:
     """`campaign work` again and again in one folder, by name."""
@@ -47,9 +53,10 @@ class Workers:
     said: dict[str, str] = field(default_factory=dict)  # on stderr, by those that ended
     explain: Callable[[], str] = str  # how the journal stands, where one does not end
 
-    def start(self, name: str, *, program: Sequence[str] = EXPLAINING) -> None:
+    def start(self, name: str, *more: str, program: Sequence[str] = EXPLAINING) -> None:
+        """`more`: further options of it."""
         self.processes[name] = subprocess.Popen(
-            [*program, "work", "--name", name, "--workers", "1"],
+            [*program, "work", "--name", name, "--workers", "1", *more],
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+STEPS = ("connected", "hello", "envelope", "data", "dot", "answered")
 _PATH = re.compile(rb"<([^>]*)>")
 _EHLO = b"250-recorder\r\n250-PIPELINING\r\n250-SIZE 50000000\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
 
@@ -31,7 +32,8 @@ class Recorder:
     dice: random.Random
     at_least_s: float = 0.0  # it never answers a dot sooner
     patience_s: float | None = None  # a client silent for longer is hung up on
-    # Told of each "envelope" and "dot" that has come, and from which address, before the answer.
+    # Told of each of `STEPS` that has come, and from which address, before it is answered; of
+    # "answered" when the answer to a dot is on its way.
     at: Callable[[str, str], None] = lambda step, peer: None
     port: int = 0
     received: Counter[str] = field(default_factory=Counter)
@@ -62,11 +64,13 @@ class Recorder:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             while not self.door.is_set():
                 await asyncio.sleep(0.005)
+            self.at("connected", peer)
             writer.write(b"220 recorder\r\n")
             recipient = ""
             while line := await asyncio.wait_for(reader.readline(), self.patience_s):
                 verb = line[:4].upper()
                 if verb == b"EHLO":
+                    self.at("hello", peer)
                     writer.write(_EHLO)
                 elif verb == b"RCPT":
                     found = _PATH.search(line)
@@ -80,6 +84,7 @@ class Recorder:
                 elif verb == b"DATA" and not recipient:  # it came with the RCPT
                     writer.write(b"554 5.5.1 No valid recipients\r\n")
                 elif verb == b"DATA":
+                    self.at("data", peer)
                     writer.write(b"354 go on\r\n")
                     await self._take(reader, writer, recipient, peer)
                 elif verb == b"QUIT":
@@ -107,6 +112,7 @@ class Recorder:
             await asyncio.sleep(self.at_least_s + self.dice.random() * self.hesitates_s)
         writer.write(b"250 2.0.0 Ok: recorded\r\n")
         self.accepted[recipient] += 1
+        self.at("answered", peer)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
-import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +15,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.records import State
 from fakes.crashing import Tally, check
 from fakes.fleet import (
+    MOST_S,
     Workers,
     fleet_campaign,
     holding,
@@ -22,22 +23,19 @@ from fakes.fleet import (
     prove,
     until,
     until_letters,
+    whose_clock_is_off,
     workers_in,
 )
 from fakes.postgresql import PG_CTL, DatabaseServer, database_server
 from fakes.proxies import silent_proxy
-from fakes.recorder import recorder
+from fakes.recorder import STEPS, Recorder, recorder
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 _COUNT = 160
+_LONG = 600
 _CONNECTIONS = 2
-_OFF = """
-import sys, time
-real = time.time
-time.time = lambda: real() + {seconds}
-from campaign.cli.main import main
-sys.exit(main(sys.argv[1:]))
-"""
+_HOUR_S = 3600.0
+_HALTED = "127.0.0.2"  # the address from which the letters of one worker come
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +53,75 @@ def lost(server: DatabaseServer, url: str) -> dict[str, int]:
     return {worker: doubt for _, worker, how, doubt in members(server, url) if how == "lost"}
 
 
+def times_lost(server: DatabaseServer, url: str, name: str) -> int:
+    return sum(how == "lost" and worker == name for _, worker, how, _ in members(server, url))
+
+
 def end_all(workers: Workers) -> None:
     for name in list(workers.processes):
         assert workers.end_of(name) in (0, 1), workers.said[name]
+
+
+class Halting:
+    """Halt a worker when a step of one of its letters has come to the server."""
+
+    def __init__(self, mail: Recorder, workers: Workers, name: str) -> None:
+        self._workers = workers
+        self._name = name
+        self._step = ""
+        self._is_halted = threading.Event()
+        mail.at = self._at
+
+    def arm(self, step: str) -> None:
+        self._is_halted.clear()
+        self._step = step
+
+    def wait(self) -> None:
+        assert self._is_halted.wait(MOST_S), f"no {self._step} came"
+
+    def _at(self, step: str, peer: str) -> None:
+        if step == self._step and peer == _HALTED:
+            self._workers.signal(self._name, signal.SIGSTOP)
+            self._step = ""
+            self._is_halted.set()
+
+
+@pytest.mark.parametrize("policy", ["hold", "resend"])
+def test_one_that_is_halted_at_any_step_of_a_letter_with_its_clock_an_hour_off_changes_nothing(
+    tmp_path: Path, server: DatabaseServer, policy: str
+) -> None:
+    url = server.new_database()
+    with recorder(0.2, 7, at_least_s=0.5) as mail:
+        folder = fleet_campaign(
+            tmp_path, mail, url, recipients=_LONG, connections=_CONNECTIONS, policy=policy
+        )
+        with workers_in(folder) as workers:
+            halting = Halting(mail, workers, "one")
+            halting.arm(STEPS[0])
+            ahead = whose_clock_is_off(_HOUR_S)
+            workers.start("one", "--source", _HALTED, program=ahead)
+            workers.start("two", program=whose_clock_is_off(-_HOUR_S))
+            for number, step in enumerate(STEPS):
+                if number:
+                    until(lambda: both_hold(server, url))
+                    halting.arm(step)
+                halting.wait()
+                until(lambda: times_lost(server, url, "one") == number + 1)  # noqa: B023
+                workers.signal("one", signal.SIGCONT)
+            mail.at_once()
+            end_all(workers)
+        with closing(Reader.open(url, folder)) as reader:
+            counts = reader.counts()
+            span_s = reader.ask("SELECT max(at) - min(at) FROM history")[0][0]
+        assert counts[State.SENT] + counts[State.HELD] == _LONG
+        assert span_s < _HOUR_S / 2  # all times are the server's
+        for _, worker, _, doubt in members(server, url):
+            assert doubt <= _CONNECTIONS, worker
+        tally = Tally()
+        check(folder, mail, policy, _LONG, tally)
+        assert tally.lost == 0
+        assert policy != "hold" or tally.copies == 0
+        prove(folder, url)
 
 
 @pytest.mark.parametrize("policy", ["hold", "resend"])
@@ -118,32 +182,6 @@ def test_one_that_is_cut_off_from_the_database_is_taken_over_from_and_sends_noth
             cut_off.kill("two")
             assert mail.received == counts
         assert lost(server, url)["two"] <= _CONNECTIONS
-        tally = Tally()
-        check(folder, mail, "hold", _COUNT, tally)
-        assert (tally.lost, tally.copies) == (0, 0)
-        prove(folder, url)
-
-
-def test_clocks_that_are_hours_apart_change_nothing(tmp_path: Path, server: DatabaseServer) -> None:
-    url = server.new_database()
-    with recorder(0.1, 6) as mail:
-        folder = fleet_campaign(
-            tmp_path, mail, url, recipients=_COUNT, connections=_CONNECTIONS, policy="hold"
-        )
-        with workers_in(folder) as workers:
-            for name, seconds in (("one", 3600), ("two", -3600)):
-                program = [sys.executable, "-c", _OFF.format(seconds=seconds)]
-                workers.start(name, program=program)
-            until(lambda: both_hold(server, url))
-            workers.kill("one")
-            until(lambda: "one" in lost(server, url))
-            end_all(workers)
-        assert [worker for _, worker, how, _ in members(server, url) if how == "lost"] == ["one"]
-        with closing(Reader.open(url, folder)) as reader:
-            counts = reader.counts()
-            span = reader.ask("SELECT max(at) - min(at) FROM history")[0][0]
-        assert counts[State.SENT] + counts[State.HELD] == _COUNT
-        assert span < 600
         tally = Tally()
         check(folder, mail, "hold", _COUNT, tally)
         assert (tally.lost, tally.copies) == (0, 0)
