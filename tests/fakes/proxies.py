@@ -1,4 +1,4 @@
-"""A proxy that carries bytes to a server until it is told to fall silent.
+"""A proxy that carries bytes to a server, late where it is told to, until it is to fall silent.
 
 In: the server's port.  Out: a port.  Touches: loopback ports, threads.
 
@@ -7,11 +7,13 @@ Silent, it takes what it is given, as a broken load balancer does: the kernel se
 
 from __future__ import annotations
 
+import random
 import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from fakes.certificates import Pair
@@ -20,8 +22,9 @@ from fakes.certificates import Pair
 class SilentProxy:
     """See the module."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, late_s: Callable[[], float]) -> None:
         self._target = target
+        self._late_s = late_s
         self._is_silent = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
@@ -58,6 +61,8 @@ class SilentProxy:
     def _carry(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                if late_s := self._late_s():
+                    time.sleep(late_s)
                 if not self._is_silent.is_set():
                     target.sendall(data)
             if not self._is_silent.is_set():
@@ -65,12 +70,20 @@ class SilentProxy:
 
 
 @contextmanager
-def silent_proxy(target: int) -> Iterator[SilentProxy]:
-    proxy = SilentProxy(target)
+def silent_proxy(target: int, late_s: Callable[[], float] = lambda: 0.0) -> Iterator[SilentProxy]:
+    """`late_s`: how long what has come is kept before it is passed on, each way."""
+    proxy = SilentProxy(target, late_s)
     try:
         yield proxy
     finally:
         proxy.close()
+
+
+def far_road(way_s: float, loss: float, seed: int) -> Callable[[], float]:
+    """How late bytes are on a road of that length, of whose packets so many are lost: TCP sends
+    one again after 0.2 s (Linux; RFC 6298 would have 1 s), and keeps back all that follow."""
+    dice = random.Random(seed)
+    return lambda: way_s + (0.2 if dice.random() < loss else 0.0)
 
 
 class TlsFront:
