@@ -9,6 +9,10 @@ write a line that the table of states does not allow.  Doubt is part of that sum
 when it comes up, and stays until a log settles it, whatever else happens to the recipient.  The
 view `letters` is for those who read: a recipient's standing with its latest change and the last
 reply written out.
+
+Nothing leaves these tables, but for what an open campaign has put into an archive (`archiving`):
+rows that `rotating` names, which the triggers let in there only if they are settled, and out of the
+other tables only if they are in there.  `rotated` adds up what has left, and never goes down.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from campaign.database.sql import (
     Text,
     text,
 )
-from campaign.journal.states import IN_DOUBT, MAX_RESENDS, NOT_TAKEN, legal_sql
+from campaign.journal.states import ARCHIVABLE, IN_DOUBT, MAX_RESENDS, NOT_TAKEN, legal_sql
 from campaign.records import State
 
 LISTED_DOMAINS = 20_000  # that a plan keeps count of
@@ -161,6 +165,20 @@ totals = Table(  # one row: how many stand where, so that nobody has to count th
     *(CheckConstraint(f"{state} >= 0", name=f"totals_{state}") for state in State),
 )
 
+# Rows that leave for an archive, within one transaction; `change` is their last one there.
+rotating = Table("rotating", metadata, _number("row"), _big("change"))
+
+rotated = Table(  # what left, and into which file
+    "rotated",
+    metadata,
+    Column("file", Text, primary_key=True),
+    Column("source", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, primary_key=True),
+    _big("letters"),
+    _big("changes"),  # lines of history
+    _text("digest"),  # the sum of theirs, see `archiving.letters`
+)
+
 domains = Table(  # of the plan, most recipients first; who is skipped does not count
     "domains",
     metadata,
@@ -205,6 +223,9 @@ INDEXES = (
     "CREATE INDEX recipients_group ON recipients (group_key) WHERE group_key <> ''",
     "CREATE INDEX standings_due ON standings (due) WHERE state = 'deferred'",
 )
+
+# Made when an open campaign first rotates its journal: a letter's lines are found by it.
+ROTATION_INDEX = 'CREATE INDEX IF NOT EXISTS history_row ON history ("row")'
 
 LETTERS = """CREATE VIEW letters AS SELECT s."row", s.state, s.attempts, s.sendings, s.resends,
     s.due, s.first_at, CASE WHEN s.state = 'sent' THEN h.at ELSE 0 END AS sent_at,
@@ -264,6 +285,7 @@ def suppressing(dialect: Dialect) -> str:
 REFUSED = "the table of states does not allow this change"
 FROZEN = "this part of the journal is never changed"
 NO_ROW = "the plan has no such row"
+UNSETTLED = "a letter that is not settled for good does not leave the journal"
 
 # What an amendment added may go while it is not finished.
 _AMENDED = (
@@ -271,15 +293,30 @@ _AMENDED = (
     ' AND OLD."row" > CAST(value AS INTEGER))'
 )
 
+_ROTATING = 'EXISTS (SELECT 1 FROM rotating t WHERE t."row" = OLD."row")'
+_LEAVES = f"{_AMENDED} OR {_ROTATING}"
+# The last letter and the last change stay, so that numbers are never given twice.
+_MAY_LEAVE = f"""EXISTS (SELECT 1 FROM standings s WHERE s."row" = NEW."row"
+    AND s.change = NEW.change AND s.doubts = 0
+    AND ({" OR ".join(f"s.state = '{state}'" for state in ARCHIVABLE)}))
+    AND NEW."row" < (SELECT max("row") FROM recipients)
+    AND NEW.change < (SELECT max(change) FROM history)"""
+_GROWS = """NEW.file = OLD.file AND NEW.source = OLD.source AND NEW.state = OLD.state
+    AND NEW.letters >= OLD.letters AND NEW.changes >= OLD.changes"""
+
 # name, event, table, what must be true, otherwise the message
 _GUARDS = (
     ("standings_change", "UPDATE", "standings", _CHANGE, REFUSED),
     ("standings_birth", "INSERT", "standings", _BIRTH, REFUSED),
-    ("standings_death", "DELETE", "standings", _AMENDED, FROZEN),
+    ("standings_death", "DELETE", "standings", _LEAVES, FROZEN),
     ("history_change", "UPDATE", "history", "1 = 0", FROZEN),
-    ("history_death", "DELETE", "history", _AMENDED, FROZEN),
+    ("history_death", "DELETE", "history", _LEAVES, FROZEN),
     ("recipients_change", "UPDATE", "recipients", _UNFINISHED, FROZEN),
-    ("recipients_death", "DELETE", "recipients", _AMENDED, FROZEN),
+    ("recipients_death", "DELETE", "recipients", _LEAVES, FROZEN),
+    ("rotating_birth", "INSERT", "rotating", _MAY_LEAVE, UNSETTLED),
+    ("rotating_change", "UPDATE", "rotating", "1 = 0", FROZEN),
+    ("rotated_change", "UPDATE", "rotated", _GROWS, FROZEN),
+    ("rotated_death", "DELETE", "rotated", "1 = 0", FROZEN),
 )
 
 

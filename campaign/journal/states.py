@@ -37,7 +37,7 @@ ONLY_FROM_DOUBT = frozenset(
     {(before, S) for before in (P, D, H, F, K, E, C)} | {(same, same) for same in (P, F, K, E, C)}
 )
 
-FORMAT = "4"  # of the journal; raised with each step in `migrations`
+FORMAT = "5"  # of the journal; raised with each step in `migrations`
 
 MAX_RESENDS = 2  # copies beyond the first that are sent without asking, for one recipient ever
 
@@ -52,6 +52,10 @@ POSSIBLE = ONLY_FROM_DOUBT | {(before, after) for before in State for after in L
 CAME_BACK, REFUSED = "came back", "refused"
 
 UNSETTLED = tuple(state for state in State if state not in SETTLED)
+
+# Who is settled and may leave an open campaign's journal for an archive: not who is held, for a
+# person or a log has still to say what becomes of them; nor who is in doubt.
+ARCHIVABLE = tuple(state for state in State if state in SETTLED and state is not H)
 
 
 NOT_REACHED = (F, E, H)  # settled, and nobody can say that they have the message

@@ -26,6 +26,7 @@ from fakes.recorder import recorder
 from fakes.sending import Heard
 
 FORMAT_3 = Path(__file__).parent / "data" / "format-3"
+FORMAT_4 = Path(__file__).parent / "data" / "format-4"
 
 
 @pytest.fixture
@@ -55,6 +56,35 @@ def test_a_run_of_format_3_goes_on_to_its_end(folder: Path) -> None:
     }
     assert server.received.total() == 6
     assert audit(URL, folder).is_clean
+
+
+@pytest.fixture
+def open_folder(tmp_path: Path) -> Path:
+    """An open campaign whose run was killed: two sent, one suppressed, one expired, one waits for
+    its time, two in `sending` (a code, which is held, and a receipt), and one accepted that the
+    run had just taken."""
+    folder = tmp_path / "format-4"
+    shutil.copytree(FORMAT_4, folder)
+    (folder / "journal").rename(folder / "state")
+    (folder / "secret").chmod(0o600)
+    return folder
+
+
+def test_a_run_of_an_open_campaign_of_format_4_goes_on(open_folder: Path) -> None:
+    with recorder(0.0, 1) as server:
+        server.door.set()
+        here = Relay(host="127.0.0.1", port=server.port, security="none")
+        options = RunOptions(relay_override=here, no_wait=True, resume_stale=True, workers=1)
+        result = run_campaign(load(open_folder), options, clock=SystemClock(), observer=Heard())
+    assert {state: count for state, count in result.counts.items() if count} == {
+        State.SENT: 4,
+        State.HELD: 1,
+        State.SKIPPED: 1,
+        State.EXPIRED: 1,
+        State.DEFERRED: 1,
+    }
+    assert server.received == {"a7@example.com": 1, "a8@example.com": 1}
+    assert audit(URL, open_folder).is_clean
 
 
 def test_what_format_3_had_forgotten_is_in_doubt_again(folder: Path) -> None:

@@ -84,9 +84,12 @@ def audit(url: str, folder: Path) -> Audit:
         checks = [_check(claim, ask, connection, place) for claim, ask in _CHECKS]
         counts = connection.execute(text("SELECT state, count(*) FROM standings GROUP BY state"))
         by_state = {str(state): int(count) for state, count in counts}
-        total = int(connection.execute(text("SELECT count(*) FROM recipients")).scalar_one())
-        last = int(connection.execute(text("SELECT max(row) FROM recipients")).scalar() or 0)
         unknown = list(_unknown(connection, place, by_state))
+        for state, left in _rotated(connection, "letters").items():
+            by_state[state] = by_state.get(state, 0) + left
+        total = int(connection.execute(text("SELECT count(*) FROM recipients")).scalar_one())
+        total += sum(_rotated(connection, "letters").values())
+        last = int(connection.execute(text("SELECT max(row) FROM recipients")).scalar() or 0)
         ask = connection.exec_driver_sql
         members = [] if place.path else holders(lambda asked: ask(asked).all())
     engine.dispose()
@@ -169,8 +172,16 @@ def _everybody_has_a_state(connection: Connection, _place: Place) -> _Findings:
     count, first, last = connection.execute(
         text("SELECT count(*), min(row), max(row) FROM recipients")
     ).one()
-    if count and (first, last) != (1, count):
-        yield Finding(0, f"{count} recipients are numbered {first} to {last}: some are gone")
+    left = sum(_rotated(connection, "letters").values())
+    if count and (count + left != last or (not left and first != 1)):
+        also = f", and {left} are in archives" if left else ""
+        yield Finding(0, f"{count} recipients are numbered {first} to {last}{also}: some are gone")
+
+
+def _rotated(connection: Connection, what: str) -> dict[str, int]:
+    """How many letters, or changes, have left for archives, by state."""
+    found = connection.execute(text(f"SELECT state, sum({what}) FROM rotated GROUP BY state"))
+    return {str(state): int(count) for state, count in found}
 
 
 def _nobody_outside_the_plan(connection: Connection, _place: Place) -> _Findings:
@@ -268,12 +279,17 @@ def _standings_are_the_sum(connection: Connection, place: Place) -> _Findings:
     kept = totals_of(connection)
     counted = connection.execute(text("SELECT state, count(*) FROM standings GROUP BY state"))
     found = {str(state): int(count) for state, count in counted}
+    left = _rotated(connection, "letters")
     for state, added_up in kept.items():
-        if added_up != found.get(state, 0):
-            yield Finding(0, f"{found.get(state, 0)} are {state}, but {added_up} were added up")
+        there = found.get(state, 0) + left.get(state, 0)
+        if added_up != there:
+            yield Finding(0, f"{there} are {state}, but {added_up} were added up")
     count, last = connection.execute(text("SELECT count(*), max(change) FROM history")).one()
-    if place.path and count != (last or 0):  # PostgreSQL leaves numbers out
-        yield Finding(0, f"the history has {count} lines, numbered up to {last}: some are gone")
+    gone = sum(_rotated(connection, "changes").values())
+    if place.path and count + gone != (last or 0):  # PostgreSQL leaves numbers out
+        also = f", and {gone} are in archives" if gone else ""
+        lines = f"the history has {count} lines, numbered up to {last}{also}"
+        yield Finding(0, f"{lines}: some are gone")
 
 
 def _no_copy_too_many(connection: Connection, _place: Place) -> _Findings:

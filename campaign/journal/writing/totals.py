@@ -4,7 +4,8 @@ In: the changes of a commit.  Out: one row of sums, in the same transaction.
 Touches: the database, inside the caller's transaction.
 
 `status --watch` asks every second; counting would take 0.2 s each time, keeping the sums costs a
-run 0.5 µs a change.  The audit counts for itself.  So does a run when it begins, as long as that
+run 0.5 µs a change.  Who left for an archive stays in the sums: they are of all recipients that
+there ever were.  The audit counts for itself.  So does a run when it begins, as long as that
 is quick: a resumed run of a hundred million must not wait for it.
 """
 
@@ -27,7 +28,9 @@ _EACH = ", ".join(_STATES)
 # Of a new plan nearly all are planned, and a row that is need not be held against each state.
 _COUNT = {state: f"count(*) FILTER (WHERE state = '{state}')" for state in _STATES}
 _COUNT[State.PLANNED] = "(SELECT count(*) FROM standings) - count(*)"
-_COUNTED = f"{', '.join(_COUNT.values())} FROM standings WHERE state <> 'planned'"
+_LEFT = "(SELECT COALESCE(CAST(sum(letters) AS BIGINT), 0) FROM rotated WHERE state = '{}')"
+_EACH_COUNTED = ", ".join(f"{counted} + {_LEFT.format(state)}" for state, counted in _COUNT.items())
+_COUNTED = f"{_EACH_COUNTED} FROM standings WHERE state <> 'planned'"
 
 
 class Totals:
@@ -83,7 +86,8 @@ def count_totals(connection: Connection) -> None:
 def make_sure_of_totals(connection: Connection) -> None:
     """Before a run: count anew, so that sums which another program has broken are mended.
 
-    Beyond so many rows the sums are taken as they are, if they are of as many rows as there are.
+    Beyond so many rows the sums are taken as they are, if they are of as many rows as there are:
+    rows are numbered without a gap, and the last one never leaves.
     """
     rows = connection.exec_driver_sql("SELECT max(row) FROM standings").scalar() or 0
     kept = connection.exec_driver_sql(f"SELECT {' + '.join(_STATES)} FROM totals").scalar()
