@@ -53,6 +53,15 @@ NoRenderOption = Annotated[
     bool,
     typer.Option("--no-render", help="Plan without rendering every row to see whether it can be."),
 ]
+RenderFleetOption = Annotated[
+    int | None,
+    typer.Option(
+        "--fleet",
+        metavar="N",
+        min=0,
+        help="Render with N workers of the cluster of [fleet] dask too; 0: with all.",
+    ),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Processes that render; left out: one for each core."),

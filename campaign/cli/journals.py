@@ -86,12 +86,14 @@ def is_planned(journal: Whereabouts) -> bool:
         return False
 
 
-def ensure_planned(campaign: Campaign) -> None:
+def ensure_planned(
+    campaign: Campaign, workers: int | None = None, fleet: int | None = None
+) -> None:
     """Who only wants to look need not know that letters come from a plan: it is made for them."""
     if not is_planned(campaign.journal):
         from campaign.cli.commands.before import plan
 
-        plan.make(campaign, may_be_unsigned=True)
+        plan.make(campaign, workers=workers, fleet=fleet, may_be_unsigned=True)
 
 
 def unsettled(journal: Whereabouts) -> int:

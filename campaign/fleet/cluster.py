@@ -1,15 +1,15 @@
-"""The door of Dask: a cluster's workers, and one long task on each.
+"""The door of Dask: connections to a cluster, its workers, and one long task on each.
 
 In: the address of a scheduler, or how many processes to start here.  Out: places, tasks.
 Touches: the network, processes, locks in the folder of a bundle.
 Fails with MissingExtraError without the library, and with UsageError where no scheduler answers
 at the beginning.
 
-Dask only places and watches.  Its tasks are pinned to their worker, never retried and never
-repeated by it; all that counts of them is in the journal.  When the scheduler dies its workers
-leave, but the processes of `campaign work` that they started go on.  A scheduler that comes back
-knows nothing: whoever is in the cluster then is given a task anew, which waits while a host has as
-many of those processes as it has places.
+Dask only places and watches.  The tasks of `Cluster` are pinned to their worker, never retried and
+never repeated by it; all that counts of them is in the journal.  When the scheduler dies its
+workers leave, but the processes of `campaign work` that they started go on.  A scheduler that comes
+back knows nothing: whoever is in the cluster then is given a task anew, which waits while a host
+has as many of those processes as it has places.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from campaign.fleet.bundle import Bundle, bundles_folder, unpack
 _CONNECT_S = 10
 _AGAIN_S = 3  # to connect to a scheduler that was there before
 _LOOK_S = 0.5  # between two looks of a task that waits for a worker of before
-_FAILURES = (OSError, TimeoutError, CancelledError)  # of a client whose scheduler is gone
+FAILURES = (OSError, TimeoutError, CancelledError)  # of a client whose scheduler is gone
 
 
 class Ended(NamedTuple):
@@ -45,48 +45,74 @@ class Ended(NamedTuple):
     said: str  # its last lines
 
 
-class Cluster:
-    """Workers that are there, and the tasks that were given to them."""
+class Connection:
+    """To a scheduler, which may go and come back."""
 
-    def __init__(
-        self, connect: Callable[[float], Any], bundle: Bundle, render_workers: int | None
-    ) -> None:
+    def __init__(self, connect: Callable[[float], Any]) -> None:
         """`connect` within so many seconds, or raise OSError or TimeoutError: a client."""
         self._connect = connect
-        self._client = connect(_CONNECT_S)
+        self.client = connect(_CONNECT_S)
+
+    def is_there(self) -> bool:
+        """Whether the scheduler answers; it is connected to again where it did not."""
+        if self.client is not None and self.client.status != "running":
+            self.close()
+        if self.client is None:
+            with suppress(OSError, TimeoutError):
+                self.client = self._connect(_AGAIN_S)
+        return self.client is not None
+
+    def close(self) -> None:
+        """Until it is asked for again."""
+        client, self.client = self.client, None
+        if client is not None:
+            with suppress(*FAILURES):
+                client.close(timeout=_AGAIN_S)
+
+    def threads(self) -> dict[str, int]:
+        """Addresses of the workers that are there now, and how many tasks each does at once."""
+        workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        return {place: int(workers[place]["nthreads"]) for place in sorted(workers)}
+
+    def scatter(self, given: object) -> Any:
+        """Bring it to all workers; what stands for it in tasks."""
+        # In a list: of a tuple each part would be scattered by itself.
+        return self.client.scatter([given], broadcast=True, hash=False)[0]
+
+
+class Cluster:
+    """Workers that are there, and the long tasks that were given to them."""
+
+    def __init__(self, connection: Connection, bundle: Bundle, render_workers: int | None) -> None:
+        self._connection = connection
         self._bundle = bundle
         self._render_workers = render_workers
         self._there: Any = None  # the bundle in the cluster
         self._tasks: dict[str, Any] = {}  # by address
 
     def is_there(self) -> bool:
-        """Whether the scheduler answers; it is connected to again where it did not."""
-        if self._client is not None and self._client.status != "running":
-            self.close()
-        if self._client is None:
-            with suppress(OSError, TimeoutError):
-                self._client = self._connect(_AGAIN_S)
-        return self._client is not None
+        """Whether the scheduler answers; of one that did not, all tasks are forgotten."""
+        before = self._connection.client
+        is_there = self._connection.is_there()
+        if self._connection.client is not before:
+            self._forget()
+        return is_there
 
-    def close(self) -> None:
-        """Forget all tasks; the processes that they started go on."""
-        client, self._client, self._there = self._client, None, None
+    def _forget(self) -> None:
+        """The processes that the tasks started go on."""
+        self._there = None
         self._tasks.clear()
-        if client is not None:
-            with suppress(*_FAILURES):
-                client.close(timeout=_AGAIN_S)
 
     def places(self) -> list[str]:
         """Addresses of the workers that are there now."""
-        return sorted(self._client.scheduler_info(n_workers=-1)["workers"])
+        return list(self._connection.threads())
 
     def start(self, place: str) -> None:
         """One long task, there and nowhere else."""
         try:
             if self._there is None or self._there.status != "finished":
-                # In a list: of a tuple each part would be scattered by itself.
-                (self._there,) = self._client.scatter([self._bundle], broadcast=True, hash=False)
-            self._tasks[place] = self._client.submit(
+                self._there = self._connection.scatter(self._bundle)
+            self._tasks[place] = self._connection.client.submit(
                 work_here,
                 self._there,
                 self._render_workers,
@@ -96,8 +122,9 @@ class Cluster:
                 pure=False,
                 retries=0,
             )
-        except _FAILURES:  # as the next look will find
-            self.close()
+        except FAILURES:  # as the next look will find
+            self._connection.close()
+            self._forget()
 
     @property
     def busy(self) -> set[str]:
@@ -115,10 +142,8 @@ class Cluster:
 
 
 @contextmanager
-def cluster_of(
-    address: str, count: int, bundle: Bundle, render_workers: int | None
-) -> Iterator[Cluster]:
-    """The cluster at an address; with "" `count` processes of this machine."""
+def connected(address: str, count: int) -> Iterator[Connection]:
+    """To the cluster at an address; with "" `count` processes of this machine."""
     try:
         from distributed import Client, LocalCluster
     except ModuleNotFoundError as error:
@@ -145,19 +170,26 @@ def cluster_of(
 
     try:
         try:
-            cluster = Cluster(connect, bundle, render_workers)
+            connection = Connection(connect)
         except (OSError, TimeoutError) as error:
             raise UsageError(
                 f"no scheduler of Dask answers at {address}: {error}",
                 remedy="start one (`dask scheduler`), or leave [fleet] dask out",
             ) from None
         try:
-            yield cluster
+            yield connection
         finally:
-            cluster.close()
+            connection.close()
     finally:
         if local is not None:
             local.close()
+
+
+def threads_here() -> int:
+    """In a task: how many this worker of Dask does at once."""
+    from distributed import get_worker
+
+    return int(get_worker().state.nthreads)
 
 
 def work_here(bundle: Bundle, render_workers: int | None, places: int) -> Ended:
@@ -215,6 +247,6 @@ def _host_of(place: str) -> str:
 def _end_of(task: Any) -> Ended:
     """Of a task that is done; what Dask lost with its worker has no result."""
     if task.status == "finished":
-        with suppress(*_FAILURES):
+        with suppress(*FAILURES):
             return Ended(*task.result())
     return Ended(-1, f"its worker of Dask is gone ({task.status})")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -43,17 +43,17 @@ from campaign.planning.timing.ranks import RankColumn
 from campaign.planning.timing.times import ZoneColumn
 from campaign.recipients.readers import input_files as list_files
 from campaign.recipients.suppression import read_suppressed, state_of
-from campaign.records import Job, Message, PlanRecord, Source, State, is_begun
+from campaign.records import Message, PlanRecord, Source, State, is_begun
 from campaign.rendering.render import RenderSpec
 from campaign.rendering.templating.proofread import proofread
 from campaign.signing.spec import SigningSpec
+from campaign.workers.in_order import Spread, alone, make_all
 from campaign.workers.list_ahead import CleanRows, clean_rows
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import worker_count
 
 Progress = Callable[[str, int, int | None], None]
 _LOOKED_UP = 1000  # keys in one question to the suppression store
-_BATCH = 100  # rows a render worker gets at once: pickling is cheap, memory small
 
 
 def make_plan(
@@ -65,12 +65,14 @@ def make_plan(
     render: bool = True,
     workers: int = 0,
     may_be_unsigned: bool = False,
+    spread: Spread = alone,
     on_progress: Progress = lambda what, done, total: None,
     on_note: Callable[[str], None] = lambda note: None,
 ) -> PlanSummary:
     """Plan a campaign, or amend a plan with what is new.
 
-    `on_note` is told what speaks against the keys of signatures.
+    `spread`: over whom the making of letters is spread, if not over the processes of this machine
+    alone; the plan is the same.  `on_note` is told what speaks against the keys of signatures.
 
     Raises DataError where the list cannot be used, TemplateError where the templates ask for
     columns that are not there, UsageError where there is nothing to amend, ConfigError where a key
@@ -91,8 +93,9 @@ def make_plan(
         if amend and not before:
             raise UsageError("there is no plan to amend", remedy="`campaign plan` makes one")
         making = _Making(
-            campaign, journal, clock, worker_count(workers) if render else 0, signing, on_progress
-        )
+            campaign, journal, clock, worker_count(workers) if render else 0, signing, spread,
+            on_progress,
+        )  # fmt: skip
         if rows is None:
             rows = clean_rows(campaign.folder, campaign.settings.recipients)
         record = _record(campaign, clock, before if amend else None)
@@ -153,9 +156,11 @@ class _Making:
         clock: Clock,
         workers: int,
         signing: SigningSpec | None,
+        spread: Spread,
         on_progress: Progress,
     ) -> None:
         self._signing = signing
+        self._spread = spread
         self._campaign = campaign
         self._journal = journal
         self._clock = clock
@@ -260,9 +265,10 @@ class _Making:
             spec = render_spec(self._campaign, record, reader.sources())
             check = _Check(self._planning, total, self._on_progress)
             has_read = partial(refuse_other_templates, self._campaign, record)
-            jobs = reader.open_jobs(after, _BATCH)
             pool = RenderPool(spec, workers=self._workers, has_read=has_read, signing=self._signing)
-            asyncio.run(check.all(pool, jobs, self._workers))
+            maker = self._spread(pool, spec)
+            jobs = reader.open_jobs(after, maker.batch_rows)
+            asyncio.run(make_all(maker, jobs, maker.check, check.note))
         self._planning.note_rendered(check.rendered, check.size_bytes)
         return check.failed
 
@@ -277,7 +283,7 @@ def _proofread(spec: RenderSpec) -> None:
 
 
 class _Check:
-    """Renders batches, a few at a time, and writes down what fails."""
+    """Writes down which letters cannot be made."""
 
     def __init__(self, planning: Planning, total: int | None, on_progress: Progress) -> None:
         self._planning = planning
@@ -288,30 +294,7 @@ class _Check:
         self.rendered = 0
         self.size_bytes = 0
 
-    async def all(self, pool: RenderPool, batches: Iterator[list[Job]], workers: int) -> None:
-        async with pool:
-            under_way: set[asyncio.Task[list[Message]]] = set()
-            try:
-                for batch in batches:
-                    under_way.add(asyncio.create_task(pool.check(batch)))
-                    if len(under_way) >= 2 * workers:
-                        under_way = await self._some(under_way)
-                while under_way:
-                    under_way = await self._some(under_way)
-            finally:  # after Ctrl-C or a fault nobody asks for the others, and asyncio complains
-                for task in under_way:
-                    task.cancel()
-                await asyncio.gather(*under_way, return_exceptions=True)
-
-    async def _some(
-        self, tasks: set[asyncio.Task[list[Message]]]
-    ) -> set[asyncio.Task[list[Message]]]:
-        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            self._note(task.result())
-        return pending
-
-    def _note(self, messages: list[Message]) -> None:
+    def note(self, messages: list[Message]) -> None:
         problems = [(message.row, message.problem) for message in messages if message.problem]
         if problems:
             self._planning.skip_rows(problems)

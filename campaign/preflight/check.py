@@ -44,6 +44,7 @@ from campaign.routing.answers import DnsError
 from campaign.routing.https import HttpsFetcher
 from campaign.routing.mx import find_addresses, has_ipv6
 from campaign.routing.resolver import Resolver
+from campaign.workers.in_order import Spread, alone
 
 _WHOM = {"dns": "DNS", "relay": "relay", "provider": "provider"}
 Steps = Callable[[str, int, int | None], None]
@@ -72,19 +73,20 @@ def run_check(
     clock: Clock,
     offline: bool = False,
     workers: int = 0,
+    spread: Spread = alone,
     live: Callable[[], list[CheckFinding]] = list,
     on_progress: Steps = lambda what, done, total: None,
 ) -> CheckReport:
     """All groups.
 
-    `keys` and `live`, which tries what only can be tried, are called once the render workers are
-    gone: no key is in this process while a template runs.  Raises TemplateError, ConfigError for
-    bad nameservers, JournalError.
+    `spread`: as of a plan.  `keys` and `live`, which tries what only can be tried, are called once
+    the render workers are gone: no key is in this process while a template runs.  Raises
+    TemplateError, ConfigError for bad nameservers, JournalError.
     """
     count = ListCount()
     census = take_census(
-        campaign, workers=workers, on_job=lambda job: count.take(job.address),
-        on_progress=on_progress,
+        campaign, workers=workers, spread=spread,
+        on_job=lambda job: count.take(job.address), on_progress=on_progress,
     )  # fmt: skip
     found = [*census.findings(), *list_findings(count, duplicates_in(summary.reasons)), *live()]
     found.append(limit_finding(summary.forecast_s, summary.left))

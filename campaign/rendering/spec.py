@@ -104,7 +104,12 @@ class RenderSpec:
         return unsubscribe.tokens.token(name or unsubscribe.list, recipient_key, self.campaign)
 
     def token_for(self, job: Job) -> str:
-        """Of a letter; "" also where one of an open campaign names no list."""
+        """Of a letter; "" also where one of an open campaign names no list.
+
+        A job that has come from where the secret is has its token already.
+        """
+        if job.token:
+            return job.token
         if not self.letters:
             return self.token_of(job.key)
         name = list_of(job.data)

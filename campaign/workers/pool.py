@@ -27,6 +27,7 @@ from campaign.workers.worker import WorkerLimits
 _DIED_TWICE = "render: the worker died twice (memory or time limit)"
 _FAILED_STARTS_MAX = 3  # in a row; an overloaded machine may kill one that is starting
 _GONE_S = 0.002
+_BATCH_ROWS = 100  # that a worker gets at once: pickling is cheap, memory small
 
 
 class RenderPool:
@@ -92,6 +93,16 @@ class RenderPool:
         await self.close()
 
     @property
+    def batch_rows(self) -> int:
+        """How many jobs a batch should have."""
+        return _BATCH_ROWS
+
+    @property
+    def at_once(self) -> int:
+        """How many batches keep all workers busy."""
+        return 2 * self._count
+
+    @property
     def pids(self) -> list[int]:
         """The worker processes that run now."""
         return [process.pid for process in self._processes]
@@ -102,14 +113,17 @@ class RenderPool:
         Raises CampaignError when no worker can be started any more, a signer has ended, or the pool
         was closed.
         """
-        return await self._signed(await self._messages(jobs, is_check=False))
+        return await self.signed(await self._messages(jobs, is_check=False))
 
     async def check(self, jobs: list[Job]) -> list[Message]:
         """As `render`, but only what is known of each message comes back: its `wire` is empty.
 
         Nothing is signed, but for one letter: the signatures of all take as many bytes.
         """
-        messages = await self._messages(jobs, is_check=True)
+        return await self.as_signed(jobs, await self._messages(jobs, is_check=True))
+
+    async def as_signed(self, jobs: list[Job], messages: list[Message]) -> list[Message]:
+        """Unsigned messages of these jobs with the sizes that signed ones have."""
         if not self._signers:
             return messages
         if not self._signature_bytes:
@@ -118,6 +132,10 @@ class RenderPool:
             each if each.problem else resized(each, each.wire, self._signature_bytes)
             for each in messages
         ]
+
+    async def signed(self, messages: list[Message]) -> list[Message]:
+        """Unsigned messages, signed if that was asked for."""
+        return await self._signers.sign(messages) if self._signers else messages
 
     async def close(self) -> None:
         """End all workers and wait until they are gone; renders under way raise CampaignError."""
@@ -128,9 +146,6 @@ class RenderPool:
             process.end("the pool was closed")
         while not all(process.is_gone for process in self._ended):
             await asyncio.sleep(_GONE_S)
-
-    async def _signed(self, messages: list[Message]) -> list[Message]:
-        return await self._signers.sign(messages) if self._signers else messages
 
     async def _measure(self, jobs: list[Job], checked: list[Message]) -> None:
         """What a signature adds, by the first letter that can be rendered."""

@@ -41,7 +41,7 @@ class TracedPool(RenderPool):
         found = [traced(message) for message in await self._messages(jobs, is_check=False)]
         if not is_shown:
             return found
-        signed = await self._signed([one.message for one in found])
+        signed = await self.signed([one.message for one in found])
         return [one._replace(message=message) for one, message in zip(found, signed, strict=True)]
 
     async def render(self, jobs: list[Job]) -> list[Message]:

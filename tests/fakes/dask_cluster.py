@@ -25,7 +25,7 @@ from fakes.ports import own_port
 from fakes.postgresql import DatabaseServer
 
 _DASK = (sys.executable, "-W", "ignore", "-m")
-_QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}
+QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}
 
 
 class DaskCluster:
@@ -35,7 +35,6 @@ class DaskCluster:
         self, folder: Path, port: int, database: DatabaseServer, url: str, count: int
     ) -> None:
         self._folder = folder
-        self._address = f"tcp://127.0.0.1:{port}"
         self._port = port
         self._database = database
         self._url = url
@@ -109,24 +108,17 @@ class DaskCluster:
 
     def _start(self, name: str) -> None:
         command = {
-            "scheduler": [
-                *(*_DASK, "distributed.cli.dask_scheduler", "--no-dashboard"),
-                *("--host", "127.0.0.1", "--port", str(self._port)),
-            ],
+            "scheduler": scheduler_command(self._port),
             "run": [*CAMPAIGN, "run", "--fleet", "0", "--yes", "--workers", "1"],
         }.get(
             name,
-            [
-                *(*_DASK, "distributed.cli.dask_worker", self._address, "--no-dashboard"),
-                *("--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--host", "127.0.0.1"),
-                *("--local-directory", str(self._folder / "dask")),
-            ],
+            worker_command(self._port, self._folder),
         )
         output = self._said if name == "run" else subprocess.DEVNULL
         self._running[name] = subprocess.Popen(
             command,
             cwd=self._folder,
-            env=os.environ | _QUIET | {"XDG_CACHE_HOME": str(self._folder / "cache")},
+            env=os.environ | QUIET | {"XDG_CACHE_HOME": str(self._folder / "cache")},
             stdout=output,
             stderr=output,
             start_new_session=True,  # with the workers of its own that outlive it
@@ -148,6 +140,21 @@ class DaskCluster:
 
     def _stands(self, what: str) -> str:
         return f"{what}: {self.said()[-5000:]}\n{how_it_stands(self._database, self._url)}"
+
+
+def scheduler_command(port: int) -> list[str]:
+    return [
+        *(*_DASK, "distributed.cli.dask_scheduler", "--no-dashboard"),
+        *("--host", "127.0.0.1", "--port", str(port)),
+    ]
+
+
+def worker_command(port: int, folder: Path) -> list[str]:
+    return [
+        *(*_DASK, "distributed.cli.dask_worker", f"tcp://127.0.0.1:{port}", "--no-dashboard"),
+        *("--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--host", "127.0.0.1"),
+        *("--local-directory", str(folder / "dask")),
+    ]
 
 
 def _lives(pid: int) -> bool:

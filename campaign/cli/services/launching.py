@@ -52,7 +52,7 @@ def _watch(campaign: Campaign, count: int, workers: int | None) -> RunResult:
     from campaign.clock import SystemClock
     from campaign.delivery.ending import result_of
     from campaign.fleet.bundle import pack
-    from campaign.fleet.cluster import cluster_of
+    from campaign.fleet.cluster import Cluster, connected
     from campaign.fleet.launch import Launcher
     from campaign.workers.start import worker_count
 
@@ -65,10 +65,10 @@ def _watch(campaign: Campaign, count: int, workers: int | None) -> RunResult:
         local = count or worker_count()
         with (
             RunProgress(sys.stderr, clock) as progress,
-            cluster_of(address, local, bundle, workers) as cluster,
+            connected(address, local) as connection,
         ):
             launcher = Launcher(
-                cluster,
+                Cluster(connection, bundle, workers),
                 partial(looks.counts, clock),
                 progress.say,
                 count or None,

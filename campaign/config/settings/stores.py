@@ -46,8 +46,8 @@ class Fleet(Section):
     lease: Duration = Field(default=15.0, ge=1.0, le=600.0)
     """A worker that is silent for so long is taken for dead, and others go on with its part."""
     dask: str = Field(default="", pattern=r"^((tcp|tls)://.+)?$", examples=["tcp://b0:8786"])
-    """Scheduler of a Dask cluster whose workers `campaign run --fleet` uses; empty: processes of
-    this machine."""
+    """Scheduler of a Dask cluster whose workers `--fleet` uses, of `campaign run`, `plan` and
+    `check`; empty: processes of this machine."""
 
 
 class Suppression(Section):

@@ -10,7 +10,7 @@ no letter can be made is the plan's business and is counted only.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -22,10 +22,10 @@ from campaign.preflight.letters.judge import LetterJudge, Report, read_remarks
 from campaign.preflight.letters.lint import Bulk
 from campaign.preflight.rules import RULES, CheckFinding, Level
 from campaign.records import Job, Message
+from campaign.workers.in_order import Spread, alone, make_all
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import worker_count
 
-_BATCH = 100
 _KEPT_REPORTS = 10_000  # most letters have one of a few
 _SIGNATURE_BYTES = 1024  # at most, of one key: RSA-4096 and all names in h=
 _ORDER: tuple[Level, ...] = ("fail", "warn", "info")
@@ -143,6 +143,7 @@ def take_census(
     campaign: Campaign,
     *,
     workers: int = 0,
+    spread: Spread = alone,
     on_job: Callable[[Job], None] = lambda job: None,
     on_progress: Callable[[str, int, int | None], None] = lambda what, done, total: None,
 ) -> Census:
@@ -153,15 +154,15 @@ def take_census(
         spec = render_spec(campaign, reader.plan_record(), reader.sources())
         spec = replace(spec, judge=LetterJudge(census.bulk))
         total = reader.open_count(0)
-        count = worker_count(workers)
-        pool = RenderPool(spec, workers=count)
+        maker = spread(RenderPool(spec, workers=worker_count(workers)), spec)
 
-        def take(messages: Sequence[Message]) -> None:
+        def take(messages: list[Message]) -> None:
             for message in messages:
                 census.take(message)
             on_progress("checking", census.letters + census.unmade, total)
 
-        asyncio.run(_all(pool, reader.open_jobs(0, _BATCH), count, on_job, take))
+        jobs = _seen(reader.open_jobs(0, maker.batch_rows), on_job)
+        asyncio.run(make_all(maker, jobs, maker.render, take))
     census.largest_bytes += _SIGNATURE_BYTES * len(settings.dkim)
     return census
 
@@ -172,26 +173,8 @@ def bulk_of(campaign: Campaign) -> Bulk:
     return Bulk(settings.unsubscribe is not None, bool(settings.dkim))
 
 
-async def _all(
-    pool: RenderPool,
-    batches: Iterator[list[Job]],
-    workers: int,
-    on_job: Callable[[Job], None],
-    take: Callable[[Sequence[Message]], None],
-) -> None:
-    """A few batches at a time are made while others are looked at."""
-    async with pool:
-        under_way: list[asyncio.Task[list[Message]]] = []
-        try:
-            for batch in batches:
-                for job in batch:
-                    on_job(job)
-                under_way.append(asyncio.create_task(pool.render(batch)))
-                if len(under_way) > 2 * workers:
-                    take(await under_way.pop(0))
-            while under_way:
-                take(await under_way.pop(0))
-        finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+def _seen(batches: Iterator[list[Job]], on_job: Callable[[Job], None]) -> Iterator[list[Job]]:
+    for batch in batches:
+        for job in batch:
+            on_job(job)
+        yield batch

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.cli.arguments import HERE, JsonOption, PathArgument, WorkersOption
+from campaign.cli.arguments import HERE, JsonOption, PathArgument, RenderFleetOption, WorkersOption
+from campaign.cli.services.spreading import refuse_without_cluster, spread_of
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import WIDTH, counted, escape, pad
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, JournalBusy, UsageError
@@ -69,6 +70,7 @@ def command(
         bool, typer.Option("--rules", help="Print the rules with their sources, and check nothing.")
     ] = False,
     workers: WorkersOption = None,
+    fleet: RenderFleetOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Tell whether the large providers will take this.
@@ -97,7 +99,9 @@ def command(
     except ValueError as error:
         raise UsageError(f"--wait: {error}", remedy="write 30s, 5m") from None
     campaign = load(path, need_letters=True)
-    ensure_planned(campaign)
+    if fleet is not None:
+        refuse_without_cluster(campaign)
+    ensure_planned(campaign, workers, fleet)
     if row is not None:
         return _one_row(campaign, row, as_json=as_json)
     summary, clock = read_summary(campaign), SystemClock()
@@ -105,7 +109,10 @@ def command(
     def tried() -> list[CheckFinding]:
         return live_findings(campaign, to, lambda: _keys(campaign), wait_s) if live else []
 
-    with PlanProgress(sys.stderr, clock) as progress:
+    with (
+        PlanProgress(sys.stderr, clock) as progress,
+        spread_of(campaign, fleet, workers, progress.say) as spread,
+    ):
         report = run_check(
             campaign,
             summary,
@@ -113,6 +120,7 @@ def command(
             clock=clock,
             offline=offline,
             workers=workers or 0,
+            spread=spread,
             live=tried,
             on_progress=progress,
         )

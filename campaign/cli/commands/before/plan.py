@@ -18,8 +18,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from campaign.cli.arguments import HERE, JsonOption, NoRenderOption, PathArgument, WorkersOption
+from campaign.cli.arguments import (
+    HERE,
+    JsonOption,
+    NoRenderOption,
+    PathArgument,
+    RenderFleetOption,
+    WorkersOption,
+)
 from campaign.cli.files.writing import whole_file
+from campaign.cli.services.spreading import refuse_without_cluster, spread_of
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain
 from campaign.cli.terminal.tables import WIDTH, clip, counted, escape, percent, table
@@ -55,6 +63,7 @@ def command(
         ),
     ] = None,
     workers: WorkersOption = None,
+    fleet: RenderFleetOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Freeze the list and show what a run would send.
@@ -65,12 +74,14 @@ def command(
     from campaign.config.loader import load
 
     campaign = load(path, need_letters=True)
+    if fleet is not None:
+        refuse_without_cluster(campaign)
     if campaign.settings.is_open:
         return plan_open(campaign, path, as_json=as_json)
     for warning in campaign.warnings():
         print(f"warning: {warning}", file=sys.stderr)
     try:
-        summary = make(campaign, amend=amend, render=not no_render, workers=workers)
+        summary = make(campaign, amend=amend, render=not no_render, workers=workers, fleet=fleet)
     except EmptyPlanError as error:  # just then the reasons are wanted
         if rejects:
             _write_rejects(campaign, rejects)
@@ -124,16 +135,18 @@ def make(
     amend: bool = False,
     render: bool = True,
     workers: int | None = None,
+    fleet: int | None = None,
     may_be_unsigned: bool = False,
     when_read: Callable[[], None] | None = None,
 ) -> PlanSummary:
     """The plan, with progress on stderr; letters of a rehearsal `may_be_unsigned`.
 
+    `fleet`: how many workers of the cluster of [fleet] dask render too, where there is one; 0: all.
     `when_read` is called once the lists are read: until then both of two cores are busy.
     Raises Interrupted after Ctrl-C, besides what `make_plan` raises.
     """
     try:
-        return _made(campaign, amend, render, workers, may_be_unsigned, when_read)
+        return _made(campaign, amend, render, workers, fleet, may_be_unsigned, when_read)
     except KeyboardInterrupt:
         left = "the plan stays as it was" if amend else "there is no plan yet"
         raise Interrupted(
@@ -147,6 +160,7 @@ def _made(
     amend: bool,
     render: bool,
     workers: int | None,
+    fleet: int | None,
     may_be_unsigned: bool,
     when_read: Callable[[], None] | None,
 ) -> PlanSummary:
@@ -157,7 +171,10 @@ def _made(
         from campaign.clock import SystemClock
 
         clock = SystemClock()
-        with PlanProgress(sys.stderr, clock) as progress:
+        with (
+            PlanProgress(sys.stderr, clock) as progress,
+            spread_of(campaign, fleet if render else None, workers, progress.say) as spread,
+        ):
             progress.begin(f"reading {', '.join(campaign.settings.recipients.files)}")
             from campaign.planning.plan import make_plan  # takes a while, as do the first rows
 
@@ -169,6 +186,7 @@ def _made(
                 render=render,
                 workers=workers or 0,
                 may_be_unsigned=may_be_unsigned,
+                spread=spread,
                 on_progress=progress,
                 on_note=progress.say,
             )

@@ -115,6 +115,7 @@ def command(
                 campaign,
                 render=not no_render,
                 workers=workers,
+                fleet=fleet,
                 may_be_unsigned=sandbox,
                 # A plan that renders has workers of its own, and goes on for longer than they load.
                 when_read=partial(add_workers, ahead, count) if no_render and not ahead else None,
