@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,6 +66,10 @@ def send(
         RunProgress(sys.stderr, clock) as progress,
     ):
         options = replace(options, relay_override=override)
+        if campaign.settings.webhook and not sandbox:
+            from campaign.webhooks.source import seen_by_all
+
+            options = replace(options, seen_by_all=partial(seen_by_all, campaign))
         try:
             with contextlib.nullcontext() if sandbox else told_by_line(campaign):
                 result = run_campaign(

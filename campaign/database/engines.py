@@ -14,7 +14,11 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from campaign.database.places import URL_FORMS, Place
-from campaign.database.sqlite_files import connect_for_reading, connect_for_writing
+from campaign.database.sqlite_files import (
+    connect_for_reading,
+    connect_for_writing,
+    connect_to_single_file,
+)
 from campaign.errors import ConfigError
 from campaign.extras import pip_line
 
@@ -26,21 +30,32 @@ def open_for_writing(place: Place) -> Engine:
     """An engine whose every transaction is durable when it commits."""
     if place.path is None:
         return _postgresql(place, is_read_only=False)
-    engine = _engine("sqlite://", creator=lambda: connect_for_writing(place))
+    return _beginning_at_once(_engine("sqlite://", creator=lambda: connect_for_writing(place)))
+
+
+def open_single_file(place: Place) -> Engine:
+    """The same for a SQLite file without a log beside it."""
+    return _beginning_at_once(_engine("sqlite://", creator=lambda: connect_to_single_file(place)))
+
+
+def open_for_reading(place: Place, *, mode: str = "ro") -> Engine:
+    """An engine that cannot write, usable while a run writes.
+
+    `mode`: as of `connect_for_reading`."""
+    if place.path is None:
+        return _postgresql(place, is_read_only=True)
+    # By path: in a url, SQLAlchemy would take "?" and "%" of a folder's name for its own.
+    return _engine("sqlite://", creator=lambda: connect_for_reading(place, mode=mode))
+
+
+def _beginning_at_once(engine: Engine) -> Engine:
+    """Of SQLite: what writes is known to be alone from its beginning, and not when it ends."""
 
     @event.listens_for(engine, "begin")
     def _(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
-
-
-def open_for_reading(place: Place) -> Engine:
-    """An engine that cannot write, usable while a run writes."""
-    if place.path is None:
-        return _postgresql(place, is_read_only=True)
-    # By path: in a url, SQLAlchemy would take "?" and "%" of a folder's name for its own.
-    return _engine("sqlite://", creator=lambda: connect_for_reading(place))
 
 
 def limit_waits(connection: Connection, patience_s: float | None) -> None:

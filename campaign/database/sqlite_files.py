@@ -42,6 +42,19 @@ def connect_for_writing(place: Place) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_single_file(place: Place) -> sqlite3.Connection:
+    """To be written to by one process, with a rollback journal: between two transactions the file
+    is whole by itself, can be moved, and can be read where nobody may write."""
+    assert place.path is not None
+    if not place.path.exists():
+        os.close(os.open(place.path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(place.path, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    connection.execute("PRAGMA synchronous = EXTRA")  # the folder is flushed too
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return connection
+
+
 def connect_for_reading(place: Place, *, mode: str = "ro") -> sqlite3.Connection:
     """A connection that changes nothing; each statement is a transaction of its own.
 

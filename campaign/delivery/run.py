@@ -98,6 +98,8 @@ def run_campaign(
             may_be_stale=options.resume_stale or is_finished,
         )
         doubtful = put_in_order(campaign, options, journal, policies, run_clock, observer)
+        if settings.is_open and (said := journal.make_ready_to_rotate()):
+            observer.say(said)
         sys.setswitchinterval(_TURN_S)
         with asyncio.Runner(loop_factory=loop_factory or fastest_loop()) as runner:
             run = Run(campaign, options, journal, record, run_clock, observer, ahead)

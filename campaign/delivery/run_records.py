@@ -5,6 +5,8 @@ In: nothing.  Out: `RunOptions`, `RunView`, `RunResult`, `Observer`.  Touches: n
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,8 @@ class RunOptions:
     transcript: Path | None = None
     workers: int = 0  # 0: one a core
     patience: Patience | None = None  # with servers; None: as RFC 5321, 4.5.3.2 asks
+    # The last change that everybody has seen who follows the journal; here nobody does.
+    seen_by_all: Callable[[], int] = lambda: sys.maxsize
 
 
 @dataclass(frozen=True)

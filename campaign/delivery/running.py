@@ -28,6 +28,7 @@ from campaign.delivery.mailboxes import Mailboxes
 from campaign.delivery.policies import policies_of
 from campaign.delivery.ramping import Ramping
 from campaign.delivery.returning import Returning
+from campaign.delivery.rotating import Rotation
 from campaign.delivery.run_records import (
     Observer,
     RunOptions,
@@ -37,6 +38,7 @@ from campaign.delivery.sharing import FleetRun, OpenJournal, Share, only_while_l
 from campaign.delivery.stopping import Stopping
 from campaign.delivery.view import Viewer
 from campaign.errors import JournalError, LeaseRanOut
+from campaign.journal.archiving.archivist import Archivist
 from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
@@ -145,11 +147,15 @@ class Run:
                     await beside.cancel()
                     self._suppression.close()
                     self._stopping.release_signals(loop)
+            if self._rotation and finished:
+                await self._rotation.catch_up()
             await self._writer.drain()
             await self._mailboxes.finish()
             await self._ramping.finish()
             if self._taker:
                 await self._taker.finish()
+            if self._rotation:
+                self._rotation.finish()
             return self._result(reader.counts(), doubtful, finished, reader.unmade())
 
     def _beside(self) -> Tasks:
@@ -162,6 +168,8 @@ class Run:
         beside.spawn(self._returning.keep_looking())
         if self._taker:
             beside.spawn(self._taker.keep_taking())
+        if self._rotation:
+            beside.spawn(self._rotation.keep_rotating())
         return beside
 
     def _open_reader(self) -> Reader:
@@ -229,6 +237,7 @@ class Run:
             spawn=self._tasks.spawn,
         )
         self._taker = self._taker_of(reader) if settings.is_open else None
+        self._rotation = self._rotation_of() if settings.is_open else None
         self._settled_when_idle = self._ledger.settled_count
         domains = reader.domains(LISTED_DOMAINS)
         limited = Limits(settings.limits).count(domains, also=self._ramps.of_provider)
@@ -271,6 +280,17 @@ class Run:
             must_stop=self._stopping.stop_for,
         )
 
+    def _rotation_of(self) -> Rotation:
+        return Rotation(
+            partial(Archivist.open, *self._campaign.journal),
+            self._writer,
+            self._clock,
+            keep_s=self._campaign.settings.keep_s,
+            is_busy=lambda: bool(self._ledger.open),
+            seen_by_all=self._options.seen_by_all,
+            say=self._observer.say,
+        )
+
     def _mailboxes_of(self, reader: Reader, counts: Mapping[State, int]) -> Mailboxes:
         """Told first what a run before this one could not tell the store any more."""
         mailboxes = Mailboxes(
@@ -282,7 +302,8 @@ class Run:
             must_stop=self._stopping.stop_for,
         )
         if self._is_continued:
-            mailboxes.take_in(reader.results(State.FAILED), counts.get(State.SENT, 0))
+            failed = reader.results(State.FAILED, with_archives=False)
+            mailboxes.take_in(failed, counts.get(State.SENT, 0))
         return mailboxes
 
     async def _fed(self, reader: Reader) -> bool:

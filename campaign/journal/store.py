@@ -26,6 +26,7 @@ from campaign.database.sql import Connection, text
 from campaign.database.transactions import atomic
 from campaign.errors import JournalError
 from campaign.journal import schema
+from campaign.journal.archiving.preparing import make_ready
 from campaign.journal.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
 from campaign.journal.notes import is_finished, last_change, remember
 from campaign.journal.opening import put_in_order, take_hold
@@ -288,6 +289,11 @@ class Journal:
             self._clock,
         )
         return self._writer
+
+    def make_ready_to_rotate(self) -> str:
+        """See `archiving.preparing`.  Only before `start`."""
+        with told(self._place):
+            return make_ready(self._connection, self._place)
 
     def hurry(self) -> None:
         """Somebody wants the end now: a server that does not answer is given up in a moment."""

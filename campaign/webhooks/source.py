@@ -10,6 +10,7 @@ the suppression store, where those stand who left by the link in a letter.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
@@ -60,6 +61,19 @@ def register(campaign: Campaign, outbox: Outbox, clock: Clock) -> list[EndpointR
         outbox.register(webhook.url, plan_id, change, event, clock.now_s())
         for webhook in campaign.settings.webhook
     ]
+
+
+def seen_by_all(campaign: Campaign) -> int:
+    """The last change that every endpoint of the settings has been told of, or will be from the
+    outbox.  One that is switched off holds nobody up: letters do not wait for it in the journal."""
+    wanted = {endpoint_of(webhook.url) for webhook in campaign.settings.webhook}
+    with closing(Outbox.open(*campaign.journal)) as outbox:
+        seen = [
+            each.change_seen
+            for each in outbox.standings()
+            if each.endpoint in wanted and not each.disabled_at
+        ]
+    return min(seen, default=sys.maxsize)
 
 
 class NoticeSource:

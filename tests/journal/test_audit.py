@@ -40,6 +40,7 @@ LEGAL = "every change is one the table of states allows, every sent has a 2xx"
 SUM = "the states are the sum of the history"
 DOUBT = "nobody's doubt is forgotten"
 EPOCHS = "every change of a fleet is by an epoch that held its shard"
+ARCHIVES = "archives hold what has left the journal, as it was"
 KEPT = "what was kept in an emergency goes on from the journal"
 EVENTS = "what came back is about letters of this plan"
 COPIES = "nobody got more copies than were sent again knowingly"
@@ -94,6 +95,7 @@ def test_a_sound_journal_is_clean_and_adds_up(folder: Path) -> None:
         COPIES,
         EPOCHS,
         KEPT,
+        ARCHIVES,
         EVENTS,
     ]
     assert result.unknown == [

@@ -35,6 +35,7 @@ from campaign.config.settings.section import (
     Section,
 )
 from campaign.config.settings.stores import (
+    KEEP_S,
     Bounces,
     CheckSettings,
     Fleet,
@@ -143,6 +144,11 @@ class Settings(Section):
         """Whether letters come one by one."""
         return self.kind == "open"
 
+    @property
+    def keep_s(self) -> float:
+        """How long an open campaign keeps settled letters in its journal."""
+        return KEEP_S if self.journal.keep is None else self.journal.keep
+
     def rules(self) -> Iterator[RuleError]:
         yield from self._open_rules() if self.is_open else self._list_rules()
         if self.message.subjects and not (self.recipients.locale or self.recipients.default_locale):
@@ -199,6 +205,12 @@ class Settings(Section):
         if self.template:
             yield RuleError(
                 "[template] belongs to an open campaign", 'add kind = "open" at the top', "template"
+            )
+        if self.journal.keep is not None:
+            yield RuleError(
+                "keep in [journal] belongs to an open campaign; that of a list is kept whole",
+                "leave it out",
+                "journal.keep",
             )
 
     def _open_rules(self) -> Iterator[RuleError]:

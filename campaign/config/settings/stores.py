@@ -32,12 +32,18 @@ _SOME_KEY = (
 )
 
 
+KEEP_S = 90 * 86400.0  # how long an open campaign keeps settled letters in its journal
+
+
 class JournalSettings(Section):
     """Where the outcomes are kept."""
 
     url: JournalUrl = JOURNAL_URL
     """sqlite:/// and a path relative to campaign.toml, or postgresql+psycopg://USER@HOST/DATABASE.
     A server's password stands in ~/.pgpass, or in the variable PGPASSWORD, never here."""
+    keep: Duration | None = Field(default=None, ge=2 * 86400, examples=["90d"])
+    """Of an open campaign: letters that were settled longer ago move from the journal into an
+    archive of their month beside it; 90d where nothing is written."""
 
 
 class Fleet(Section):

@@ -20,6 +20,8 @@ from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, DBAPIError, text
 from campaign.errors import JournalError
 from campaign.journal import schema
+from campaign.journal.archiving.auditing import faults_of_archives
+from campaign.journal.archiving.files import archives_of, open_archive
 from campaign.journal.notes import recall
 from campaign.journal.reading.events import count_events, plan_of_events, strangers
 from campaign.journal.reading.glance import glance
@@ -156,7 +158,12 @@ def _guards_stand(connection: Connection, place: Place) -> _Findings:
             yield Finding(0, f"the trigger {name} was taken away")
 
 
-def _everybody_has_a_state(connection: Connection, _place: Place) -> _Findings:
+def _everybody_has_a_state(connection: Connection, place: Place) -> _Findings:
+    yield from _each_has_a_state(connection, place)
+    yield from _nobody_is_gone(connection)
+
+
+def _each_has_a_state(connection: Connection, _place: Place) -> _Findings:
     yield from _rows(
         connection,
         "SELECT r.row FROM recipients r LEFT JOIN standings s ON s.row = r.row"
@@ -169,6 +176,9 @@ def _everybody_has_a_state(connection: Connection, _place: Place) -> _Findings:
         f"SELECT row, state FROM standings WHERE state NOT IN ({known}) ORDER BY row",
         "'{}' is not a state",
     )
+
+
+def _nobody_is_gone(connection: Connection) -> _Findings:
     count, first, last = connection.execute(
         text("SELECT count(*), min(row), max(row) FROM recipients")
     ).one()
@@ -350,6 +360,26 @@ def _every_epoch_is_known(connection: Connection, _place: Place) -> _Findings:
     )
 
 
+def _archives_hold(connection: Connection, place: Place) -> _Findings:
+    """Archives add up with the journal, and what they say is said of journals."""
+    faults = [Finding(row, what) for row, what in faults_of_archives(connection, place)]
+    yield from faults
+    for archive in () if faults else archives_of(place):
+        with closing(open_archive(archive)) as there:
+            for ask in _OF_ARCHIVES:
+                for finding in ask(there, archive):
+                    yield finding._replace(what=f"{finding.what} ({archive.shown})")
+
+
+_OF_ARCHIVES = (
+    _file_is_sound,
+    _each_has_a_state,
+    _nobody_outside_the_plan,
+    _every_change_is_legal,
+    _no_doubt_is_forgotten,
+    _no_copy_too_many,
+)
+
 _CHECKS: tuple[tuple[str, Callable[[Connection, Place], _Findings]], ...] = (
     ("the file is sound", _file_is_sound),
     ("the guards of the journal are in place", _guards_stand),
@@ -364,6 +394,7 @@ _CHECKS: tuple[tuple[str, Callable[[Connection, Place], _Findings]], ...] = (
     ("nobody got more copies than were sent again knowingly", _no_copy_too_many),
     ("every change of a fleet is by an epoch that held its shard", _every_epoch_is_known),
     ("what was kept in an emergency goes on from the journal", _kept_fits),
+    ("archives hold what has left the journal, as it was", _archives_hold),
 )
 
 

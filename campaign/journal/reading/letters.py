@@ -10,16 +10,21 @@ is asked for.
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
+from campaign.journal.archiving.files import BATCHES
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids
 from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
 from campaign.records import PlanRecord
 
 _PAGE = 20_000
+_MADE = re.compile("[0-9a-f]{8}")  # as a Message-ID of ours begins
+Found = TypeVar("Found")
 
 
 class SentLetter(NamedTuple):
@@ -46,6 +51,8 @@ class LetterBook:
         self._message_id = message_ids(self.plan)
         self._index = array("Q")
         self._indexed = 0  # the last row
+        self._batches = ""  # of an archive
+        self._books: dict[Reader, LetterBook] = {}  # of archives
 
     def letter(self, row: int) -> SentLetter | None:
         """Of a row of the plan that had an address."""
@@ -57,18 +64,23 @@ class LetterBook:
             row=row,
         )
         if not found:
-            return None
+            return self._in_archives(lambda book: book.letter(row))
         row, address, key, domain, state, sent_at, own_id, repeat = found[0]
         id_ = own_id or self._message_id(key + repeat)
         return SentLetter(row, address, key, domain, state, float(sent_at), id_)
 
     def by_message_id(self, spec: str) -> SentLetter | None:
         """`spec`: as it stands between the angle brackets."""
+        if found := self._by_message_id(spec):
+            return found
+        return self._in_archives(lambda book: book.by_message_id(spec))
+
+    def _by_message_id(self, spec: str) -> SentLetter | None:
         own = self._reader.ask("SELECT row FROM own_ids WHERE message_id = :id", id=f"<{spec}>")
         if own:
             return self.letter(own[0][0])
         tag, _, domain = spec.partition("@")
-        if domain.lower() != self.plan.message_id_domain.lower():
+        if domain.lower() != self.plan.message_id_domain.lower() or not _MADE.match(tag):
             return None
         self._read_on()
         wanted = int(tag[:8], 16) << 32
@@ -86,14 +98,26 @@ class LetterBook:
             "SELECT row FROM recipients WHERE key = :key AND reason = '' ORDER BY row LIMIT 50",
             key=key,
         )
-        return [letter for (row,) in found if (letter := self.letter(row))]
+        letters = [letter for (row,) in found if (letter := self.letter(row))]
+        return letters or self._in_archives(lambda book: book.by_key(key)) or []
+
+    def _in_archives(self, look: Callable[[LetterBook], Found | None]) -> Found | None:
+        """What the latest archive has that has anything."""
+        for archive in self._reader.archives():
+            if archive not in self._books:
+                self._books[archive] = LetterBook(archive)
+            if found := look(self._books[archive]):
+                return found
+        return None
 
     def _read_on(self) -> None:
         last = self._reader.ask("SELECT max(row) FROM recipients")[0][0] or 0
-        if last == self._indexed:
+        batches = self._reader.note(BATCHES)
+        if (last, batches) == (self._indexed, self._batches):
             return
-        if last < self._indexed:  # an amendment that was taken back
-            self._index, self._indexed = array("Q"), 0
+        # An amendment was taken back; or letters came into this archive, in whatever order.
+        if last < self._indexed or batches != self._batches:
+            self._index, self._indexed, self._batches = array("Q"), 0, batches
         added = list(self._index)
         after = self._indexed
         while page := self._reader.ask(

@@ -124,7 +124,13 @@ class Glance(ABC):
             " JOIN sources c ON c.source = r.source GROUP BY c.name, s.state ORDER BY c.name"
         ):
             found.setdefault(name, {})[State(state)] = int(count)
-        return found
+        for name, state, count in self._all(
+            "SELECT c.name, t.state, sum(t.letters) FROM rotated t"
+            " JOIN sources c ON c.source = t.source GROUP BY c.name, t.state ORDER BY c.name"
+        ):
+            of_template = found.setdefault(name, {})
+            of_template[State(state)] = of_template.get(State(state), 0) + int(count)
+        return dict(sorted(found.items()))
 
     def by_hour(self, since_s: float) -> list[tuple[str, float, State, int]]:
         """Of an open campaign: template, begin of the hour (Unix time), state and how many letters

@@ -20,6 +20,7 @@ from campaign.database.engines import hurry, limit_waits, open_for_reading
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, DBAPIError, bindparam, inspect, text
+from campaign.journal.archiving.files import archives_of, open_archive
 from campaign.journal.notes import recall, rendered
 from campaign.journal.reading.claims import ClaimQueries, claims_of, query_of
 from campaign.journal.reading.questions import Glance, bring_forward, no_plan
@@ -85,6 +86,7 @@ class Reader(Glance):
     def __init__(self, place: Place, connection: Connection) -> None:
         super().__init__(place)
         self._connection = connection
+        self._archives: dict[str, Self] = {}
 
     @cached_property
     def _queries(self) -> ClaimQueries:
@@ -120,7 +122,19 @@ class Reader(Glance):
         """As `Journal.hurry`."""
         hurry(self._connection)
 
+    def archives(self) -> list[Self]:
+        """Of an open campaign, where its letters are that have left the journal: the archives that
+        there are now, the latest first.  What is also in the journal is not theirs yet."""
+        found = []
+        for place in reversed(archives_of(self._place)):
+            if place.shown not in self._archives:
+                self._archives[place.shown] = type(self)(place, open_archive(place))
+            found.append(self._archives[place.shown])
+        return found
+
     def close(self) -> None:
+        for archive in self._archives.values():
+            archive.close()
         with suppress(DBAPIError):  # of a session that is over there is nothing to put back
             self._connection.close()
         self._connection.engine.dispose()
@@ -152,8 +166,9 @@ class Reader(Glance):
         ]
 
     def total(self) -> int:
-        """Rows of the list, rejects included."""
-        return int(self._all("SELECT count(*) FROM recipients")[0][0])
+        """Rows of the list, rejects included; of an open campaign all letters there ever were."""
+        here = int(self._all("SELECT count(*) FROM recipients")[0][0])
+        return here + int(self._all("SELECT COALESCE(sum(letters), 0) FROM rotated")[0][0])
 
     def how_it_stands(self, row: int) -> tuple[str, str, int, int, str, float, float] | None:
         """Of one row: state, reason, attempts, code and text of the last reply, when it was sent
@@ -163,7 +178,10 @@ class Reader(Glance):
             " WHERE row = :row",
             row=row,
         )
-        return tuple(found[0]) if found else None
+        if found:
+            return tuple(found[0])
+        stands = (archive.how_it_stands(row) for archive in self.archives())
+        return next((each for each in stands if each is not None), None)
 
     def note(self, name: str) -> str:
         """What was noted about the plan; "" where nothing was."""
@@ -200,7 +218,7 @@ class Reader(Glance):
         return dict(kinds.most_common())
 
     def skipped(self) -> Iterator[Skipped]:
-        """Every row that was skipped, in order."""
+        """Every row that was skipped, in order; then those in archives."""
         yield from map(
             Skipped._make,
             self._pages(
@@ -209,6 +227,8 @@ class Reader(Glance):
                 " WHERE l.row > :after AND l.state = 'skipped' ORDER BY l.row LIMIT :page"
             ),
         )
+        for archive in self.archives():
+            yield from archive.skipped()
 
     def unusable(self) -> Iterator[Unusable]:
         """Every skipped row with its cells, in order."""
@@ -382,18 +402,29 @@ class Reader(Glance):
         with told(self._place):
             return classes_to_put_back(self._connection, states, code)
 
-    def results(self, state: State | None = None) -> Iterator[Result]:
+    def results(
+        self, state: State | None = None, *, with_archives: bool = True
+    ) -> Iterator[Result]:
         """One line per recipient in row order; with `state` only those in it."""
         record = self.plan_record()
+        others = self.archives if with_archives else tuple
         with told(self._place):
-            yield from results(self._connection, record, state)
+            yield from results(
+                self._connection,
+                record,
+                state,
+                lambda: [each._connection for each in others()],
+            )
 
     def list_rows(self, rows: Sequence[int]) -> dict[int, ListRow]:
         """These recipients as the list has them."""
         sources = self.sources()
         with told(self._place):
             found = self._connection.execute(_LIST_ROWS, {"rows": list(rows)}).all()
-        listed = {}
+        listed: dict[int, ListRow] = {}
+        if left := set(rows) - {row for row, *_ in found}:
+            for archive in self.archives():
+                listed |= archive.list_rows([*left])
         for row, source, line, data in found:
             cells = [cell for cell in json.loads(data) if isinstance(cell, str)]
             columns = sources[source].columns
@@ -406,14 +437,22 @@ class Reader(Glance):
         """Row -> address."""
         with told(self._place):
             found = self._connection.execute(_ADDRESSES, {"rows": list(rows)}).all()
-        return {int(row): str(address) for row, address in found}
+        known = {int(row): str(address) for row, address in found}
+        left = [row for row in rows if row not in known]
+        for archive in self.archives() if left else ():
+            known |= archive.addresses_of(left)
+        return known
 
     def row_of(self, key: str) -> int | None:
-        """The row of a person, by the normalised key of the address."""
+        """The first row of a person that the journal has, by the normalised key of the address;
+        where it has none, that of the latest archive that has one."""
         found = self._all(
             "SELECT min(row) FROM recipients WHERE key = :key AND reason = ''", key=key
         )
-        return None if found[0][0] is None else int(found[0][0])
+        if found[0][0] is not None:
+            return int(found[0][0])
+        rows = (archive.row_of(key) for archive in self.archives())
+        return next((row for row in rows if row is not None), None)
 
     def row_at(self, file: str, line: int) -> int | None:
         """The row that stands in this line of a list; of several plans the latest."""
@@ -428,7 +467,10 @@ class Reader(Glance):
     def history(self, row: int) -> list[Change]:
         """Every change a recipient has seen, oldest first."""
         with told(self._place):
-            return history(self._connection, row)
+            found = history(self._connection, row)
+        if found:
+            return found
+        return next((seen for each in self.archives() if (seen := each.history(row))), [])
 
     def ask(self, statement: str, **values: object) -> Sequence[Any]:
         """The rows of a question of the modules beside this one."""

@@ -21,6 +21,7 @@ from campaign.records import CHANGE_FIELDS, Change, PlanRecord, Result, State
 MAY_HAVE_A_COPY = "may have a copy: an earlier final dot was not answered"
 MAY_HAVE_ANOTHER = "may have a second copy: an earlier final dot was not answered"
 _PAGE = 2_000  # rows read at once; each page is a transaction of its own
+_LAST_ROW = 2**62  # behind every row
 
 
 _CHANGE = ", ".join(f'"{name.rstrip("_")}"' for name in CHANGE_FIELDS)
@@ -46,19 +47,40 @@ def message_ids(plan: PlanRecord) -> Callable[[str], str]:
     return lambda letter_key: marker.marks(letter_key).message_id if letter_key else ""
 
 
-def results(connection: Connection, plan: PlanRecord, state: State | None) -> Iterator[Result]:
-    """One line per recipient in row order, in pages."""
+def results(
+    own: Connection,
+    plan: PlanRecord,
+    state: State | None,
+    archived: Callable[[], Sequence[Connection]] = lambda: (),
+) -> Iterator[Result]:
+    """One line per recipient in row order, in pages, of the journal and of archives.
+
+    `archived`: the archives there are now.  They are asked after the journal, for the same rows: a
+    letter is in its archive before it leaves the journal, so whoever left meanwhile is found.
+    """
     chosen = "" if state is None else f" AND l.state = '{state}'"
     statement = text(
         "SELECT l.row, r.address, r.key, l.state, l.reason, l.class, l.attempts, l.code,"
         f" l.enhanced, l.reply, l.relay, l.sent_at, l.updated_at, l.doubts,"
         f" {OWN_ID.format('l')}, {REPEAT} FROM letters l"
-        f" JOIN recipients r ON r.row = l.row {REPEATS} WHERE l.row > :after{chosen}"
-        " ORDER BY l.row LIMIT :page"
+        f" JOIN recipients r ON r.row = l.row {REPEATS}"
+        f" WHERE l.row > :after AND l.row <= :upto{chosen} ORDER BY l.row LIMIT :page"
     )
     id_of = message_ids(plan)
-    for found in pages(connection, statement):
-        yield _result(found, id_of)
+    after, is_more = 0, True
+    while is_more:
+        asked = {"after": after, "upto": _LAST_ROW, "page": _PAGE}
+        found: dict[int, Any] = {}
+        for each in (own, *archived()):
+            page = each.execute(statement, asked).all()
+            if len(page) == _PAGE:
+                asked["upto"] = page[-1][0]
+            found = {line[0]: line for line in page} | found  # the journal's word counts
+        is_more = asked["upto"] < _LAST_ROW
+        for row in sorted(found):
+            if row <= asked["upto"]:
+                yield _result(found[row], id_of)
+        after = asked["upto"]
 
 
 def pages(connection: Connection, statement: TextClause) -> Iterator[Any]:

@@ -4,7 +4,8 @@ In: a reader, the number of a change.  Out: changes with the letters they are ab
 Touches: the database, read-only; a run may go on meanwhile.
 
 On a server with several writers a higher number may become durable before a lower one.  So the
-numbers that are missing are asked for again by whoever follows (`changes_at`).
+numbers that are missing are asked for again by whoever follows (`changes_at`).  In a file there is
+no other writer; numbers that are missing there, or far back, have left for an archive.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
 from campaign.records import PlanRecord, State
 
 _ASKED_AT_ONCE = 400
+_LATE = 10_000  # numbers: no transaction holds back so many
 DIGESTED = "sha256:"  # as `key_digest` begins
 _FIELDS = (
     'h.change, h."row", h.state, h.at, h.attempts, h.due, h.reason, h."class", h.code, h.enhanced,'
@@ -74,8 +76,9 @@ def changes_since(reader: Reader, after: int, states: Collection[State], limit: 
         return ChangePage([], after, ())
     last = numbers[-1]
     missing: tuple[int, ...] = ()
-    if last - after > len(numbers):
-        missing = tuple(sorted(set(range(after + 1, last)).difference(numbers)))
+    if last - after > len(numbers) and not reader.answers_at_once:
+        first = max(after + 1, last - _LATE)
+        missing = tuple(sorted(set(range(first, last)).difference(numbers)))
     where = f"h.change > :after AND h.change <= :last AND h.state IN ({_listed(states)})"
     found = reader.ask(f"{_ASKED} WHERE {where} ORDER BY h.change", after=after, last=last)
     return ChangePage(_seen(reader.plan_record(), found), last, missing)

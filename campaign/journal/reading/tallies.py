@@ -3,17 +3,20 @@
 In: questions about the whole.  Out: short lists.  Touches: the database, read-only.
 
 Each question reads a table once; a million recipients cost from 0.1 to 1 s.  Who asks again and
-again (the live page) waits ten times as long as the answer took.
+again (the live page) waits ten times as long as the answer took.  Of an open campaign archives are
+read, too; a letter that a run is just moving there may be counted in both for a moment.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from campaign.journal.reading.reader import Reader
 from campaign.records import ReplyClass, State
 
+_ALL = 2**60  # domains
 _EXAMPLES = 300  # replies looked at for each class
 _LATEST = 20_000  # changes looked back for them
 _TROUBLED = "'failed', 'deferred', 'held', 'expired'"
@@ -83,6 +86,10 @@ class Tallies(Reader):
         counts: dict[str, dict[str, int]] = defaultdict(dict)
         for domain, state, count in found:
             counts[domain][state] = count
+        for archive in self.archives():
+            for other in archive.providers(_ALL):
+                for state, count in other.counts.items():
+                    counts[other.domain][state] = counts[other.domain].get(state, 0) + count
         resting = self._resting()
         each = [Provider(name, states, resting.get(name, 0.0)) for name, states in counts.items()]
         return sorted(each, key=lambda one: (-one.total, one.domain))[:limit]
@@ -94,7 +101,14 @@ class Tallies(Reader):
             f" LEFT JOIN history h ON h.change = l.change WHERE l.state IN ({_TROUBLED})"
             " GROUP BY h.class, l.state ORDER BY n DESC"
         )
-        return [Trouble(*row) for row in found]
+        several: Counter[tuple[str, str]] = Counter()
+        for class_, state, count in found:
+            several[class_, state] += count
+        for archive in self.archives():
+            several.update(
+                {(each.class_, each.state): each.recipients for each in archive.troubles()}
+            )
+        return [Trouble(*kind, count) for kind, count in several.most_common()]
 
     def answers(self, class_: str) -> list[Answer]:
         """Some of the answers of one class among those not sent."""
@@ -129,12 +143,18 @@ class Tallies(Reader):
             f" WHERE state = '{state}' GROUP BY 1 ORDER BY 1",
             bucket=float(bucket_s),
         )
-        return [(float(start) * bucket_s, int(count)) for start, count in found]
+        several = Counter({float(start) * bucket_s: int(count) for start, count in found})
+        for archive in self.archives():
+            several.update(dict(archive.times(state, bucket_s)))
+        return sorted(several.items())
 
     def sending_span(self) -> tuple[float, float]:
         """Unix time of the first and the last acceptance; zeros where nothing was sent."""
         first, last = self._all("SELECT min(at), max(at) FROM history WHERE state = 'sent'")[0]
-        return float(first or 0), float(last or 0)
+        spans = [(float(first or 0), float(last or 0))]
+        spans += [archive.sending_span() for archive in self.archives()]
+        sent = [span for span in spans if span[0]]
+        return (min(sent)[0], max(span[1] for span in sent)) if sent else (0.0, 0.0)
 
     def waits(self, since_s: float, bounds_s: list[float]) -> list[int]:
         """How many were accepted within each bound after `since_s`; the last is everybody else."""
@@ -145,6 +165,9 @@ class Tallies(Reader):
             f"SELECT {each}, count(*) FROM history WHERE state = 'sent'", since=since_s
         )[0]
         upto = [int(count) for count in found]
+        for archive in self.archives():
+            for place, count in enumerate(accumulate(archive.waits(since_s, bounds_s))):
+                upto[place] += count
         return [count - before for count, before in zip(upto, [0, *upto], strict=False)]
 
     def retries(self) -> list[tuple[int, int]]:
@@ -153,7 +176,21 @@ class Tallies(Reader):
             "SELECT times, count(*) FROM (SELECT row, count(*) AS times FROM history"
             " WHERE state = 'deferred' GROUP BY row) t GROUP BY times ORDER BY times"
         )
-        return [(int(times), int(count)) for times, count in found]
+        several = Counter({int(times): int(count) for times, count in found})
+        for archive in self.archives():
+            several.update(dict(archive.retries()))
+        return sorted(several.items())
+
+    def by_hour(self, since_s: float) -> list[tuple[str, float, State, int]]:
+        """As that of a Glance, which looks no further back than letters stay in a journal."""
+        several: Counter[tuple[str, float, State]] = Counter()
+        found = [super().by_hour(since_s), *(each.by_hour(since_s) for each in self.archives())]
+        for name, hour_s, state, count in chain.from_iterable(found):
+            several[name, hour_s, state] += count
+        return [
+            (*kind, count)
+            for kind, count in sorted(several.items(), key=lambda each: (each[0][1], each[0]))
+        ]
 
     def _resting(self) -> dict[str, float]:
         classes = ", ".join(f"'{class_}'" for class_ in _RESTING)
@@ -173,7 +210,12 @@ class Tallies(Reader):
             f" LEFT JOIN history a ON a.change = l.answer WHERE {where}",
             **values,
         )
-        return [Answer(*row) for row in found]
+        answers = [Answer(*row) for row in found]
+        for archive in self.archives():
+            if (left := int(str(values["limit"])) - len(answers)) <= 0:
+                break
+            answers += archive._answers(where, {**values, "limit": left})
+        return answers
 
     def _floor(self, stamp: str) -> str:
         if self._place.dialect == "postgresql":

@@ -19,6 +19,7 @@ from campaign.clock import Clock
 from campaign.errors import JournalError
 from campaign.journal.writing.arriving import ArrivedRow
 from campaign.journal.writing.commit_policy import CommitTime
+from campaign.journal.writing.departing import Departure
 from campaign.journal.writing.emergency import EmergencyFile
 from campaign.journal.writing.transactions import Transactions
 from campaign.records import Change, State
@@ -34,6 +35,7 @@ class Batch(NamedTuple):
     waiters: list[Done]  # to be called when they are, or never will be
     keys: list[str]  # of people who must not be written to
     arrivals: list[ArrivedRow]  # of an open campaign, to become its recipients
+    departures: list[Departure]  # of an open campaign, to archives
     is_written: bool = False  # its statements were run, only the commit is left
     fault: Exception | None = None  # what happened when they were
 
@@ -101,13 +103,15 @@ class Commits:
         return batch.waiters
 
     def _make_durable(self, batch: Batch) -> None:
-        if not batch.changes and not batch.keys and not batch.arrivals:
+        if not (batch.changes or batch.keys or batch.arrivals or batch.departures):
             return
         try:
             if batch.fault is not None:
                 raise batch.fault
             if not batch.is_written:
-                self._transactions.write(batch.changes, batch.keys, batch.arrivals)
+                self._transactions.write(
+                    batch.changes, batch.keys, batch.arrivals, batch.departures
+                )
             began_s = self._clock.tick_s()
             self._transactions.commit()
             self._time.took(self._clock.tick_s() - began_s)

@@ -24,6 +24,7 @@ from campaign.database.sqlite_files import BUSY_MS
 from campaign.errors import JournalError
 from campaign.journal.writing.arriving import ArrivalWriter, ArrivedRow
 from campaign.journal.writing.changes import ChangeWriter
+from campaign.journal.writing.departing import Departure, DepartureWriter
 from campaign.records import Change
 
 
@@ -39,6 +40,7 @@ class Transactions:
         self._place = place
         self._changes = changes
         self._arrivals = ArrivalWriter(changes)
+        self._departures = DepartureWriter(changes.dialect)
         self._watch = _Watch(place) if place.path else None
         self._under_way = ExitStack()  # of a server: statements that were sent
         self._wait(0)
@@ -67,10 +69,12 @@ class Transactions:
         changes: Sequence[Change],
         keys: Sequence[str],
         arrivals: Sequence[ArrivedRow] = (),
+        departures: Sequence[Departure] = (),
     ) -> None:
         """The same, however long it takes to begin."""
         with told(self._place):
-            if not (self._place.path or keys or arrivals) and self._write_whole(changes):
+            is_plain = not (keys or arrivals or departures)
+            if not self._place.path and is_plain and self._write_whole(changes):
                 return
             if self._place.path:
                 cursor = self._connection.cursor()
@@ -87,6 +91,8 @@ class Transactions:
             self._changes.write(cursor, changes)
             if keys:
                 self._changes.suppress(cursor, keys)
+            for departure in departures:
+                self._departures.write(cursor, departure)
 
     def _write_whole(self, changes: Sequence[Change]) -> bool:
         """To a server, in one statement; durable when this returns True."""

@@ -17,6 +17,7 @@ from campaign.errors import JournalError
 from campaign.journal.writing.arriving import ArrivedRow
 from campaign.journal.writing.commit_policy import GATHER_S, is_enough
 from campaign.journal.writing.commits import Batch, Commits, Done
+from campaign.journal.writing.departing import Departure
 from campaign.journal.writing.emergency import EmergencyFile
 from campaign.journal.writing.transactions import Transactions
 from campaign.records import Change, State
@@ -44,7 +45,7 @@ class Writer:
         self._loop = loop
         self._commits = Commits(transactions, emergency, loop, self._committed, on_failure, clock)
         self._phase = _Phase.IDLE
-        self._batch = Batch([], [], [], [], [])  # the next commit
+        self._batch = Batch([], [], [], [], [], [])  # the next commit
         self._answerable: set[int] = set()  # rows whose `sending` is durable and has no outcome
         self._asking: set[int] = set()  # rows whose `sending` is being committed
         self._timer: asyncio.TimerHandle | None = None
@@ -89,6 +90,12 @@ class Writer:
         self._batch.arrivals.extend(arrivals)
         await self.drain()
 
+    async def let_go(self, departure: Departure) -> None:
+        """Letters that an archive has leave the journal; they have when it returns.
+        JournalError."""
+        self._batch.departures.append(departure)
+        await self.drain()
+
     async def drain(self) -> None:
         """Wait until everything written so far is durable.  Raises JournalError if it is not."""
         reached = asyncio.Event()
@@ -107,7 +114,7 @@ class Writer:
             self._loop.call_soon(self._look)
 
     def _next(self) -> Batch:
-        batch, self._batch = self._batch, Batch([], [], [], [], [])
+        batch, self._batch = self._batch, Batch([], [], [], [], [], [])
         return batch
 
     @property
@@ -128,7 +135,8 @@ class Writer:
         batch = self._next()
         sending = State.SENDING
         self._asking = {change.row for change in batch.changes if change.state is sending}
-        if (batch.changes or batch.arrivals) and not batch.keys and self.failure is None:
+        is_long = batch.keys or batch.departures  # the thread's, from the beginning
+        if (batch.changes or batch.arrivals) and not is_long and self.failure is None:
             try:
                 is_written = self._transactions.write_at_once(batch.changes, batch.arrivals)
                 batch = batch._replace(is_written=is_written)

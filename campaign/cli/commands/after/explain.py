@@ -108,18 +108,22 @@ def explain(
         lane = lane_of(who.lower())
         asked = {f"domain{number}": name for number, name in enumerate(domains_of(lane))}
         where = f"r.domain IN ({', '.join(f':{name}' for name in asked)})"
-    found = reader.ask(
-        "SELECT s.state, count(*), min(s.due) FROM standings s JOIN recipients r ON r.row = s.row"
-        f" WHERE {where} GROUP BY s.state",
-        **asked,
-    )
-    counts = {str(state): int(count) for state, count, _ in found}
+    counts: dict[str, int] = {}
+    due_s = 0.0
+    for each in (reader, *reader.archives()):
+        for state, count, due in each.ask(
+            "SELECT s.state, count(*), min(s.due) FROM standings s"
+            f" JOIN recipients r ON r.row = s.row WHERE {where} GROUP BY s.state",
+            **asked,
+        ):
+            counts[str(state)] = counts.get(str(state), 0) + int(count)
+            if state == State.DEFERRED:
+                due_s = float(due)
     if not counts:
         raise UsageError(
             f"the plan has nobody at {who}",
             remedy="name a domain of the list, or an address; `campaign plan` shows the domains",
         )
-    due_s = next((float(due) for state, _, due in found if state == State.DEFERRED), 0.0)
     if not any(state in counts for state in _OPEN):
         return counts, []
     held = [*_of_the_run(campaign), *hindrances(campaign, reader, now_s, lane, claim)]

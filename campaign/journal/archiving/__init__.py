@@ -1,0 +1,1 @@
+"""Archives: where letters of an open campaign go that were settled long ago."""
