@@ -20,7 +20,7 @@ from campaign.cli.program import program
 from fakes.recorder import recorder
 
 COMMANDS = list(get_command(program()).commands)  # type: ignore[attr-defined]
-HEAVY = {"numpy", "sqlalchemy", "jinja2", "pydantic", "tqdm", "rich", "aiosmtpd", "dns"}
+HEAVY = {"pandas", "numpy", "sqlalchemy", "jinja2", "pydantic", "tqdm", "rich", "aiosmtpd", "dns"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -11,7 +11,7 @@ import pytest
 
 from campaign.cli.main import main
 
-HEAVY = {"sqlalchemy", "jinja2", "asyncio"}
+HEAVY = {"sqlalchemy", "pandas", "jinja2", "asyncio"}
 CONFIG = """
 name = "spring"
 [recipients]

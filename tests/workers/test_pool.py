@@ -518,7 +518,7 @@ def test_workers_are_confined_before_they_see_a_template(tmp_path: Path) -> None
 def test_workers_do_not_load_what_they_do_not_need(tmp_path: Path) -> None:
     code = (
         "import sys, campaign.workers.worker;"
-        "print({'sqlalchemy', 'typer', 'pydantic', 'asyncio', 'ssl', 'lxml',"
+        "print({'pandas', 'sqlalchemy', 'typer', 'pydantic', 'asyncio', 'ssl', 'lxml',"
         " 'email_validator', 'dns'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -247,7 +247,7 @@ asyncio.run(main())
 def test_signers_load_no_templates_and_no_settings() -> None:
     code = (
         "import sys, campaign.workers.signing.signer;"
-        "print({'jinja2', 'pydantic', 'asyncio', 'typer', 'sqlalchemy', 'dns'}"
+        "print({'jinja2', 'pydantic', 'asyncio', 'typer', 'pandas', 'sqlalchemy', 'dns'}"
         " & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
