@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from campaign.cli import interrupts
 from campaign.cli.endings import end_with, end_with_fault_of_ours, of_the_machine
 from campaign.cli.terminal import streams
 from campaign.cli.terminal.streams import complain
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(*_GARBAGE)
     atexit.register(gc.freeze)  # to look through all modules once more would take 150 ms
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # looking for some takes 50 ms
+    interrupts.keep()
     streams.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
