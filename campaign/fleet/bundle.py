@@ -41,12 +41,13 @@ def pack(folder: Path, names: Iterable[str]) -> Bundle:
     if outside:
         raise DataError(
             f"{outside[0]} lies outside the campaign's folder, and cannot be sent to workers",
-            remedy="put it into the folder, or start `campaign work` on hosts that have it",
+            remedy="put it into the folder, or leave --fleet out; hosts that have it may"
+            " `campaign work`",
         )
     if sum((folder / name).stat().st_size for name in there) > MOST_BYTES:
         raise DataError(
             "the campaign's files are more than 1 GB, too much to be sent to workers",
-            remedy="copy the folder to each host, and start `campaign work` there",
+            remedy="leave --fleet out; hosts that have a copy of the folder may `campaign work`",
         )
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:

@@ -15,22 +15,22 @@ from pathlib import Path
 from campaign.config.loader import Campaign
 from campaign.planning.inputs import template_hashes
 from campaign.planning.private_files import private_files
-from campaign.rendering.render import RenderSpec, readable_paths
+from campaign.rendering.render import RenderSpec, personal_roots, readable_paths
 
 
 def letter_files(campaign: Campaign, spec: RenderSpec) -> list[str]:
     """Templates, pictures, attachments, those of single recipients too; nothing private.
 
-    What the templates name stands there wherever it lies; of the folders that they and the cells
-    may choose from, what lies in the campaign's own folder.
+    Of the folders that templates may reach, only what lies in the campaign's own folder; what a
+    letter cannot be made without is named wherever it lies.
     """
     home = os.path.realpath(campaign.folder)
     private = private_files(campaign)
+    reached = [path for place in readable_paths(spec) for path in _files_in(place)]
+    own = [path for root in personal_roots(spec) for path in _files_in(root)]
+    inside = [path for path in reached if path.startswith(home + os.sep)]
     chosen = {
-        os.path.relpath(path, home)
-        for place in readable_paths(spec)
-        for path in _files_in(place)
-        if path.startswith(home + os.sep) and not path.startswith(private)
+        os.path.relpath(path, home) for path in [*inside, *own] if not path.startswith(private)
     }
     return sorted({*template_hashes(campaign), *chosen})
 

@@ -282,8 +282,14 @@ def readable_paths(spec: RenderSpec) -> list[str]:
     for name in reach.named:
         roots = reach.of(name)
         paths += [*roots.files, *roots.folders]
-    personal = [path for path in message.attachments if not is_constant(path)]
-    return paths + [personal_root(folder, path) for path in personal]
+    return paths + personal_roots(spec)
+
+
+def personal_roots(spec: RenderSpec) -> list[str]:
+    """Folders that the attachments of single recipients are in."""
+    folder = Path(spec.folder)
+    personal = [path for path in spec.message.attachments if not is_constant(path)]
+    return [personal_root(folder, path) for path in personal]
 
 
 def _fixed_files(message: MessageSettings | Content) -> list[str]:

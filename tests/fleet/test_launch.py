@@ -228,3 +228,29 @@ def test_run_with_a_fleet_sends_by_workers_of_a_local_cluster_as_one_run(
     refused = run(folder, "run", "--fleet", "2", "--yes", "--sandbox")
     assert refused.returncode == 64
     assert "--sandbox" in refused.stderr
+
+
+def test_attachments_of_single_recipients_go_to_the_workers_too(
+    tmp_path: Path, server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with recorder(0.0, 3) as mail:
+        folder = fleet_campaign(
+            tmp_path / "c",
+            mail,
+            server.new_database(),
+            recipients=6,
+            connections=2,
+            policy="hold",
+            lease_s=5.0,
+        )
+        (folder / "files").mkdir()
+        for number in range(6):
+            (folder / "files" / f"{number}.txt").write_text(f"of {number}")
+        toml = folder / "campaign.toml"
+        attached = '[message]\nattachments = ["files/{{ number }}.txt"]'
+        toml.write_text(toml.read_text().replace("[message]", attached))
+        done = run(folder, "run", "--fleet", "1", "--yes", "--workers", "1")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert mail.received.total() == 6

@@ -60,8 +60,7 @@ def _watch(campaign: Campaign, count: int, workers: int | None) -> RunResult:
     clock, address = SystemClock(), campaign.settings.fleet.dask
     began_s = clock.tick_s()
     with closing(_Looks(campaign)) as looks:
-        names = [name for name in looks.reader.hashes() if not name.startswith("[")]
-        bundle = pack(campaign.folder.resolve(), [*names, campaign.file.name])
+        bundle = pack(campaign.folder.resolve(), _files(campaign, looks.reader))
         local = count or worker_count()
         with (
             RunProgress(sys.stderr, clock) as progress,
@@ -86,6 +85,16 @@ def _watch(campaign: Campaign, count: int, workers: int | None) -> RunResult:
         doubtful = [doubt.address for doubt in reader.in_doubt()]
         seconds = clock.tick_s() - began_s
         return result_of(counts, doubtful, seconds, None, finished=finished, unmade=reader.unmade())
+
+
+def _files(campaign: Campaign, reader: Reader) -> list[str]:
+    """All that a worker needs, by names relative to the folder."""
+    from campaign.planning.inputs import render_spec
+    from campaign.planning.letter_files import letter_files
+
+    planned = [name for name in reader.hashes() if not name.startswith("[")]
+    spec = render_spec(campaign, reader.plan_record(), reader.sources())
+    return [*planned, campaign.file.name, *letter_files(campaign, spec)]
 
 
 class _Looks:
