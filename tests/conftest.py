@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.postgresql import NO_SERVER, PG_CTL, DatabaseServer, database_server
 
 # HYPOTHESIS_PROFILE=fuzz makes the long form; a slow machine must not fail a test.
 settings.register_profile("short", max_examples=50, deadline=None)
@@ -21,9 +21,6 @@ def _plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "CAMPAIGN_SECRET", "SMTP_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
-
-
-NO_SERVER = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 
 
 @pytest.fixture(scope="session")

@@ -47,13 +47,13 @@ def template_figures(where: Whereabouts, now_s: float) -> TemplateFigures:
     hours: dict[tuple[float, str], dict[State, int]] = {}
     with closing(glance(*where)) as seen:
         templates = seen.by_template()
-        last = seen.last_row()
+        taken = seen.taken()
         for name, hour_s, state, count in seen.by_hour(last_hours_s(now_s)):
             hours.setdefault((hour_s, name), {})[state] = count
     accepted = 0
     if Arrivals.are_there(*where):
         with Arrivals.open(*where) as arrivals:
-            accepted = max(0, arrivals.last - last)
+            accepted = max(0, arrivals.last - taken.letters)
     figures = [HourFigures(name, at_s, counts) for (at_s, name), counts in sorted(hours.items())]
     return TemplateFigures(accepted, templates, figures)
 

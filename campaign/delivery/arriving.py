@@ -1,18 +1,18 @@
 """Takes what applications were promised into the journal of a run, while it runs.
 
-In: the arrivals beside the journal.  Out: recipients, in the order in which they were accepted.
+In: the arrivals beside the journal.  Out: recipients; those that go before others first, each lane
+in the order in which it was accepted.
 Touches: the arrivals; the journal's queue.  Fails with JournalError.
 
-What is taken is told by the journal alone: its highest row.  Whoever is killed between the commit
-of the journal and the note in the arrivals has lost only the note, and the next run passes over
-rows that it finds there already.
+What is taken is told by the journal alone, which notes it with the rows.  Whoever is killed between
+the commit of the journal and the note in the arrivals has lost only the latter.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from campaign.config.loader import Campaign
 from campaign.database.places import locate
 from campaign.delivery.ledger import JournalLedger
 from campaign.errors import CampaignError, DriftError, JournalError
-from campaign.journal.arrivals import SUFFIX, Arrival, Arrivals
+from campaign.journal.arrivals import BULK, FIRST, SUFFIX, Arrival, Arrivals
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
-from campaign.journal.writing.arriving import ArrivedRow
+from campaign.journal.taken import Taken
+from campaign.journal.writing.arriving import ArrivedRow, Arriving
 from campaign.journal.writing.writer import Writer
 from campaign.planning.opening import ARRIVALS_NOTE
 from campaign.rendering.spec import FINISHED
@@ -33,6 +34,7 @@ _LOOK_S = 0.01  # between two looks at the file: half of it on the way of each l
 _ASK_S = 0.05  # between two questions to a server
 _SETTLES_S = 0.1  # a file's time of change is no finer than the kernel's tick
 _MOST = 500  # letters in one transaction
+_MOST_FIRST = 450  # of them those that go first: a tenth is left to the others
 _NOTE_S = 1.0  # between two notes of what was taken
 _FORGET_S = 60.0  # between two looks for letters that may be forgotten
 
@@ -48,7 +50,7 @@ class ArrivalTaker:
         ledger: JournalLedger,
         clock: Clock,
         *,
-        wake: Callable[[Sequence[ArrivedRow]], None],
+        wake: Callable[[Arriving], None],
         must_stop: Callable[[CampaignError], None],
     ) -> None:
         place = locate(*campaign.journal)
@@ -67,28 +69,29 @@ class ArrivalTaker:
         self.taken = self._begin(reader)
         self._noted = self._arrivals.taken
 
-    def _begin(self, reader: Reader) -> int:
-        """The row from which to go on.  Raises JournalError where the arrivals are not those that
+    def _begin(self, reader: Reader) -> Taken:
+        """From where to go on.  Raises JournalError where the arrivals are not those that
         this journal took letters from, or one of the two is an older copy."""
-        taken = reader.last_taken()
+        taken = reader.taken()
         last, identity = self._arrivals.last, reader.note(ARRIVALS_NOTE)
-        if (identity and identity != self._arrivals.identity) or last < taken:
+        if (identity and identity != self._arrivals.identity) or last < taken.last:
             raise JournalError(
                 f"the letters accepted beside the journal ({SUFFIX}) are not those it took until"
                 " now, or an older copy of them",
                 remedy="put the file back that belongs to this journal",
             )
-        if (noted := self._arrivals.taken) > taken:  # it was noted after it was durable
+        noted = self._arrivals.taken
+        if noted.letters > taken.letters:  # it was noted after it was durable
             raise JournalError(
-                f"this journal has letters up to number {taken}, and had them up to {noted}: it is"
-                " an older copy, and the letters between may have been sent",
+                f"this journal has {taken.letters} letters, and had {noted.letters}: it is an older"
+                " copy, and the letters that it lacks may have been sent",
                 remedy="put the journal back that was used last",
             )
         return taken
 
     def look(self) -> bool:
         """Whether letters were accepted that the journal does not have."""
-        return self._arrivals.last > self.taken
+        return self._arrivals.last > self.taken.letters
 
     async def keep_taking(self) -> None:
         """Until cancelled, or the journal fails."""
@@ -111,14 +114,14 @@ class ArrivalTaker:
 
     async def take(self) -> bool:
         """Take some; whether there were any."""
-        found = await asyncio.to_thread(self._arrivals.after, self.taken, _MOST)
+        found, taken = await asyncio.to_thread(self._next)
         if not found:
             return False
-        rows = [self._row(arrival) for arrival in found]
-        await self._writer.take(rows)
-        self.taken = rows[-1].row
-        self._ledger.arrived(Counter(row.state for row in rows))
-        self._wake(rows)
+        arriving = Arriving([self._row(arrival) for arrival in found], taken)
+        await self._writer.take(arriving)
+        self.taken = taken
+        self._ledger.arrived(Counter(row.state for row in arriving.rows))
+        self._wake(arriving)
         return True
 
     async def finish(self) -> None:
@@ -148,6 +151,22 @@ class ArrivalTaker:
             return True
         return now_s - self._asked_s < _SETTLES_S
 
+    def _next(self) -> tuple[list[Arrival], Taken]:
+        """What is taken next, and how far it goes."""
+        before, last = self.taken, self._arrivals.last
+        first = self._arrivals.between(before.first, last, FIRST, _MOST_FIRST)
+        most_bulk = _MOST - len(first)
+        bulk = self._arrivals.between(before.bulk, last, BULK, most_bulk)
+        last_first = first[-1].number if first else before.first
+        last_bulk = bulk[-1].number if bulk else before.bulk
+        whole = last
+        if len(first) == _MOST_FIRST:
+            whole = min(whole, last_first)
+        if len(bulk) == most_bulk:
+            whole = min(whole, last_bulk)
+        letters = before.letters + len(first) + len(bulk)
+        return [*first, *bulk], Taken(last_first, last_bulk, max(before.whole, whole), letters)
+
     def _row(self, arrival: Arrival) -> ArrivedRow:
         letter = arrival.letter
         name = letter.template or FINISHED
@@ -171,7 +190,7 @@ class ArrivalTaker:
         )
 
     async def _note(self) -> None:
-        if self._noted < self.taken:
+        if self._noted != self.taken:
             taken = self.taken
             await asyncio.to_thread(self._arrivals.note_taken, taken)
             self._noted = taken
@@ -179,7 +198,7 @@ class ArrivalTaker:
     def _forget(self) -> None:
         """Keys are known for their time, and at least until their letter is settled."""
         before_s = self._clock.now_s() - self._keep_s
-        after, until = 0, self._noted
+        after, until = 0, self._noted.whole
         with closing(glance(*self._journal)) as seen:  # the run's own reader is the loop's
             while numbers := self._arrivals.accepted_before(before_s, after, until, _MOST):
                 left = seen.unsettled_between(numbers[0], numbers[-1])

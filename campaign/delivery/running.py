@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 
@@ -43,7 +43,7 @@ from campaign.journal.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.journal.states import CAME_BACK, REFUSED
-from campaign.journal.writing.arriving import ArrivedRow
+from campaign.journal.writing.arriving import Arriving
 from campaign.journal.writing.beginning import ANSWER_S
 from campaign.planning.inputs import (
     envelope_senders,
@@ -237,6 +237,8 @@ class Run:
             spawn=self._tasks.spawn,
         )
         self._taker = self._taker_of(reader) if settings.is_open else None
+        if self._taker:
+            self._feed.look_again(self._taker.taken.bulk_until)
         self._rotation = self._rotation_of() if settings.is_open else None
         self._settled_when_idle = self._ledger.settled_count
         domains = reader.domains(LISTED_DOMAINS)
@@ -377,11 +379,12 @@ class Run:
     def _goes_first(self, letter: Letter) -> bool:
         return letter.claim.source in self._first_sources
 
-    def _take_up(self, rows: Sequence[ArrivedRow]) -> None:
+    def _take_up(self, arriving: Arriving) -> None:
         """Letters have arrived."""
-        first = self._first_sources
+        first, rows = self._first_sources, arriving.rows
         self._feed.look_again(
-            each.row for each in rows if each.source in first and each.state is State.PLANNED
+            arriving.taken.bulk_until,
+            (each.row for each in rows if each.source in first and each.state is State.PLANNED),
         )
         if waiting := [each.due_s for each in rows if each.state is State.DEFERRED]:
             self._feed.look_back(min(waiting))  # whose time may have come before they did

@@ -98,7 +98,7 @@ class ArrivalKeeper:
         with closing(glance(*self._campaign.journal)) as seen:  # opened anew: it may have rotated
             waiting = unsettled_of(seen.counts())
             self._rate_s = seen.rate_s(self._clock.now_s())
-        self._backlog = waiting + max(0, arrivals.last - arrivals.taken)
+        self._backlog = waiting + max(0, arrivals.last - arrivals.taken.letters)
 
     def _suppressed(
         self, groups: Sequence[Sequence[NewArrival]], lists: Sequence[Sequence[str]]

@@ -15,7 +15,7 @@ from campaign.config.checks import RESERVED_HEADERS
 from campaign.config.settings import Settings
 from campaign.errors import BadLetterError, RenderError
 from campaign.intake.requests import KEY_MAX, LetterRequest
-from campaign.journal.arrivals import NewArrival
+from campaign.journal.arrivals import BULK, FIRST, NewArrival
 from campaign.records import Job
 from campaign.rendering.asked import AskedLetter, without_nulls
 from campaign.rendering.finished import message_id_of, whole_message
@@ -98,9 +98,12 @@ class RequestReader:
         arrival = NewArrival(
             secrets.token_hex(16), request.scope, request.key, request.digest, template,
             address.spec, address.key, address.domain, data, "", message_id, now_s,
-            due_s if due_s > now_s else 0.0, expires_s,
+            due_s if due_s > now_s else 0.0, expires_s, self._lane_of(template),
         )  # fmt: skip
         return ReadRequest(arrival, template or FINISHED, request.list)
+
+    def _lane_of(self, template: str) -> int:
+        return BULK if template and self._templates[template].lane == "bulk" else FIRST
 
     def _template_of(self, request: LetterRequest) -> str:
         if request.message and (request.template or request.data):

@@ -10,8 +10,9 @@ So what is accepted becomes durable here, under the unique index of Idempotency-
 that several may write to, with a rollback journal in place of a write-ahead log (see
 `database.stores`).  The run copies each letter into the journal with the transaction that makes its
 recipient; the number it got here is its row there, and numbers are given without a gap, in the
-order in which they became durable.  So the highest row of the journal says exactly what was taken,
-whoever is killed at whatever instant: nothing twice, and nothing left out.
+order in which they became durable.  The journal notes in that transaction how far it came in each
+lane (`journal.taken`), so it says exactly what was taken, whoever is killed at whatever instant:
+nothing twice, and nothing left out.
 """
 
 from __future__ import annotations
@@ -25,23 +26,29 @@ from typing import Any, NamedTuple, Self
 from campaign.database.places import locate
 from campaign.database.stores import Database, Row, SmallStore, StoreKind, open_beside
 from campaign.errors import JournalError
+from campaign.journal.taken import TAKEN_NOTE, Taken
 
 SUFFIX = ".intake"
 _KIND = StoreKind("intake", "[journal]", "state/journal.sqlite", JournalError, 0x1_27A4E)
+FIRST, BULK = 0, 1  # lanes: letters that go before others, and the others
+_FORMAT = "2"  # 1 had no lanes: what was accepted then is bulk
 _ASKED_AT_ONCE = 300  # keys in one query; SQLite takes 999 values in old versions
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS arrivals (number {big} PRIMARY KEY, id TEXT NOT NULL UNIQUE,
     scope TEXT NOT NULL, idempotency_key TEXT NOT NULL, digest TEXT NOT NULL,
     template TEXT NOT NULL, address TEXT NOT NULL, person TEXT NOT NULL, domain TEXT NOT NULL,
     data TEXT NOT NULL, reason TEXT NOT NULL, message_id TEXT NOT NULL,
-    accepted_s {real} NOT NULL, due_s {real} NOT NULL, expires_s {real} NOT NULL)""",
+    accepted_s {real} NOT NULL, due_s {real} NOT NULL, expires_s {real} NOT NULL,
+    lane INTEGER NOT NULL DEFAULT 1)""",
     """CREATE UNIQUE INDEX IF NOT EXISTS arrivals_key ON arrivals (scope, idempotency_key)
     WHERE idempotency_key <> ''""",
     """CREATE TABLE IF NOT EXISTS arrival_notes (name TEXT PRIMARY KEY, value TEXT NOT NULL)""",
 )
+_LANE = "ALTER TABLE arrivals ADD COLUMN lane INTEGER NOT NULL DEFAULT 1"
+_LANES = "CREATE INDEX IF NOT EXISTS arrivals_lane ON arrivals (lane, number)"
 _COLUMNS = (
     "id", "scope", "idempotency_key", "digest", "template", "address", "person", "domain", "data",
-    "reason", "message_id", "accepted_s", "due_s", "expires_s",
+    "reason", "message_id", "accepted_s", "due_s", "expires_s", "lane",
 )  # fmt: skip
 _INSERT = (
     f"INSERT INTO arrivals (number, {', '.join(_COLUMNS)})"
@@ -64,6 +71,7 @@ class NewArrival(NamedTuple):
     message_id: of a finished message, its own; "" is made from the number
     due_s: Unix time before which it is not sent; 0.0: none
     expires_s: Unix time from which it is not sent any more
+    lane: FIRST or BULK, for good: what its template says later changes nothing
     """
 
     id: str
@@ -80,6 +88,7 @@ class NewArrival(NamedTuple):
     accepted_s: float
     due_s: float
     expires_s: float
+    lane: int
 
 
 class Arrival(NamedTuple):
@@ -104,20 +113,27 @@ class Arrivals(SmallStore):
             ("BIGINT", "DOUBLE PRECISION") if database.is_postgresql else ("INTEGER", "REAL")
         )
         try:
-            self.identity = self._note("identity")
+            is_current = self._note("format") == _FORMAT
         except JournalError:  # there are no tables yet
-            self.identity = ""
-        if self.identity:
-            return
-        with database.writing():
-            for table in _TABLES:
-                database.change(table.format(big=big, real=real))
-            database.change(
-                "INSERT INTO arrival_notes (name, value) VALUES (?, ?), (?, ?)"
-                " ON CONFLICT DO NOTHING",
-                ("identity", secrets.token_hex(8), "last", "0"),
-            )
+            is_current = False
+        if not is_current:
+            with database.writing():
+                self._bring_up(big, real)
         self.identity = self._note("identity")
+
+    def _bring_up(self, big: str, real: str) -> None:
+        """Make the tables, or bring those of an earlier format to this one; nothing where another
+        process has just done so."""
+        for table in _TABLES:
+            self._database.change(table.format(big=big, real=real))
+        has_letters = bool(self._note("identity"))
+        if has_letters and not self._note("format"):
+            self._database.change(_LANE)
+        self._database.change(_LANES)
+        if not has_letters:
+            self._remember("identity", secrets.token_hex(8))
+            self._remember("last", "0")
+        self._remember("format", _FORMAT)
 
     @classmethod
     def open(cls, url: str, folder: Path) -> Self:
@@ -181,27 +197,35 @@ class Arrivals(SmallStore):
         return int(self._note("last"))
 
     @property
-    def taken(self) -> int:
-        """The number of the last letter that the journal is known to have."""
-        return int(self._note("taken") or 0)
+    def taken(self) -> Taken:
+        """What the journal is known to have; it may have more."""
+        return Taken.read(self._note(TAKEN_NOTE))
 
     # -- taking --------------------------------------------------------------------------------
 
-    def after(self, number: int, most: int) -> list[Arrival]:
-        """Letters behind a number, in the order in which they were accepted."""
+    def between(self, after: int, until: int, lane: int, most: int) -> list[Arrival]:
+        """Letters of a lane behind a number and up to another, in the order in which they were
+        accepted."""
         rows = self._database.rows(
-            f"{_SELECT} WHERE number > ? ORDER BY number LIMIT {int(most)}", (number,)
+            f"{_SELECT} WHERE lane = ? AND number > ? AND number <= ? ORDER BY number"
+            f" LIMIT {int(most)}",
+            (lane, after, until),
         )
         return [_arrival(row) for row in rows]
 
-    def note_taken(self, number: int) -> None:
-        """The journal has all up to this one; what they said need not be kept here."""
+    def note_taken(self, taken: Taken) -> None:
+        """The journal has these; what they said need not be kept here."""
         with self._database.writing():
             before = self.taken
-            self._remember("taken", str(number))
-            self._database.change(
-                "UPDATE arrivals SET data = '' WHERE number > ? AND number <= ?", (before, number)
-            )
+            self._remember(TAKEN_NOTE, taken.written())
+            for lane, after, until in (
+                (FIRST, before.first, taken.first),
+                (BULK, before.bulk, taken.bulk),
+            ):
+                self._database.change(
+                    "UPDATE arrivals SET data = '' WHERE lane = ? AND number > ? AND number <= ?",
+                    (lane, after, until),
+                )
 
     def accepted_before(self, at_s: float, after: int, until: int, most: int) -> list[int]:
         """Numbers behind one and up to another, as far as their letters were accepted before."""

@@ -18,7 +18,8 @@ from campaign.journal.archiving.files import archives_of
 from campaign.journal.archiving.letters import WholeLetter, whole_letters
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
-from campaign.journal.writing.arriving import ArrivedRow
+from campaign.journal.taken import Taken
+from campaign.journal.writing.arriving import ArrivedRow, Arriving
 from campaign.journal.writing.writer import Writer
 from campaign.records import Change, Source, State
 from fakes.clock import FakeClock
@@ -82,7 +83,8 @@ def settle(journal: Journal, states: Sequence[State], *, first: int = 1, at_s: f
 
     async def work(writer: Writer) -> None:
         rows = range(first, first + len(states))
-        await writer.take([arrived(row, at_s=at_s) for row in rows])
+        taken = Taken.read(str(rows[-1]))
+        await writer.take(Arriving([arrived(row, at_s=at_s) for row in rows], taken))
         for row, state in zip(rows, states, strict=True):
             for change in outcomes(row, state, at_s) if state is not State.PLANNED else ():
                 writer.write(change)

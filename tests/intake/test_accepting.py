@@ -26,7 +26,7 @@ from campaign.errors import (
 )
 from campaign.intake.accepting import Intake
 from campaign.intake.requests import AcceptedRequest, LetterRequest
-from campaign.journal.arrivals import Arrivals
+from campaign.journal.arrivals import FIRST, Arrivals
 from campaign.planning.suppressed import open_store
 from campaign.rendering.asked import EnclosedFile
 from campaign.suppression.entries import Reason, Suppressed
@@ -52,7 +52,7 @@ def accepted(campaign: Campaign, *requests: LetterRequest) -> list[AcceptedReque
 
 def kept(campaign: Campaign) -> list[str]:
     with closing(Arrivals.open(*campaign.journal)) as arrivals:
-        return [arrival.letter.address for arrival in arrivals.after(0, 10_000)]
+        return [arrival.letter.address for arrival in arrivals.between(0, 10_000, FIRST, 10_000)]
 
 
 def refusal(campaign: Campaign, request: LetterRequest) -> CampaignError:
@@ -288,7 +288,7 @@ def test_an_expiry_is_that_of_the_template_or_earlier(tmp_path: Path) -> None:
     clock = FakeClock()
     with_intake(campaign, lambda intake: intake.accept(code()), clock=clock)
     with closing(Arrivals.open(*campaign.journal)) as arrivals:
-        (arrival,) = arrivals.after(0, 10)
+        (arrival,) = arrivals.between(0, 10, FIRST, 10)
     assert arrival.letter.expires_s - arrival.letter.accepted_s == 600.0
 
 

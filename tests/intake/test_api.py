@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from campaign.config.loader import Campaign
-from campaign.journal.arrivals import Arrivals
+from campaign.journal.arrivals import FIRST, Arrivals
 from fakes.api_server import CODE_KEY, LETTER, SERVE, ApiServer, api_server
 from fakes.open_campaigns import open_campaign
 from fakes.recorder import recorder
@@ -35,7 +35,7 @@ def server(campaign: Campaign) -> Iterator[ApiServer]:
 
 def addresses(campaign: Campaign) -> list[str]:
     with closing(Arrivals.open(*campaign.journal)) as arrivals:
-        return [each.letter.address for each in arrivals.after(0, 100_000)]
+        return [each.letter.address for each in arrivals.between(0, 100_000, FIRST, 100_000)]
 
 
 def test_a_letter_is_accepted_with_its_id_and_message_id(

@@ -20,7 +20,7 @@ from campaign.intake.queues.deadletters import DeadLetter, DeadLetters
 from campaign.intake.queues.kafka import KafkaSource
 from campaign.intake.queues.source import PREFETCH, BrokerLost, QueueMessage, key_of
 from campaign.intake.requests import AcceptedRequest, LetterRequest
-from campaign.journal.arrivals import Arrivals
+from campaign.journal.arrivals import FIRST, Arrivals
 from fakes.open_campaigns import open_campaign
 
 URL = "sqlite:///journal.sqlite"
@@ -234,7 +234,7 @@ def test_dead_letters_become_letters_once_the_template_is_mended(
         store.bury(DeadLetter("q", "a", bodies["a"], "it was wrong then", 6.0))
     assert main(["consume", "--dead", "--retry", str(tmp_path)]) == 1
     with closing(Arrivals.open(*campaign.journal)) as arrivals:
-        kept = [each.letter.address for each in arrivals.after(0, 10)]
+        kept = [each.letter.address for each in arrivals.between(0, 10, FIRST, 10)]
     assert kept == ["ada@example.com", "bob@example.com"]
     capsys.readouterr()
     assert main(["consume", "--dead", "--drop", "--id", "x", str(tmp_path)]) == 64

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fakes.api_server import LETTER, SERVE, Answer, ApiServer, api_server
-from fakes.open_campaigns import open_campaign
+from fakes.open_campaigns import TOML, open_campaign
 from fakes.recorder import recorder
 from fakes.triggering import one_pass, wait_until
 
@@ -54,7 +54,8 @@ def test_a_full_backlog_answers_429_for_as_long_as_it_takes_with_flat_memory(
     tmp_path: Path,
 ) -> None:
     with recorder() as relay:
-        campaign = open_campaign(tmp_path, more=SERVE + FULL, port=relay.port)
+        toml = TOML.replace('"10m"', '"1d"')  # the long form takes ten minutes
+        campaign = open_campaign(tmp_path, toml=toml, more=SERVE + FULL, port=relay.port)
         with api_server(tmp_path) as server:
             statuses: Counter[int] = Counter()
             waits: set[str] = set()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from campaign.journal.arrivals import Arrivals
+from campaign.journal.arrivals import FIRST, Arrivals
 from fakes.api_server import LETTER, SERVE, ApiServer, api_server
 from fakes.open_campaigns import open_campaign
 from fakes.recorder import recorder
@@ -70,7 +70,10 @@ def test_every_letter_is_accepted_once_however_often_the_server_is_killed(tmp_pa
             finally:
                 stop.set()
         with closing(Arrivals.open(*campaign.journal)) as arrivals:
-            kept = {each.letter.id: each.letter.address for each in arrivals.after(0, 10 * POSTS)}
+            kept = {
+                each.letter.id: each.letter.address
+                for each in arrivals.between(0, 10 * POSTS, FIRST, 10 * POSTS)
+            }
         assert {answers[n]: f"p{n}@example.com" for n in range(POSTS)} == kept
         one_pass(campaign)
         assert relay.received == {f"p{n}@example.com": 1 for n in range(POSTS)}

@@ -130,7 +130,7 @@ def test_a_letter_taken_while_one_pass_looks_whether_it_is_done_still_goes(
         if len(looked) < 3:
             time.sleep(0.3)  # on a thread: what was accepted is taken meanwhile
         looked.append(True)
-        return taker._arrivals.last > taker.taken
+        return taker._arrivals.last > taker.taken.letters
 
     monkeypatch.setattr(ArrivalTaker, "look", slowly)
     one_pass(campaign)

@@ -22,7 +22,7 @@ from campaign.cli.main import main
 from campaign.config.loader import Campaign
 from campaign.errors import BacklogFullError, BadLetterError, JournalError, KeyConflictError
 from campaign.intake.smtp.submitting import refusal
-from campaign.journal.arrivals import Arrival, Arrivals
+from campaign.journal.arrivals import FIRST, Arrival, Arrivals
 from campaign.rendering.asked import asked_of
 from fakes.certificates import Authority
 from fakes.open_campaigns import open_campaign
@@ -111,7 +111,7 @@ def letter(n: int = 1, message_id: str = "<{n}@app.example>", **fields: str) -> 
 
 def kept(campaign: Campaign) -> list[Arrival]:
     with closing(Arrivals.open(*campaign.journal)) as arrivals:
-        return arrivals.after(0, 10_000)
+        return arrivals.between(0, 10_000, FIRST, 10_000)
 
 
 def test_what_is_accepted_is_kept_whole_with_a_row_for_each_recipient(shop: Campaign) -> None:

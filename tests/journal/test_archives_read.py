@@ -57,7 +57,7 @@ ASKED: dict[str, Callable[[Tallies], object]] = {
     "the history of one": lambda tallies: tallies.history(3),
     "how one stands": lambda tallies: tallies.how_it_stands(4),
     "addresses": lambda tallies: tallies.addresses_of([1, 30, FIRST]),
-    "the last that was taken": lambda tallies: tallies.last_taken(),
+    "the last that was taken": lambda tallies: tallies.taken().last,
 }
 
 

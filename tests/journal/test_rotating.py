@@ -77,7 +77,7 @@ def test_who_is_settled_for_good_leaves_and_everything_is_still_there(
     assert everything(tmp_path, url) == before
     with closing(glance(url, tmp_path)) as seen:
         assert seen.counts() == counts
-        assert seen.last_row() == 8
+        assert seen.taken().last == 8
     _audited(tmp_path, url)
     assert rotate(tmp_path, before_s=BEGIN_S + DAY_S, url=url) == 0
 
@@ -116,7 +116,7 @@ def test_numbers_go_on_behind_the_last_when_all_others_have_left(tmp_path: Path,
     with closing(open_journal(tmp_path, url=url)) as journal:
         settle(journal, [State.EXPIRED], first=10, at_s=BEGIN_S + 2 * DAY_S)
     with closing(Reader.open(url, tmp_path)) as reader:
-        assert reader.last_taken() == 10
+        assert reader.taken().last == 10
         assert reader.latest_change()[0] > change
     _audited(tmp_path, url)
 

@@ -93,7 +93,9 @@ class Feed:
             if not (goes_first or self._rows.ahead) or not await self._suppression.are_known():
                 return
             batch = await self._admit(
-                await self._rows.read_first(self._batch) if goes_first else self._next_ahead()
+                await self._rows.read_first(min(self._batch, self._left or self._batch))
+                if goes_first
+                else self._next_ahead()
             )
             if batch:
                 self._spawn(self._render(batch))
@@ -118,9 +120,9 @@ class Feed:
         """What was read and not claimed may belong to somebody else now."""
         self._rows.ahead.clear()
 
-    def look_again(self, first: Iterable[int] = ()) -> None:
-        """Rows have come into the journal; `first` are those that go before others."""
-        self._rows.look_again(first)
+    def look_again(self, until: int, first: Iterable[int] = ()) -> None:
+        """Rows have come into the journal, as `Rows.look_again`."""
+        self._rows.look_again(until, first)
 
     def look_back(self, due_s: float) -> None:
         """Somebody became due who was not to be seen when others due then were read."""

@@ -76,6 +76,7 @@ class Rows:
         self.kept = 0  # letters in memory that those that go first leave to the others
         self._dry_until_s = 0.0
         self._after = 0  # planned rows up to here were read in this run
+        self._until: float = math.inf  # no rows before this one are still to come
         self._due_after: Due = FIRST_DUE  # deferred ones up to here
 
     def rewind(self) -> None:
@@ -86,10 +87,14 @@ class Rows:
         self._after = 0
         self._due_after = self._first_due_after = FIRST_DUE
 
-    def look_again(self, first: Iterable[int] = ()) -> None:
-        """Rows have come into the journal: it is not dry any more.  `first`: those of them that go
-        before others."""
+    def look_again(self, until: int, first: Iterable[int] = ()) -> None:
+        """Rows have come into the journal: it is not dry any more.
+
+        until: the others up to this number are all there; those behind it come in any order
+        first: those that came and go before others
+        """
         self._dry_until_s = 0.0
+        self._until = until
         self._first.extend(first)
 
     def is_first(self, claim: Claim) -> bool:
@@ -240,15 +245,16 @@ class Rows:
         return claims
 
     async def _planned(self) -> list[Claim]:
-        claims = await self._ask(partial(self._reader.claim_planned, self._after, _READ))
-        while claims:
+        while claims := await self._read_planned():
             self._after = max(self._after, claims[-1].row)  # shards may come in any order
-            if not self._first_sources:
-                break
             if others := [claim for claim in claims if not self.is_first(claim)]:
                 return others
-            claims = await self._ask(partial(self._reader.claim_planned, self._after, _READ))
-        return claims
+        return []
+
+    async def _read_planned(self) -> list[Claim]:
+        """The next ones, none of which a later one has to come before."""
+        claims = await self._ask(partial(self._reader.claim_planned, self._after, _READ))
+        return [claim for claim in claims if claim.row <= self._until]
 
     async def _ask(self, ask: Callable[[], list[Claim]]) -> list[Claim]:
         """What the journal answers, without rows that were open before it was asked: who is settled

@@ -106,7 +106,7 @@ class Archivist:
     def _some(self, before_s: float, seen: int) -> dict[int, float]:
         """Up to BATCH rows that may leave, each with when it was settled."""
         rows: dict[int, float] = {}
-        last_row = self._reader.last_taken()
+        last_row = self._reader.taken().last
         last_change = min(seen + 1, self._reader.latest_change()[0])  # that one stays
         while len(rows) < BATCH:
             found = self._lines()

@@ -30,6 +30,7 @@ from campaign.journal.recovery import unknown_of
 from campaign.journal.sharing.holders import Holder, holders
 from campaign.journal.sharing.tables import GUARD_NAMES, is_shared
 from campaign.journal.states import IN_DOUBT, NOT_TAKEN, is_legal
+from campaign.journal.taken import TAKEN_NOTE, Taken
 from campaign.journal.writing.emergency import emergency_files, read_kept, written
 from campaign.journal.writing.totals import totals_of
 from campaign.records import State
@@ -183,8 +184,22 @@ def _nobody_is_gone(connection: Connection) -> _Findings:
         text("SELECT count(*), min(row), max(row) FROM recipients")
     ).one()
     left = sum(_rotated(connection, "letters").values())
-    if count and (count + left != last or (not left and first != 1)):
-        also = f", and {left} are in archives" if left else ""
+    also = f", and {left} are in archives" if left else ""
+    if note := recall(connection, TAKEN_NOTE):
+        taken = Taken.read(note)
+        whole = connection.execute(
+            text("SELECT count(*) FROM recipients WHERE row <= :whole"), {"whole": taken.whole}
+        ).scalar_one()
+        # Letters that go first are taken before others: there are gaps until those are taken too,
+        # but none where the note says that there is none.
+        is_whole = (count + left, last or 0) == (taken.letters, taken.last)
+        if not is_whole or whole + left < taken.whole:
+            yield Finding(
+                0,
+                f"{count} recipients are numbered up to {last}{also}, and {taken.letters} were"
+                f" taken, up to {taken.last}: some are gone",
+            )
+    elif count and (count + left != last or (not left and first != 1)):
         yield Finding(0, f"{count} recipients are numbered {first} to {last}{also}: some are gone")
 
 

@@ -20,9 +20,11 @@ from campaign.journal.archiving.files import BATCHES
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids
 from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
+from campaign.journal.taken import Taken
 from campaign.records import PlanRecord
 
 _PAGE = 20_000
+_ROW = 0xFFFF_FFFF
 _MADE = re.compile("[0-9a-f]{8}")  # as a Message-ID of ours begins
 Found = TypeVar("Found")
 
@@ -50,7 +52,7 @@ class LetterBook:
         self.plan: PlanRecord = reader.plan_record()
         self._message_id = message_ids(self.plan)
         self._index = array("Q")
-        self._indexed = 0  # the last row
+        self._indexed = Taken()
         self._batches = ""  # of an archive
         self._books: dict[Reader, LetterBook] = {}  # of archives
 
@@ -86,7 +88,7 @@ class LetterBook:
         wanted = int(tag[:8], 16) << 32
         at = bisect_left(self._index, wanted)
         while at < len(self._index) and self._index[at] >> 32 == wanted >> 32:
-            letter = self.letter(self._index[at] & 0xFFFFFFFF)
+            letter = self.letter(self._index[at] & _ROW)
             if letter and letter.message_id == f"<{tag}@{self.plan.message_id_domain}>":
                 return letter
             at += 1
@@ -111,15 +113,14 @@ class LetterBook:
         return None
 
     def _read_on(self) -> None:
-        last = self._reader.ask("SELECT max(row) FROM recipients")[0][0] or 0
-        batches = self._reader.note(BATCHES)
-        if (last, batches) == (self._indexed, self._batches):
+        taken, batches = self._reader.taken(), self._reader.note(BATCHES)
+        if (taken, batches) == (self._indexed, self._batches):
             return
         # An amendment was taken back; or letters came into this archive, in whatever order.
-        if last < self._indexed or batches != self._batches:
-            self._index, self._indexed, self._batches = array("Q"), 0, batches
-        added = list(self._index)
-        after = self._indexed
+        if taken.letters < self._indexed.letters or batches != self._batches:
+            self._index, self._indexed, self._batches = array("Q"), Taken(), batches
+        after = self._indexed.whole  # of an open campaign, rows behind it may come between others
+        added = [each for each in self._index if each & _ROW <= after]
         while page := self._reader.ask(
             f"SELECT r.row, r.key, {REPEAT} FROM recipients r {REPEATS}"
             " WHERE r.row > :after AND r.reason = '' ORDER BY r.row LIMIT :page",
@@ -130,4 +131,4 @@ class LetterBook:
                 added.append(int(self._message_id(key + repeat)[1:9], 16) << 32 | row)
             after = page[-1][0]
         added.sort()
-        self._index, self._indexed = array("Q", added), last
+        self._index, self._indexed = array("Q", added), taken

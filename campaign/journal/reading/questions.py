@@ -21,6 +21,7 @@ from campaign.errors import NoPlanError
 from campaign.journal.boot import boot_of_this_machine
 from campaign.journal.sharing.holders import Holder
 from campaign.journal.states import UNSETTLED
+from campaign.journal.taken import TAKEN_NOTE, Taken
 from campaign.journal.writing.totals import read_totals
 from campaign.records import SETTLED, State
 
@@ -149,9 +150,13 @@ class Glance(ABC):
             )
         ]
 
-    def last_row(self) -> int:
-        """0 where there is none."""
-        return int(self._all("SELECT COALESCE(max(row), 0) FROM recipients")[0][0])
+    def taken(self) -> Taken:
+        """Which letters the journal of an open campaign has; without a note of it, all up to its
+        highest row."""
+        if note := self._all("SELECT value FROM meta WHERE name = :name", name=TAKEN_NOTE):
+            return Taken.read(note[0][0])
+        found = self._all("SELECT COALESCE(max(row), 0) FROM recipients")
+        return Taken.read(str(found[0][0]))
 
     def unsettled_between(self, first: int, last: int) -> set[int]:
         """The rows from one to another that are in a state that is not terminal."""

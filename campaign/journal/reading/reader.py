@@ -188,10 +188,6 @@ class Reader(Glance):
         with told(self._place):
             return recall(self._connection, name)
 
-    def last_taken(self) -> int:
-        """Of an open campaign: the last letter that the journal took; 0: none."""
-        return int(self._all("SELECT COALESCE(max(row), 0) FROM recipients")[0][0])
-
     def mean_size_bytes(self) -> int:
         """Of a message, as rendered when planning; 0 where nothing was."""
         with told(self._place):

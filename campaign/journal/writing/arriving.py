@@ -1,11 +1,9 @@
 """Letters that an open campaign was asked for become recipients of its journal.
 
-In: rows that were accepted, each with its number for good.  Out: planned recipients, or deferred
-ones whose time comes later, or skipped ones who must not be written to.
+In: rows that were accepted, each with its number for good; how far they go.
+Out: planned recipients, or deferred ones whose time comes later, or skipped ones who must not be
+written to; a note of how far they go, in the same transaction.
 Touches: the database, inside the caller's transaction.
-
-A row that the journal has already is left as it is: whoever hands over the same letters twice,
-after a crash, changes nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from campaign.database.sql import DBAPICursor
+from campaign.journal.taken import TAKEN_NOTE, Taken
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.totals import Totals, count, no_moves
 from campaign.records import Change, State
@@ -50,6 +49,13 @@ class ArrivedRow(NamedTuple):
         return State.DEFERRED if self.due_s else State.PLANNED
 
 
+class Arriving(NamedTuple):
+    """Letters that are taken together, and how far the journal comes with them."""
+
+    rows: Sequence[ArrivedRow]
+    taken: Taken
+
+
 class ArrivalWriter:
     """The statements of one dialect."""
 
@@ -58,7 +64,6 @@ class ArrivalWriter:
         sign = "%s" if dialect.paramstyle == "format" else "?"
         self._changes = changes
         self._totals = Totals(dialect)
-        self._known = f"SELECT row FROM recipients WHERE row >= {sign} AND row <= {sign}"
         signs = ", ".join([sign] * 7)
         self._recipients = (
             "INSERT INTO recipients (row, source, line, address, key, domain, data)"
@@ -68,14 +73,14 @@ class ArrivalWriter:
         self._repeats = f"INSERT INTO repeats (row) VALUES ({sign})"
         self._deadlines = f"INSERT INTO deadlines (row, expires_s) VALUES ({sign}, {sign})"
         self._own_ids = f"INSERT INTO own_ids (row, message_id) VALUES ({sign}, {sign})"
+        self._forget = f"DELETE FROM meta WHERE name = {sign}"
+        self._note = f"INSERT INTO meta (name, value) VALUES ({sign}, {sign})"
 
-    def write(self, cursor: DBAPICursor, rows: Sequence[ArrivedRow]) -> None:
-        """Make recipients of rows, which come in the order of their numbers."""
-        cursor.execute(self._known, (rows[0].row, rows[-1].row))
-        known = {row for (row,) in cursor.fetchall()}
-        new = [each for each in rows if each.row not in known]
-        if not new:
-            return
+    def write(self, cursor: DBAPICursor, arriving: Arriving) -> None:
+        """Make recipients of rows, which the journal does not have."""
+        new = arriving.rows
+        cursor.execute(self._forget, (TAKEN_NOTE,))
+        cursor.execute(self._note, (TAKEN_NOTE, arriving.taken.written()))
         cursor.executemany(
             self._recipients,
             [(r.row, r.source, r.row, r.address, r.key, r.domain, r.data) for r in new],

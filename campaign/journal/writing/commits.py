@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from campaign.clock import Clock
 from campaign.errors import JournalError
-from campaign.journal.writing.arriving import ArrivedRow
+from campaign.journal.writing.arriving import Arriving
 from campaign.journal.writing.commit_policy import CommitTime
 from campaign.journal.writing.departing import Departure
 from campaign.journal.writing.emergency import EmergencyFile
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     dones: list[Done]  # to be called when the changes are durable
     waiters: list[Done]  # to be called when they are, or never will be
     keys: list[str]  # of people who must not be written to
-    arrivals: list[ArrivedRow]  # of an open campaign, to become its recipients
+    arrivals: list[Arriving]  # of an open campaign, to become its recipients
     departures: list[Departure]  # of an open campaign, to archives
     is_written: bool = False  # its statements were run, only the commit is left
     fault: Exception | None = None  # what happened when they were

@@ -22,7 +22,7 @@ from campaign.database.places import Place
 from campaign.database.sql import DBAPIConnection, DBAPICursor
 from campaign.database.sqlite_files import BUSY_MS
 from campaign.errors import JournalError
-from campaign.journal.writing.arriving import ArrivalWriter, ArrivedRow
+from campaign.journal.writing.arriving import ArrivalWriter, Arriving
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.departing import Departure, DepartureWriter
 from campaign.records import Change
@@ -51,7 +51,7 @@ class Transactions:
             self._watch.close()
         self._wait(BUSY_MS)
 
-    def write_at_once(self, changes: Sequence[Change], arrivals: Sequence[ArrivedRow] = ()) -> bool:
+    def write_at_once(self, changes: Sequence[Change], arrivals: Sequence[Arriving] = ()) -> bool:
         """Begin and write; or do nothing where that would have to wait, and say so: for another
         program that holds the file, or for a server.  Raises JournalError."""
         if not self._place.path:
@@ -68,7 +68,7 @@ class Transactions:
         self,
         changes: Sequence[Change],
         keys: Sequence[str],
-        arrivals: Sequence[ArrivedRow] = (),
+        arrivals: Sequence[Arriving] = (),
         departures: Sequence[Departure] = (),
     ) -> None:
         """The same, however long it takes to begin."""
@@ -120,9 +120,9 @@ class Transactions:
             finally:
                 self._connection.rollback()
 
-    def _take(self, cursor: DBAPICursor, arrivals: Sequence[ArrivedRow]) -> None:
-        if arrivals:
-            self._arrivals.write(cursor, arrivals)
+    def _take(self, cursor: DBAPICursor, arrivals: Sequence[Arriving]) -> None:
+        for each in arrivals:
+            self._arrivals.write(cursor, each)
 
     def _wait(self, at_most_ms: int) -> None:
         """How long a statement waits for another program."""

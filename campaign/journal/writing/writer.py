@@ -14,7 +14,7 @@ from enum import Enum, auto
 
 from campaign.clock import Clock
 from campaign.errors import JournalError
-from campaign.journal.writing.arriving import ArrivedRow
+from campaign.journal.writing.arriving import Arriving
 from campaign.journal.writing.commit_policy import GATHER_S, is_enough
 from campaign.journal.writing.commits import Batch, Commits, Done
 from campaign.journal.writing.departing import Departure
@@ -84,10 +84,10 @@ class Writer:
         self._batch.keys.extend(keys)
         await self.drain()
 
-    async def take(self, arrivals: Sequence[ArrivedRow]) -> None:
-        """Make recipients of letters that an open campaign was asked for, in the order of their
-        rows; they are in the journal when it returns.  JournalError."""
-        self._batch.arrivals.extend(arrivals)
+    async def take(self, arriving: Arriving) -> None:
+        """Make recipients of letters that an open campaign was asked for, and note how far they go;
+        they are in the journal when it returns.  JournalError."""
+        self._batch.arrivals.append(arriving)
         await self.drain()
 
     async def let_go(self, departure: Departure) -> None:
