@@ -12,13 +12,14 @@ journal's are those that count, and the archive's are taken out before the next 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from campaign.database.engines import open_single_file
 from campaign.database.failures import told
 from campaign.database.places import Place
-from campaign.database.sql import insert, inspect, text
+from campaign.database.sql import insert, text
 from campaign.database.transactions import atomic
 from campaign.errors import JournalError
 from campaign.journal import schema
@@ -29,6 +30,7 @@ from campaign.journal.planning.tables import write_source
 from campaign.journal.states import FORMAT
 from campaign.records import PlanRecord, Source
 
+_NEW = ".new"
 _PENDING = "CREATE TABLE pending (row INTEGER PRIMARY KEY)"
 _INDEXES = (schema.ROTATION_INDEX, "CREATE INDEX recipients_key ON recipients (key)")
 
@@ -39,11 +41,11 @@ class Archive:
     def __init__(self, place: Place, plan: PlanRecord, sources: Sequence[Source]) -> None:
         self._place = place
         with told(place):
+            if place.path and not place.path.exists():
+                _make(place, plan)
             self._connection = open_single_file(place).connect()
         try:
             with told(place):
-                if not inspect(self._connection).has_table("meta"):
-                    self._make(plan)
                 self._refuse_other(plan)
                 self._adopt(sources)
         except BaseException:
@@ -105,21 +107,6 @@ class Archive:
 
     # ---- inside
 
-    def _make(self, plan: PlanRecord) -> None:
-        with atomic(self._connection):
-            schema.metadata.create_all(self._connection)
-            for statement in (*schema.INDEXES, schema.LETTERS, *_INDEXES, _PENDING):
-                self._connection.exec_driver_sql(statement)
-            fields = plan._asdict() | {"hashes": json.dumps(dict(plan.hashes))}
-            self._connection.execute(insert(schema.plan).values(**fields))
-            for name, value in (
-                ("format", FORMAT),
-                (ARCHIVE_OF, plan.plan_id),
-                ("duplicates", "allow"),
-                ("finished", "yes"),
-            ):
-                remember(self._connection, name, value)
-
     def _count_batch(self) -> None:
         before = int(recall(self._connection, BATCHES) or 0)
         remember(self._connection, BATCHES, str(before + 1))
@@ -144,6 +131,33 @@ class Archive:
             for number, source in enumerate(sources):
                 if number >= known:
                     write_source(self._connection, number, source)
+
+
+def _make(place: Place, plan: PlanRecord) -> None:
+    """Under another name until it is whole: whoever looks for archives finds no half of one."""
+    assert place.path is not None
+    new = place._replace(path=place.beside(_NEW))
+    for path in (place.beside(_NEW), place.beside(f"{_NEW}-journal")):
+        path.unlink(missing_ok=True)  # a kill left it
+    connection = open_single_file(new).connect()
+    try:
+        with atomic(connection):
+            schema.metadata.create_all(connection)
+            for statement in (*schema.INDEXES, schema.LETTERS, *_INDEXES, _PENDING):
+                connection.exec_driver_sql(statement)
+            fields = plan._asdict() | {"hashes": json.dumps(dict(plan.hashes))}
+            connection.execute(insert(schema.plan).values(**fields))
+            for name, value in (
+                ("format", FORMAT),
+                (ARCHIVE_OF, plan.plan_id),
+                ("duplicates", "allow"),
+                ("finished", "yes"),
+            ):
+                remember(connection, name, value)
+    finally:
+        connection.close()
+        connection.engine.dispose()
+    os.rename(place.beside(_NEW), place.path)  # and each `put` flushes the folder
 
 
 def _insertion(table: str, columns: Sequence[str]) -> str:

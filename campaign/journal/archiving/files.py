@@ -44,13 +44,12 @@ def archive_place(place: Place, name: str) -> Place:
 
 
 def archives_of(place: Place) -> list[Place]:
-    """Those that hold anything, the oldest first.  An empty file is what a kill left that came
-    while the archive was made."""
+    """The oldest first."""
     base = _base(place)
     found = [
         path
         for path in base.parent.glob(f"{_escaped(base.name)}.*")
-        if _MONTH.fullmatch(path.name.removeprefix(f"{base.name}.")) and path.stat().st_size
+        if _MONTH.fullmatch(path.name.removeprefix(f"{base.name}."))
     ]
     return [archive_place(place, path.name) for path in sorted(found)]
 
