@@ -21,12 +21,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from bench.corpus import write_campaign
 from bench.senders import fresh
@@ -42,6 +42,8 @@ from campaign.workers import frames
 from campaign.workers.in_order import alone
 
 _TICKS_S = os.sysconf("SC_CLK_TCK")
+_IDLE_S = 10.0
+_Got = TypeVar("_Got")
 _DASK = (sys.executable, "-W", "ignore", "-m")
 
 
@@ -53,6 +55,13 @@ class Spent(NamedTuple):
     there_s: float = 0.0  # workers of Dask with their render workers
     scheduler_s: float = 0.0
     there: int = 0  # letters that were made there
+
+
+class Used(NamedTuple):
+    """Processor time of one process over some time on the clock."""
+
+    spent_s: float
+    wall_s: float
 
 
 def main() -> None:
@@ -73,10 +82,12 @@ def main() -> None:
     _show("without rendering", _in_process(folder, -1), options.rows)
     _show("one machine", _in_process(folder, 0), options.rows)
     with _cluster(folder, options.workers) as pids:
-        before = [_used_s(pid) for pid in pids]
-        spent = _in_process(folder, options.workers)
+        idle, _ = _used_while(pids, lambda: time.sleep(_IDLE_S))
+        used, spent = _used_while(pids, lambda: _in_process(folder, options.workers))
+        # What Dask's processes take doing nothing depends on the time on the clock.
         scheduler_s, *workers_s = [
-            _used_s(pid) - had for pid, had in zip(pids, before, strict=True)
+            each.spent_s - each.wall_s * rest.spent_s / rest.wall_s
+            for each, rest in zip(used, idle, strict=True)
         ]
         spent = spent._replace(there_s=sum(workers_s), scheduler_s=scheduler_s)
     _show(f"and {options.workers} workers of Dask", spent, options.rows)
@@ -153,6 +164,13 @@ def _cluster(folder: Path, workers: int) -> Iterator[list[int]]:
         for process in running:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _used_while(pids: list[int], call: Callable[[], _Got]) -> tuple[list[Used], _Got]:
+    began_s, before = time.monotonic(), [_used_s(pid) for pid in pids]
+    got = call()
+    wall_s = time.monotonic() - began_s
+    return [Used(_used_s(pid) - had, wall_s) for pid, had in zip(pids, before, strict=True)], got
 
 
 def _used_s(pid: int) -> float:
