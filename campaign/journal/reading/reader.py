@@ -25,10 +25,10 @@ from campaign.journal.notes import recall, rendered
 from campaign.journal.reading.claims import ClaimQueries, claims_of, query_of
 from campaign.journal.reading.questions import Glance, bring_forward, no_plan
 from campaign.journal.reading.results import history, pages, read_plan, results
+from campaign.journal.reading.sendings import sendings_since
 from campaign.journal.recovery import Doubt, classes_to_put_back, doubts
 from campaign.journal.sharing.holders import Holder, holders
 from campaign.journal.states import FORMAT
-from campaign.journal.ways import FROM, sent_from
 from campaign.records import (
     Change,
     Claim,
@@ -40,7 +40,6 @@ from campaign.records import (
     State,
 )
 
-_SLOT_S = 300
 Due = tuple[float, int]  # a place among the deferred: when due, and the row
 FIRST_DUE: Due = (0.0, 0)
 
@@ -365,26 +364,10 @@ class Reader(Glance):
         last moment, oldest first: what is counted against a quota may look younger than it is,
         never older.
         """
-        chosen: dict[str, Any] = {"since": since_s}
-        only = ""
-        if relay:
-            only += " AND relay IN (:relay, :way)"
-            chosen |= {"relay": relay, "way": sent_from(relay, source)}
-        elif source:
-            only += " AND (relay LIKE :source OR relay NOT LIKE :any)"
-            chosen |= {"source": f"%{FROM}{source}", "any": f"%{FROM}%"}
-        if domains:
-            only += " AND row IN (SELECT row FROM recipients WHERE domain IN :domains)"
-            chosen["domains"] = list(domains)
-        asked = text(
-            f"SELECT CAST(at / {_SLOT_S} AS INTEGER) AS slot, max(at), count(*) FROM history"
-            f" WHERE state = 'sending' AND at >= :since{only} GROUP BY slot ORDER BY slot"
-        )
-        if domains:
-            asked = asked.bindparams(bindparam("domains", expanding=True))
         with told(self._place):
-            found = self._connection.execute(asked, chosen).all()
-        return [(float(at_s), int(count)) for _, at_s, count in found]
+            return sendings_since(
+                self._connection, since_s, relay=relay, source=source, domains=domains
+            )
 
     # ---- what became of it
 
