@@ -41,7 +41,12 @@ def test_a_letter_is_sent_from_the_page_and_a_missing_variable_is_named_with_its
     page.fill("[name=key]", KEY)
     page.locator("[name=key]").press("Tab")
     expect(page.locator("[name=template]")).to_be_enabled()
+    expect(page.locator(".bar .name")).to_be_visible()
+    expect(page.locator(".bar .name")).to_contain_text("shop")
+    page.select_option("[name=template]", "receipt")
+    expect(page.locator("[data-about]")).to_contain_text("given up after 1 day")
     page.select_option("[name=template]", "code")
+    expect(page.locator("[data-about]")).to_contain_text("given up after 10 minutes")
     page.fill("[name=to]", "Bob <bob@example.com>")
     page.fill("[name=data]", '{"code": "1234"}')
     page.get_by_role("button", name="Send it").click()
@@ -56,3 +61,33 @@ def test_a_letter_is_sent_from_the_page_and_a_missing_variable_is_named_with_its
     expect(page.locator("[data-said]")).to_contain_text("order")
     expect(page.locator("[data-said]")).to_contain_text("(campaign.toml:14)")
     looks_right(opened, width)
+
+
+def test_a_letter_is_looked_at_as_it_would_be_sent_and_asked_after_when_it_was(
+    visit: Callable[..., Visit], server: ApiServer
+) -> None:
+    opened = visit(viewport=PHONE)
+    page = opened.page
+    page.fill("[name=key]", KEY)
+    page.locator("[name=key]").press("Tab")
+    expect(page.locator("[name=template]")).to_be_enabled()
+    page.select_option("[name=template]", "receipt")
+    page.fill("[name=data]", '{"order": 7, "lines": [{"count": 1, "name": "Tea"}]}')
+    again = page.get_by_role("button", name="What became of it?")
+    page.get_by_role("button", name="Look at the letter").click()
+    expect(page.frame_locator("iframe[title='The letter']").get_by_text("Tea")).to_be_visible()
+    expect(page.locator("[data-said]")).to_have_text("Your order 7")
+    expect(again).to_be_hidden()  # nothing was kept
+    page.select_option("[name=template]", "code")
+    page.fill("[name=data]", '{"code": "4711"}')
+    page.get_by_role("button", name="Look at the letter").click()
+    letter = page.frame_locator("iframe[title='The letter']")
+    expect(letter.get_by_text("your code is 4711")).to_be_visible()
+    looks_right(opened, PHONE["width"])
+    page.get_by_role("button", name="Send it").click()
+    expect(page.locator("[data-status]")).to_have_text("202")
+    again.click()
+    expect(page.locator("[data-status]")).to_have_text("200")
+    expect(page.locator("[data-said]")).to_have_text("accepted")
+    expect(page.locator("[data-json]")).to_contain_text("ada@example.com")
+    looks_right(opened, PHONE["width"])

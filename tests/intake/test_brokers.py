@@ -1,4 +1,7 @@
-"""Real brokers, each message delivered three times: one letter each."""
+"""Real brokers, each message delivered three times: one letter each.
+
+The long form, 10,000 letters, is `make broker-repeats`.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,6 @@ import os
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -25,9 +25,10 @@ from confluent_kafka import Producer
 from campaign.config.loader import Campaign
 from campaign.intake.queues.deadletters import dead_letters
 from fakes import brokers
+from fakes.consuming import Consuming, until
 from fakes.open_campaigns import open_campaign
 
-COUNT = 20
+COUNT = int(os.environ.get("BROKER_LETTERS", "20"))
 Send = Callable[[list[tuple[str, bytes]]], None]
 
 
@@ -52,42 +53,6 @@ def kept(campaign: Campaign) -> list[str]:
         return []
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as connection:
         return sorted(found[0] for found in connection.execute("SELECT address FROM arrivals"))
-
-
-class Consuming:
-    """`campaign consume` as a process; what it said so far."""
-
-    def __init__(self, campaign: Campaign, url: str) -> None:
-        self.said: list[str] = []
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "campaign.cli.main", "consume", url, str(campaign.folder)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"CAMPAIGN_QUEUE_PASSWORD": ""},
-        )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self.said.append(line)
-        self._process.stderr.close()
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self._process.send_signal(number)
-        code = self._process.wait(60)
-        self._reader.join()
-        return code
-
-
-def until(is_so: Callable[[], bool], seconds: float = 90.0) -> None:
-    for _ in range(int(seconds / 0.2)):
-        if is_so():
-            return
-        threading.Event().wait(0.2)
-    raise AssertionError
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "redis", "nats", "kafka", "stomp"])

@@ -7,11 +7,9 @@ import random
 import signal
 import smtplib
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,8 @@ from campaign.journal.arrivals import FIRST, Arrival, Arrivals
 from campaign.rendering.asked import asked_of
 from fakes.certificates import Authority
 from fakes.open_campaigns import open_campaign
-from fakes.ports import own_port
 from fakes.recorder import recorder
+from fakes.smtp_door import Door, door
 from fakes.triggering import audited, one_pass, results
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -42,53 +40,6 @@ api_keys = [{ env = "SHOP_KEY", label = "shop" }, { env = "CODE_KEY", templates 
 def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_KEY", KEY)
     monkeypatch.setenv("CODE_KEY", SCOPED)
-
-
-class Door:
-    """`campaign serve --smtp` as a process, on a port that stays the same."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = own_port()
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "campaign.cli.main", "serve", str(self.folder)),
-                *("--smtp", f"127.0.0.1:{self.port}"),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        if not self.process.stdout.readline():
-            raise AssertionError(self.process.stderr.read())
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        assert self.process is not None
-        self.process.send_signal(number)
-        self.process.communicate(timeout=30)
-        return self.process.returncode
-
-    def client(self, **tls: Any) -> smtplib.SMTP:
-        client = smtplib.SMTP("127.0.0.1", self.port, timeout=30)
-        if tls:
-            client.starttls(**tls)
-        return client
-
-
-@contextmanager
-def door(folder: Path) -> Iterator[Door]:
-    made = Door(folder)
-    made.start()
-    try:
-        yield made
-    finally:
-        if made.process and made.process.poll() is None:
-            made.end(signal.SIGKILL)
 
 
 @pytest.fixture

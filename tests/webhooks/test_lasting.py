@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import redis
 from standardwebhooks.webhooks import Webhook
 
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
 from campaign.journal.store import Journal
 from campaign.journal.writing.events import add_events
-from campaign.records import Event
+from campaign.records import Event, State
 from campaign.webhooks.outbox import Outbox
-from fakes import campaigns
-from fakes.api_server import LETTER, SERVE, api_server
-from fakes.hook_server import hook_server
+from fakes import brokers, campaigns
+from fakes.api_server import KEY, LETTER, SERVE, api_server
+from fakes.consuming import Consuming, until
+from fakes.hook_server import HookServer, hook_server
 from fakes.journals import run, sending, sent
 from fakes.open_campaigns import open_campaign
 from fakes.recorder import recorder
 from fakes.serve_site import ONE_CLICK, SECRET, link
 from fakes.serving import serving
+from fakes.smtp_door import door
 from fakes.triggering import one_pass, wait_until
 from webhooks.conftest import HOOK
 
@@ -33,6 +37,7 @@ secret = { env = "CAMPAIGN_SECRET" }
 [serve]
 listen = "127.0.0.1:0"
 """
+FINISHED = "From: shop@example.com\r\nMessage-ID: <1@shop.example>\r\n\r\nHello\r\n"
 ROWS = [(f"person{n}@example.com", f"Person {n}", "gold") for n in (1, 2, 3)]
 
 
@@ -76,9 +81,47 @@ def test_the_api_tells_what_became_of_its_letters(tmp_path: Path, secret: str) -
             one_pass(campaign)  # as a run does, without its own process that tells
             server.wait_for(lambda s: len(s.taken) >= 1)
             assert api.stop() == 0
+    _is_told_of(server, secret, "sent", "ada@example.com")
+
+
+def test_the_door_for_smtp_tells_what_became_of_its_letters(
+    tmp_path: Path, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_KEY", KEY)
+    keys = '[serve]\napi_keys = [{ env = "SHOP_KEY", label = "shop" }]\n'
+    with recorder() as relay, hook_server() as server:
+        hook = HOOK.format(url=server.url, events='["sent"]')
+        campaign = open_campaign(tmp_path, port=relay.port, more=keys + hook)
+        with door(tmp_path) as opened:
+            wait_until(lambda: _is_known(campaign))
+            with opened.client() as client:
+                client.login("shop", KEY)
+                client.sendmail("shop@example.com", ["ada@example.com"], FINISHED)
+            one_pass(campaign)
+            server.wait_for(lambda s: len(s.taken) >= 1)
+            assert opened.end() == 0
+    _is_told_of(server, secret, "sent", "ada@example.com")
+
+
+def test_a_consumer_tells_what_became_of_its_letters(tmp_path: Path, secret: str) -> None:
+    (tmp_path / "broker").mkdir()
+    with recorder() as relay, hook_server() as server, brokers.redis(tmp_path / "broker") as broker:
+        hook = HOOK.format(url=server.url, events='["sent"]')
+        campaign = open_campaign(tmp_path / "shop", port=relay.port, more=hook)
+        consuming = Consuming(campaign, f"redis://127.0.0.1:{broker.port}/?queue=letters")
+        wait_until(lambda: _is_known(campaign))
+        with redis.Redis(port=broker.port) as client:
+            client.xadd("letters", {"body": json.dumps(LETTER)})
+        until(lambda: one_pass(campaign).counts[State.SENT] == 1)
+        server.wait_for(lambda s: len(s.taken) >= 1)
+        assert consuming.end() == 0
+    _is_told_of(server, secret, "sent", "ada@example.com")
+
+
+def _is_told_of(server: HookServer, secret: str, kind: str, address: str) -> None:
     (call,) = server.taken
     assert Webhook(secret).verify(call.body, dict(call.fields)) == call.told
-    assert (call.kind, call.told["data"]["address"]) == ("sent", "ada@example.com")
+    assert (call.kind, call.told["data"]["address"]) == (kind, address)
 
 
 def _is_known(campaign: Campaign) -> bool:

@@ -12,6 +12,8 @@
     return { status: answer.status, replayed: answer.headers.get("Idempotency-Replayed"), said: await answer.json() }
   }
 
+  const lost = () => ({ status: 0, said: { error: "no connection" } })
+
   const show = ({ status, replayed, said }) => {
     find("none").hidden = true
     find("answer").hidden = false
@@ -43,14 +45,22 @@
     find("curl").textContent = `curl ${location.origin}/v1/messages \\\n  -H "Authorization: Bearer $CAMPAIGN_API_KEY" \\\n  -H "Idempotency-Key: order-1234" \\\n  --json '${quoted}'`
   }
 
+  // The largest unit that leaves no rest: "1 day", "90 minutes".
+  const spelled = (seconds) => {
+    const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]]
+    const [unit, each] = units.find(([, length]) => seconds % length === 0) ?? ["second", 1]
+    const count = Math.round(seconds / each)
+    return `${count} ${unit}${count === 1 ? "" : "s"}`
+  }
+
   const about = () => {
     const found = templates.find(({ name }) => name === fields.template.value)
-    find("about").textContent = found ? `${found.subject} · in doubt: ${found.in_doubt} · given up after ${Math.round(found.expire_after_s)} s` : ""
+    find("about").textContent = found ? `${found.subject} · in doubt: ${found.in_doubt} · given up after ${spelled(found.expire_after_s)}` : ""
     curl()
   }
 
   fields.key.addEventListener("change", async () => {
-    const answer = await ask("GET", "/v1/templates").catch(() => ({ status: 0, said: { error: "no connection" } }))
+    const answer = await ask("GET", "/v1/templates").catch(lost)
     if (answer.status !== 200) { show(answer); return }
     templates = answer.said.templates
     fields.template.replaceChildren(...templates.map(({ name }) => new Option(name, name)))
@@ -64,8 +74,8 @@
     let asked
     try { asked = letter() } catch (error) { show({ status: 0, said: { error: `the data is not JSON: ${error.message}` } }); return }
     const path = event.submitter?.value === "send" ? "/v1/messages" : "/v1/render"
-    show(await ask("POST", path, asked).catch(() => ({ status: 0, said: { error: "no connection" } })))
+    show(await ask("POST", path, asked).catch(lost))
   })
-  find("again").addEventListener("click", async () => show(await ask("GET", `/v1/messages/${last}`)))
+  find("again").addEventListener("click", async () => show(await ask("GET", `/v1/messages/${last}`).catch(lost)))
   curl()
 }
