@@ -252,21 +252,61 @@ def take_in(
 
 
 def unknown_of(connection: Connection, kept: Iterable[Change]) -> Iterator[tuple[Change, str]]:
-    """Of outcomes that were kept in an emergency, those that the journal does not have; each with
-    why it cannot have it, "" where it can."""
-    asked = text("SELECT state, sendings, updated_at, doubts FROM letters WHERE row = :row")
+    """Of outcomes that were kept in an emergency, those that the journal does not have, as it can
+    take them; each with why it cannot, "" where it can."""
+    asked = text(
+        "SELECT state, sendings, resends, updated_at, doubts FROM letters WHERE row = :row"
+    )
     for change in kept:
         found = connection.execute(asked, {"row": change.row}).first()
         if found is None:
             yield change, "there is no such row"
             continue
-        state, sendings, at, doubts = found
-        settles_doubt = doubts > 0 and change.state is State.SENT and sendings == change.sendings
+        state, sendings, resends, at, doubts = found
+        before = State(state)
+        is_late = doubts > 0 and before is not State.SENDING and sendings == change.sendings
+        settles_doubt = is_late and change.state is State.SENT
         if at >= change.at and sendings >= change.sendings and not settles_doubt:
             continue
-        legal = is_legal(State(state), change.state, in_doubt=doubts > 0)
-        is_possible = sendings == change.sendings and legal
+        if is_late:
+            if late := _late(change, before, resends, doubts):
+                yield late, ""
+            continue
+        is_possible = sendings == change.sendings and is_legal(before, change.state)
         yield change, "" if is_possible else f"it is {state} after {sendings} sendings"
+
+
+def _late(change: Change, before: State, resends: int, doubts: int) -> Change | None:
+    """What an outcome says that came when another worker had taken the letter over, and so had
+    settled what becomes of its doubt; None where it changes nothing.
+
+    A refusal for now shows that this copy was not taken.  Who is held for it alone is sent to
+    again; whoever is to be sent to again anyway stays as they are.
+    """
+    if change.state in {State.SENT, State.FAILED}:
+        if not is_legal(before, change.state, in_doubt=True):
+            return None
+        return _as(change, change.state, resends, change.reason, change.class_)
+    if change.state is State.DEFERRED and before is State.HELD and doubts == 1:
+        return _as(change, State.PLANNED, resends, f"not taken: {change.reason}", NOT_TAKEN)
+    return None
+
+
+def _as(change: Change, state: State, resends: int, reason: str, class_: str) -> Change:
+    return Change(
+        change.row,
+        state,
+        change.at,
+        change.attempts,
+        change.sendings,
+        resends,
+        reason=reason,
+        class_=class_,
+        code=change.code,
+        enhanced=change.enhanced,
+        reply=change.reply,
+        relay=change.relay,
+    )
 
 
 def _impossible(change: Change, why: str, path: Path) -> JournalError:

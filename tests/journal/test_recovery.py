@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -184,4 +185,53 @@ def test_who_was_deferred_for_our_own_limits_is_planned_again(tmp_path: Path) ->
     with closing(Reader.open(URL, tmp_path)) as reader:
         assert [claim.row for claim in reader.claim_planned(0, 10)] == [1]
         assert [claim.row for claim in reader.claim_due(100.0, 10)[0]] == [2]
+    assert audit(URL, tmp_path).is_clean
+
+
+@pytest.mark.parametrize(
+    ("policy", "came", "state"),
+    [
+        ("hold", State.SENT, State.SENT),
+        ("hold", State.FAILED, State.FAILED),
+        ("hold", State.DEFERRED, State.PLANNED),  # it was not taken: nobody has a copy
+        ("hold", State.EXPIRED, State.HELD),
+        ("resend", State.SENT, State.SENT),
+        ("resend", State.FAILED, State.FAILED),
+        ("resend", State.DEFERRED, State.DEFERRED),
+        ("resend", State.EXPIRED, State.DEFERRED),
+    ],
+)
+def test_an_outcome_that_comes_after_the_letter_was_taken_over_is_taken_in_or_changes_nothing(
+    tmp_path: Path, policy: str, came: State, state: State
+) -> None:
+    journal = planned(tmp_path, 1)
+    journal.apply([sending(1)])
+    journal.recover_in_doubt(policy, 5.0)
+    journal.close()
+    code = {State.SENT: 250, State.FAILED: 550}.get(came, 451)
+    line = {"plan_id": "plan-1", "row": 1, "state": str(came), "at": 9.0, "attempts": 1}
+    line |= {"sendings": 1, "resends": 0, "code": code, "class_": "accepted"}
+    (tmp_path / "state/journal.sqlite.emergency.7").write_text(json.dumps(line) + "\n")
+    assert audit(URL, tmp_path).is_clean
+    open_journal(tmp_path).close()
+    with closing(Reader.open(URL, tmp_path)) as reader:
+        [result] = reader.results()
+    assert result.state == state
+    assert audit(URL, tmp_path).is_clean
+
+
+def test_a_refusal_that_comes_late_says_nothing_of_an_earlier_copy_in_doubt(tmp_path: Path) -> None:
+    journal = planned(tmp_path, 1)
+    journal.apply([sending(1)])
+    journal.recover_in_doubt("resend", 5.0)
+    journal.apply([sending(1, 2, resends=1)])
+    journal.recover_in_doubt("hold", 6.0)
+    journal.close()
+    line = {"plan_id": "plan-1", "row": 1, "state": "deferred", "at": 9.0, "attempts": 2}
+    line |= {"sendings": 2, "resends": 1, "code": 451}
+    (tmp_path / "state/journal.sqlite.emergency.7").write_text(json.dumps(line) + "\n")
+    open_journal(tmp_path).close()
+    with closing(Reader.open(URL, tmp_path)) as reader:
+        [result] = reader.results()
+    assert result.state == State.HELD
     assert audit(URL, tmp_path).is_clean
