@@ -80,10 +80,12 @@ class Limits:
 
     def span_of(self, by_lane: Mapping[str, int], sources: int = 1) -> float:
         """The same of letters that were counted by lane, sent from so many addresses, each of
-        which has the limits for itself."""
+        which has the limits for itself.  A lane without a limit, that has a ramp only, adds
+        nothing."""
         spans_s = [
-            Pacing(self._by_lane[lane].rates).span_s(-(-count // sources))
+            Pacing(limit.rates).span_s(-(-count // sources))
             for lane, count in by_lane.items()
+            if (limit := self._by_lane.get(lane))
         ]
         return max(spans_s, default=0.0)
 

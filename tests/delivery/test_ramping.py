@@ -18,8 +18,9 @@ from campaign.planning.timing.ramped import open_counts
 from campaign.pool.ramps import PROVIDER, RELAY, key_of
 from campaign.schedule.climb import day_of
 from campaign.schedule.ramp import DayCount
+from fakes.dns_server import dns_server
 from fakes.scripted_smtp import Script, ScriptedServer, on, say
-from fakes.sending import Ending, Mailing, Skipping, relay
+from fakes.sending import Ending, Mailing, Skipping, direct, relay
 
 GMAIL = key_of(PROVIDER, "google")
 
@@ -121,6 +122,22 @@ def test_the_progress_line_names_the_ramp(tmp_path: Path) -> None:
     seen = read_summary(load(tmp_path)).outlook
     assert seen
     assert list(seen.by_lane) == ["gmail.com"]
+
+
+def test_a_direct_run_sends_what_its_step_allows_and_tells_the_time_left(tmp_path: Path) -> None:
+    people = [*gmail(4), "a@free.example"]
+    with ScriptedServer(Script()) as server, dns_server() as dns:
+        for domain in ("gmail.com", "free.example"):
+            dns.add(domain, "MX", f"10 mx.{domain}.")
+            dns.add(f"mx.{domain}", "A", "127.0.0.1")
+        way = direct(server.port, dns.address) + "[ramp]\nladder = [3, 6]\n"
+        mailing = Mailing(tmp_path, way, people=people)
+        mailing.plan()
+        use_up(tmp_path, GMAIL, 2)
+        ending = mailing.send(no_wait=True)
+    assert Counter(ending.states.values()) == {"sent": 2, "planned": 3}
+    assert any("ramp gmail.com day 1: 3 of 3" in words for words in ending.heard.waits)
+    assert ending.heard.views[-1].left_s is not None
 
 
 @pytest.mark.parametrize(
