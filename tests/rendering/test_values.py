@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from campaign.errors import RenderError, TemplateError
+from campaign.rendering.templating.environments import TemplateSandbox
+from campaign.rendering.templating.formats import Formats
 from campaign.rendering.templating.values import Columns
 from fakes.letters import compiler_for
 
@@ -93,6 +95,29 @@ def test_what_only_python_would_say_costs_its_row(source: str, reason: str) -> N
 )  # fmt: skip
 def test_text_and_numbers_are_printed(source: str, text: str) -> None:
     assert said(source) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "asks"),
+    [
+        ("{{ n + 1 }}", False),
+        ("{{ 1.5 + n }}", False),
+        ("{{ qty + price }}", True),
+        ("{{ qty + '1' }}", True),
+        ("{{ n + 1 + price }}", True),
+        ("{{ n * 2 }}", True),
+    ],
+)
+def test_a_sum_with_a_number_in_it_asks_nobody_for_each_letter(source: str, asks: bool) -> None:
+    """Only two texts can be digits that were meant as numbers; a loop counts in every letter."""
+    environment = TemplateSandbox(None, "none", Formats())
+    assert ("call_binop" in environment.compile(source, raw=True)) == asks
+
+
+def test_sums_with_a_number_in_them_are_what_they_were() -> None:
+    assert said("{{ n + 1 }} {{ 1.5 + n }} {{ -2 + n }} {{ n + 1 + n }}", n=4) == "5 5.5 2 9"
+    with pytest.raises(RenderError, match="can only concatenate str"):
+        said("{{ qty + 1 }}")
 
 
 def test_nothing_is_computed_while_a_template_is_compiled() -> None:

@@ -90,6 +90,17 @@ class PrintingCode(CodeGenerator):
             self.write(", ")
         self.write(")))")
 
+    def visit_Add(self, node: nodes.BinExpr, frame: Frame) -> None:  # noqa: N802
+        """`n + 1` is what it seems: only two texts may be digits that were meant as numbers."""
+        if not (_is_number(node.left) or _is_number(node.right)):
+            super().visit_Add(node, frame)
+            return
+        self.write("(")
+        self.visit(node.left, frame)
+        self.write(" + ")
+        self.visit(node.right, frame)
+        self.write(")")
+
     def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802
         """`a < b` of two texts that are numbers compares their digits, not their values."""
         if len(node.ops) != 1 or node.ops[0].op not in _ORDERS:
@@ -106,6 +117,11 @@ class PrintingCode(CodeGenerator):
         """Nodes that are called, by identity: they live as long as the tree that is compiled."""
         found: set[int] = self.__dict__.setdefault("called_nodes", set())
         return found
+
+
+def _is_number(node: nodes.Expr) -> bool:
+    """Known when the template is compiled."""
+    return isinstance(node, nodes.Const) and isinstance(node.value, int | float)
 
 
 def _chunks_of(parts: Iterable[nodes.Expr]) -> Iterator[list[str | nodes.Expr]]:
