@@ -64,3 +64,9 @@ def iso(at_s: float) -> str:
         return ""
     stamp = datetime.fromtimestamp(at_s, UTC)
     return stamp.strftime("%Y-%m-%dT%H:%M:%S.") + f"{stamp.microsecond // 1000:03d}Z"
+
+
+def moment(at_s: float, now_s: float) -> str:
+    """A Unix time as people say it here: "20:15", with its date where that is not today's."""
+    at, now = datetime.fromtimestamp(at_s), datetime.fromtimestamp(now_s)
+    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"

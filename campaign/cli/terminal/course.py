@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from campaign.pool.pacing.waits import moment
+from campaign.clock import moment
 
 if TYPE_CHECKING:
     from campaign.planning.timing.forecast import ForecastMark

@@ -7,8 +7,8 @@ Touches: nothing; the local time zone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
+from campaign.clock import moment
 from campaign.pool.pacing.rates import Pacing
 from campaign.schedule.climb import Climb
 from campaign.units import show_duration
@@ -59,9 +59,3 @@ def until(wait_s: float, now_s: float) -> str:
     if wait_s <= _SHORT_S:
         return f"next in {show_duration(max(1.0, wait_s))}"
     return f"next at {moment(now_s + wait_s, now_s)}"
-
-
-def moment(at_s: float, now_s: float) -> str:
-    """A Unix time as people say it here: "20:15", with its date where that is not today's."""
-    at, now = datetime.fromtimestamp(at_s), datetime.fromtimestamp(now_s)
-    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"

@@ -10,6 +10,7 @@ No line of a body begins with a dot, so that SMTP has nothing to stuff (RFC 5321
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from mimetypes import MimeTypes
 from typing import NamedTuple
 
@@ -21,9 +22,7 @@ _CHARSET = b"; charset=utf-8\r\nContent-Transfer-Encoding: "
 _SHARED_BYTES = 8000  # what is larger is worth keeping apart
 _OOXML = "application/vnd.openxmlformats-officedocument"  # ECMA-376
 _ODF = "application/vnd.oasis.opendocument"
-# The table of the library only, not the machine's: the same file is the same type everywhere.
-_TYPES = MimeTypes(filenames=())
-for _end, _media in {
+_MEDIA = {
     ".docx": f"{_OOXML}.wordprocessingml.document",
     ".dotx": f"{_OOXML}.wordprocessingml.template",
     ".xlsx": f"{_OOXML}.spreadsheetml.sheet",
@@ -49,8 +48,7 @@ for _end, _media in {
     ".webp": "image/webp",
     ".avif": "image/avif",
     ".heic": "image/heic",
-}.items():
-    _TYPES.add_type(_media, _end)
+}
 
 
 class Hole(NamedTuple):
@@ -175,10 +173,22 @@ def file_entity(content: bytes, name: str, *, content_id: str = "") -> bytes:
 
 def media_type(name: str) -> str:
     """By the end of the name; what may not be base64 (RFC 2046, 5.2.1) is called octet-stream."""
-    found, packed = _TYPES.guess_type(name, strict=False)
+    found, packed = _types().guess_type(name, strict=False)
     if not found or packed or found.startswith(("message/", "multipart/")):
         return "application/octet-stream"
     return found
+
+
+@cache
+def _types() -> MimeTypes:
+    """The table of the library only, not the machine's: the same file is the same type everywhere.
+
+    It is filled when it is first asked, since few letters have a file.
+    """
+    types = MimeTypes(filenames=())
+    for end, media in _MEDIA.items():
+        types.add_type(media, end)
+    return types
 
 
 def _is_utf8(content: bytes) -> bool:

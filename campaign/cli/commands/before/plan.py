@@ -331,8 +331,7 @@ def _forecast(summary: PlanSummary) -> str:
 
 def _outlook(summary: PlanSummary) -> list[str]:
     """What holds it up, when each provider is done, and whose time will be over first."""
-    from campaign.clock import SystemClock
-    from campaign.pool.pacing.waits import moment
+    from campaign.clock import SystemClock, moment
 
     seen = summary.outlook
     if seen is None:
