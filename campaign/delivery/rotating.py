@@ -5,7 +5,7 @@ Touches: archives, in a thread of its own; the journal's queue.
 
 A pass is made when the run begins, and every hour; of a run that ends sooner, at its end.  The
 journal is held for one batch at a time, some milliseconds, and then left alone for at least as long
-as the batch took in all; while letters are on their way, for nine times as long.  An archive that
+as the batch took in all; while letters are on their way, for three times as long.  An archive that
 cannot be written holds no letter up: it is said, and the next pass tries again.
 """
 
@@ -24,7 +24,7 @@ from campaign.journal.writing.writer import Writer
 
 _LATER_S = 2.0  # after the begin of a run: what waits for it goes first
 _CATCH_UP_S = 60.0  # the longest that the end of a run waits for its letters to go
-_IDLE, _BUSY = 1.0, 9.0  # the journal is left alone for so many times as long as a batch took
+_IDLE, _BUSY = 1.0, 3.0  # the journal is left alone for so many times as long as a batch took
 
 
 class Rotation:

@@ -56,8 +56,10 @@ class Archive:
         self._connection.close()
         self._connection.engine.dispose()
 
-    def put(self, letters: Sequence[WholeLetter]) -> None:
-        """Make them durable, and read them back.  Raises JournalError, also where one is there."""
+    def put(self, letters: Sequence[WholeLetter], *, are_others_gone: bool) -> None:
+        """Make them durable, and read them back.  Raises JournalError, also where one is there.
+
+        `are_others_gone`: the journal has let go of those that were pending."""
         with told(self._place):
             with atomic(self._connection):
                 cursor = self._connection.connection.cursor()
@@ -65,6 +67,8 @@ class Archive:
                     lines = [line for letter in letters for line in letter.parts[at]]
                     if lines:
                         cursor.executemany(_insertion(table, columns), lines)
+                if are_others_gone:
+                    cursor.execute("DELETE FROM pending")
                 cursor.executemany(
                     "INSERT INTO pending VALUES (?)", [(letter.row,) for letter in letters]
                 )

@@ -46,7 +46,8 @@ class Archivist:
         self._reader = reader
         self._plan = reader.plan_record()
         self._open: dict[str, Archive] = {}
-        self._unsettled: list[Archive] = []  # with letters of the latest batch
+        self._latest: list[Archive] = []  # with letters of the latest batch
+        self._let_go: set[Archive] = set()  # with pending letters that the journal has let go
         self._looked_at = 0  # the last change
 
     @classmethod
@@ -79,6 +80,8 @@ class Archivist:
         They are in their archives when it returns."""
         rows = self._some(before_s, seen)
         if not rows:
+            for archive in self._let_go:
+                archive.settle(kept=())
             self._close_archives()
             return None
         letters = whole_letters(self._reader.ask, [*rows])
@@ -90,16 +93,17 @@ class Archivist:
         for name, some in by_file.items():
             if name not in self._open:
                 self._open[name] = self._archive(archive_place(self._place, name))
-            self._open[name].put(some)
-            self._unsettled.append(self._open[name])
+            archive = self._open[name]
+            archive.put(some, are_others_gone=archive in self._let_go)
+            self._let_go.discard(archive)
+            self._latest.append(archive)
             shares += [Share(name, *kind, sum_) for kind, sum_ in sums_of(some).items()]
         return Departure([(each.row, each.last_change) for each in letters], shares)
 
     def done(self) -> None:
-        """The journal has let the latest batch go."""
-        for archive in self._unsettled:
-            archive.settle(kept=())
-        self._unsettled = []
+        """The journal has let the latest batch go; its archives are told with their next one."""
+        self._let_go.update(self._latest)
+        self._latest = []
 
     # ---- inside
 
@@ -145,5 +149,4 @@ class Archivist:
     def _close_archives(self) -> None:
         for archive in self._open.values():
             archive.close()
-        self._open = {}
-        self._unsettled = []
+        self._open, self._latest, self._let_go = {}, [], set()
