@@ -12,7 +12,8 @@ from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
-from campaign.journal.writing.arriving import ArrivalWriter, ArrivedRow
+from campaign.journal.taken import Taken
+from campaign.journal.writing.arriving import ArrivalWriter, ArrivedRow, Arriving
 from campaign.planning.opening import ensure_open_plan
 from campaign.records import Change, State
 
@@ -43,7 +44,8 @@ def live_a_day(campaign: Campaign, until_s: float, hours: int = 24) -> None:
     journal = Journal.open(*campaign.journal, clock=SystemClock(), create=False)
     connection = journal._connection
     cursor = connection.connection.cursor()
-    ArrivalWriter(journal._changes).write(cursor, rows)
+    taken = Taken.read(str(len(rows)))
+    ArrivalWriter(journal._changes).write(cursor, Arriving(rows, taken))
     connection.commit()
     journal.apply(changes)
     journal.close()
