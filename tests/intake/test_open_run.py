@@ -42,9 +42,9 @@ def server() -> Iterator[Recorder]:
 
 
 def test_what_was_accepted_is_sent_with_the_message_id_that_was_promised(
-    tmp_path: Path, server: Recorder
+    tmp_path: Path, server: Recorder, journal_toml: str
 ) -> None:
-    campaign = open_campaign(tmp_path, port=server.port)
+    campaign = open_campaign(tmp_path, port=server.port, more=journal_toml)
     promised = accept(campaign, code(), code(), code("bob@example.com"))
     result = one_pass(campaign)
     assert (result.finished, result.counts[State.SENT], result.exit_code) == (True, 3, 0)
@@ -68,9 +68,9 @@ def test_a_second_pass_sends_only_what_came_since(tmp_path: Path, server: Record
 
 
 def test_whoever_is_suppressed_is_in_the_journal_as_skipped(
-    tmp_path: Path, server: Recorder
+    tmp_path: Path, server: Recorder, journal_toml: str
 ) -> None:
-    campaign = open_campaign(tmp_path, port=server.port)
+    campaign = open_campaign(tmp_path, port=server.port, more=journal_toml)
     with open_store(campaign, SystemClock()) as store:
         store.add([Suppressed("ada@example.com", "*", Reason.HARD, "", "", 1.0)])
     accept(campaign, code(), code("bob@example.com"))
@@ -96,8 +96,10 @@ def test_a_letter_whose_time_is_over_is_not_sent(tmp_path: Path, server: Recorde
     audited(campaign)
 
 
-def test_a_letter_of_later_waits_for_its_time(tmp_path: Path, server: Recorder) -> None:
-    campaign = open_campaign(tmp_path, port=server.port)
+def test_a_letter_of_later_waits_for_its_time(
+    tmp_path: Path, server: Recorder, journal_toml: str
+) -> None:
+    campaign = open_campaign(tmp_path, port=server.port, more=journal_toml)
     accept(campaign, code(send_at="2099-01-01T00:00:00Z"))
     assert one_pass(campaign).counts[State.DEFERRED] == 1
     assert not server.received
@@ -273,8 +275,10 @@ def test_a_template_that_came_after_the_run_began_ends_it_in_a_sentence(
     audited(now)
 
 
-def test_a_run_that_stays_sends_what_comes_at_once(tmp_path: Path, server: Recorder) -> None:
-    campaign = open_campaign(tmp_path, port=server.port)
+def test_a_run_that_stays_sends_what_comes_at_once(
+    tmp_path: Path, server: Recorder, journal_toml: str
+) -> None:
+    campaign = open_campaign(tmp_path, port=server.port, more=journal_toml)
     accept(campaign)
     with running(campaign):
         for number in range(3):
@@ -284,9 +288,11 @@ def test_a_run_that_stays_sends_what_comes_at_once(tmp_path: Path, server: Recor
     audited(campaign)
 
 
-def test_a_letter_in_doubt_is_sent_again_or_held_as_its_template_says(tmp_path: Path) -> None:
+def test_a_letter_in_doubt_is_sent_again_or_held_as_its_template_says(
+    tmp_path: Path, journal_toml: str
+) -> None:
     with recorder(at_least_s=60.0) as silent:
-        campaign = open_campaign(tmp_path, port=silent.port)
+        campaign = open_campaign(tmp_path, port=silent.port, more=journal_toml)
         receipt = LetterRequest(
             to="bob@example.com", template="receipt", data={"order": 1, "lines": []}
         )
@@ -296,7 +302,7 @@ def test_a_letter_in_doubt_is_sent_again_or_held_as_its_template_says(tmp_path: 
         child.kill()
         child.wait()
     with recorder() as server:
-        again = open_campaign(tmp_path, port=server.port)
+        again = open_campaign(tmp_path, port=server.port, more=journal_toml)
         one_pass(again)
         assert server.received == {"bob@example.com": 1}
     assert {each.address: each.state for each in results(again)} == {

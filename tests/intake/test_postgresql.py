@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fakes.api_server import LETTER, SERVE, api_server
 from fakes.open_campaigns import code, open_campaign
 from fakes.postgresql import DatabaseServer
 from fakes.recorder import recorder
-from fakes.triggering import accept, audited, one_pass, results
+from fakes.triggering import accept, audited, killable_run, one_pass, results, running, wait_until
+
+ORDER = {"order": 1, "lines": []}
 
 
 def test_letters_are_accepted_once_and_sent_from_a_journal_on_a_server(
@@ -25,5 +28,49 @@ def test_letters_are_accepted_once_and_sent_from_a_journal_on_a_server(
         assert set(relay.received.values()) == {1}
         assert len(relay.received) == 3
     assert [each.row for each in results(campaign)] == [1, 2, 3]
+    assert {each.state for each in results(campaign)} == {"sent"}
+    audited(campaign)
+
+
+def test_the_api_tells_of_a_letter_from_its_acceptance_to_its_dot(
+    tmp_path: Path, database: DatabaseServer
+) -> None:
+    journal = f'\n[journal]\nurl = "{database.new_database()}"\n'
+    with recorder() as relay:
+        campaign = open_campaign(tmp_path, port=relay.port, more=SERVE + journal)
+        with api_server(tmp_path) as server:
+            accepted = server.post(LETTER, idempotency="order-1")
+            assert accepted.status == 202
+            where = f"/v1/messages/{accepted.said['id']}"
+            assert server.ask("GET", where).said["state"] == "accepted"
+            server.kill()  # what was answered stays
+            server.start()
+            again = server.post(LETTER, idempotency="order-1")
+            assert (again.said, again.headers["idempotency-replayed"]) == (accepted.said, "true")
+            with running(campaign):
+                wait_until(lambda: server.ask("GET", where).said["state"] == "sent")
+            assert server.ask("GET", where).said["code"] == 250
+        assert relay.received == {"ada@example.com": 1}
+    audited(campaign)
+
+
+def test_a_run_that_is_killed_again_and_again_sends_each_letter_once(
+    tmp_path: Path, database: DatabaseServer
+) -> None:
+    """It dies before, between and after its commits; its lease is taken over."""
+    journal = f'\n[journal]\nurl = "{database.new_database()}"\n'
+    people = [f"p{number}@example.com" for number in range(60)]
+    with recorder(at_least_s=0.02) as relay:
+        campaign = open_campaign(tmp_path, port=relay.port, more=journal)
+        accept(campaign, *[code(person, template="receipt", data=ORDER) for person in people])
+        for share in (1, 15, 30):
+            child = killable_run(tmp_path)
+            wait_until(lambda least=share: len(relay.accepted) >= least, within_s=60.0)
+            child.kill()
+            child.wait()
+        relay.at_once()
+        one_pass(campaign)
+        # Receipts may come twice where nobody knows; each came, and the journal says what is known.
+        assert set(relay.accepted) == set(people)
     assert {each.state for each in results(campaign)} == {"sent"}
     audited(campaign)

@@ -34,6 +34,7 @@
     find("json").textContent = JSON.stringify(rest, null, 2)
     if (said.id) last = said.id
     find("again").hidden = !said.id
+    find("answer").scrollIntoView({ block: "nearest" }) // on a phone it is below the form
   }
 
   const letter = () => ({ template: fields.template.value, to: fields.to.value, data: JSON.parse(fields.data.value || "{}") })
@@ -42,7 +43,7 @@
     let asked
     try { asked = letter() } catch { asked = { template: fields.template.value, to: fields.to.value, data: {} } }
     const quoted = JSON.stringify(asked).replaceAll("'", "'\\''")
-    find("curl").textContent = `curl ${location.origin}/v1/messages \\\n  -H "Authorization: Bearer $CAMPAIGN_API_KEY" \\\n  -H "Idempotency-Key: order-1234" \\\n  --json '${quoted}'`
+    find("curl").textContent = `curl ${location.origin}/v1/messages \\\n  -H "Authorization: Bearer $CAMPAIGN_API_KEY" \\\n  -H "Idempotency-Key: order-1234" \\\n  -H "Content-Type: application/json" \\\n  -d '${quoted}'`
   }
 
   // The largest unit that leaves no rest: "1 day", "90 minutes".
