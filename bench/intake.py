@@ -218,7 +218,7 @@ def _way_of_codes() -> float:
                 stderr=subprocess.DEVNULL,
             )
             try:
-                while _taken(folder) < BULK:
+                while not _taken(folder):
                     time.sleep(0.01)
                 codes = [_request("/v1/messages", _code(number), 202) for number in range(CODES)]
                 asyncio.run(_post_all(port, codes, 1, pause_s=0.005))
@@ -232,8 +232,8 @@ def _way_of_codes() -> float:
 
 
 def _taken(folder: Path) -> int:
-    """How many letters the run has taken into its journal: all are taken in the order in which they
-    were accepted, so that a code behind 40,000 would wait for that, and not for the bulk's dots."""
+    """The highest letter that the run has taken into its journal: it goes on with the others beside
+    the codes."""
     with closing(sqlite3.connect(folder / "state/journal.sqlite")) as journal:
         return int(journal.execute("SELECT coalesce(max(row), 0) FROM recipients").fetchone()[0])
 

@@ -153,8 +153,8 @@ class Intake:
                 if (answers := await self._answered_before(requests)) is not None:
                     return answers
                 raise error
-            for request, arrival in zip(requests, arrivals, strict=True):
-                if arrival.letter.digest != request.digest:
+            for request, one, arrival in zip(requests, read, arrivals, strict=True):
+                if arrival.letter.digest != one.arrival.digest:
                     raise _conflict(request)
             return [
                 self._answer(arrival, replayed=arrival.letter.id != one.arrival.id)

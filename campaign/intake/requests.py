@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from campaign.rendering.asked import EnclosedFile
@@ -47,10 +47,17 @@ class LetterRequest:
     @property
     def digest(self) -> str:
         """Of all that is asked for, however it was written: SHA-256 over canonical JSON."""
-        asked = asdict(self)
-        for name in ("key", "scope", "templates"):
-            del asked[name]
-        asked["message"] = hashlib.sha256(self.message).hexdigest()
+        asked = {  # named one by one: `asdict` copies the data, a tenth of what a letter costs
+            "to": self.to,
+            "template": self.template,
+            "data": self.data,
+            "headers": self.headers,
+            "attachments": self.attachments,
+            "message": hashlib.sha256(self.message).hexdigest(),
+            "list": self.list,
+            "send_at": self.send_at,
+            "expires_at": self.expires_at,
+        }
         said = json.dumps(asked, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -13,6 +13,7 @@ from campaign.clock import iso
 from campaign.config.loader import Campaign
 from campaign.journal.arrivals import Arrivals
 from campaign.journal.reading.reader import Reader
+from campaign.journal.states import SUPPRESSED, is_suppressed
 
 
 class LetterStanding(NamedTuple):
@@ -44,10 +45,12 @@ def find_letter(campaign: Campaign, arrivals: Arrivals, id_: str) -> LetterStand
         record = reader.plan_record()
         marker = LetterMarker(record.key, record.campaign, record.message_id_domain)
         found = reader.how_it_stands(arrival.number)
-    state, reason = ("suppressed", letter.reason) if letter.reason else ("accepted", "")
+    state, reason = (SUPPRESSED, letter.reason) if letter.reason else ("accepted", "")
     attempts, code, reply, sent_s, updated_s = 0, 0, "", 0.0, 0.0
     if found and not letter.reason:
         state, reason, attempts, code, reply, sent_s, updated_s = found
+        if is_suppressed(state, reason):  # after it was accepted
+            state = SUPPRESSED
     return LetterStanding(
         id_,
         letter.scope,

@@ -39,6 +39,8 @@ ONLY_FROM_DOUBT = frozenset(
 
 FORMAT = "5"  # of the journal; raised with each step in `migrations`
 
+SUPPRESSED = "suppressed"  # how the reason of whoever is skipped for that begins
+
 MAX_RESENDS = 2  # copies beyond the first that are sent without asking, for one recipient ever
 
 IN_DOUBT = str(ReplyClass.IN_DOUBT)
@@ -119,3 +121,8 @@ def legal_sql(before: str, after: str, in_doubt: str) -> str:
         if each:
             ways.append(f"({before} = '{source}' AND ({' OR '.join(each)}))")
     return " OR ".join(ways)
+
+
+def is_suppressed(state: str, reason: str) -> bool:
+    """Whether somebody is not written to because nobody must write to them."""
+    return state == K and reason.startswith(SUPPRESSED)

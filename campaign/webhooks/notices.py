@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from campaign.clock import iso
 from campaign.journal.reading.since import SeenChange
+from campaign.journal.states import SUPPRESSED, is_suppressed
 from campaign.records import Event, State
 
 # In the order of docs/webhooks.md.
@@ -29,7 +30,6 @@ _OF_STATES = {
     State.EXPIRED: "expired",
 }
 OF_EVENTS = frozenset({"bounced", "complained", "unsubscribed"})
-SUPPRESSED = "suppressed"
 TOLD_STATES = (*_OF_STATES, State.SKIPPED)
 
 
@@ -46,7 +46,7 @@ class HookNotice(NamedTuple):
 def kind_of(state: str, reason: str) -> str:
     """What a change is told as; "" is not told."""
     if state == State.SKIPPED:
-        return SUPPRESSED if reason.startswith(SUPPRESSED) else ""
+        return SUPPRESSED if is_suppressed(state, reason) else ""
     return _OF_STATES.get(State(state), "")
 
 

@@ -316,3 +316,21 @@ def test_templates_that_changed_are_taken_up_where_a_worker_dies(tmp_path: Path)
     assert isinstance(other, BadLetterError)
     assert "'shop' is undefined" in other.what
     assert isinstance(mended, AcceptedRequest)
+
+
+def test_the_digest_of_a_request_is_that_of_earlier_versions() -> None:
+    """Keys are known for a week: an update of this program must not make conflicts of repeats."""
+    request = LetterRequest(
+        to="Ada <ada@example.com>",
+        template="receipt",
+        data={"order": 1, "lines": [{"name": "Tée", "n": None}]},
+        headers={"X-A": "b"},
+        attachments=(EnclosedFile("a.txt", "aGk="),),
+        message=b"\xffx",
+        list="l",
+        send_at="2099-01-01T00:00:00Z",
+        key="k",
+        scope="s",
+        templates=("a",),
+    )
+    assert request.digest == "3de9f91ab38b77c23580b025d7dfac017490705b7b532a85d1c82905cfcd2cd4"

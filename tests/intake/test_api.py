@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
 from campaign.journal.arrivals import FIRST, Arrivals
+from campaign.planning.suppressed import open_store
+from campaign.suppression.entries import Reason, Suppressed
 from fakes.api_server import CODE_KEY, LETTER, SERVE, ApiServer, api_server
 from fakes.open_campaigns import open_campaign
 from fakes.recorder import recorder
@@ -161,6 +164,31 @@ def test_a_full_backlog_is_429_with_a_time_and_empties_as_letters_go(tmp_path: P
             assert (found.said["state"], found.said["code"]) == ("sent", 250)
             # The backlog is counted twice a second.
             wait_until(lambda: server.post(LETTER).status == 202)
+
+
+def test_who_must_not_be_written_to_is_told_of_at_once_or_when_the_run_comes_to_it(
+    tmp_path: Path,
+) -> None:
+    with recorder() as relay:
+        campaign = open_campaign(tmp_path, more=SERVE, port=relay.port)
+        with open_store(campaign, SystemClock()) as store:
+            store.add([Suppressed("ada@example.com", "*", Reason.HARD, "", "", 1.0)])
+        with api_server(tmp_path) as server:
+
+            def standing(said: dict[str, Any]) -> Any:
+                return server.ask("GET", f"/v1/messages/{said['id']}").said
+
+            before, after = server.post(LETTER), server.post(LETTER | {"to": "bob@example.com"})
+            assert (before.status, after.status) == (200, 202)
+            assert standing(before.said)["state"] == "suppressed"
+            with open_store(campaign, SystemClock()) as store:
+                store.add([Suppressed("bob@example.com", "*", Reason.HARD, "", "", 1.0)])
+            assert standing(after.said)["state"] == "accepted"
+            one_pass(campaign)
+            for answer in (before, after):
+                told = standing(answer.said)
+                assert (told["state"], told["reason"][:11]) == ("suppressed", "suppressed:")
+        assert not relay.received
 
 
 def test_the_page_on_which_it_can_be_tried_needs_nothing_from_outside(server: ApiServer) -> None:

@@ -143,7 +143,9 @@ def test_kafka(shop: Campaign, tmp_path: Path) -> None:
             assert producer.flush(60) == 0
 
         url = f"kafka://127.0.0.1:{broker.port}/?queue=letters"
-        everything_once(shop, url, send, broker)
+        # Killed, the mock cluster forgets its log, and the consumer's place in it means nothing: it
+        # is noticed only where it lies beyond the new end, as it does after a few messages.
+        everything_once(shop, url, send, broker if COUNT < 100 else None)
 
 
 def test_rabbitmq(shop: Campaign, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ class MessageOut(_Body):
         "accepted", "suppressed", "planned", "deferred", "sending", "sent", "failed", "held",
         "skipped", "expired", "cancelled",
     ]  # fmt: skip
-    """"accepted" until a run has taken it up."""
+    """"accepted" until a run has taken it up; "suppressed" also where that was found out then."""
     reason: str = ""
     """Why it is in that state, where there is something to say."""
     attempts: int = 0
