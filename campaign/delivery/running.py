@@ -356,7 +356,7 @@ class Run:
             elif not waits:  # yet somebody is left: nobody may be overlooked
                 self._feed.rewind()
                 await self._want(0.05)
-            elif self._options.no_wait and not self._is_worth_waiting(turn_s):
+            elif self._options.no_wait and not self._goes_on(more_may_come, turn_s):
                 return False
             else:
                 await self._want(min(60.0, max(0.02, min(waits))))
@@ -367,6 +367,10 @@ class Run:
         if self._taker is None:
             return False
         return not self._options.no_wait or await asyncio.to_thread(self._taker.look)
+
+    def _goes_on(self, more_may_come: bool, turn_s: float | None) -> bool:
+        """With `--no-wait`: letters may have come since the feed looked."""
+        return more_may_come or self._wanted.is_set() or self._is_worth_waiting(turn_s)
 
     def _is_worth_waiting(self, turn_s: float | None) -> bool:
         """With `--no-wait`: for a limit that lets the next one go soon, but not twice in a row for

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from campaign.clock import Clock
 from campaign.database.places import locate
 from campaign.journal.archiving.archive import Archive
 from campaign.journal.archiving.archivist import Archivist
@@ -93,7 +94,14 @@ def settle(journal: Journal, states: Sequence[State], *, first: int = 1, at_s: f
     write(journal, work)
 
 
-def rotate(folder: Path, *, before_s: float, url: str = URL, seen: int = EVERYBODY) -> int:
+def rotate(
+    folder: Path,
+    *,
+    before_s: float,
+    url: str = URL,
+    seen: int = EVERYBODY,
+    clock: Clock | None = None,
+) -> int:
     """All that may go goes; how many went."""
     gone = 0
 
@@ -106,7 +114,7 @@ def rotate(folder: Path, *, before_s: float, url: str = URL, seen: int = EVERYBO
                 archivist.done()
                 gone += len(departure.rows)
 
-    with closing(open_journal(folder, url=url, clock=FakeClock())) as journal:
+    with closing(open_journal(folder, url=url, clock=clock or FakeClock())) as journal:
         journal.make_ready_to_rotate()
         write(journal, work)
     return gone

@@ -18,6 +18,7 @@ from campaign.delivery.run_records import RunOptions
 from campaign.errors import DriftError, JournalError
 from campaign.intake.requests import LetterRequest
 from campaign.journal.arrivals import Arrivals
+from campaign.journal.reading.reader import Reader
 from campaign.planning.suppressed import open_store
 from campaign.records import State
 from campaign.suppression.entries import Reason, Suppressed
@@ -138,6 +139,29 @@ def test_a_letter_taken_while_one_pass_looks_whether_it_is_done_still_goes(
     one_pass(campaign)
     assert looked
     assert server.received == {"ada@example.com": 1}
+
+
+def test_a_letter_taken_while_one_pass_looks_who_has_to_wait_still_goes(
+    tmp_path: Path, server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The feed had looked before it was taken; and a letter of a far day waits, so that the pass
+    was not finished either."""
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign, code(send_at="2099-01-01T00:00:00Z"))
+    is_finished = Reader.is_finished
+    looks: list[bool] = []
+
+    def meanwhile(reader: Reader) -> bool:
+        if not looks and reader.taken().letters == 1:  # on a thread: the run goes on taking
+            looks.append(True)
+            accept(campaign, code("bob@example.com"))
+            wait_until(lambda: reader.taken().letters == 2)
+        return is_finished(reader)
+
+    monkeypatch.setattr(Reader, "is_finished", meanwhile)
+    one_pass(campaign)
+    assert looks
+    assert server.received == {"bob@example.com": 1}
 
 
 class _InAMonth:

@@ -26,6 +26,7 @@ from campaign.records import State
 from campaign.rendering.asked import AskedLetter
 from fakes.open_campaigns import TOML, code, open_campaign
 from fakes.recorder import Recorder, recorder
+from fakes.rotating import rotate
 from fakes.sending import QUICK, Heard
 from fakes.triggering import accept, audited, one_pass, results, running, wait_until
 
@@ -122,6 +123,28 @@ def test_a_run_that_left_newsletters_between_is_taken_up_where_it_was(
     assert set(server.received.values()) == {1}
     assert len(server.received) == 52
     assert taken(campaign) == Taken(first=52, bulk=50, whole=52, letters=52)
+    audited(campaign)
+
+
+def test_codes_leave_for_archives_while_newsletters_before_them_wait(
+    tmp_path: Path, server: Recorder, request: pytest.FixtureRequest
+) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept_news(campaign, 50)
+    first, *_ = accept(campaign, code(), code("bob@example.com"))
+    request.getfixturevalue("one_look")
+    some(campaign, 2)
+    request.getfixturevalue("monkeypatch").undo()
+    clock, url = SystemClock(), campaign.settings.journal.url
+    assert rotate(tmp_path, url=url, before_s=clock.now_s() + 60, clock=clock) == 1
+    audited(campaign)
+    one_pass(campaign)
+    assert set(server.received.values()) == {1}
+    assert len(server.received) == 52
+    with closing(Reader.open(*campaign.journal)) as reader:
+        found = reader.how_it_stands(first.number)  # in its archive
+    assert found is not None
+    assert found[0] == "sent"
     audited(campaign)
 
 
