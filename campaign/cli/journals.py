@@ -102,6 +102,14 @@ def unsettled(journal: Whereabouts) -> int:
         return unsettled_of(seen.counts())
 
 
+def workers_for_those_left(journal: Whereabouts, limit: int | None = None) -> int:
+    """How many render workers a run will have; that nothing is planned is said when it begins."""
+    from campaign.workers.start import workers_for
+
+    left = unsettled(journal) if is_planned(journal) else 0
+    return workers_for(left if limit is None else min(left, limit))
+
+
 def has_begun(journal: Whereabouts) -> bool:
     """Has anybody been tried, or settled, since the plan was made?"""
     if not is_planned(journal):

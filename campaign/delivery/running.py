@@ -59,9 +59,9 @@ from campaign.pool.outlet import Outlet
 from campaign.pool.ramps import Ramps, RampWindows
 from campaign.pool.tasks import Tasks
 from campaign.pool.terms import Terms
-from campaign.records import Letter, PlanRecord, State
+from campaign.records import Letter, PlanRecord, State, unsettled_of
 from campaign.workers.pool import RenderPool
-from campaign.workers.start import WorkerProcess, worker_count
+from campaign.workers.start import WorkerProcess, worker_count, workers_for
 
 _SHORT_WAIT_S = 30.0  # `--no-wait` waits so long for a limit or a rest
 _STANDBY_S = 0.25  # between two looks of a worker that holds nobody who could be sent to
@@ -127,10 +127,9 @@ class Run:
             reader.limit_waits(ANSWER_S)
             self._reader = reader
             spec = render_spec(self._campaign, self._record, reader.sources())
-            workers = worker_count(self._options.workers)
             async with RenderPool(
                 spec,
-                workers=workers,
+                workers=self._worker_count(reader),
                 ahead=self._ahead,
                 has_read=partial(refuse_other_templates, self._campaign, self._record),
                 signing=signing_spec(self._campaign),
@@ -171,6 +170,14 @@ class Run:
         if self._rotation:
             beside.spawn(self._rotation.keep_rotating())
         return beside
+
+    def _worker_count(self, reader: Reader) -> int:
+        """For those who are left; of a fleet, and of those who are still to come, nobody knows."""
+        wanted = self._options.workers
+        if self._share or self._campaign.settings.is_open:
+            return worker_count(wanted)
+        left = unsettled_of(reader.counts())
+        return workers_for(min(left, self._options.limit or left), wanted)
 
     def _open_reader(self) -> Reader:
         return self._share.open_reader() if self._share else Reader.open(*self._campaign.journal)

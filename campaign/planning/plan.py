@@ -50,7 +50,7 @@ from campaign.signing.spec import SigningSpec
 from campaign.workers.in_order import Spread, alone, make_all
 from campaign.workers.list_ahead import CleanRows, clean_rows
 from campaign.workers.pool import RenderPool
-from campaign.workers.start import worker_count
+from campaign.workers.start import workers_for
 
 Progress = Callable[[str, int, int | None], None]
 _LOOKED_UP = 1000  # keys in one question to the suppression store
@@ -93,7 +93,7 @@ def make_plan(
         if amend and not before:
             raise UsageError("there is no plan to amend", remedy="`campaign plan` makes one")
         making = _Making(
-            campaign, journal, clock, worker_count(workers) if render else 0, signing, spread,
+            campaign, journal, clock, (workers or 0) if render else None, signing, spread,
             on_progress,
         )  # fmt: skip
         if rows is None:
@@ -147,14 +147,17 @@ def _record(campaign: Campaign, clock: Clock, before: PlanRecord | None) -> Plan
 
 
 class _Making:
-    """A plan or an amendment on its way into the journal; without workers nothing is rendered."""
+    """A plan or an amendment on its way into the journal.
+
+    `workers` 0 are as many as the rows are worth; with None nothing is rendered.
+    """
 
     def __init__(
         self,
         campaign: Campaign,
         journal: Journal,
         clock: Clock,
-        workers: int,
+        workers: int | None,
         signing: SigningSpec | None,
         spread: Spread,
         on_progress: Progress,
@@ -187,7 +190,7 @@ class _Making:
             unmade = {row.row for row in reader.skipped() if row.reason.startswith("render:")}
         self._planning = self._journal.plan(record, are_ranked=self._ranks.is_named)
         restored: set[int] = set()
-        if self._workers:
+        if self._workers is not None:
             now_s = self._clock.now_s()
             self._journal.put_back({State.SKIPPED}, now_s, reason="render:")
             restored = unmade - self._render(record)
@@ -256,7 +259,7 @@ class _Making:
 
     def _render(self, record: PlanRecord, after: int = 0) -> set[int]:
         """Render every row beyond `after` that is not settled once; returns which cannot be."""
-        if not self._workers:
+        if self._workers is None:
             return set()
         with self._reader() as reader:
             total = reader.open_count(after)
@@ -265,7 +268,8 @@ class _Making:
             spec = render_spec(self._campaign, record, reader.sources())
             check = _Check(self._planning, total, self._on_progress)
             has_read = partial(refuse_other_templates, self._campaign, record)
-            pool = RenderPool(spec, workers=self._workers, has_read=has_read, signing=self._signing)
+            count = workers_for(total, self._workers)
+            pool = RenderPool(spec, workers=count, has_read=has_read, signing=self._signing)
             maker = self._spread(pool, spec)
             jobs = reader.open_jobs(after, maker.batch_rows)
             asyncio.run(make_all(maker, jobs, maker.check, check.note))

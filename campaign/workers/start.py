@@ -24,6 +24,7 @@ from campaign.workers.pipes import widen
 from campaign.workers.shelf import Shelf, shared_memory
 
 NICE = 15  # sockets and journal go first; so does whoever asks for the status meanwhile
+_WORTH_ROWS = 200  # are made before one more worker has loaded its libraries
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
 
 
@@ -124,6 +125,11 @@ def worker_count(wanted: int | None = None) -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def workers_for(rows: int, wanted: int | None = None) -> int:
+    """So many as are wanted; else one for each core, as far as there are rows enough for them."""
+    return wanted or min(worker_count(), max(1, -(-rows // _WORTH_ROWS)))
 
 
 def _environment() -> dict[str, str]:

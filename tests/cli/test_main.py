@@ -90,7 +90,7 @@ def test_render_workers_load_while_the_run_does(tmp_path: Path, command: str) ->
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, server.accepted) == (0, {"ada@example.com": 1})
     workers = [line for line in done.stdout.splitlines() if " starts after " in line]
-    assert workers == ["campaign.workers.worker starts after []"] * (os.cpu_count() or 1)
+    assert workers == ["campaign.workers.worker starts after []"]  # one is enough for one row
 
 
 def test_nothing_is_looked_through_when_a_command_has_ended() -> None:

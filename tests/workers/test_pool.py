@@ -22,7 +22,7 @@ from campaign.errors import CampaignError, ConfigError, DriftError, TemplateErro
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec, UnsubscribeSpec
 from campaign.workers.pool import RenderPool
-from campaign.workers.start import WorkerProcess, workers_ahead
+from campaign.workers.start import WorkerProcess, workers_ahead, workers_for
 from campaign.workers.worker import WorkerLimits
 from fakes.letters import all_of, job, parsed, spec, write
 
@@ -429,6 +429,15 @@ def test_there_are_no_more_workers_than_cores_that_we_may_use() -> None:
     )
     found = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True)
     assert found.stdout == b"1 3\n"
+
+
+def test_a_worker_that_would_have_nothing_to_do_is_not_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    rows = (0, 1, 200, 201, 1_600, 1_000_000)
+    assert [workers_for(each) for each in rows] == [1, 1, 1, 2, 8, 8]
+    assert [workers_for(each, 3) for each in rows] == [3] * len(rows)
 
 
 def test_a_stopped_worker_is_replaced(tmp_path: Path) -> None:

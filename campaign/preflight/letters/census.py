@@ -24,7 +24,7 @@ from campaign.preflight.rules import RULES, CheckFinding, Level
 from campaign.records import Job, Message
 from campaign.workers.in_order import Spread, alone, make_all
 from campaign.workers.pool import RenderPool
-from campaign.workers.start import worker_count
+from campaign.workers.start import workers_for
 
 _KEPT_REPORTS = 10_000  # most letters have one of a few
 _SIGNATURE_BYTES = 1024  # at most, of one key: RSA-4096 and all names in h=
@@ -154,7 +154,7 @@ def take_census(
         spec = render_spec(campaign, reader.plan_record(), reader.sources())
         spec = replace(spec, judge=LetterJudge(census.bulk))
         total = reader.open_count(0)
-        maker = spread(RenderPool(spec, workers=worker_count(workers)), spec)
+        maker = spread(RenderPool(spec, workers=workers_for(total, workers)), spec)
 
         def take(messages: list[Message]) -> None:
             for message in messages:

@@ -59,12 +59,12 @@ def command(
     Nobody is left out and nobody settled is tried again; whoever is in doubt is named.
     """
     from campaign.cli.checked import show_last_check
-    from campaign.cli.journals import has_begun, is_rehearsed_only
+    from campaign.cli.journals import has_begun, is_rehearsed_only, workers_for_those_left
     from campaign.cli.rehearsal import rehearsal_of
     from campaign.config.loader import load
     from campaign.delivery.run_records import RunOptions
     from campaign.journal.pausing import PauseMark
-    from campaign.workers.start import worker_count, workers_ahead
+    from campaign.workers.start import workers_ahead
 
     campaign = load(path, need_secrets=not sandbox, need_letters=True)
     if not sandbox and is_rehearsed_only(campaign.journal):
@@ -89,5 +89,5 @@ def command(
     PauseMark(*campaign.journal).clear()
     page = LivePage(serve, port, not no_browser)
     showing = Showing(path, sandbox, page, metrics, as_json)
-    with workers_ahead(worker_count()) as ahead:
+    with workers_ahead(workers_for_those_left(campaign.journal, limit)) as ahead:
         return send(campaign, options, ahead, showing)

@@ -82,12 +82,13 @@ def command(
 
     Says how many they are, and asks for that number as `run` does.
     """
+    from campaign.cli.journals import workers_for_those_left
     from campaign.cli.rehearsal import rehearsal_of
     from campaign.clock import SystemClock
     from campaign.config.loader import load
     from campaign.delivery.run_records import RunOptions
     from campaign.journal.store import Journal
-    from campaign.workers.start import worker_count, workers_ahead
+    from campaign.workers.start import workers_ahead
 
     if not (failed or held or cancelled or code):
         raise UsageError(
@@ -115,7 +116,7 @@ def command(
     options = RunOptions(limit=limit, no_wait=no_wait, transcript=transcript)
     page = LivePage(serve, port, not no_browser)
     showing = Showing(path, sandbox, page, metrics, as_json)
-    with workers_ahead(worker_count()) as ahead:
+    with workers_ahead(workers_for_those_left(campaign.journal, limit)) as ahead:
         return send(campaign, options, ahead, showing)
 
 

@@ -81,7 +81,7 @@ def command(
     Plans first where that was not done, then asks: type the number of messages to go on.
     """
     from campaign.cli.checked import show_last_check
-    from campaign.cli.journals import is_planned
+    from campaign.cli.journals import is_planned, workers_for_those_left
     from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
     from campaign.config.loader import load
     from campaign.delivery.run_records import Agreement, RunOptions
@@ -103,7 +103,9 @@ def command(
         forget_rehearsal(campaign)
         campaign = rehearsal_of(campaign)
     is_ready = is_planned(campaign.journal)
-    count = worker_count(workers)
+    count = workers or (
+        workers_for_those_left(campaign.journal, limit) if is_ready else worker_count()
+    )
     with workers_ahead(count if is_ready else 0) as ahead:
         if is_ready and is_still_so(campaign):
             from campaign.planning.summary import read_summary, refuse_empty
