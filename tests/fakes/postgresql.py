@@ -5,6 +5,7 @@ In: settings of the server.  Out: urls.  Touches: a temporary folder, a port, pr
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import shutil
@@ -13,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from fakes.ports import own_port
 _FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
 PG_CTL = Path(shutil.which("pg_ctl") or (_FOUND[-1] if _FOUND else "/"))
 NO_SERVER = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
+_OWNER = ["runuser", "-u", "postgres", "--"]
 
 
 class DatabaseServer:
@@ -37,7 +40,9 @@ class DatabaseServer:
         self.url = f"postgresql+psycopg://ada@127.0.0.1:{port}"
 
     def make(self) -> None:
-        _as_owner("initdb", "-D", self._data, "-o", "-A trust -U ada --no-sync -E UTF8")
+        """A copy of a cluster that was made once: to make one takes a second."""
+        who = _OWNER if os.geteuid() == 0 else []
+        subprocess.run([*who, "cp", "-R", _fresh_cluster(), self._data], check=True, cwd="/")
 
     def start(self) -> None:
         _as_owner("start", "-w", "-D", self._data, "-l", self._log, "-o", self._options)
@@ -101,9 +106,21 @@ def database_server(settings: str = "-c fsync=off") -> Iterator[DatabaseServer]:
             server.stop()
 
 
+@cache
+def _fresh_cluster() -> str:
+    """One nobody has started yet, as long as this process lives."""
+    folder = tempfile.mkdtemp(prefix="pgnew")
+    atexit.register(shutil.rmtree, folder)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    settings = "-A trust -U ada --no-sync -E UTF8 --wal-segsize=1"  # 1 MB: quickly copied
+    _as_owner("initdb", "-D", f"{folder}/data", "-o", settings)
+    return f"{folder}/data"
+
+
 def _as_owner(*command: str) -> None:
     """PostgreSQL does not run as root."""
-    who = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    who = _OWNER if os.geteuid() == 0 else []
     subprocess.run(
         [*who, str(PG_CTL.resolve()), *command],
         check=True,
