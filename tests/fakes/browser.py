@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 # The same engine without windows, where Debian has it: half the time for each page.
 _SHELL = Path("/usr/bin/chromium-headless-shell")
@@ -19,6 +19,8 @@ ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+_PATIENCE_MS = 60_000  # a page moves when what it shows does: on a busy machine that takes its time
+expect.set_options(timeout=_PATIENCE_MS)
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -40,7 +42,7 @@ class Visit:
     def __init__(self, browser: Browser, url: str, path: str = "", **how: Any) -> None:
         self.context = browser.new_context(**{"viewport": DESKTOP, **how})
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(8_000)
+        self.page.set_default_timeout(_PATIENCE_MS)
         self.requests: list[str] = []
         self.errors: list[str] = []
         self.context.on("request", self._requested)
