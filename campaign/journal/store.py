@@ -26,6 +26,7 @@ from campaign.database.sql import Connection, text
 from campaign.database.transactions import atomic
 from campaign.errors import JournalError
 from campaign.journal import schema
+from campaign.journal.archiving.files import archives_of
 from campaign.journal.archiving.preparing import make_ready
 from campaign.journal.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
 from campaign.journal.notes import is_finished, last_change, remember
@@ -331,6 +332,8 @@ class Journal:
             raise JournalError("only a journal in a file can be forgotten")
         for suffix in ("", "-wal", "-shm", SUFFIX):
             self._place.beside(suffix).unlink(missing_ok=True)
+        for archive in archives_of(self._place):
+            Path(archive.shown).unlink()
         self._place.emergency.unlink(missing_ok=True)
         self._lock.clear()
         self._lock.release()

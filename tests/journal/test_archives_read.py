@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from campaign.database.places import Place
+from campaign.database.sql import Connection
+from campaign.journal.reading import checks
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.browsing import Browser
 from campaign.journal.reading.glance import glance
@@ -211,3 +214,25 @@ def test_the_audit_finds_letters_that_stand_otherwise_in_the_journal(folder: Pat
         assert journal.put_back([State.FAILED], BEGIN_S + 3 * MONTH_S) == 9
     found = Counter(_findings(folder))
     assert sum(count for what, count in found.items() if "stands in the journal" in what) == 6
+
+
+def test_an_audit_beside_a_rotation_finds_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal is looked at first, and its letters leave before archives are looked at."""
+    look = checks.faults_of_archives
+
+    def later(connection: Connection, place: Place) -> Iterator[tuple[int, str]]:
+        rotate(folder, before_s=BEGIN_S + 2 * MONTH_S)
+        return look(connection, place)
+
+    rotate(folder, before_s=BEGIN_S + DAY_S)
+    monkeypatch.setattr(checks, "faults_of_archives", later)
+    assert audit(URL, folder).is_clean
+    assert len(in_archives(folder)) == 2
+
+
+def test_a_journal_that_is_forgotten_takes_its_archives_along(folder: Path) -> None:
+    _rotate(folder)
+    open_journal(folder).forget()
+    assert not list((folder / "state").glob("journal.sqlite.2*"))

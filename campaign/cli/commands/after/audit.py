@@ -19,7 +19,8 @@ from campaign.errors import EXIT_DONE, EXIT_JOURNAL
 from campaign.records import State
 
 if TYPE_CHECKING:
-    from campaign.journal.reading.audit import Audit, Check, Finding
+    from campaign.journal.reading.audit import Audit, Check
+    from campaign.journal.reading.checks import Finding
     from campaign.journal.sharing.holders import Holder
 
 EXAMPLES = ("campaign audit spring",)
