@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
+from typing import Final
 
 from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.policies import SendingPolicies
@@ -21,6 +22,7 @@ from campaign.records import (
     Change,
     Claim,
     Letter,
+    Record,
     Reply,
     ReplyClass,
     Stage,
@@ -40,6 +42,32 @@ _ABOUT_MAILBOX = frozenset(
         ReplyClass.RECIPIENT_THROTTLE,
     }
 )
+
+
+class _Ending(Record):
+    """How a try ended, or why there was none: what a `Change` says beside whose it is."""
+
+    FIELDS = (
+        "state", "now_s", "attempts", "resends", "reason", "class_", "relay", "code", "enhanced",
+        "reply", "due_s",
+    )  # fmt: skip
+    __slots__ = FIELDS
+
+    def __init__(
+        self, state: State, now_s: float, attempts: int, resends: int, reason: str,
+        class_: str = "", relay: str = "", reply: Reply | None = None, due_s: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.state: Final = state
+        self.now_s: Final = now_s
+        self.attempts: Final = attempts
+        self.resends: Final = resends
+        self.reason: Final = reason
+        self.class_: Final = class_
+        self.relay: Final = relay
+        self.code: Final = reply.code if reply else 0
+        self.enhanced: Final = reply.enhanced if reply else ""
+        self.reply: Final = reply.text if reply else ""
+        self.due_s: Final = due_s
 
 
 class JournalLedger:
@@ -157,21 +185,11 @@ class JournalLedger:
                 state, due_s = State.FAILED, 0.0
             elif self._expires(claim, due_s):
                 state, due_s = State.EXPIRED, 0.0
-        self._write(
-            claim,
-            state,
-            now_s,
-            attempts,
-            due=due_s,
-            reason="" if state is State.SENT else f"{verdict.class_}: {reply}",
-            class_=verdict.class_,
-            code=reply.code,
-            enhanced=reply.enhanced,
-            reply=reply.text,
-            relay=relay,
-            teaches=self._teaches(claim, state, verdict),
-            suppresses=verdict.suppresses,
+        reason = "" if state is State.SENT else f"{verdict.class_}: {reply}"
+        ending = _Ending(
+            state, now_s, attempts, claim.resends, reason, verdict.class_, relay, reply, due_s
         )
+        self._write(claim, ending, verdict if self._teaches(claim, state, verdict) else None)
 
     def lost(self, letter: Letter, relay: str, stage: Stage, dot_written: bool, why: str) -> None:
         """Rule 3: before the dot a plain retry, after it doubt."""
@@ -190,16 +208,9 @@ class JournalLedger:
             state, resends = in_doubt(self._policies.of(claim.source).in_doubt, claim.resends)
             reason = f"in doubt: no reply after the final dot ({why})"
             class_ = ReplyClass.IN_DOUBT
+        due_s = due_s if state is State.DEFERRED else 0.0
         self._write(
-            claim,
-            state,
-            now_s,
-            attempts,
-            resends=resends,
-            due=due_s if state is State.DEFERRED else 0.0,
-            reason=reason,
-            class_=class_,
-            relay=relay,
+            claim, _Ending(state, now_s, attempts, resends, reason, class_, relay, due_s=due_s)
         )
 
     def unreached(self, letter: Letter, relay: str, why: str, reply: Reply | None) -> None:
@@ -208,18 +219,11 @@ class JournalLedger:
         attempts = claim.attempts + 1
         due_s = self._due_s(claim, attempts, now_s)
         expires = self._expires(claim, due_s)
+        state, due_s = (State.EXPIRED, 0.0) if expires else (State.DEFERRED, due_s)
+        class_ = ReplyClass.CONNECTION
         self._write(
             claim,
-            State.EXPIRED if expires else State.DEFERRED,
-            now_s,
-            attempts,
-            due=0.0 if expires else due_s,
-            reason=why,
-            class_=ReplyClass.CONNECTION,
-            code=reply.code if reply else 0,
-            enhanced=reply.enhanced if reply else "",
-            reply=reply.text if reply else "",
-            relay=relay,
+            _Ending(state, now_s, attempts, claim.resends, why, class_, relay, reply, due_s),
         )
 
     def undeliverable(self, letter: Letter, reply: Reply, *, permanent: bool) -> None:
@@ -227,24 +231,20 @@ class JournalLedger:
         if not permanent:
             self.unreached(letter, "", str(reply), reply)
             return
-        claim = letter.claim
+        claim, class_ = letter.claim, ReplyClass.RECIPIENT_GONE
+        now_s, attempts = self._clock.now_s(), claim.attempts + 1
+        reason = f"{class_}: {reply}"
         self._write(
             claim,
-            State.FAILED,
-            self._clock.now_s(),
-            claim.attempts + 1,
-            reason=f"{ReplyClass.RECIPIENT_GONE}: {reply}",
-            class_=ReplyClass.RECIPIENT_GONE,
-            code=reply.code,
-            enhanced=reply.enhanced,
-            reply=reply.text,
+            _Ending(State.FAILED, now_s, attempts, claim.resends, reason, class_, reply=reply),
         )
 
     # -- what the feed reports -----------------------------------------------------------------
 
     def settle_unsent(self, claim: Claim, state: State, why: str) -> None:
         """Suppressed, expired or unrenderable: decided without the wire."""
-        self._write(claim, state, self._clock.now_s(), claim.attempts, reason=why)
+        now_s = self._clock.now_s()
+        self._write(claim, _Ending(state, now_s, claim.attempts, claim.resends, why))
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -272,45 +272,29 @@ class JournalLedger:
         lost_s = self._clock.asleep_s + self._turns.closed_s(claim, claim.first_at, due_s)
         return self._policies.of(claim.source).schedule.expires(claim.first_at, due_s - lost_s)
 
-    def _write(
-        self,
-        claim: Claim,
-        state: State,
-        now_s: float,
-        attempts: int,
-        *,
-        resends: int | None = None,
-        due: float = 0.0,
-        reason: str = "",
-        class_: str = "",
-        code: int = 0,
-        enhanced: str = "",
-        reply: str = "",
-        relay: str = "",
-        teaches: bool = False,
-        suppresses: bool = False,
-    ) -> None:
+    def _write(self, claim: Claim, ending: _Ending, taught: Verdict | None = None) -> None:
+        """`taught`: the verdict, where it says something of the mailbox."""
         before = self.open[claim.row]
         self._on_the_wire.discard(claim.row)
         change = Change(
             claim.row,
-            state,
-            now_s,
-            attempts,
+            ending.state,
+            ending.now_s,
+            ending.attempts,
             claim.sendings + (before is State.SENDING),
-            claim.resends if resends is None else resends,
-            due,
-            reason,
-            class_,
-            code,
-            enhanced,
-            reply,
-            relay,
+            ending.resends,
+            ending.due_s,
+            ending.reason,
+            ending.class_,
+            ending.code,
+            ending.enhanced,
+            ending.reply,
+            ending.relay,
             before,
         )
-        done: Done = partial(self._durable, claim.row, before, state, due)
-        if teaches:
-            done = partial(self._learned, claim, change, suppresses, done)
+        done: Done = partial(self._durable, claim.row, before, ending.state, ending.due_s)
+        if taught is not None:
+            done = partial(self._learned, claim, change, taught.suppresses, done)
         self._queue(change, done)
 
     def _teaches(self, claim: Claim, state: State, verdict: Verdict) -> bool:
