@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from campaign.intake.lasting import lasting
 from campaign.rendering.asked import EnclosedFile
 
 KEY_MAX = 256  # characters of an Idempotency-Key
@@ -46,14 +47,16 @@ class LetterRequest:
 
     @property
     def digest(self) -> str:
-        """Of all that is asked for, however it was written: SHA-256 over canonical JSON."""
+        """Of all that is asked for, however it was written: SHA-256 over canonical JSON.
+
+        A finished message counts without what libraries make anew whenever they write it out."""
         asked = {  # named one by one: `asdict` copies the data, a tenth of what a letter costs
             "to": self.to,
             "template": self.template,
             "data": self.data,
             "headers": self.headers,
             "attachments": self.attachments,
-            "message": hashlib.sha256(self.message).hexdigest(),
+            "message": hashlib.sha256(lasting(self.message)).hexdigest(),
             "list": self.list,
             "send_at": self.send_at,
             "expires_at": self.expires_at,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import email
+import email.policy
 import random
 import signal
 import smtplib
@@ -19,6 +21,8 @@ import pytest
 from campaign.cli.main import main
 from campaign.config.loader import Campaign
 from campaign.errors import BacklogFullError, BadLetterError, JournalError, KeyConflictError
+from campaign.intake.lasting import lasting
+from campaign.intake.smtp.eight_bit import in_seven_bits
 from campaign.intake.smtp.submitting import refusal
 from campaign.journal.arrivals import FIRST, Arrival, Arrivals
 from campaign.rendering.asked import asked_of
@@ -103,6 +107,68 @@ def test_the_same_message_id_is_one_letter_and_another_text_is_refused(shop: Cam
         client.send_message(letter(3, ""))
         client.send_message(letter(3, ""))  # without a Message-ID nobody can know
     assert len(kept(shop)) == 3
+
+
+def test_a_message_that_a_library_writes_out_anew_is_the_same_message(shop: Campaign) -> None:
+    """smtplib makes other boundaries each time, and many libraries another Date."""
+    sent = letter()
+    sent.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="a.pdf")
+    with door(shop.folder) as opened, opened.client() as client:
+        client.login("shop", KEY)
+        for hour in (9, 10):
+            del sent["Date"]
+            sent["Date"] = f"Sat, 28 Nov 2026 {hour:02}:00:00 +0000"
+            client.send_message(sent)
+        assert opened.end() == 0
+    assert len(kept(shop)) == 1
+    assert lasting(b"A: b\n\nboundary=x") != lasting(b"A: b\n\nboundary=y")
+
+
+def test_8_bit_text_that_libraries_send_unasked_is_kept_in_seven_bits(shop: Campaign) -> None:
+    sent = letter()
+    sent.set_content("您好 王小明\n", cte="8bit")
+    sent.add_attachment(bytes(range(256)), maintype="application", subtype="x", filename="发票.pdf")
+    with door(shop.folder) as opened, opened.client() as client:
+        client.login("shop", KEY)
+        client.send_message(sent)
+        client.send_message(sent)
+        assert opened.end() == 0
+    (arrival,) = kept(shop)
+    written = asked_of(arrival.letter.data).message
+    assert written.isascii()
+    found = email.message_from_string(written, policy=email.policy.default)
+    text, attachment = found.iter_parts()
+    assert text.get_content() == "您好 王小明\r\n"
+    assert (attachment.get_filename(), attachment.get_content()) == ("发票.pdf", bytes(range(256)))
+    unchanged = set(sent.keys()) - {"Content-Type"}  # with a boundary of chance
+    assert all(found[name] == sent[name] for name in unchanged)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Subject: 你好\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nx\r\n",
+        "DKIM-Signature: v=1\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n你好\r\n",
+        "Subject: no character set\r\n\r\n你好\r\n",
+        "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n你好\r\n",
+        'Content-Type: multipart/signed; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n你好\r\n--b--\r\n",
+    ],
+)
+def test_8_bit_text_that_nobody_else_may_convert_is_refused(message: str) -> None:
+    assert in_seven_bits(message.encode()) is None
+
+
+def test_a_forwarded_message_is_converted_within() -> None:
+    inner = b"Content-Type: text/plain; charset=gb18030\r\n\r\n" + "你好\r\n".encode("gb18030")
+    outer = (
+        b"Subject: Fwd\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    )
+    found = in_seven_bits(outer + inner)
+    assert found is not None
+    parsed = email.message_from_bytes(found, policy=email.policy.default)
+    assert parsed["Content-Transfer-Encoding"] == "7bit"
+    assert parsed.get_content().get_content() == "你好\r\n"
 
 
 def test_who_has_no_key_may_not_send(shop: Campaign) -> None:

@@ -25,6 +25,7 @@ from campaign.errors import (
 )
 from campaign.intake.api.keys import ApiCredential, Keys
 from campaign.intake.requests import AcceptedRequest, LetterRequest
+from campaign.intake.smtp.eight_bit import in_seven_bits
 from campaign.rendering.finished import message_id_of
 
 RECIPIENTS_MAX = 100  # of one message; RFC 5321, 4.5.3.1.8 asks for as many
@@ -70,7 +71,7 @@ class Submissions:
     ) -> list[str]:
         session.host_name = name
         # 8-bit text is not offered: the relay behind us may not take it, and to convert a message
-        # would break its signatures.
+        # would break its signatures.  What comes nonetheless is converted where it has none.
         offered = [line[4:] for line in lines if not line.endswith((" HELP", "8BITMIME"))]
         offered = [line.removeprefix("-") for line in offered]
         offered += ["PIPELINING", "ENHANCEDSTATUSCODES"]
@@ -103,9 +104,15 @@ class Submissions:
         if not isinstance(credential, ApiCredential):
             return "530 5.7.0 Authentication required"
         assert isinstance(envelope.content, bytes)
+        message: bytes | None = envelope.content
         if not envelope.content.isascii():
-            return "554 5.6.3 The message holds 8-bit text, and 8BITMIME is not offered here"
-        requests = letters_of(credential, envelope.rcpt_tos, envelope.content)
+            message = in_seven_bits(envelope.content)
+        if message is None:
+            return (
+                "554 5.6.3 The message holds 8-bit text in its header, or in what is signed, and "
+                "8BITMIME is not offered here"
+            )
+        requests = letters_of(credential, envelope.rcpt_tos, message)
         try:
             accepted = await self._intake.accept_together(requests)
         except CampaignError as error:
