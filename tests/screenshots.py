@@ -30,8 +30,9 @@ from campaign.clock import SystemClock, iso
 from campaign.config.loader import Campaign, load
 from campaign.journal.reading.reader import Reader
 from campaign.journal.writing.events import add_events
+from campaign.outcomes import Event
 from campaign.preview.server import start as start_preview
-from campaign.records import Event, State
+from campaign.records import State
 from campaign.report.page import report
 from campaign.report.several import draw_lines, gather_lines
 from campaign.report.wording import wording

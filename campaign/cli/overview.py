@@ -27,7 +27,8 @@ from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import counted, escape, percent, table
 from campaign.clock import iso
 from campaign.journal.states import SHOWN
-from campaign.records import NO_WAIT, Awaited, State, unsettled_of
+from campaign.outcomes import NO_WAIT, Awaited
+from campaign.records import State, unsettled_of
 from campaign.units import show_duration
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ import difflib
 import re
 from typing import NamedTuple
 
-from campaign.records import EventKind, State
+from campaign.outcomes import EventKind
+from campaign.records import State
 
 GOT = "got"
 _FORM = re.compile(r"(?P<folder>.*?\S)\s*:\s+(?P<no>not\s+)?(?P<word>[A-Za-z-]+)", re.DOTALL)

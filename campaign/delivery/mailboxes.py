@@ -19,8 +19,9 @@ from typing import NamedTuple
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.errors import CampaignError
+from campaign.outcomes import Result
 from campaign.planning.suppressed import open_store
-from campaign.records import Change, Claim, ReplyClass, Result, State
+from campaign.records import Change, Claim, ReplyClass, State
 from campaign.suppression.entries import EVERYWHERE, Reason, SoftBounce, Suppressed
 from campaign.suppression.store import SuppressionStore
 

@@ -15,10 +15,10 @@ from datetime import date
 from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
 from campaign.journal.ways import FROM
+from campaign.outcomes import Event
 from campaign.planning.timing.ramped import open_counts, ramps_of
 from campaign.pool.limits import lane_of
 from campaign.pool.ramps import DIRECT, PROVIDER, RELAY, key_of
-from campaign.records import Event
 from campaign.schedule.climb import day_of
 
 _COUNTED = ("bounced", "complained")

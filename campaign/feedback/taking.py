@@ -27,8 +27,8 @@ from campaign.feedback.parsing.notices import EVIDENCE_MAX, Notice, Returned, So
 from campaign.journal.reading.events import known_digests
 from campaign.journal.reading.letters import SentLetter
 from campaign.journal.writing.events import add_events
+from campaign.outcomes import Event
 from campaign.planning.suppressed import open_store
-from campaign.records import Event
 from campaign.suppression.entries import EVERYWHERE, Reason, SoftBounce, Suppressed
 from campaign.suppression.store import SuppressionStore
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from campaign.config.loader import Campaign
 from campaign.journal.reading.events import count_events, events_mark, events_since, last_event
 from campaign.journal.reading.tallies import Tallies
-from campaign.records import MACHINE, Event
+from campaign.outcomes import MACHINE, Event
 
 _LATEST = 12
 _LOOKED_AT = 500  # the last that were told, among which those worth showing are

@@ -15,11 +15,12 @@ from typing import NamedTuple
 from campaign.clock import Clock
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies, Trouble
+from campaign.outcomes import NO_WAIT, Awaited
 from campaign.pages.causes import Cause, cause_of
 from campaign.pages.charts import Point
 from campaign.pages.hourly import HourlyLetters
 from campaign.planning.timing.prospect import NO_PROSPECT, Prospect
-from campaign.records import NO_WAIT, Awaited, State, settled_of, unsettled_of
+from campaign.records import State, settled_of, unsettled_of
 from campaign.watch.returned import NOTHING_RETURNED, ReturnedSample
 
 _PROVIDERS = 12

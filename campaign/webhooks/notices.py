@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from campaign.clock import iso
 from campaign.journal.reading.since import SeenChange
 from campaign.journal.states import SUPPRESSED, is_suppressed
-from campaign.records import Event, State
+from campaign.outcomes import Event
+from campaign.records import State
 
 # In the order of docs/webhooks.md.
 KINDS = (

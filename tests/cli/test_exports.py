@@ -33,7 +33,7 @@ from campaign.cli.files.formats import Format, format_of
 from campaign.cli.files.writing import whole_file
 from campaign.cli.terminal.tables import columns
 from campaign.errors import UsageError
-from campaign.records import ListRow, Result
+from campaign.outcomes import ListRow, Result
 
 CONTRACT = (
     *("row", "address", "key", "state", "reason", "class", "attempts", "code", "enhanced"),

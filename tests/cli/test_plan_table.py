@@ -12,10 +12,11 @@ from campaign.cli.sending import next_steps, summary
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import columns
 from campaign.delivery.run_records import RunResult
+from campaign.outcomes import Awaited
 from campaign.planning.skips import SkipKind
 from campaign.planning.summary import Amendment, PlanSummary
 from campaign.planning.timing.forecast import Forecast
-from campaign.records import Awaited, Source, State
+from campaign.records import Source, State
 
 PLAN = PlanSummary(
     campaign="spring-renewal",

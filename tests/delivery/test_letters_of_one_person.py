@@ -10,9 +10,9 @@ import pytest
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids
+from campaign.outcomes import Result
 from campaign.planning.plan import make_plan
 from campaign.planning.sample import render_one
-from campaign.records import Result
 from fakes.clock import FakeClock
 from fakes.journals import URL, open_journal, sending
 from fakes.scripted_smtp import Script, ScriptedServer, on, say

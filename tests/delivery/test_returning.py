@@ -22,7 +22,7 @@ from campaign.journal.reading.harm import Harm, last_stop_s, read_harm
 from campaign.journal.states import CAME_BACK
 from campaign.journal.store import Journal
 from campaign.journal.writing.events import add_events
-from campaign.records import Event
+from campaign.outcomes import Event
 from fakes import campaigns, journals
 from fakes.clock import FakeClock
 from fakes.recorder import Recorder, recorder

@@ -26,9 +26,10 @@ from campaign.delivery.run_records import RunOptions, RunResult, RunView
 from campaign.errors import CampaignError
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
+from campaign.outcomes import Result
 from campaign.planning.plan import make_plan
 from campaign.pool.terms import Patience
-from campaign.records import Change, Result
+from campaign.records import Change
 from campaign.smtp.endpoint import Timeouts
 from fakes.at_work import others_at_work
 from fakes.scripted_smtp import ScriptedServer

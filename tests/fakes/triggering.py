@@ -24,7 +24,7 @@ from campaign.intake.accepting import Intake
 from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
-from campaign.records import Result
+from campaign.outcomes import Result
 from fakes.sending import QUICK, Heard
 
 

@@ -16,8 +16,8 @@ from campaign.journal.sharing.rates import tell_and_hear
 from campaign.journal.sharing.shared import SharedJournal
 from campaign.journal.states import CAME_BACK, REFUSED
 from campaign.journal.writing.events import add_events
+from campaign.outcomes import Event
 from campaign.pool.fleet import Parties
-from campaign.records import Event
 from fakes.clock import FakeClock
 from fakes.crashing import CAMPAIGN
 from fakes.fleet import fleet_campaign, members, prove, until_letters, workers_in

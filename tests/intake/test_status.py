@@ -13,9 +13,10 @@ from campaign.cli.main import main
 from campaign.config.loader import Campaign, load
 from campaign.intake.requests import LetterRequest
 from campaign.journal.reading.tallies import Tallies
+from campaign.outcomes import NO_WAIT
 from campaign.pages.hourly import hourly_letters
 from campaign.pages.look import Look
-from campaign.records import NO_WAIT, State
+from campaign.records import State
 from campaign.report.figures import gather
 from campaign.report.page import report
 from campaign.report.wording import wording

@@ -13,7 +13,8 @@ from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.reading.audit import audit
 from campaign.journal.writing.events import add_events
-from campaign.records import Event, State
+from campaign.outcomes import Event
+from campaign.records import State
 from fakes.journals import (
     RECORD,
     URL,

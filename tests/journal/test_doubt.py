@@ -12,7 +12,8 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids
 from campaign.journal.states import IN_DOUBT
 from campaign.journal.store import Journal
-from campaign.records import Change, Result, State
+from campaign.outcomes import Result
+from campaign.records import Change, State
 from fakes.journals import RECORD, URL, open_journal, outcome, planned, sending, sent
 
 DOUBT = outcome(1, State.DEFERRED, 1, resends=1, class_=IN_DOUBT, reason="in doubt: no reply")

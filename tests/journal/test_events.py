@@ -22,7 +22,7 @@ from campaign.journal.reading.events import (
     last_event,
 )
 from campaign.journal.writing.events import add_events
-from campaign.records import Event
+from campaign.outcomes import Event
 from fakes.journals import RECORD, URL, open_journal, people, plan_into, planned, run, sending, sent
 from fakes.postgresql import DatabaseServer
 

@@ -150,7 +150,7 @@ def _until(address: str, is_so: Callable[[Figures], bool]) -> Figures:
 def test_what_came_back_and_when_it_goes_on_are_figures(tmp_path: Path) -> None:
     from campaign.journal.writing.events import add_events
     from campaign.metrics.figures import JournalFigures
-    from campaign.records import Event
+    from campaign.outcomes import Event
     from fakes.journals import URL, deferred, planned, run, sending
 
     run(planned(tmp_path, 2), [sending(1), deferred(1, due=77.0)])

@@ -11,8 +11,8 @@ import pytest
 from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.journal.reading.reader import Reader
+from campaign.outcomes import NO_WAIT
 from campaign.planning.timing.awaited import Waits
-from campaign.records import NO_WAIT
 from fakes.scripted_smtp import Script, ScriptedServer
 from fakes.sending import Mailing, relay
 

@@ -16,7 +16,8 @@ from campaign.errors import ConfigErrors
 from campaign.journal.reading.reader import Reader
 from campaign.journal.states import IN_DOUBT
 from campaign.journal.writing.events import add_events
-from campaign.records import Event, State
+from campaign.outcomes import Event
+from campaign.records import State
 from fakes import campaigns, journals
 from fakes.postgresql import DatabaseServer
 

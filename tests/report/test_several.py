@@ -13,7 +13,7 @@ from campaign.cli.main import main
 from campaign.config.loader import Campaign
 from campaign.errors import NoPlanError
 from campaign.journal.writing.events import add_events
-from campaign.records import Event
+from campaign.outcomes import Event
 from campaign.report.several import COMPLAINTS, HARD_BOUNCES, draw_lines, gather_lines
 from campaign.report.wording import wording
 from fakes import campaigns

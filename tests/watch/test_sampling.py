@@ -14,9 +14,9 @@ from campaign.clock import SystemClock
 from campaign.config.loader import Campaign, load
 from campaign.journal.reading.tallies import Tallies
 from campaign.journal.writing.events import add_events
+from campaign.outcomes import MACHINE, Event
 from campaign.pages.look import Look
 from campaign.planning.timing.awaited import Waits
-from campaign.records import MACHINE, Event
 from campaign.watch import sampling
 from campaign.watch.returned import ReturnedFeed
 from campaign.watch.sampling import RunSample, Sampler

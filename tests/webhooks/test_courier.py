@@ -16,7 +16,8 @@ from campaign.intake.requests import LetterRequest
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.journal.writing.events import add_events
-from campaign.records import Change, Event, State
+from campaign.outcomes import Event
+from campaign.records import Change, State
 from campaign.suppression.entries import Reason, Suppressed
 from campaign.suppression.store import SuppressionStore
 from campaign.webhooks.outbox import LEASE_S, Outbox, endpoint_of

@@ -14,7 +14,8 @@ from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
 from campaign.journal.store import Journal
 from campaign.journal.writing.events import add_events
-from campaign.records import Event, State
+from campaign.outcomes import Event
+from campaign.records import State
 from campaign.webhooks.outbox import Outbox
 from fakes import brokers, campaigns
 from fakes.api_server import KEY, LETTER, SERVE, api_server

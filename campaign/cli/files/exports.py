@@ -20,8 +20,8 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 from campaign.cli.files.formats import Format
 from campaign.errors import MissingExtraError, UsageError
 from campaign.extras import pip_line
+from campaign.outcomes import ListRow, Result
 from campaign.recipients.rejects import formula_safe
-from campaign.records import ListRow, Result
 
 FIELDS = tuple(field.rstrip("_") for field in Result._fields)  # class_ is written as "class"
 PLACE = ("file", "line")  # of the list

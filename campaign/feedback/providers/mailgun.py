@@ -13,7 +13,7 @@ from typing import Any
 
 from campaign.feedback.parsing.notices import Notice, Returned
 from campaign.feedback.providers.payloads import moment, returned, rows, table, untold, words
-from campaign.records import MACHINE
+from campaign.outcomes import MACHINE
 
 NAME = "mailgun"
 

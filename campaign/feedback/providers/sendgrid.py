@@ -13,7 +13,7 @@ from typing import Any
 
 from campaign.feedback.parsing.notices import Notice, Returned
 from campaign.feedback.providers.payloads import moment, returned, untold, words
-from campaign.records import MACHINE
+from campaign.outcomes import MACHINE
 
 NAME = "sendgrid"
 _OWN_IDS = ("@ismtpd", "@geopod-", "sendgrid.")

@@ -18,7 +18,8 @@ from campaign.database.sqlite_files import connect_for_reading
 from campaign.errors import JournalError
 from campaign.journal.reading.glance import glance
 from campaign.journal.writing.events import EVENT_FIELDS, SUFFIX
-from campaign.records import MACHINE, Event, ReplyClass
+from campaign.outcomes import MACHINE, Event
+from campaign.records import ReplyClass
 
 _PAGE = 2_000
 _ASKED_AT_ONCE = 500  # SQLite takes 999 values in old versions

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from campaign.journal.reading.events import rows_told_of
 from campaign.journal.reading.reader import Reader
-from campaign.records import EventKind, State
+from campaign.outcomes import EventKind
+from campaign.records import State
 
 GOT = "got"
 _PAGE = 20_000

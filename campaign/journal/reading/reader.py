@@ -29,16 +29,8 @@ from campaign.journal.reading.sendings import sendings_since
 from campaign.journal.recovery import Doubt, classes_to_put_back, doubts
 from campaign.journal.sharing.holders import Holder, holders
 from campaign.journal.states import FORMAT
-from campaign.records import (
-    Change,
-    Claim,
-    Job,
-    ListRow,
-    PlanRecord,
-    Result,
-    Source,
-    State,
-)
+from campaign.outcomes import ListRow, Result
+from campaign.records import Change, Claim, Job, PlanRecord, Source, State
 
 Due = tuple[float, int]  # a place among the deferred: when due, and the row
 FIRST_DUE: Due = (0.0, 0)

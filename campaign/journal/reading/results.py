@@ -16,7 +16,8 @@ from campaign.database.sql import Connection, TextClause, text
 from campaign.errors import JournalError
 from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
 from campaign.journal.states import IN_DOUBT
-from campaign.records import CHANGE_FIELDS, Change, PlanRecord, Result, State
+from campaign.outcomes import Result
+from campaign.records import CHANGE_FIELDS, Change, PlanRecord, State
 
 MAY_HAVE_A_COPY = "may have a copy: an earlier final dot was not answered"
 MAY_HAVE_ANOTHER = "may have a second copy: an earlier final dot was not answered"

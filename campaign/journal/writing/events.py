@@ -24,7 +24,7 @@ from campaign.database.sqlite_files import BUSY_MS
 from campaign.errors import JournalError
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.questions import no_plan
-from campaign.records import Event
+from campaign.outcomes import Event
 
 EVENT_FIELDS = tuple(name.rstrip("_") for name in Event._fields)
 SUFFIX = ".events"

@@ -16,6 +16,7 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.journal.reading.reader import Reader
 from campaign.journal.ways import sent_from
+from campaign.outcomes import NO_WAIT, Awaited
 from campaign.planning.timing.hindrances import (
     Hindrance,
     of_lanes,
@@ -28,7 +29,6 @@ from campaign.planning.timing.ramped import ramps_of
 from campaign.pool.limits import Limits, lane_of
 from campaign.pool.pacing.rates import Pacing
 from campaign.pool.pacing.waits import paced
-from campaign.records import NO_WAIT, Awaited
 
 _SEEN = 1000  # planned rows, the first of the list: whoever is left behind is among them
 _LAST_ROW = 2**62

@@ -19,11 +19,11 @@ from campaign.cli.files.exports import TIME, WRITERS
 from campaign.cli.files.formats import chosen_format
 from campaign.cli.terminal.tables import clip, counted, escape, pad
 from campaign.errors import EXIT_DONE
-from campaign.records import EventKind
+from campaign.outcomes import EventKind
 
 if TYPE_CHECKING:
     from campaign.journal.reading.reader import Reader
-    from campaign.records import Event
+    from campaign.outcomes import Event
 
 EXAMPLES = (
     "campaign events spring --kind bounced",

@@ -20,7 +20,8 @@ from campaign.cli.files.formats import Format, chosen_format
 from campaign.cli.terminal.tables import clip, counted, escape, pad
 from campaign.clock import iso
 from campaign.errors import EXIT_DONE, UsageError
-from campaign.records import ListRow, Result, State
+from campaign.outcomes import ListRow, Result
+from campaign.records import State
 
 if TYPE_CHECKING:
     from campaign.journal.reading.events import CameBack

@@ -26,8 +26,8 @@ from campaign.units import show_size
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
+    from campaign.outcomes import ListRow
     from campaign.pages.letter import Opened
-    from campaign.records import ListRow
     from campaign.rendering.templating.branches import Sampling
 
 EXAMPLES = (
