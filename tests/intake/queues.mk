@@ -14,4 +14,4 @@ broker-repeats: venv tools ## BROKER_LETTERS=10000 messages through each broker,
 
 jms: venv tools ## letters of a Java application through ActiveMQ, each sent once
 	@command -v javac >/dev/null || .ci/apt-install default-jdk-headless
-	$(BIN)/python -m pytest --quiet tests/intake/jms/long_jms.py
+	BROKER_LETTERS=$(BROKER_LETTERS) $(BIN)/python -m pytest --quiet tests/intake/jms/long_jms.py
