@@ -17,7 +17,9 @@ from campaign.journal.reading.audit import audit
 from campaign.journal.reading.browsing import Browser
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.letters import LetterBook
+from campaign.journal.reading.people import people
 from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.since import DIGESTED, recipient_of
 from campaign.journal.reading.tallies import Tallies
 from campaign.records import State
 from fakes.journals import URL, open_journal
@@ -142,6 +144,23 @@ def _all_held_are_cancelled(folder: Path) -> None:
             Change(each.row, State.CANCELLED, BEGIN_S + DAY_S, 1, each.sendings, each.resends)
             for each in held
         )
+
+
+@pytest.mark.parametrize("is_not", [False, True])
+@pytest.mark.parametrize("word", ["got", "failed"])
+def test_another_campaign_finds_people_in_archives(folder: Path, word: str, is_not: bool) -> None:
+    before = dict(people(URL, folder, word, is_not=is_not))
+    _rotate(folder)
+    assert dict(people(URL, folder, word, is_not=is_not)) == before
+    assert before
+
+
+def test_whoever_left_by_a_link_is_found_in_an_archive(folder: Path) -> None:
+    with closing(Reader.open(URL, folder)) as reader:
+        before = recipient_of(reader, "p3@example.com")
+        _rotate(folder)
+        assert recipient_of(reader, "p3@example.com") == before is not None
+        assert recipient_of(reader, f"{DIGESTED}00") is None
 
 
 def test_a_glance_adds_up_without_looking_into_archives(folder: Path) -> None:

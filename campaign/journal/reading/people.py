@@ -49,7 +49,8 @@ def _standing(word: str) -> str:
 
 
 def _keys(reader: Reader, chosen: str, rows: Collection[int] | None = None) -> Iterator[str]:
-    """In pages, so that no transaction of the other journal stays open for long."""
+    """In pages, so that no transaction of the other journal stays open for long; of the journal,
+    then of its archives."""
     after = 0
     while page := reader.ask(
         "SELECT l.row, r.key FROM letters l JOIN recipients r ON r.row = l.row"
@@ -59,3 +60,5 @@ def _keys(reader: Reader, chosen: str, rows: Collection[int] | None = None) -> I
     ):
         yield from (key for row, key in page if rows is None or row in rows)
         after = page[-1][0]
+    for archive in reader.archives():
+        yield from _keys(archive, chosen, rows)

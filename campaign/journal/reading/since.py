@@ -111,8 +111,9 @@ def recipient_of(reader: Reader, key: str) -> Recipient | None:
     """By the key of the address, or by `key_digest` of a long one; the first letter of a person."""
     if key.startswith(DIGESTED):
         # A token has no room for such a key; few addresses are that long.
-        asked = reader.ask('SELECT key FROM recipients WHERE length(key) > 30 ORDER BY "row"')
-        key = next((found for (found,) in asked if key_digest(found) == key), "")
+        asked = 'SELECT key FROM recipients WHERE length(key) > 30 ORDER BY "row"'
+        known = (found for each in (reader, *reader.archives()) for (found,) in each.ask(asked))
+        key = next((found for found in known if key_digest(found) == key), "")
     row = reader.row_of(key) if key else None
     if row is None:
         return None
