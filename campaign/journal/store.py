@@ -49,7 +49,7 @@ from campaign.journal.writing.beginning import begin_writer, emergency_room
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.emergency import EmergencyFile
 from campaign.journal.writing.events import SUFFIX
-from campaign.journal.writing.totals import make_sure_of_totals
+from campaign.journal.writing.totals import make_sure_of_totals, totals_of
 from campaign.journal.writing.writer import Writer
 from campaign.records import Change, PlanRecord, Source, State
 
@@ -82,6 +82,7 @@ class Journal:
         self._writer: Writer | None = None
         self._emergency: EmergencyFile | None = None
         self._run = 0
+        self._are_totals_counted: bool | None = None  # None: nobody has made sure of them
         self.recovered = 0  # outcomes taken in from the emergency file
         self.is_safe_from_power_loss = True
 
@@ -188,6 +189,8 @@ class Journal:
         Returns those concerned, as they were.  Only before `start`.
         """
         with told(self._place):
+            if self._make_sure_of_totals() and not totals_of(self._connection)[State.SENDING]:
+                return []  # most often, and nobody need be looked for in the whole list
             found = [each for each in doubts(self._connection) if each.state is State.SENDING]
             of = (lambda source: policy) if isinstance(policy, str) else policy
             self.apply(recovered(doubt, of(doubt.source), now_s) for doubt in found)
@@ -353,9 +356,17 @@ class Journal:
         self._connection.rollback()
         self._lock.sign(self._runner, RunNote(run, last, is_ended))
 
+    def _make_sure_of_totals(self) -> bool:
+        """Once in the life of a journal, which keeps them from then on; whether they were counted
+        rather than taken as they were."""
+        if self._are_totals_counted is None:
+            self._are_totals_counted = make_sure_of_totals(self._connection)
+            self._connection.commit()
+        return self._are_totals_counted
+
     def _begin_run(self) -> int:
         runner = self._runner
-        make_sure_of_totals(self._connection)  # what a run counts on is what is there
+        self._make_sure_of_totals()  # what a run counts on is what is there
         inserted = self._connection.execute(
             schema.runs.insert().values(
                 host=runner.host,

@@ -317,6 +317,8 @@ class Reader(Glance):
 
     def unmade(self) -> int:
         """How many rows are skipped because no letter could be made from them."""
+        if not self.counts()[State.SKIPPED]:
+            return 0  # without a look at the whole list
         asked = "SELECT count(*) FROM letters WHERE state = 'skipped' AND reason LIKE 'render:%'"
         return int(self._all(asked)[0][0])
 

@@ -83,16 +83,19 @@ def count_totals(connection: Connection) -> None:
     connection.exec_driver_sql(f"INSERT INTO totals (id, {_EACH}) SELECT 1, {_COUNTED}")
 
 
-def make_sure_of_totals(connection: Connection) -> None:
-    """Before a run: count anew, so that sums which another program has broken are mended.
+def make_sure_of_totals(connection: Connection) -> bool:
+    """Before a run: count anew, so that sums which another program has broken are mended; whether
+    that was done.
 
     Beyond so many rows the sums are taken as they are, if they are of as many rows as there are:
     rows are numbered without a gap, and the last one never leaves.
     """
     rows = connection.exec_driver_sql("SELECT max(row) FROM standings").scalar() or 0
     kept = connection.exec_driver_sql(f"SELECT {' + '.join(_STATES)} FROM totals").scalar()
-    if rows <= _QUICKLY_COUNTED or kept != rows:
+    is_counted: bool = rows <= _QUICKLY_COUNTED or kept != rows
+    if is_counted:
         count_totals(connection)
+    return is_counted
 
 
 def read_totals(ask: Callable[[str], Sequence[Sequence[int]]]) -> dict[State, int]:
