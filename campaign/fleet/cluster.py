@@ -45,7 +45,7 @@ class Ended(NamedTuple):
     said: str  # its last lines
 
 
-class Connection:
+class SchedulerLink:
     """To a scheduler, which may go and come back."""
 
     def __init__(self, connect: Callable[[float], Any]) -> None:
@@ -83,7 +83,9 @@ class Connection:
 class Cluster:
     """Workers that are there, and the long tasks that were given to them."""
 
-    def __init__(self, connection: Connection, bundle: Bundle, render_workers: int | None) -> None:
+    def __init__(
+        self, connection: SchedulerLink, bundle: Bundle, render_workers: int | None
+    ) -> None:
         self._connection = connection
         self._bundle = bundle
         self._render_workers = render_workers
@@ -142,7 +144,7 @@ class Cluster:
 
 
 @contextmanager
-def connected(address: str, count: int) -> Iterator[Connection]:
+def connected(address: str, count: int) -> Iterator[SchedulerLink]:
     """To the cluster at an address; with "" `count` processes of this machine."""
     try:
         from distributed import Client, LocalCluster
@@ -170,7 +172,7 @@ def connected(address: str, count: int) -> Iterator[Connection]:
 
     try:
         try:
-            connection = Connection(connect)
+            connection = SchedulerLink(connect)
         except (OSError, TimeoutError) as error:
             raise UsageError(
                 f"no scheduler of Dask answers at {address}: {error}",

@@ -32,7 +32,7 @@ _EMPTY_S = 60.0  # that a cluster may be without workers while nobody is settled
 _START_AGAIN = (-1, EXIT_JOURNAL, EXIT_FAULT)
 
 
-class Places(Protocol):
+class PlacesToWork(Protocol):
     """A cluster, as `cluster.Cluster` is one."""
 
     def is_there(self) -> bool: ...
@@ -48,7 +48,7 @@ class Launcher:
 
     def __init__(
         self,
-        cluster: Places,
+        cluster: PlacesToWork,
         counts: Callable[[], dict[State, int]],
         say: Callable[[str], None],
         most: int | None = None,

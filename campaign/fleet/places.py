@@ -20,7 +20,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from campaign.errors import CampaignError
-from campaign.fleet.cluster import FAILURES, Connection
+from campaign.fleet.cluster import FAILURES, SchedulerLink
 from campaign.fleet.press import Work, leave_here, meet_here, press_here
 
 _Got = TypeVar("_Got")
@@ -37,7 +37,7 @@ class Places:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: SchedulerLink,
         work: Work,
         *,
         most: int,

@@ -69,7 +69,7 @@ def leave_here(name: str) -> None:
         press.close()
 
 
-class Press:
+class RemotePress:
     """Render workers in a loop and a thread of their own."""
 
     def __init__(self, spec: RenderSpec, processes: int) -> None:
@@ -134,16 +134,18 @@ async def made_by(pool: RenderPool, jobs: list[Job], *, is_check: bool) -> list[
     return [message for part in await asyncio.gather(*parts) for message in part]
 
 
-_presses: dict[str, Press] = {}
+_presses: dict[str, RemotePress] = {}
 _lock = threading.Lock()  # a worker of Dask may have several threads
 
 
-def _press_of(work: Work, processes: int) -> Press:
+def _press_of(work: Work, processes: int) -> RemotePress:
     with _lock:
         press = _presses.get(work.name)
         if press is None:
             folder = unpack(work.bundle, bundles_folder())
-            press = _presses[work.name] = Press(_moved(pickle.loads(work.spec), folder), processes)
+            press = _presses[work.name] = RemotePress(
+                _moved(pickle.loads(work.spec), folder), processes
+            )
         return press
 
 

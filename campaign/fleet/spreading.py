@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from campaign.fleet.cluster import Connection
+from campaign.fleet.cluster import SchedulerLink
 from campaign.fleet.places import Places
 from campaign.fleet.press import Work, made_by, work_of
 from campaign.records import Job, Message
@@ -140,7 +140,7 @@ class SpreadPool:
 
 
 def spread_over(
-    connection: Connection,
+    connection: SchedulerLink,
     *,
     files: Callable[[RenderSpec], list[str]],
     most: int,

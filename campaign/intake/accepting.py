@@ -30,7 +30,7 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.errors import BacklogFullError, BadLetterError, CampaignError, KeyConflictError
 from campaign.intake.keeping import ArrivalKeeper
-from campaign.intake.making import LetterMaker
+from campaign.intake.making import RenewedPool
 from campaign.intake.reading import ReadRequest, RequestReader
 from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.journal.arrivals import Arrival
@@ -76,7 +76,7 @@ class Intake:
         self._source_of = {source.name: at for at, source in enumerate(sources)}
         self._reader = RequestReader(campaign.settings, lists_of(campaign))
         self._marker = LetterMarker(record.key, record.campaign, record.message_id_domain)
-        self._maker = LetterMaker(campaign, record, sources, clock, workers=worker_count(workers))
+        self._maker = RenewedPool(campaign, record, sources, clock, workers=worker_count(workers))
         self._keeper = ArrivalKeeper(campaign, clock)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
         self._to_make: list[_Group] = []

@@ -25,7 +25,7 @@ from campaign.workers.pool import RenderPool
 _AGAIN_S = 2.0  # after new workers could not be had; until then each request has that answer
 
 
-class LetterMaker:
+class RenewedPool:
     """`await open()`, then `check` and `render` as those of a RenderPool, then `await close()`."""
 
     def __init__(

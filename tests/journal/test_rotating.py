@@ -14,7 +14,7 @@ from campaign.journal.reading.audit import audit
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
-from campaign.journal.writing.departing import Departure, Share
+from campaign.journal.writing.departing import ArchiveShare, Departure
 from campaign.journal.writing.writer import Writer
 from campaign.records import State
 from fakes.journals import URL, open_journal
@@ -238,7 +238,7 @@ def test_an_archive_of_another_journal_is_refused(tmp_path: Path) -> None:
 def test_a_share_is_added_to_what_has_left_before() -> None:
     from campaign.journal.archiving.letters import Sum
 
-    one = Share("journal.sqlite.2027-01", 0, "sent", Sum(2, 4, 2**256 - 1))
+    one = ArchiveShare("journal.sqlite.2027-01", 0, "sent", Sum(2, 4, 2**256 - 1))
     assert (one.sum | Sum(1, 2, 2)) == Sum(3, 6, 1)
     assert int(one.sum.hexadecimal, 16) == one.sum.digest
 

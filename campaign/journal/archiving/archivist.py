@@ -30,7 +30,7 @@ from campaign.journal.archiving.files import (
 from campaign.journal.archiving.letters import WholeLetter, sums_of, whole_letters
 from campaign.journal.reading.reader import Reader
 from campaign.journal.states import ARCHIVABLE
-from campaign.journal.writing.departing import Departure, Share
+from campaign.journal.writing.departing import ArchiveShare, Departure
 
 BATCH = 250  # letters that leave in one transaction of the journal
 _LINES = 2_000  # of history, looked at in one question
@@ -97,7 +97,7 @@ class Archivist:
             archive.put(some, are_others_gone=archive in self._let_go)
             self._let_go.discard(archive)
             self._latest.append(archive)
-            shares += [Share(name, *kind, sum_) for kind, sum_ in sums_of(some).items()]
+            shares += [ArchiveShare(name, *kind, sum_) for kind, sum_ in sums_of(some).items()]
         return Departure([(each.row, each.last_change) for each in letters], shares)
 
     def done(self) -> None:

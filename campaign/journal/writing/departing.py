@@ -19,7 +19,7 @@ KEPT_PAGES = 2_000  # 8 MB stay free in the file: what comes next has room at on
 _GIVEN_BACK = 100  # pages at most in one transaction; its letters left fewer
 
 
-class Share(NamedTuple):
+class ArchiveShare(NamedTuple):
     """What leaves for one archive, of one source and state."""
 
     file: str
@@ -32,7 +32,7 @@ class Departure(NamedTuple):
     """Letters that leave together; they are durable where they go to."""
 
     rows: Sequence[tuple[int, int]]  # with the last change of each
-    shares: Sequence[Share]
+    shares: Sequence[ArchiveShare]
 
 
 class DepartureWriter:
