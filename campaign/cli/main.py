@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return end_with_fault_of_ours(error, as_json=as_json)
     finally:
         streams.flush(sys.stderr)
+        interrupts.forget()
 
 
 if __name__ == "__main__":

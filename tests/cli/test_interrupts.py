@@ -54,9 +54,19 @@ sys.exit(main(["status", sys.argv[1], "--watch"]))
 
 @pytest.mark.parametrize("where", DROPPED)
 def test_a_ctrl_c_that_python_drops_is_heard_nevertheless(where: str, tmp_path: Path) -> None:
-    body = "".join(f"    {line}\n" for line in DROPPED[where].splitlines())
-    folder = campaigns.write(tmp_path)
-    command = [sys.executable, "-c", PROGRAM.replace("{body}", body), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = lasting(DROPPED[where], tmp_path)
     assert done.stdout == "pressed\n"
     assert (done.returncode, done.stderr) == (75, "interrupted\n")
+
+
+def test_a_ctrl_c_within_a_text_that_is_run_ends_with_75_too(tmp_path: Path) -> None:
+    done = lasting("eval('press()')", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (75, "", "interrupted\n")
+
+
+def lasting(body: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A command that does this and then waits for ten minutes."""
+    indented = "".join(f"    {line}\n" for line in body.splitlines())
+    (folder / "pressing.py").write_text(PROGRAM.replace("{body}", indented))
+    command = [sys.executable, "-m", "pressing", str(campaigns.write(folder))]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder)
