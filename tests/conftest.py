@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -14,6 +15,11 @@ from fakes.postgresql import NO_SERVER, PG_CTL, DatabaseServer, database_server
 settings.register_profile("short", max_examples=50, deadline=None)
 settings.register_profile("fuzz", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are not garbage: no collection looks through them again."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

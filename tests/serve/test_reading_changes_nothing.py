@@ -56,9 +56,10 @@ def test_no_crawler_there_is_changes_anything(busy: tuple[Site, str], tmp_path: 
     site, before = busy
     assert len(AGENTS) > 1000
     targets = itertools.cycle(TARGETS)
+    every = 1 if "SERVE_EXAMPLES" in os.environ else 7  # `make serve-kills` lets all of them come
 
     async def crawl() -> None:
-        for number, agent in enumerate(AGENTS):
+        for number, agent in enumerate(AGENTS[::every]):
             site.clock.tick += 10
             client = f"198.51.{number % 256}.7"
             for method in ("GET", "HEAD"):
