@@ -21,19 +21,15 @@ from campaign.delivery.arriving import ArrivalTaker
 from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.ending import drained, result_of
 from campaign.delivery.feeding.feed import Feed
-from campaign.delivery.feeding.rows import LOOKS_S
 from campaign.delivery.feeding.suppression import SuppressionLookup
+from campaign.delivery.lasting import Feeding
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.mailboxes import Mailboxes
 from campaign.delivery.policies import policies_of
 from campaign.delivery.ramping import Ramping
 from campaign.delivery.returning import Returning
 from campaign.delivery.rotating import Rotation
-from campaign.delivery.run_records import (
-    Observer,
-    RunOptions,
-    RunResult,
-)
+from campaign.delivery.run_records import Observer, RunOptions, RunResult
 from campaign.delivery.sharing import FleetRun, OpenJournal, Share, only_while_live
 from campaign.delivery.stopping import Stopping
 from campaign.delivery.view import Viewer
@@ -45,11 +41,7 @@ from campaign.journal.schema import LISTED_DOMAINS
 from campaign.journal.states import CAME_BACK, REFUSED
 from campaign.journal.writing.arriving import Arriving
 from campaign.journal.writing.beginning import ANSWER_S
-from campaign.planning.inputs import (
-    envelope_senders,
-    refuse_other_templates,
-    render_spec,
-)
+from campaign.planning.inputs import envelope_senders, refuse_other_templates, render_spec
 from campaign.planning.keys import signing_spec
 from campaign.planning.timing.ramped import ramps_of
 from campaign.planning.timing.turns import turns_of
@@ -62,10 +54,6 @@ from campaign.pool.terms import Terms
 from campaign.records import Letter, PlanRecord, State, unsettled_of
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import WorkerProcess, worker_count, workers_for
-
-_SHORT_WAIT_S = 30.0  # `--no-wait` waits so long for a limit or a rest
-_STANDBY_S = 0.25  # between two looks of a worker that holds nobody who could be sent to
-_LOOK_AGAIN_S = 1.0  # deferred rows come due while others are on the wire
 
 
 class Run:
@@ -105,7 +93,6 @@ class Run:
         self._reader: Reader | None = None
         self._is_set_up = False
         self._started_s = clock.tick_s()
-        self._settled_when_idle = 0  # how many were, when there was last nothing to do
 
     async def send(self, doubtful: list[str]) -> RunResult:
         """The whole run."""
@@ -247,11 +234,22 @@ class Run:
         if self._taker:
             self._feed.look_again(self._taker.taken.bulk_until)
         self._rotation = self._rotation_of() if settings.is_open else None
-        self._settled_when_idle = self._ledger.settled_count
         domains = reader.domains(LISTED_DOMAINS)
         limited = Limits(settings.limits).count(domains, also=self._ramps.of_provider)
         self._viewer = Viewer(
             self._ledger, self._outlet, self._feed, self._turns, self._clock, limited=limited
+        )
+        self._feeding = Feeding(
+            self._feed,
+            self._ledger,
+            self._outlet,
+            self._viewer,
+            self._clock,
+            self._stopping,
+            wanted=self._wanted,
+            taker=self._taker,
+            share=self._share,
+            no_wait=self._options.no_wait,
         )
         self._outlet.start()
         self._is_set_up = True
@@ -316,76 +314,13 @@ class Run:
         return mailboxes
 
     async def _fed(self, reader: Reader) -> bool:
-        """As `_until_done`; where the journal cannot be read any more, replies on the way are still
+        """As `until_done`; where the journal cannot be read any more, replies on the way are still
         waited for."""
         try:
-            return await self._until_done(reader)
+            return await self._feeding.until_done(reader)
         except JournalError as error:
             self._stopping.stop_for(error)
             return False
-
-    async def _until_done(self, reader: Reader) -> bool:
-        """Feed until the journal says that everybody is settled.  True if so."""
-        while not self._stopping:
-            self._wanted.clear()
-            began_s = self._clock.now_s()
-            await self._feed.fill()
-            if self._share:
-                self._share.is_hungry()
-            turn_s = self._feed.wait_s  # until rows that wait for a limit or a rest may go
-            if self._ledger.open:
-                is_over = turn_s is None or turn_s > _SHORT_WAIT_S or self._feed.is_used_up
-                if is_over and len(self._ledger.open) == self._outlet.undecided:
-                    self._outlet.believe()
-                await self._want(_LOOK_AGAIN_S if turn_s is None else min(_LOOK_AGAIN_S, turn_s))
-                continue
-            if self._feed.is_used_up:
-                return False
-            # Before the standings: what is taken between the two is seen there.
-            more_may_come = await self._more_may_come()
-            # The journal's standings are asked, not what was counted along the way (rule 5).
-            if await asyncio.to_thread(reader.is_finished):
-                if not more_may_come:
-                    return True
-                await self._want(_LOOK_AGAIN_S)  # an open campaign is woken by what arrives
-                continue
-            # Who came due while the feed did not look, just after it had looked in vain, is next.
-            due_s = await asyncio.to_thread(reader.next_due, began_s - LOOKS_S)
-            if due_s is not None and due_s <= self._clock.now_s():
-                await self._want(LOOKS_S / 2)  # it is no wait, which `--no-wait` would end with
-                continue
-            self._viewer.retry_s = due_s
-            waits = [] if due_s is None else [due_s - self._clock.now_s()]
-            if turn_s is not None:
-                waits.append(turn_s)
-            if not waits and self._share and not await asyncio.to_thread(reader.has_own_left):
-                await self._want(_STANDBY_S)  # others hold who is left
-            elif not waits:  # yet somebody is left: nobody may be overlooked
-                self._feed.rewind()
-                await self._want(0.05)
-            elif self._options.no_wait and not self._goes_on(more_may_come, turn_s):
-                return False
-            else:
-                await self._want(min(60.0, max(0.02, min(waits))))
-        return False
-
-    async def _more_may_come(self) -> bool:
-        """Whether an open campaign has letters to take, or stays for those to come."""
-        if self._taker is None:
-            return False
-        return not self._options.no_wait or await asyncio.to_thread(self._taker.look)
-
-    def _goes_on(self, more_may_come: bool, turn_s: float | None) -> bool:
-        """With `--no-wait`: letters may have come since the feed looked."""
-        return more_may_come or self._wanted.is_set() or self._is_worth_waiting(turn_s)
-
-    def _is_worth_waiting(self, turn_s: float | None) -> bool:
-        """With `--no-wait`: for a limit that lets the next one go soon, but not twice in a row for
-        servers that do not come back."""
-        settled = self._ledger.settled_count
-        waited_in_vain = settled == self._settled_when_idle
-        self._settled_when_idle = settled
-        return turn_s is not None and turn_s <= _SHORT_WAIT_S and not waited_in_vain
 
     def _goes_first(self, letter: Letter) -> bool:
         return letter.claim.source in self._first_sources
@@ -410,13 +345,6 @@ class Run:
         for a batch.  To look for each commit costs 0.8 µs a letter."""
         if self._feed.has_room or not self._ledger.open:
             self._wanted.set()
-
-    async def _want(self, wait_s: float | None) -> None:
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._wanted.wait()
-        except TimeoutError:
-            return
 
     async def _wind_up(self) -> None:
         """With a broken journal only replies count: nobody gets a permission any more."""
