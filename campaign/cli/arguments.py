@@ -64,7 +64,11 @@ RenderFleetOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Processes that render; left out: one for each core."),
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Processes that render; left out: one for each 200 rows, at most one for each core.",
+    ),
 ]
 
 # Of the commands that show a page.

@@ -38,7 +38,7 @@ class RunOptions:
     resume_stale: bool = False
     resolve: Path | None = None  # a relay's log that settles recipients in doubt
     transcript: Path | None = None
-    workers: int = 0  # 0: one a core
+    workers: int = 0  # 0: one a core, as far as there are rows for them
     patience: Patience | None = None  # with servers; None: as RFC 5321, 4.5.3.2 asks
     # The last change that everybody has seen who follows the journal; here nobody does.
     seen_by_all: Callable[[], int] = lambda: sys.maxsize
