@@ -39,6 +39,54 @@ def test_no_compiled_function_calls_errors_of_two_kinds_by_one_name(recipe: dict
     assert not found
 
 
+def test_no_compiled_class_puts_a_whole_number_where_it_keeps_a_float(
+    recipe: dict[str, Any],
+) -> None:
+    """mypy lets an int stand for a float, mypyc stores the two differently and compiles nothing."""
+    found, seen = [], 0
+    for module in recipe["modules"]():
+        for kind in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+            if isinstance(kind, ast.ClassDef):
+                floats = floats_of(kind)
+                seen += len(floats)
+                found += [f"{module}:{line}" for line in whole_numbers_in(kind, floats)]
+    assert seen > 10
+    assert not found
+
+
+def floats_of(kind: ast.ClassDef) -> set[str]:
+    """Attributes that are said to be a float, or begin as one."""
+    found = set()
+    for node in ast.walk(kind):
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "float":
+            found.add(ast.unparse(node.target))
+        elif isinstance(node, ast.Assign) and type(ast_value(node)) is float:
+            found.update(ast.unparse(target) for target in node.targets)
+    return {name for name in found if name.startswith("self.")}
+
+
+def ast_value(node: ast.Assign) -> object:
+    """What is assigned, where it is written out."""
+    return node.value.value if isinstance(node.value, ast.Constant) else None
+
+
+def whole_numbers_in(kind: ast.ClassDef, floats: set[str]) -> list[int]:
+    """Lines of methods that put a parameter, or a number, that is an int into one of these."""
+    lines = []
+    for method in ast.walk(kind):
+        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef):
+            given = [*method.args.args, *method.args.kwonlyargs]
+            ints = {a.arg for a in given if a.annotation and ast.unparse(a.annotation) == "int"}
+            lines += [
+                node.lineno
+                for node in ast.walk(method)
+                if isinstance(node, ast.Assign)
+                and floats & {ast.unparse(target) for target in node.targets}
+                and (ast.unparse(node.value) in ints or ast.unparse(node.value).isdigit())
+            ]
+    return lines
+
+
 def test_no_interpreted_class_inherits_a_compiled_one(recipe: dict[str, Any]) -> None:
     """Only an editable tree lets it: "interpreted classes cannot inherit from compiled"."""
     compiled = {module: classes_of(ROOT / module) for module in recipe["modules"]()}

@@ -94,7 +94,7 @@ class Rows:
         first: those that came and go before others
         """
         self._dry_until_s = 0.0
-        self._until = until
+        self._until = float(until)  # compiled, the two are stored differently
         self._first.extend(first)
 
     def is_first(self, claim: Claim) -> bool:
