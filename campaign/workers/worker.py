@@ -19,6 +19,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from campaign.errors import CampaignError, RunawayError
+from campaign.rendering.mime.entities import media_types
 from campaign.rendering.render import (
     Renderer,
     RenderSpec,
@@ -118,6 +119,7 @@ class _StepWatch:
 
 
 def _start(spec: RenderSpec) -> Renderer | Repertoire | None:
+    media_types()  # reads files that are out of reach from here on
     try:
         if not read_only(readable_paths(spec), spec.hidden) and spec.hidden:
             refuse_files(spec.hidden)

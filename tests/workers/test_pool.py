@@ -161,6 +161,28 @@ def test_messages_larger_than_the_pipe_arrive_whole(tmp_path: Path) -> None:
     run(spec(tmp_path, ("cell",), subject="{{ cell }}", attachments=["big.bin"]), use)
 
 
+def test_a_machine_with_tables_of_media_types_renders_attachments_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Debian's /etc/mime.types, which Python reads and a confined worker may not."""
+    table = tmp_path / "etc" / "mime.types"
+    table.parent.mkdir()
+    table.write_text("text/x-other txt\n")
+    added = f"import mimetypes\nmimetypes.knownfiles.append({str(table)!r})\n"
+    (tmp_path / "etc" / "sitecustomize.py").write_text(added)
+    monkeypatch.setenv("PYTHONPATH", str(table.parent))
+    (tmp_path / "c" / "files").mkdir(parents=True)
+    (tmp_path / "c" / "files" / "a.txt").write_text("of a")
+
+    async def use(pool: RenderPool) -> None:
+        (message,) = await pool.render(jobs("a"))
+        assert not message.problem
+        (attachment,) = parsed(message).iter_attachments()
+        assert attachment.get_content_type() == "text/plain"
+
+    run(spec(tmp_path / "c", ("cell",), attachments=["files/{{ cell }}.txt"]), use)
+
+
 def test_a_large_fixed_file_is_kept_once_for_all_workers(tmp_path: Path) -> None:
     write(tmp_path, "big.bin", os.urandom(100_000))
 

@@ -173,17 +173,18 @@ def file_entity(content: bytes, name: str, *, content_id: str = "") -> bytes:
 
 def media_type(name: str) -> str:
     """By the end of the name; what may not be base64 (RFC 2046, 5.2.1) is called octet-stream."""
-    found, packed = _types().guess_type(name, strict=False)
+    found, packed = media_types().guess_type(name, strict=False)
     if not found or packed or found.startswith(("message/", "multipart/")):
         return "application/octet-stream"
     return found
 
 
 @cache
-def _types() -> MimeTypes:
+def media_types() -> MimeTypes:
     """The table of the library only, not the machine's: the same file is the same type everywhere.
 
-    It is filled when it is first asked, since few letters have a file.
+    It is filled when it is first asked, since few letters have a file.  Python's library reads the
+    machine's tables then all the same: whoever is going to be confined asks before.
     """
     types = MimeTypes(filenames=())
     for end, media in _MEDIA.items():
