@@ -56,7 +56,7 @@ class LetterRequest:
             "data": self.data,
             "headers": self.headers,
             "attachments": self.attachments,
-            "message": hashlib.sha256(lasting(self.message)).hexdigest(),
+            "message": hashlib.sha256(self.message and lasting(self.message)).hexdigest(),
             "list": self.list,
             "send_at": self.send_at,
             "expires_at": self.expires_at,
