@@ -7,7 +7,7 @@ import io
 import pytest
 
 from campaign.errors import DataError
-from campaign.recipients.text.encodings import BLOCK, decoded, find_encoding
+from campaign.recipients.text.encodings import BLOCK, Encoding, decoded, find_encoding
 from fakes.lists import Read
 
 LISTS = {
@@ -92,6 +92,12 @@ def test_a_byte_that_does_not_fit_is_named_by_line_and_offset(read: Read) -> Non
         caught.value
     )
     assert "encoding = " in caught.value.remedy
+
+
+def test_a_byte_order_mark_of_gb18030_decides() -> None:
+    raw = io.BytesIO("\ufeff姓名,email\n王,a@b.com\n".encode("gb18030"))
+    assert find_encoding(raw, "auto", "a.csv") == Encoding("gb18030", None)
+    assert "".join(decoded(raw, "gb18030", "a.csv")).startswith("姓名")
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16-le", "cp1252", "big5"])
