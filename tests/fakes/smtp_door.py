@@ -24,6 +24,7 @@ class Door:
         self.folder = folder
         self.port = own_port()
         self.process: subprocess.Popen[str] | None = None
+        self.complaints = ""  # on stderr, once it has ended
 
     def start(self) -> None:
         self.process = subprocess.Popen(
@@ -43,7 +44,7 @@ class Door:
     def end(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        self.process.communicate(timeout=30)
+        _, self.complaints = self.process.communicate(timeout=30)
         return self.process.returncode
 
     def client(self, **tls: Any) -> smtplib.SMTP:

@@ -120,6 +120,7 @@ def test_a_message_that_a_library_writes_out_anew_is_the_same_message(shop: Camp
             sent["Date"] = f"Sat, 28 Nov 2026 {hour:02}:00:00 +0000"
             client.send_message(sent)
         assert opened.end() == 0
+        assert opened.complaints == "what is being accepted is finished first\n"
     assert len(kept(shop)) == 1
     assert lasting(b"A: b\n\nboundary=x") != lasting(b"A: b\n\nboundary=y")
 

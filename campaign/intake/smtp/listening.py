@@ -7,6 +7,7 @@ Touches: a port.  Fails with UsageError, ConfigError.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +28,14 @@ _ENHANCED = {
     "503": "5.5.1", "530": "5.7.0", "538": "5.7.11", "552": "5.3.4", "555": "5.5.4",
 }  # fmt: skip
 _BARE = re.compile(r"(?!220|250[- ][A-Z])([245]\d\d) (?!\d\.\d{1,3}\.\d{1,3}\b)")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """aiosmtpd warns of its own `login_data` at every login, and nobody here uses it."""
+    return "login_data" not in record.getMessage()
+
+
+logging.getLogger("mail.log").addFilter(_is_news)
 
 
 class SubmissionDialogue(SMTP):
