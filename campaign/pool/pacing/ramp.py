@@ -60,7 +60,8 @@ class RampWindow:
             wait_s = self._next_s - _EARLY_S - now_s
             return wait_s if wait_s > 0 else 0.0
         self._is_wanted = True
-        return max(_LOOK_S, min(_LONGEST_LOOK_S, self.climb.wait_s(wall_s)))
+        look_s = max(_LOOK_S, min(_LONGEST_LOOK_S, self.climb.wait_s(wall_s)))
+        return max(look_s, self._next_s - _EARLY_S - now_s)  # one that is given is not due before
 
     def take(self, now_s: float) -> None:
         """One letter goes, which did not have to wait."""
