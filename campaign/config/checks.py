@@ -299,6 +299,11 @@ def _check_file(path: TomlPath, name: str, folder: Path) -> Iterator[Mistake]:
     if file.exists():
         yield Mistake(path, f"'{name}' is not a regular file", "write what it gives into a file")
         return
+    if file.is_symlink():
+        target = file.readlink().as_posix()
+        what = f"'{name}' is a link to '{target}', which is not there"
+        yield Mistake(path, what, "link it to a file, or name another")
+        return
     there = [found.name for found in file.parent.iterdir()] if file.parent.is_dir() else []
     close = difflib.get_close_matches(file.name, there, 1)
     remedy = f"paths are relative to {folder}"

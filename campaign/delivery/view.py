@@ -59,7 +59,7 @@ class Viewer:
         self._turns = turns
         self._clock = clock
         self._limited = limited
-        self._total = sum(ledger.counts.values())
+        self._total = sum(ledger.counts.values())  # an open campaign grows
         self._speed = Speed()
 
     async def keep_telling(self, observer: Observer, stopping: Stopping) -> None:
@@ -71,12 +71,12 @@ class Viewer:
     def view(self, *, is_stopping: bool) -> RunView:
         """The run now; asked a few times a second, as the rate is taken from one to the next."""
         counts = dict(self._ledger.counts)
-        settled = self._ledger.settled_count
+        settled, total = self._ledger.settled_count, sum(counts.values())
         rate_s = self._speed.note(self._clock.tick_s(), settled)
-        left = self._total - settled - counts[State.DEFERRED]  # those go when they are due
+        left = total - settled - counts[State.DEFERRED]  # those go when they are due
         return RunView(
             counts=counts,
-            total=self._total,
+            total=total,
             rate_s=rate_s,
             left_s=max(left / rate_s, self._limits_s(left)) if left > 0 and rate_s > 0 else None,
             waiting_for=self._outlet.waiting_for(self._feed.behind)

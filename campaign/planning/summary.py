@@ -16,7 +16,7 @@ from campaign.errors import EmptyPlanError
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.planning.bulk import missing_for_bulk
-from campaign.planning.skips import SkipKind, Skips, read_skips
+from campaign.planning.skips import SKIP_WORDS, SkipKind, Skips, read_skips
 from campaign.planning.timing.forecast import Forecast
 from campaign.planning.timing.outlook import (
     LOOKED_AT,
@@ -145,13 +145,16 @@ def refuse_empty(summary: PlanSummary) -> None:
     """Raise EmptyPlanError, which names the first cause, where nobody is left to send to."""
     if summary.planned:
         return
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in summary.reasons[:3])
+    reasons = ", ".join(
+        f"{count:,} skipped ({SKIP_WORDS.get(reason, reason)})"
+        for reason, count in summary.reasons[:3]
+    )
     example = ""
     if summary.causes:
         first = summary.causes[0]
         example = f"; for example {first.file}:{first.line} {first.address}: {first.reason}"
     raise EmptyPlanError(
-        f"no recipient is left to send to: of {summary.total:,} rows"
+        f"no recipient is left to send to: of {summary.total:,} row{'s' * (summary.total != 1)}"
         f" {reasons or 'none can be used'}{example}",
         remedy="mend the list or the templates, then `campaign plan`",
     )

@@ -96,7 +96,7 @@ def test_a_list_with_nobody_to_send_to_is_an_error_each_time(ask: Ask, here: Pat
     for _ in range(2):
         code, _, err = ask("run", "--yes")
         assert code == 65
-        assert "no recipient is left to send to: of 1 rows 1 address" in err
+        assert "of 1 row 1 skipped (no address that could be written to)" in err
         assert "for example list.csv:2 nobody: address: no @ in 'nobody'" in err
 
 

@@ -88,6 +88,12 @@ def known_in(notebook: Path) -> int:
         return 0
 
 
+def test_a_folder_that_takes_no_file_is_told_with_what_to_name(verify: Verify) -> None:
+    code, _, err = verify("-o", "none/checked.csv")
+    assert code == 64
+    assert "name an output by -o in a folder that is there and that you can write to" in err
+
+
 def test_every_row_comes_back_as_it_was_with_a_verdict(verify: Verify) -> None:
     code, _, said = verify("-o", "checked.csv")
     assert code == 1

@@ -379,6 +379,13 @@ def test_a_message_without_a_body_is_told(folder: Path) -> None:
     assert only_fault(folder, text)[:2] == (6, "the message has no body")
 
 
+def test_a_link_that_leads_nowhere_is_told_with_where_it_leads(folder: Path) -> None:
+    (folder / "linked.txt").symlink_to("moved.txt")
+    line, what, remedy = only_fault(folder, GOOD.replace("body.txt", "linked.txt"))
+    assert (line, what) == (9, "'linked.txt' is a link to 'moved.txt', which is not there")
+    assert remedy == "link it to a file, or name another"
+
+
 def test_a_misspelt_file_is_told_with_the_one_that_is_there(folder: Path) -> None:
     line, what, remedy = only_fault(folder, GOOD.replace("body.txt", "bdoy.txt"))
     assert (line, what, remedy) == (9, "there is no file 'bdoy.txt'", "did you mean body.txt?")

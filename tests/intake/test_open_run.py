@@ -312,6 +312,17 @@ def test_a_run_that_stays_sends_what_comes_at_once(
     audited(campaign)
 
 
+def test_the_progress_of_an_open_campaign_counts_what_came_since_the_start(
+    tmp_path: Path, server: Recorder
+) -> None:
+    campaign, heard = open_campaign(tmp_path, port=server.port), Heard()
+    accept(campaign, code("a@example.com"))
+    accept(campaign, code("b@example.com"))
+    one_pass(campaign, heard)
+    last = heard.views[-1]
+    assert (last.total, last.counts[State.SENT]) == (2, 2)
+
+
 def test_a_letter_in_doubt_is_sent_again_or_held_as_its_template_says(
     tmp_path: Path, journal_toml: str
 ) -> None:

@@ -191,8 +191,9 @@ def open_notebook(output: Path | None, clock: Clock) -> Iterator[Notebook]:
             file.close()
     except sqlite3.Error as error:
         where = str(path) if path else "its temporary file"
-        raise UsageError(
-            f"{where} cannot be used: {error}", remedy="remove it, or name another output by -o"
-        ) from error
+        remedy = "remove it, or name another output by -o"
+        if path and not path.exists():
+            remedy = "name an output by -o in a folder that is there and that you can write to"
+        raise UsageError(f"{where} cannot be used: {error}", remedy=remedy) from error
     if path:
         path.unlink(missing_ok=True)
