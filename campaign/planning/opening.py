@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.errors import JournalBusy, JournalError, NoPlanError, UsageError
@@ -24,14 +26,16 @@ from campaign.records import PlanRecord, Source
 from campaign.rendering.asked import COLUMNS
 from campaign.rendering.spec import FINISHED
 
+_LOOKS_EVERY_S = 0.05
+_PATIENCE_S = 30.0  # a plan without rows takes a tenth of a second, where nobody else is at work
 ARRIVALS_NOTE = "arrivals"  # whose identity the journal takes letters from
 
 
 def ensure_open_plan(campaign: Campaign, clock: Clock) -> PlanRecord:
     """The plan of an open campaign, made where there is none.
 
-    Raises UsageError for a campaign with a list, JournalBusy where another process is just making
-    the plan, JournalError.
+    Processes that begin together, as after a boot, find one that makes it, and wait for it.
+    Raises UsageError for a campaign with a list, JournalError.
     """
     if not campaign.settings.is_open:
         raise UsageError(
@@ -51,7 +55,7 @@ def ensure_open_plan(campaign: Campaign, clock: Clock) -> PlanRecord:
             url, folder, clock=clock, create=True, campaign=campaign.settings.name
         )
     except JournalBusy:
-        return _planned(campaign)
+        return _planned_by_another(campaign)
     with closing(opened) as journal:
         if not journal.is_planned:
             planning = journal.plan(new_record(campaign, clock))
@@ -94,6 +98,17 @@ def sources_now(campaign: Campaign, known: Sequence[Source]) -> list[Source]:
     """The sources of a plan after its templates were adopted; of a list, those it has."""
     further = sources_to_add(campaign, known) if campaign.settings.is_open else []
     return [*known, *further]
+
+
+def _planned_by_another(campaign: Campaign) -> PlanRecord:
+    """As soon as it is there: whoever has the lock is making it, or began a run after that."""
+    patient = Retrying(
+        retry=retry_if_exception_type(JournalError),
+        wait=wait_fixed(_LOOKS_EVERY_S),
+        stop=stop_after_delay(_PATIENCE_S),
+        reraise=True,
+    )
+    return patient(_planned, campaign)
 
 
 def _planned(campaign: Campaign) -> PlanRecord:
