@@ -33,7 +33,7 @@ CONNECTIONS = 3
 # The call of a thread from which on the disk fails; the main thread has opened the journal before.
 FAILS_FROM = {
     ("main thread", "fdatasync"): 7,
-    ("main thread", "pwrite64"): 32,
+    ("main thread", "pwrite64"): 44,
     ("journal thread", "fdatasync"): 3,
     ("journal thread", "pwrite64"): 20,
 }
