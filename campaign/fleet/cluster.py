@@ -52,6 +52,7 @@ class SchedulerLink:
         """`connect` within so many seconds, or raise OSError or TimeoutError: a client."""
         self._connect = connect
         self.client = connect(_CONNECT_S)
+        self.brought: Any = None  # what stands in tasks for what all workers were brought
 
     def is_there(self) -> bool:
         """Whether the scheduler answers; it is connected to again where it did not."""
@@ -64,7 +65,7 @@ class SchedulerLink:
 
     def close(self) -> None:
         """Until it is asked for again."""
-        client, self.client = self.client, None
+        client, self.client, self.brought = self.client, None, None
         if client is not None:
             with suppress(*FAILURES):
                 client.close(timeout=_AGAIN_S)
@@ -74,10 +75,13 @@ class SchedulerLink:
         workers = self.client.scheduler_info(n_workers=-1)["workers"]
         return {place: int(workers[place]["nthreads"]) for place in sorted(workers)}
 
-    def scatter(self, given: object) -> Any:
-        """Bring it to all workers; what stands for it in tasks."""
-        # In a list: of a tuple each part would be scattered by itself.
-        return self.client.scatter([given], broadcast=True, hash=False)[0]
+    def bring(self, given: object) -> Any:
+        """The one thing that tasks are about, to all workers; again where they have lost it.  What
+        stands for it in tasks."""
+        if self.brought is None or self.brought.status != "finished":
+            # In a list: of a tuple each part would be scattered by itself.
+            (self.brought,) = self.client.scatter([given], broadcast=True, hash=False)
+        return self.brought
 
 
 class Cluster:
@@ -89,21 +93,16 @@ class Cluster:
         self._connection = connection
         self._bundle = bundle
         self._render_workers = render_workers
-        self._there: Any = None  # the bundle in the cluster
         self._tasks: dict[str, Any] = {}  # by address
 
     def is_there(self) -> bool:
-        """Whether the scheduler answers; of one that did not, all tasks are forgotten."""
+        """Whether the scheduler answers; of one that did not, all tasks are forgotten, and the
+        processes that they started go on."""
         before = self._connection.client
         is_there = self._connection.is_there()
         if self._connection.client is not before:
-            self._forget()
+            self._tasks.clear()
         return is_there
-
-    def _forget(self) -> None:
-        """The processes that the tasks started go on."""
-        self._there = None
-        self._tasks.clear()
 
     def places(self) -> list[str]:
         """Addresses of the workers that are there now."""
@@ -112,11 +111,9 @@ class Cluster:
     def start(self, place: str) -> None:
         """One long task, there and nowhere else."""
         try:
-            if self._there is None or self._there.status != "finished":
-                self._there = self._connection.scatter(self._bundle)
             self._tasks[place] = self._connection.client.submit(
                 work_here,
-                self._there,
+                self._connection.bring(self._bundle),
                 self._render_workers,
                 sum(_host_of(each) == _host_of(place) for each in self.places()),
                 workers=[place],
@@ -126,7 +123,7 @@ class Cluster:
             )
         except FAILURES:  # as the next look will find
             self._connection.close()
-            self._forget()
+            self._tasks.clear()
 
     @property
     def busy(self) -> set[str]:

@@ -54,7 +54,6 @@ class Places:
         self._unsaid: list[str] = []  # by the thread that talks with Dask
         # One thread: a client is not to be closed while it is asked for something.
         self._talks = ThreadPoolExecutor(1, thread_name_prefix="dask")
-        self._there: Any = None  # the work in the cluster
         self._met: dict[str, Any] = {}  # futures of those that get ready, by address
         self._threads: dict[str, int] = {}  # of those that are ready
         self._refused: set[str] = set()
@@ -156,7 +155,7 @@ class Places:
         was_there, before = self._has_scheduler, self._connection.client
         self._has_scheduler = self._connection.is_there()
         if self._connection.client is not before:
-            self._threads, self._met, self._there = {}, {}, None
+            self._threads, self._met = {}, {}
         if was_there and not self._has_scheduler:
             self._unsaid.append(
                 "the scheduler of Dask is gone; this machine goes on, and tries it again"
@@ -173,10 +172,8 @@ class Places:
                 continue
             if self._most and len(self._threads) + len(self._met) >= self._most:
                 return
-            if self._there is None or self._there.status != "finished":
-                self._there = self._connection.scatter(self._work)
             self._met[place] = client.submit(
-                meet_here, self._there, self._processes,
+                meet_here, self._connection.bring(self._work), self._processes,
                 workers=[place], allow_other_workers=False, pure=False,
             )  # fmt: skip
 
@@ -199,7 +196,7 @@ class Places:
     ) -> Any:
         """A future; None where the cluster is gone."""
         try:
-            client, there = self._connection.client, self._there
+            client, there = self._connection.client, self._connection.brought
             if client is None or there is None or not whose:
                 return None
             future = client.submit(
