@@ -74,16 +74,32 @@ def glance_at(journal: Whereabouts) -> closing[Glance]:
 
 def is_planned(journal: Whereabouts) -> bool:
     """Does the journal hold a finished plan?"""
+    with _planned(journal) as seen:
+        return seen is not None
+
+
+def left_to_send(journal: Whereabouts) -> int | None:
+    """How many are still to be sent to; None where the journal holds no finished plan."""
+    with _planned(journal) as seen:
+        return unsettled_of(seen.counts()) if seen else None
+
+
+@contextmanager
+def _planned(journal: Whereabouts) -> Iterator[Glance | None]:
+    """How a journal stands; None where it holds no finished plan."""
     from campaign.database.places import locate
 
     place = locate(*journal)
     if place.path is not None and not place.path.exists():
-        return False
+        yield None
+        return
     try:
-        with glance_at(journal) as seen:
-            return seen.is_planned()
+        opened = glance_at(journal)
     except NoPlanError:  # an empty file, a fresh database: what a kill in the first moment leaves
-        return False
+        yield None
+        return
+    with opened as seen:
+        yield seen if seen.is_planned() else None
 
 
 def ensure_planned(
@@ -96,26 +112,17 @@ def ensure_planned(
         plan.make(campaign, workers=workers, fleet=fleet, may_be_unsigned=True)
 
 
-def unsettled(journal: Whereabouts) -> int:
-    """How many are still to be sent to."""
-    with glance_at(journal) as seen:
-        return unsettled_of(seen.counts())
-
-
-def workers_for_those_left(journal: Whereabouts, limit: int | None = None) -> int:
+def workers_for_those_left(journal: Whereabouts, limit: int | None) -> int:
     """How many render workers a run will have; that nothing is planned is said when it begins."""
     from campaign.workers.start import workers_for
 
-    left = unsettled(journal) if is_planned(journal) else 0
-    return workers_for(left if limit is None else min(left, limit))
+    return workers_for(left_to_send(journal) or 0, limit=limit)
 
 
 def has_begun(journal: Whereabouts) -> bool:
     """Has anybody been tried, or settled, since the plan was made?"""
-    if not is_planned(journal):
-        return False
-    with glance_at(journal) as seen:
-        return is_begun(seen.counts())
+    with _planned(journal) as seen:
+        return seen is not None and is_begun(seen.counts())
 
 
 def is_rehearsed_only(journal: Whereabouts) -> bool:

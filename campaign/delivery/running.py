@@ -164,7 +164,7 @@ class Run:
         if self._share or self._campaign.settings.is_open:
             return worker_count(wanted)
         left = unsettled_of(reader.counts())
-        return workers_for(min(left, self._options.limit or left), wanted)
+        return workers_for(left, wanted, limit=self._options.limit)
 
     def _open_reader(self) -> Reader:
         return self._share.open_reader() if self._share else Reader.open(*self._campaign.journal)

@@ -127,9 +127,12 @@ def worker_count(wanted: int | None = None) -> int:
     return os.cpu_count() or 1
 
 
-def workers_for(rows: int, wanted: int | None = None) -> int:
-    """So many as are wanted; else one for each core, as far as there are rows enough for them."""
-    return wanted or min(worker_count(), max(1, -(-rows // _WORTH_ROWS)))
+def workers_for(rows: int, wanted: int | None = None, *, limit: int | None = None) -> int:
+    """So many as are wanted; else one for each core, as far as there are rows enough for them.
+
+    `limit`: that no more of the rows will be made."""
+    made = min(rows, limit or rows)
+    return wanted or min(worker_count(), max(1, -(-made // _WORTH_ROWS)))
 
 
 def _environment() -> dict[str, str]:

@@ -81,11 +81,11 @@ def command(
     Plans first where that was not done, then asks: type the number of messages to go on.
     """
     from campaign.cli.checked import show_last_check
-    from campaign.cli.journals import is_planned, workers_for_those_left
+    from campaign.cli.journals import left_to_send
     from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
     from campaign.config.loader import load
     from campaign.delivery.run_records import Agreement, RunOptions
-    from campaign.workers.start import add_workers, worker_count, workers_ahead
+    from campaign.workers.start import add_workers, worker_count, workers_ahead, workers_for
 
     campaign = load(path, need_secrets=not sandbox, need_letters=True)
     if fleet is not None:
@@ -102,10 +102,9 @@ def command(
     if sandbox:
         forget_rehearsal(campaign)
         campaign = rehearsal_of(campaign)
-    is_ready = is_planned(campaign.journal)
-    count = workers or (
-        workers_for_those_left(campaign.journal, limit) if is_ready else worker_count()
-    )
+    left = left_to_send(campaign.journal)
+    is_ready = left is not None
+    count = worker_count(workers) if left is None else workers_for(left, workers, limit=limit)
     with workers_ahead(count if is_ready else 0) as ahead:
         if is_ready and is_still_so(campaign):
             from campaign.planning.summary import read_summary, refuse_empty
@@ -178,9 +177,9 @@ def _refuse_with_fleet(
 
 def refuse_without_a_person(campaign: Campaign, sandbox: bool) -> NoReturn:
     """Raises UsageError: nobody can type the number."""
-    from campaign.cli.journals import has_begun, unsettled
+    from campaign.cli.journals import has_begun, left_to_send
 
-    if not sandbox and has_begun(campaign.journal) and unsettled(campaign.journal):
+    if not sandbox and has_begun(campaign.journal) and left_to_send(campaign.journal):
         raise UsageError(
             "this campaign is under way and not finished, and there is no terminal to ask in",
             remedy="`campaign resume` goes on with it",
