@@ -12,10 +12,10 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
 from campaign.config.loader import Campaign, load
 from campaign.errors import CampaignError, ConfigErrors
@@ -40,16 +40,9 @@ _NAME = re.compile(NAME)
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
 
-class Press(Protocol):
+class Press(AbstractAsyncContextManager["Press", None], Protocol):
     """Renders in workers of its own; entering it compiles the templates."""
 
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
     async def render(self, jobs: list[Job]) -> list[Message]: ...
     async def trace(self, jobs: list[Job], *, is_shown: bool = True) -> list[Traced]: ...
 

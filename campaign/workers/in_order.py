@@ -11,24 +11,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from types import TracebackType
-from typing import Protocol, Self
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
 from campaign.workers.pool import RenderPool
 
 
-class LetterMaker(Protocol):
+class LetterMaker(AbstractAsyncContextManager["LetterMaker", None], Protocol):
     """A `RenderPool`, or what spreads the same work over several hosts."""
 
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
     async def render(self, jobs: list[Job]) -> list[Message]: ...
     async def check(self, jobs: list[Job]) -> list[Message]: ...
     @property
