@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+from campaign.rendering.finished import LINE_END
+
 _MADE_ANEW = re.compile(rb"\n(?:Date|DKIM-Signature)[ \t]*:.*(?:\n[ \t].*)*", re.IGNORECASE)
 _BOUNDARY = re.compile(rb"""boundary=("[^"\n]{1,70}"|[^\s;"]{1,70})""", re.IGNORECASE)
 
 
 def lasting(message: bytes) -> bytes:
     """All but Date, DKIM signatures, and boundaries, for which their numbers stand."""
-    header, gap, body = _LINE_END.sub(b"\n", message).partition(b"\n\n")
+    header, gap, body = LINE_END.sub(b"\n", message).partition(b"\n\n")
     kept = _MADE_ANEW.sub(b"", b"\n" + header) + gap + body
     for number, named in enumerate(dict.fromkeys(_BOUNDARY.findall(kept))):
         delimiter = b"\n--" + named.strip(b'"')

@@ -19,7 +19,7 @@ from campaign.rendering.draft import Draft
 from campaign.rendering.mime import headers
 from campaign.rendering.spec import RenderSpec
 
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+LINE_END = re.compile(rb"\r\n|\r|\n")  # as applications write them
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
 _LONGEST = 998  # bytes of a line (RFC 5322, 2.1.1)
 
@@ -49,7 +49,7 @@ def whole_message(message: bytes) -> bytes:
     Raises RenderError for what no server takes: no From, no blank line behind the header, NUL, a
     line that is too long, 8-bit text in a body (which few relays are asked for).
     """
-    lines = _LINE_END.split(message)
+    lines = LINE_END.split(message)
     if lines[-1]:
         lines.append(b"")
     if any(len(line) > _LONGEST for line in lines):
@@ -63,14 +63,14 @@ def whole_message(message: bytes) -> bytes:
 
 def message_id_of(message: bytes) -> str:
     """Its Message-ID on one line, as it stands; "" where it has none."""
-    header = _LINE_END.sub(b"\n", message).partition(b"\n\n")[0] + b"\n\n"
+    header = LINE_END.sub(b"\n", message).partition(b"\n\n")[0] + b"\n\n"
     return " ".join(str(BytesHeaderParser().parsebytes(header)["Message-ID"] or "").split())
 
 
 def field_names(message: bytes) -> set[bytes]:
     """The fields of its header, in small letters."""
     found = set()
-    for line in _LINE_END.split(message):
+    for line in LINE_END.split(message):
         if not line:
             break
         if line[:1] not in b" \t" and (name := _FIELD.match(line)):

@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import base64
 import email
-import re
 from email.generator import BytesGenerator
 from email.message import Message
 from email.policy import compat32
 from io import BytesIO
 
-from campaign.rendering.finished import field_names
+from campaign.rendering.finished import LINE_END, field_names
 
 _ENCODING = "Content-Transfer-Encoding"
-_LINE_END = re.compile(rb"\r\n|\r|\n")
 _POLICY = compat32.clone(linesep="\r\n", max_line_length=0)  # fields keep their lines
 
 
 def in_seven_bits(message: bytes) -> bytes | None:
     """None where nothing but the application can do it: 8-bit text in a header, in what is signed,
     in what calls itself encoded, or that names no character set."""
-    whole = _LINE_END.sub(b"\r\n", message)
+    whole = LINE_END.sub(b"\r\n", message)
     header, _, _ = whole.partition(b"\r\n\r\n")
     if not header.isascii() or b"dkim-signature" in field_names(whole):
         return None
