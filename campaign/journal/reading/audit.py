@@ -65,10 +65,11 @@ def audit(url: str, folder: Path) -> Audit:
         counts = connection.execute(text("SELECT state, count(*) FROM standings GROUP BY state"))
         by_state = {str(state): int(count) for state, count in counts}
         unknown = list(_unknown(connection, place, by_state))
-        for state, left in rotated(connection, "letters").items():
+        archived = rotated(connection, "letters")
+        for state, left in archived.items():
             by_state[state] = by_state.get(state, 0) + left
         total = int(connection.execute(text("SELECT count(*) FROM recipients")).scalar_one())
-        total += sum(rotated(connection, "letters").values())
+        total += sum(archived.values())
         last = int(connection.execute(text("SELECT max(row) FROM recipients")).scalar() or 0)
         ask = connection.exec_driver_sql
         members = [] if place.path else holders(lambda asked: ask(asked).all())
