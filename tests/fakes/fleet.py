@@ -8,10 +8,12 @@ One that does not end says what it waits for, and how the journal stood.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -82,6 +84,11 @@ class Workers:
         self.said[name] = self.said.get(name, "") + errors
         return process.returncode
 
+    def end_all(self) -> None:
+        """Wait for all; they have done what they were to do."""
+        for name in list(self.processes):
+            assert self.end_of(name) in (0, 1), self.said[name]
+
     def ended(self) -> list[str]:
         return [name for name, each in self.processes.items() if each.poll() is not None]
 
@@ -129,6 +136,16 @@ def fleet_campaign(
     return at
 
 
+def on_another_host(folder: Path, there: Path, was: str, now: str) -> Path:
+    """The same campaign in a folder of another host, which reaches what `was` names as `now`."""
+    shutil.copytree(folder, there)
+    toml = there / "campaign.toml"
+    text = toml.read_text()
+    assert was in text
+    toml.write_text(text.replace(was, now))
+    return there
+
+
 def members(database: DatabaseServer, url: str) -> list[tuple[int, str, str, int]]:
     """Epoch, worker, how it ended ("" where it has not), in doubt then."""
     asked = "SELECT epoch, worker, how, in_doubt FROM fleet_members ORDER BY epoch"
@@ -136,6 +153,11 @@ def members(database: DatabaseServer, url: str) -> list[tuple[int, str, str, int
         (int(epoch), str(worker), str(how), int(doubt))
         for epoch, worker, how, doubt in database.ask(asked, url.rpartition("/")[2])
     ]
+
+
+def times_lost(database: DatabaseServer, url: str) -> Counter[str]:
+    """How often each was taken over from."""
+    return Counter(worker for _, worker, how, _ in members(database, url) if how == "lost")
 
 
 def holding(database: DatabaseServer, url: str) -> list[tuple[int, str]]:

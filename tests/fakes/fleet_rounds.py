@@ -108,9 +108,7 @@ class Processes:
         return bool(self._workers.ended())
 
     def finish(self) -> None:
-        for name in list(self._workers.processes):
-            code = self._workers.end_of(name)
-            assert code in (0, 1), self._workers.said[name]
+        self._workers.end_all()
         for said in self._workers.said.values():
             assert "Traceback" not in said, said
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,9 @@ from fakes.fleet import (
     fleet_campaign,
     holding,
     members,
+    on_another_host,
     prove,
+    times_lost,
     until,
     until_letters,
     whose_clock_is_off,
@@ -51,15 +52,6 @@ def both_hold(server: DatabaseServer, url: str) -> bool:
 def lost(server: DatabaseServer, url: str) -> dict[str, int]:
     """How many were in doubt of each that was taken over from."""
     return {worker: doubt for _, worker, how, doubt in members(server, url) if how == "lost"}
-
-
-def times_lost(server: DatabaseServer, url: str, name: str) -> int:
-    return sum(how == "lost" and worker == name for _, worker, how, _ in members(server, url))
-
-
-def end_all(workers: Workers) -> None:
-    for name in list(workers.processes):
-        assert workers.end_of(name) in (0, 1), workers.said[name]
 
 
 class Halting:
@@ -106,10 +98,10 @@ def test_one_that_is_halted_at_any_step_of_a_letter_with_its_clock_an_hour_off_c
                     until(lambda: both_hold(server, url))
                     halting.arm(step)
                 halting.wait()
-                until(lambda: times_lost(server, url, "one") == number + 1)  # noqa: B023
+                until(lambda: times_lost(server, url)["one"] == number + 1)  # noqa: B023
                 workers.signal("one", signal.SIGCONT)
             mail.at_once()
-            end_all(workers)
+            workers.end_all()
         with closing(Reader.open(url, folder)) as reader:
             counts = reader.counts()
             span_s = reader.ask("SELECT max(at) - min(at) FROM history")[0][0]
@@ -143,7 +135,7 @@ def test_one_that_was_halted_while_its_dots_were_answered_changes_nothing_when_i
             until(lambda: "one" in lost(server, url))
             mail.at_once()
             workers.signal("one", signal.SIGCONT)
-            end_all(workers)
+            workers.end_all()
             assert "joins again" in workers.said["one"]
         doubts = lost(server, url)["one"]
         assert doubts <= _CONNECTIONS
@@ -166,10 +158,8 @@ def test_one_that_is_cut_off_from_the_database_is_taken_over_from_and_sends_noth
         folder = fleet_campaign(
             tmp_path / "c", mail, url, recipients=_COUNT, connections=_CONNECTIONS, policy="hold"
         )
-        other = tmp_path / "other-host"
-        shutil.copytree(folder, other)
-        toml = other / "campaign.toml"
-        toml.write_text(toml.read_text().replace(url, url.replace(str(port), str(proxy.port))))
+        far_url = url.replace(str(port), str(proxy.port))
+        other = on_another_host(folder, tmp_path / "other-host", url, far_url)
         with workers_in(folder) as workers, workers_in(other) as cut_off:
             workers.start("one")
             cut_off.start("two")
@@ -177,7 +167,7 @@ def test_one_that_is_cut_off_from_the_database_is_taken_over_from_and_sends_noth
             until_letters(mail, mail.received.total() + 4)
             proxy.fall_silent()
             until(lambda: "two" in lost(server, url))
-            end_all(workers)
+            workers.end_all()
             counts = mail.received.copy()
             cut_off.kill("two")
             assert mail.received == counts
