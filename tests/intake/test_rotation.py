@@ -19,10 +19,10 @@ from campaign.errors import ConfigErrors
 from campaign.intake.standing import find_letter
 from campaign.journal.arrivals import Arrivals
 from campaign.journal.reading.reader import Reader
-from fakes import open_campaigns
-from fakes.campaigns import TOML, write
+from fakes.campaigns import TOML as OF_A_LIST
+from fakes.campaigns import write
 from fakes.journals import open_journal
-from fakes.open_campaigns import code, open_campaign
+from fakes.open_campaigns import TOML, code, open_campaign
 from fakes.postgresql import DatabaseServer
 from fakes.recorder import Recorder, recorder
 from fakes.sending import QUICK, Heard
@@ -54,6 +54,13 @@ def server() -> Iterator[Recorder]:
         yield found
 
 
+def _in_order(folder: Path, server: Recorder, *, more: str = "", toml: str = TOML) -> Campaign:
+    """Letters go one after the other, so that the last of them is also the last that changes: it
+    alone has to stay."""
+    one_connection = toml.replace("[relay]\n", "[relay]\nconnections = 1\n")
+    return open_campaign(folder, port=server.port, toml=one_connection, more=more)
+
+
 def _pass_later(campaign: Campaign, days: float, **options: object) -> Heard:
     heard = Heard()
     chosen = RunOptions(no_wait=True, workers=1, patience=QUICK, **options)  # type: ignore[arg-type]
@@ -81,7 +88,7 @@ def journal(request: pytest.FixtureRequest) -> str:
 def test_letters_of_three_months_ago_are_in_an_archive_and_everywhere_they_are_asked_for(
     tmp_path: Path, server: Recorder, journal: str
 ) -> None:
-    campaign = open_campaign(tmp_path, port=server.port, more=f"\n[journal]\n{journal}")
+    campaign = _in_order(tmp_path, server, more=f"\n[journal]\n{journal}")
     promised = accept(campaign, code(), code("bob@example.com"), code("eve@example.com"))
     one_pass(campaign)
     before = results(campaign)
@@ -105,7 +112,7 @@ def test_letters_of_three_months_ago_are_in_an_archive_and_everywhere_they_are_a
 def test_commands_tell_of_letters_in_archives(
     tmp_path: Path, server: Recorder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    campaign = open_campaign(tmp_path, port=server.port, more='\n[journal]\nkeep = "2d"\n')
+    campaign = _in_order(tmp_path, server, more='\n[journal]\nkeep = "2d"\n')
     accept(campaign, code(), code("bob@example.com"))
     one_pass(campaign)
 
@@ -125,7 +132,7 @@ def test_commands_tell_of_letters_in_archives(
 
 
 def test_a_journal_of_before_is_made_ready_once(tmp_path: Path, server: Recorder) -> None:
-    campaign = open_campaign(tmp_path, port=server.port)
+    campaign = _in_order(tmp_path, server)
     accept(campaign, code())
     one_pass(campaign)
     with closing(sqlite3.connect(tmp_path / "state/journal.sqlite")) as there:
@@ -138,7 +145,7 @@ def test_a_journal_that_has_no_room_to_be_written_anew_is_rotated_all_the_same(
     tmp_path: Path, server: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("campaign.journal.archiving.preparing._ROOM", 1e12)
-    campaign = open_campaign(tmp_path, port=server.port)
+    campaign = _in_order(tmp_path, server)
     accept(campaign, code(), code())
     heard = Heard()
     one_pass(campaign, heard)
@@ -149,8 +156,8 @@ def test_a_journal_that_has_no_room_to_be_written_anew_is_rotated_all_the_same(
 
 
 def test_an_archive_that_cannot_be_written_stops_nobody(tmp_path: Path, server: Recorder) -> None:
-    lasting = open_campaigns.TOML.replace('"10m"', '"200d"')
-    campaign = open_campaign(tmp_path, port=server.port, toml=lasting)
+    lasting = TOML.replace('"10m"', '"200d"')
+    campaign = _in_order(tmp_path, server, toml=lasting)
     accept(campaign, code(), code())
     one_pass(campaign)
     _pass_later(campaign, 91)
@@ -163,7 +170,7 @@ def test_an_archive_that_cannot_be_written_stops_nobody(tmp_path: Path, server: 
 
 
 def test_whoever_follows_the_journal_holds_letters_there(tmp_path: Path, server: Recorder) -> None:
-    campaign = open_campaign(tmp_path, port=server.port)
+    campaign = _in_order(tmp_path, server)
     accept(campaign, code(), code(), code())
     one_pass(campaign)
     _pass_later(campaign, 91, seen_by_all=lambda: 0)
@@ -173,7 +180,7 @@ def test_whoever_follows_the_journal_holds_letters_there(tmp_path: Path, server:
 
 
 def test_a_run_that_stays_rotates_beside_its_letters(tmp_path: Path, server: Recorder) -> None:
-    campaign = open_campaign(tmp_path, port=server.port, more='\n[journal]\nkeep = "2d"\n')
+    campaign = _in_order(tmp_path, server, more='\n[journal]\nkeep = "2d"\n')
     accept(campaign, code(), code("bob@example.com"))
     one_pass(campaign)
     with closing(sqlite3.connect(tmp_path / "state/journal.sqlite")) as there:
@@ -187,6 +194,6 @@ def test_a_run_that_stays_rotates_beside_its_letters(tmp_path: Path, server: Rec
 
 
 def test_the_journal_of_a_list_is_kept_whole(tmp_path: Path) -> None:
-    write(tmp_path, toml=TOML + '\n[journal]\nkeep = "30d"\n')
+    write(tmp_path, toml=OF_A_LIST + '\n[journal]\nkeep = "30d"\n')
     with pytest.raises(ConfigErrors, match="that of a list is kept whole"):
         load(tmp_path)
