@@ -16,6 +16,7 @@ from typing import Protocol
 from campaign.clock import Clock
 from campaign.config.settings import Limit as LimitSettings
 from campaign.pool.lanes import Limit
+from campaign.pool.pacing.ramp import RampWindow
 from campaign.pool.pacing.rates import Pacing
 from campaign.routing.sites import provider_named, provider_of_domain
 
@@ -24,10 +25,15 @@ class History(Protocol):
     """What is remembered of letters that were handed over."""
 
     def sendings_since(
-        self, since_s: float, *, relay: str = "", source: str = "", domains: Sequence[str] = ()
+        self,
+        since_s: float,
+        *,
+        relay: str = "",
+        source: str | None = "",
+        domains: Sequence[str] = (),
     ) -> list[tuple[float, int]]:
         """Unix time and number, oldest first; through one relay, from one of our addresses (or one
-        that is not known), to some domains, where given."""
+        that is not known; None: from any), to some domains, where given."""
 
 
 class Limits:
@@ -118,3 +124,24 @@ def seed(
             now_s - quota.per_s, relay=relay, source=source, domains=domains
         ):
             quota.seed(tick_s - (now_s - at_s), count)
+
+
+def keep_pace(
+    ramps: Iterable[RampWindow],
+    history: History,
+    clock: Clock,
+    *,
+    relay: str = "",
+    source: str | None = "",
+    domains: Sequence[str] = (),
+) -> None:
+    """Nothing goes sooner than if the last run had not ended: runs that are started again and again
+    would otherwise begin with a letter each."""
+    for ramp in ramps:
+        now_s, pace_s = clock.now_s(), ramp.pace_now_s()
+        if pace_s and (
+            sendings := history.sendings_since(
+                now_s - pace_s, relay=relay, source=source, domains=domains
+            )
+        ):  # the clock may have been set back since
+            ramp.go_on(clock.tick_s() - max(0.0, now_s - sendings[-1][0]))

@@ -21,7 +21,7 @@ from campaign.pool.destination import Destination
 from campaign.pool.endpoints import dialer, endpoint_of
 from campaign.pool.lane import Lane
 from campaign.pool.lanes import Lanes
-from campaign.pool.limits import Limits, domains_of, lane_of, seed
+from campaign.pool.limits import Limits, domains_of, keep_pace, lane_of, seed
 from campaign.pool.pacing.allowance import Allowance
 from campaign.pool.pacing.refusals import Refusals
 from campaign.pool.sites.site import Site
@@ -140,7 +140,7 @@ def relays_of(campaign: Campaign, relays: tuple[Relay, ...], terms: Terms) -> Re
         ramps_of=terms.ramps.of_provider,
         give_back=terms.give_back,
         on_low=terms.on_low,
-        on_lane=partial(_enrol, terms, limits) if terms.parties else _nobody,
+        on_lane=partial(_begin, terms, limits),
         is_first=terms.is_first,
     )
     for name in limits.lanes:
@@ -153,6 +153,7 @@ def relays_of(campaign: Campaign, relays: tuple[Relay, ...], terms: Terms) -> Re
         server = server_name(relay.host, relay.port)
         history, clock = terms.history, terms.clock
         seed(allowance.pacing, history, clock, relay=server, source=endpoint.source)
+        keep_pace(ramps, history, clock, relay=server, source=endpoint.source)
         if terms.parties:
             terms.parties.enrol(
                 f"relay {endpoint.name}",
@@ -178,17 +179,16 @@ def relays_of(campaign: Campaign, relays: tuple[Relay, ...], terms: Terms) -> Re
     return made
 
 
-def _enrol(terms: Terms, limits: Limits, lane: Lane) -> None:
-    found = limits.find(lane.name)
+def _begin(terms: Terms, limits: Limits, lane: Lane) -> None:
+    """A lane is made."""
+    ramps, domains = lane.pacing.own_ramps, domains_of(lane.name)
+    keep_pace(ramps, terms.history, terms.clock, domains=domains)
     if terms.parties:
+        found = limits.find(lane.name)
         terms.parties.enrol(
             f"lane {lane.name}",
             found.rates if found else (),
             lane.pacing,
             lane.governor,
-            partial(terms.history.sendings_since, domains=domains_of(lane.name)),
+            partial(terms.history.sendings_since, domains=domains),
         )
-
-
-def _nobody(lane: Lane) -> None:
-    """One process keeps its lanes by itself."""

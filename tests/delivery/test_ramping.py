@@ -75,6 +75,37 @@ def test_day_by_day_a_run_sends_what_its_step_allows(tmp_path: Path, per: str, f
     assert sum(each.sent for each in counts_of(tmp_path)[key]) == 20
 
 
+@pytest.mark.parametrize("per", [("relay",), ("provider",), ("relay", "provider")])
+def test_a_run_that_is_started_again_keeps_to_the_pace_of_its_ramps(
+    tmp_path: Path, per: tuple[str, ...]
+) -> None:
+    ladders = "".join(f'[[ramp]]\nper = "{each}"\nladder = [4, 8]\n' for each in per)
+    free = [f"r{number}@example.com" for number in range(9)] if RELAY in per else []
+    with ScriptedServer(Script()) as server:
+        mailing = Mailing(tmp_path, relay(server) + ladders, people=[*free, *gmail(9)])
+        endings = [mailing.send(no_wait=True) for _ in range(3)]
+    sent = [Counter(ending.states.values())["sent"] for ending in endings]
+    assert sent == [1, 1, 1]  # the next is due hours after it
+
+
+@pytest.mark.parametrize("per", ["relay", "provider"])
+def test_a_direct_run_that_is_started_again_keeps_to_the_pace_of_its_ramp(
+    tmp_path: Path, per: str
+) -> None:
+    with ScriptedServer(Script()) as server, dns_server() as dns:
+        dns.add("gmail.com", "MX", "10 mx.gmail.com.")
+        dns.add("mx.gmail.com", "A", "127.0.0.1")
+        ramp = f'[ramp]\nper = "{per}"\nladder = [4, 8]\n'
+        sent = []
+        for source in ("127.0.0.1", "127.0.0.1", "127.0.0.2"):
+            way = direct(server.port, dns.address, more=f'addresses = ["{source}"]')
+            mailing = Mailing(tmp_path, way + ramp, people=gmail(9))
+            mailing.write()
+            sent.append(Counter(mailing.send(no_wait=True).states.values())["sent"])
+    # Each address climbs `per = "relay"` for itself; a provider's ramp is one for all of them.
+    assert sent == [1, 1, 2 if per == "relay" else 1]
+
+
 def test_what_another_campaign_sent_today_counts(tmp_path: Path) -> None:
     with ScriptedServer(Script()) as server:
         way = relay(server) + "[ramp]\nladder = [3, 6]\n"

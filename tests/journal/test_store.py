@@ -258,14 +258,15 @@ def test_what_left_from_an_address_is_counted_for_it_and_what_is_not_known_for_e
     )
     journal.close()
 
-    def count(**asked: str) -> int:
-        return sum(number for _, number in reader.sendings_since(0.0, **asked))
+    def count(relay: str = "", source: str | None = "") -> int:
+        return sum(number for _, number in reader.sendings_since(0.0, relay=relay, source=source))
 
     with closing(Reader.open(URL, tmp_path)) as reader:
         sources = ("192.0.2.1", "192.0.2.10", "::1")
         assert [count(source=source) for source in sources] == [2, 2, 3]
         assert [count(relay="mx", source=source) for source in sources] == [2, 2, 2]
         assert (count(relay="mx"), count()) == (1, 5)
+        assert (count(relay="mx", source=None), count(source=None)) == (4, 5)
 
 
 def test_a_relative_path_starts_at_the_campaign_folder_and_four_slashes_are_absolute() -> None:

@@ -349,14 +349,19 @@ class Reader(Glance):
             return set(self._connection.execute(_SUPPRESSED, {"keys": list(keys)}).scalars())
 
     def sendings_since(
-        self, since_s: float, *, relay: str = "", source: str = "", domains: Sequence[str] = ()
+        self,
+        since_s: float,
+        *,
+        relay: str = "",
+        source: str | None = "",
+        domains: Sequence[str] = (),
     ) -> list[tuple[float, int]]:
         """How many letters were handed over since a Unix time, in slots of five minutes.
 
-        Through one relay, from one address of ours, to one of the domains, where these are given;
-        what went from an address that is not known counts for each.  Slots are named by their
-        last moment, oldest first: what is counted against a quota may look younger than it is,
-        never older.
+        Through one relay, from one address of ours (None: from any), to one of the domains, where
+        these are given; what went from an address that is not known counts for each.  Slots are
+        named by their last moment, oldest first: what is counted against a quota may look younger
+        than it is, never older.
         """
         with told(self._place):
             return sendings_since(

@@ -39,7 +39,12 @@ def first_change(connection: Connection, at_s: float) -> int:
 
 
 def sendings_since(
-    connection: Connection, since_s: float, *, relay: str, source: str, domains: Sequence[str]
+    connection: Connection,
+    since_s: float,
+    *,
+    relay: str,
+    source: str | None,
+    domains: Sequence[str],
 ) -> list[tuple[float, int]]:
     """As `Reader.sendings_since`."""
     chosen: dict[str, Any] = {
@@ -47,7 +52,11 @@ def sendings_since(
         "first": first_change(connection, since_s - _SET_BACK_S),
     }
     only = ""
-    if relay:
+    if relay and source is None:
+        only += " AND (relay = :relay OR substr(relay, 1, :length) = :way)"
+        way = f"{relay}{FROM}"
+        chosen |= {"relay": relay, "way": way, "length": len(way)}
+    elif relay:
         only += " AND relay IN (:relay, :way)"
         chosen |= {"relay": relay, "way": sent_from(relay, source)}
     elif source:

@@ -18,7 +18,7 @@ from campaign.config.settings import Direct
 from campaign.config.settings import Limit as LimitSettings
 from campaign.errors import CampaignError
 from campaign.journal.ways import sent_from
-from campaign.pool.limits import lane_of, seed
+from campaign.pool.limits import keep_pace, lane_of, seed
 from campaign.pool.pacing.allowance import Allowance
 from campaign.pool.pacing.governor import Breaker
 from campaign.pool.pacing.rates import Pacing
@@ -42,6 +42,7 @@ class Origin:
         self.failure: CampaignError | None = None  # why nothing leaves from it any more
         self.pacing = Pacing(direct.rates, ramps=terms.ramps.of_relay(address or DIRECT))
         seed(self.pacing, terms.history, terms.clock, source=address)
+        keep_pace(self.pacing.own_ramps, terms.history, terms.clock, source=address)
         if terms.parties:
             used = partial(terms.history.sendings_since, source=address)
             terms.parties.enrol(sent_from("direct", address), direct.rates, self.pacing, None, used)
@@ -74,10 +75,12 @@ class Origin:
                 allowance.try_out()
             self._enrol(allowance, route, limit)
         seeded = self._seeded.setdefault(provider, set())
-        if allowance.pacing.own_quotas and route.site not in seeded:
+        pacing = allowance.pacing
+        if (pacing.own_quotas or pacing.own_ramps) and route.site not in seeded:
             seeded.add(route.site)
             history, clock = self._terms.history, self._terms.clock
-            seed(allowance.pacing, history, clock, relay=route.site, source=self.address)
+            seed(pacing, history, clock, relay=route.site, source=self.address)
+            keep_pace(pacing.own_ramps, history, clock, relay=route.site, source=None)
         return allowance
 
     def _enrol(self, allowance: Allowance, route: Route, limit: LimitSettings | None) -> None:

@@ -72,6 +72,15 @@ class RampWindow:
         self._next_s = max(self._next_s, now_s) + self.pace_s
         self._is_wanted = True
 
+    def pace_now_s(self) -> float:
+        """Seconds between two letters from now on; 0.0 once the ladder is climbed."""
+        self._today()
+        return self.pace_s
+
+    def go_on(self, went_s: float) -> None:
+        """The last letter of an earlier run went at that tick: the next keeps its distance."""
+        self._next_s = max(self._next_s, went_s + self.pace_now_s())
+
     def left(self, now_s: float) -> int:
         """How many more may go on this day."""
         return sys.maxsize if self._is_climbed else self._not_taken + max(0, self._at_hand)
