@@ -4,7 +4,7 @@ It does not pause for a second where more comes in than goes out (in_flow_delay)
 would be measured by how often that happens to him.
 
 In: nothing.  Out: a `Server` whose count is what its log says was delivered.
-Touches: what tests/fakes/postfix.py does.
+Touches: what tests/fakes/mail/postfix.py does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.servers import Server, free_port
 from bench.watching import BenchError
-from tests.fakes.postfix import OPEN, can_run, private_postfix
+from tests.fakes.mail.postfix import OPEN, can_run, private_postfix
 
 _SETTINGS = f"""{OPEN}
 virtual_transport = discard:

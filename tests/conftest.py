@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from fakes.postgresql import NO_SERVER, PG_CTL, DatabaseServer, database_server
+from fakes.servers.postgresql import NO_SERVER, PG_CTL, DatabaseServer, database_server
 
 # HYPOTHESIS_PROFILE=fuzz makes the long form; a slow machine must not fail a test.  The short form
 # takes the same examples each time: what it passed once it passes until the code changes.

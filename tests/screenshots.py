@@ -38,13 +38,13 @@ from campaign.report.several import draw_lines, gather_lines
 from campaign.report.wording import wording
 from campaign.sandbox import inbox
 from campaign.watch import app as watch
-from fakes.browser import DESKTOP, PHONE, Visit, chromium
-from fakes.open_campaigns import open_campaign
-from fakes.open_day import live_a_day
-from fakes.scripted_smtp import Script, ScriptedServer
-from fakes.sending import Mailing, relay
-from fakes.serve_site import ONE_CLICK, link
-from fakes.serving import serving, write
+from fakes.mail.scripted_smtp import Script, ScriptedServer
+from fakes.prepared.open_campaigns import open_campaign
+from fakes.prepared.open_day import live_a_day
+from fakes.prepared.sending import Mailing, relay
+from fakes.processes.serving import serving, write
+from fakes.web.browser import DESKTOP, PHONE, Visit, chromium
+from fakes.web.serve_site import ONE_CLICK, link
 from feedback.mailbox import SENT_AT, sent_campaign
 
 ROOT = Path(__file__).parents[1]

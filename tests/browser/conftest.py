@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from fakes.browser import CHROMIUM, Visit, chromium
+from fakes.web.browser import CHROMIUM, Visit, chromium
 
 
 @pytest.fixture(scope="module")

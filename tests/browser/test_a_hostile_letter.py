@@ -15,8 +15,8 @@ from campaign.config.loader import Campaign
 from campaign.planning.sample import render_sample
 from campaign.preview.files import write_files
 from campaign.preview.server import start
-from fakes.browser import Visit
-from fakes.campaigns import planned
+from fakes.prepared.campaigns import planned
+from fakes.web.browser import Visit
 
 CELL = '<script>parent.ran = 1</script><img src=x onerror="top.ran = 1">'
 

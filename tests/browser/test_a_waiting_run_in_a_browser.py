@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, expect
 from campaign.clock import iso
 from campaign.config.loader import load
 from campaign.watch import app as watch
-from fakes.browser import PHONE, Visit
-from fakes.scripted_smtp import Script, ScriptedServer
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer
+from fakes.prepared.sending import Mailing, relay
+from fakes.web.browser import PHONE, Visit
 
 
 def command(name: str, folder: Path, *options: str) -> list[str]:

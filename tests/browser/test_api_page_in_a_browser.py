@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import expect
 
-from fakes.api_server import KEY, SERVE, ApiServer, api_server
-from fakes.browser import DESKTOP, PHONE, Visit
-from fakes.open_campaigns import open_campaign
+from fakes.prepared.open_campaigns import open_campaign
+from fakes.processes.api_server import KEY, SERVE, ApiServer, api_server
+from fakes.web.browser import DESKTOP, PHONE, Visit
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from campaign.config.loader import Campaign
 from campaign.journal.checking import LastCheck, keep_check, plan_digest
 from campaign.planning.summary import read_summary
 from campaign.preview.server import start
-from fakes.browser import DESKTOP, PHONE, Visit
-from fakes.campaigns import planned
+from fakes.prepared.campaigns import planned
+from fakes.web.browser import DESKTOP, PHONE, Visit
 
 Open = Callable[..., Visit]
 RECORD = '_dmarc.example.com. TXT "v=DMARC1; p=none; rua=mailto:dmarc@example.com"'

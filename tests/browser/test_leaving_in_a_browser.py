@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from fakes.browser import PHONE, Visit
-from fakes.serve_site import link
-from fakes.serving import Serving, serving, write
+from fakes.processes.serving import Serving, serving, write
+from fakes.web.browser import PHONE, Visit
+from fakes.web.serve_site import link
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from campaign.report.page import report
 from campaign.sandbox import inbox
 from campaign.sandbox.server import Sandbox
 from campaign.watch import app as watch
-from fakes.browser import PHONE, Visit
-from fakes.campaigns import planned
+from fakes.prepared.campaigns import planned
+from fakes.web.browser import PHONE, Visit
 
 MAIL = "From: ada@example.com\r\nTo: {to}\r\nSubject: {subject}\r\n\r\nHello {to}\r\n"
 

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from campaign.cli.services.serving import press
 from campaign.preview.server import start
-from fakes.browser import PHONE, Visit
-from fakes.campaigns import HTML, planned
+from fakes.prepared.campaigns import HTML, planned
+from fakes.web.browser import PHONE, Visit
 
 Open = Callable[..., Visit]
 

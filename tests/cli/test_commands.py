@@ -19,7 +19,7 @@ import pytest
 from tenacity import wait_fixed
 
 from campaign.cli.main import main
-from fakes.recorder import recorder
+from fakes.mail.recorder import recorder
 from fakes.terminal import Terminal
 
 CAMPAIGN = [sys.executable, "-m", "campaign.cli.main"]

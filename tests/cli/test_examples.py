@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from campaign.cli.main import main
 from campaign.cli.program import program
-from fakes.recorder import recorder
+from fakes.mail.recorder import recorder
 
 HELP = {name: command.epilog or "" for name, command in get_command(program()).commands.items()}  # type: ignore[attr-defined]
 EXAMPLES = [line.strip() for text in HELP.values() for line in text.splitlines()[2:]]

@@ -11,8 +11,8 @@ import pytest
 
 from campaign.cli.commands.after.explain import lines
 from campaign.cli.main import main
-from fakes.scripted_smtp import Script, ScriptedServer, on, say
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.prepared.sending import Mailing, relay
 
 # A window that is not open today, whatever day it is.
 DAYS = "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes import campaigns
+from fakes.prepared import campaigns
 
 # The signal comes while a finalizer runs, a generator is closed, a weak reference called back.
 DROPPED = {

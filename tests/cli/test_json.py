@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from campaign.cli.main import main
-from fakes.recorder import recorder
+from fakes.mail.recorder import recorder
 
 DOC = Path(__file__).parents[2] / "docs/json.md"
 CONFIG = """name = "spring"

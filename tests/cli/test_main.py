@@ -17,7 +17,7 @@ from typer.main import get_command
 from campaign.cli.endings import with_path
 from campaign.cli.main import main
 from campaign.cli.program import program
-from fakes.recorder import recorder
+from fakes.mail.recorder import recorder
 
 COMMANDS = list(get_command(program()).commands)  # type: ignore[attr-defined]
 HEAVY = {"pandas", "numpy", "sqlalchemy", "jinja2", "pydantic", "tqdm", "rich", "aiosmtpd", "dns"}

@@ -17,9 +17,9 @@ from campaign.cli.main import main
 from campaign.errors import UsageError
 from campaign.journal.pausing import Pause, PauseMark
 from campaign.rendering.conditions import RowCondition
-from fakes.journals import URL, open_journal
-from fakes.postgresql import DatabaseServer
-from fakes.recorder import Recorder, recorder
+from fakes.mail.recorder import Recorder, recorder
+from fakes.prepared.journals import URL, open_journal
+from fakes.servers.postgresql import DatabaseServer
 
 CONFIG = """name = "spring"
 [recipients]

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from campaign.cli.main import main
-from fakes.dns_server import DnsServer, Fault, dns_server
-from fakes.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
 
 LIST = """name,email
 Ada,ada@own.example

@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from fakes.calls import SWEEPS, kill_at_every_call
-from fakes.crashing import Tally, crash_rounds
+from fakes.processes.calls import SWEEPS, kill_at_every_call
+from fakes.processes.crashing import Tally, crash_rounds
 
 # connections, recipients in the batch
 SIZES = ((1, 1), (1, 30), (2, 60), (5, 300), (10, 1000), (20, 2000), (50, 5000))

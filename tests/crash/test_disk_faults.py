@@ -17,8 +17,9 @@ import pytest
 from campaign.journal.reading.reader import Reader
 from campaign.journal.writing.emergency import read_kept
 from campaign.records import State
-from fakes.calls import STRACE, Sweep, traced
-from fakes.crashing import (
+from fakes.mail.recorder import Recorder, recorder
+from fakes.processes.calls import STRACE, Sweep, traced
+from fakes.processes.crashing import (
     JOURNAL,
     Tally,
     check,
@@ -27,7 +28,6 @@ from fakes.crashing import (
     start,
     to_the_end,
 )
-from fakes.recorder import Recorder, recorder
 
 CONNECTIONS = 3
 # The call of a thread from which on the disk fails; the main thread has opened the journal before.

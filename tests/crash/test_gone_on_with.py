@@ -13,8 +13,17 @@ from campaign.delivery.beginning.settling import settle_by
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.records import State
-from fakes.crashing import JOURNAL, Tally, check, counts, planned_campaign, run, start, to_the_end
-from fakes.recorder import Recorder, recorder
+from fakes.mail.recorder import Recorder, recorder
+from fakes.processes.crashing import (
+    JOURNAL,
+    Tally,
+    check,
+    counts,
+    planned_campaign,
+    run,
+    start,
+    to_the_end,
+)
 
 RECIPIENTS = 12
 

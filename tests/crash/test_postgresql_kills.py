@@ -13,10 +13,10 @@ import pytest
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.records import State
-from fakes.crashing import crash_rounds, planned_campaign, start, to_the_end
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.mail.recorder import recorder
+from fakes.processes.crashing import crash_rounds, planned_campaign, start, to_the_end
 from fakes.proxies import silent_proxy
-from fakes.recorder import recorder
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytest.importorskip("psycopg")
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")

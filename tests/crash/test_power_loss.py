@@ -21,9 +21,9 @@ from campaign.config.loader import load
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.planning.plan import make_plan
-from fakes.calls import STRACE
-from fakes.crashing import JOURNAL, write_campaign
 from fakes.power import OPTIONS, Disk
+from fakes.processes.calls import STRACE
+from fakes.processes.crashing import JOURNAL, write_campaign
 
 ROWS = 9
 KEEPER = Path(__file__).with_name("keep_journal.py")

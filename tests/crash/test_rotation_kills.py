@@ -17,9 +17,9 @@ import pytest
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.glance import glance
 from campaign.records import State
-from fakes.calls import STRACE
-from fakes.journals import URL, open_journal
-from fakes.rotating import BEGIN_S, DAY_S, everything, in_journal, open_plan, settle
+from fakes.prepared.journals import URL, open_journal
+from fakes.prepared.rotating import BEGIN_S, DAY_S, everything, in_journal, open_plan, settle
+from fakes.processes.calls import STRACE
 
 IS_LONG = os.environ.get("CRASH") == "long"
 SCRIPT = Path(__file__).with_name("rotate_journal.py")

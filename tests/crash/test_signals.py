@@ -12,8 +12,17 @@ from pathlib import Path
 import pytest
 
 from campaign.records import State
-from fakes.crashing import CAMPAIGN, Tally, check, counts, planned_campaign, run, start, to_the_end
-from fakes.recorder import Recorder, recorder
+from fakes.mail.recorder import Recorder, recorder
+from fakes.processes.crashing import (
+    CAMPAIGN,
+    Tally,
+    check,
+    counts,
+    planned_campaign,
+    run,
+    start,
+    to_the_end,
+)
 
 CONNECTIONS = 4
 RECIPIENTS = 60

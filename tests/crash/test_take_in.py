@@ -17,7 +17,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.planning.plan import make_plan
 from campaign.records import Change, State
-from fakes.crashing import JOURNAL, run, write_campaign
+from fakes.processes.crashing import JOURNAL, run, write_campaign
 
 
 async def _write(journal: Journal, changes: list[Change], folder: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from campaign.config.loader import load
 from campaign.delivery.run_records import Agreement
 from campaign.planning.summary import read_summary
-from fakes.scripted_smtp import Script, ScriptedServer
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer
+from fakes.prepared.sending import Mailing, relay
 
 
 @pytest.fixture

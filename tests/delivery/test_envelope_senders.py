@@ -13,8 +13,8 @@ from campaign.config.loader import load
 from campaign.delivery.trial import send_trial
 from campaign.errors import ConfigErrors
 from campaign.journal.reading.reader import Reader
-from fakes.scripted_smtp import Script, ScriptedServer
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer
+from fakes.prepared.sending import Mailing, relay
 
 VERP = '[bounces]\nenvelope_from = "B+{token}@b.example.com"\n'
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from campaign.journal.reading.reader import Reader
-from fakes.scripted_smtp import Script, ScriptedServer, on, say
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.prepared.sending import Mailing, relay
 
 R3 = "r3@example.com"
 

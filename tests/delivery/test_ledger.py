@@ -15,7 +15,7 @@ from campaign.planning.timing.times import ZoneColumn
 from campaign.planning.timing.turns import Turns
 from campaign.records import Change, Stage, State
 from campaign.schedule.timetable import Timetable
-from fakes.postman import letter
+from fakes.mail.postman import letter
 
 
 class Queue:

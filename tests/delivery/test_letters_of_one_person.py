@@ -14,9 +14,9 @@ from campaign.outcomes import Result
 from campaign.planning.plan import make_plan
 from campaign.planning.sample import render_one
 from fakes.clock import FakeClock
-from fakes.journals import URL, open_journal, sending
-from fakes.scripted_smtp import Script, ScriptedServer, on, say
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.prepared.journals import URL, open_journal, sending
+from fakes.prepared.sending import Mailing, relay
 
 PEOPLE = ["ada@example.com", "bob@example.com", "Ada@example.com", "ADA@example.com"]
 UNSUBSCRIBE = '[unsubscribe]\nurl = "https://example.org/u"\nsecret = { env = "SECRET" }'

@@ -15,8 +15,8 @@ from campaign.planning.suppressed import open_store
 from campaign.records import Change, Claim, State
 from campaign.suppression.entries import Reason, Suppressed
 from campaign.suppression.store import SuppressionStore
-from fakes.scripted_smtp import Rule, Script, ScriptedServer, on, say
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Rule, Script, ScriptedServer, on, say
+from fakes.prepared.sending import Mailing, relay
 
 SHARED = '[suppression]\nurl = "sqlite:///../suppression.sqlite"\nsoft = "2 in a row"\n'
 NEWSLETTER = '[unsubscribe]\nmailto = "out@example.org"\nlist = "newsletter"\n'

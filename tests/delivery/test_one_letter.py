@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from campaign.clock import SystemClock
-from fakes.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
+from fakes.prepared.sending import Mailing, relay
 
 
 class _Later:

@@ -13,8 +13,8 @@ from campaign.errors import ConfigError
 from campaign.planning.plan import make_plan
 from campaign.planning.summary import PlanSummary
 from fakes.clock import FakeClock
-from fakes.scripted_smtp import Script, ScriptedServer
-from fakes.sending import Ending, Mailing, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer
+from fakes.prepared.sending import Ending, Mailing, relay
 
 LIST = """\
 email,number,engagement,tz

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.sink import smtp_sink
+from fakes.mail.sink import smtp_sink
 
 CONFIG = """
 name = "quiet"

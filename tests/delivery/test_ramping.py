@@ -18,9 +18,9 @@ from campaign.planning.timing.ramped import open_counts
 from campaign.pool.ramps import PROVIDER, RELAY, key_of
 from campaign.schedule.climb import day_of
 from campaign.schedule.ramp import DayCount
-from fakes.dns_server import dns_server
-from fakes.scripted_smtp import Script, ScriptedServer, on, say
-from fakes.sending import Ending, Mailing, Skipping, direct, relay
+from fakes.mail.dns_server import dns_server
+from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.prepared.sending import Ending, Mailing, Skipping, direct, relay
 
 GMAIL = key_of(PROVIDER, "google")
 

@@ -23,11 +23,11 @@ from campaign.journal.states import CAME_BACK
 from campaign.journal.store import Journal
 from campaign.journal.writing.events import add_events
 from campaign.outcomes import Event
-from fakes import campaigns, journals
 from fakes.clock import FakeClock
-from fakes.recorder import Recorder, recorder
-from fakes.scripted_smtp import Script, ScriptedServer, on, say
-from fakes.sending import Mailing, relay
+from fakes.mail.recorder import Recorder, recorder
+from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.prepared import campaigns, journals
+from fakes.prepared.sending import Mailing, relay
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0

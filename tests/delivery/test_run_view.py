@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from campaign.records import State
-from fakes.scripted_smtp import Script, ScriptedServer, on, say
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.prepared.sending import Mailing, relay
 
 
 def test_a_run_that_waits_for_a_retry_says_when_and_names_no_time_left(tmp_path: Path) -> None:

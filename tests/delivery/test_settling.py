@@ -17,7 +17,7 @@ from campaign.journal.reading.results import message_ids
 from campaign.journal.states import IN_DOUBT
 from campaign.journal.store import Journal
 from campaign.records import Change, State
-from fakes.campaigns import planned
+from fakes.prepared.campaigns import planned
 
 T = datetime(2026, 11, 27, 10, 0, tzinfo=UTC).timestamp()
 NOW = T + 3600

@@ -13,7 +13,7 @@ from campaign.delivery.trial import send_trial
 from campaign.errors import RelayError, UsageError
 from campaign.pages.letter import Opened, take_apart
 from campaign.sandbox.server import Sandbox
-from fakes.campaigns import TOML, planned
+from fakes.prepared.campaigns import TOML, planned
 
 ME = parse_address("me@example.org")
 

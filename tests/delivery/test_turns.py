@@ -21,8 +21,8 @@ from campaign.planning.plan import make_plan
 from campaign.planning.summary import read_summary
 from campaign.records import Letter
 from fakes.clock import FakeClock
-from fakes.scripted_smtp import Script, ScriptedServer, on, say
-from fakes.sending import Mailing, Skipping, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.prepared.sending import Mailing, Skipping, relay
 
 MONDAY = datetime(2026, 11, 30, tzinfo=UTC).timestamp()  # 08:00 in Shanghai
 HOUR = 3600.0

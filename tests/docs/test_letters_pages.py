@@ -19,15 +19,15 @@ import redis
 
 from campaign.config.loader import Campaign, load
 from campaign.webhooks.signature import new_secret
-from fakes import brokers
-from fakes.api_server import KEY, api_server
 from fakes.certificates import Authority
-from fakes.consuming import Consuming, until
-from fakes.hook_server import hook_server
-from fakes.open_campaigns import code, open_campaign
-from fakes.recorder import Recorder, recorder
-from fakes.smtp_door import door
-from fakes.triggering import accept, one_pass, running, wait_until
+from fakes.mail.recorder import Recorder, recorder
+from fakes.prepared.open_campaigns import code, open_campaign
+from fakes.prepared.triggering import accept, one_pass, running, wait_until
+from fakes.processes.api_server import KEY, api_server
+from fakes.processes.consuming import Consuming, until
+from fakes.processes.smtp_door import door
+from fakes.servers import brokers
+from fakes.web.hook_server import hook_server
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -11,7 +11,7 @@ import sys
 from email.message import EmailMessage
 from pathlib import Path
 
-from fakes.sink import smtp_sink
+from fakes.mail.sink import smtp_sink
 
 CAMPAIGN = [sys.executable, "-m", "campaign.cli.main"]
 GIVEN = ["Ada", "José", "Zoë", "王小明", "李娜", "Ольга", "علي", "O'Brien", 'Anna "Nan"', "D, J."]

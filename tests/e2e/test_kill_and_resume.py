@@ -2,7 +2,7 @@
 
 import pytest
 
-from fakes.crashing import crash_rounds
+from fakes.processes.crashing import crash_rounds
 
 
 @pytest.mark.parametrize("policy", ["resend", "hold"])

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from campaign.cli.main import main
-from fakes.campaigns import TEXT, TOML, write
-from fakes.serve_site import ONE_CLICK, SECRET
-from fakes.serving import serving
+from fakes.prepared.campaigns import TEXT, TOML, write
+from fakes.processes.serving import serving
+from fakes.web.serve_site import ONE_CLICK, SECRET
 
 UNSUBSCRIBE = """\
 [unsubscribe]

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from fakes.certificates import Authority
-from fakes.dns_server import dns_server
-from fakes.internet import GOOD, ServerAt, World
-from fakes.scripted_smtp import Script, ScriptedServer
-from fakes.sending import Ending, Mailing, relay
+from fakes.mail.dns_server import dns_server
+from fakes.mail.internet import GOOD, ServerAt, World
+from fakes.mail.scripted_smtp import Script, ScriptedServer
+from fakes.prepared.sending import Ending, Mailing, relay
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fakes.scripted_smtp import ScriptedServer, drop, on, say
-from fakes.sending import Ending, Skipping
+from fakes.mail.scripted_smtp import ScriptedServer, drop, on, say
+from fakes.prepared.sending import Ending, Skipping
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from fakes.scripted_smtp import SILENCE, Act, ScriptedServer, on
-from fakes.sending import Ending, Mailing, Skipping, hasty, relay
+from fakes.mail.scripted_smtp import SILENCE, Act, ScriptedServer, on
+from fakes.prepared.sending import Ending, Mailing, Skipping, hasty, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 Serve = Callable[..., ScriptedServer]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from fakes.certificates import Authority
-from fakes.dns_server import Fault, dns_server
-from fakes.internet import BAD, GOOD, PEOPLE, THEIRS, World, the_good_went_on
-from fakes.scripted_smtp import drop, on, say
-from fakes.sending import Mailing, Skipping, direct
+from fakes.mail.dns_server import Fault, dns_server
+from fakes.mail.internet import BAD, GOOD, PEOPLE, THEIRS, World, the_good_went_on
+from fakes.mail.scripted_smtp import drop, on, say
+from fakes.prepared.sending import Mailing, Skipping, direct
 
 
 def test_every_domain_gets_its_letters_at_its_own_servers(world: World) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes.scripted_smtp import Act, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Mailing, relay
+from fakes.mail.scripted_smtp import Act, ScriptedServer, drop, on, say
+from fakes.prepared.sending import Ending, Mailing, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 Serve = Callable[..., ScriptedServer]

@@ -13,7 +13,7 @@ import pytest
 
 from fakes.foreign import SERVERS, can_run
 from fakes.foreign.exim import exim
-from fakes.sending import Mailing, hasty, relay
+from fakes.prepared.sending import Mailing, hasty, relay
 
 PEOPLE = int(os.environ.get("FOREIGN_PEOPLE", "60"))
 

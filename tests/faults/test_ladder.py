@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes.scripted_smtp import Act, ScriptedServer, on, say
-from fakes.sending import Ending, Mailing, hasty, relay
+from fakes.mail.scripted_smtp import Act, ScriptedServer, on, say
+from fakes.prepared.sending import Ending, Mailing, hasty, relay
 
 Serve = Callable[..., ScriptedServer]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fakes.scripted_smtp import SILENCE, Act, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Skipping, hasty
+from fakes.mail.scripted_smtp import SILENCE, Act, ScriptedServer, drop, on, say
+from fakes.prepared.sending import Ending, Skipping, hasty
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from fakes.certificates import Authority
+from fakes.mail.scripted_smtp import SILENCE, Act, ScriptedServer, drop, on, say
 from fakes.ports import own_port
-from fakes.scripted_smtp import SILENCE, Act, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Mailing, Skipping, hasty, relay
+from fakes.prepared.sending import Ending, Mailing, Skipping, hasty, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 

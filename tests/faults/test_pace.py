@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from campaign.delivery.feeding.backlog import Backlog
-from fakes.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Mailing, Skipping, relay
+from fakes.mail.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
+from fakes.prepared.sending import Ending, Mailing, Skipping, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 Serve = Callable[..., ScriptedServer]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from fakes.certificates import Authority
+from fakes.mail.postfix import SBIN, Postfix, can_run, private_postfix
 from fakes.ports import own_port
-from fakes.postfix import SBIN, Postfix, can_run, private_postfix
-from fakes.sending import Mailing, relay
+from fakes.prepared.sending import Mailing, relay
 
 pytestmark = pytest.mark.skipif(
     not can_run("saslpasswd2"),

@@ -14,11 +14,11 @@ from campaign.pool.direct.dialer import Dialer
 from campaign.routing.certificates import public_key
 from campaign.routing.https import HttpsFetcher
 from fakes.certificates import Authority, Pair
-from fakes.dns_server import Fault
-from fakes.internet import BAD, THEIRS, World, the_good_went_on
-from fakes.scripted_smtp import ScriptedServer, on, say
-from fakes.sending import Ending, Skipping
-from fakes.web_server import WebServer, web_server
+from fakes.mail.dns_server import Fault
+from fakes.mail.internet import BAD, THEIRS, World, the_good_went_on
+from fakes.mail.scripted_smtp import ScriptedServer, on, say
+from fakes.prepared.sending import Ending, Skipping
+from fakes.web.web_server import WebServer, web_server
 
 MX2, MX3 = f"mx2.{BAD}", f"mx3.{BAD}"
 WEEK_S = 604_800

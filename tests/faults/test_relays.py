@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes.scripted_smtp import Act, ScriptedServer, drop, on
-from fakes.sending import QUICK, Mailing, Skipping, relay
+from fakes.mail.scripted_smtp import Act, ScriptedServer, drop, on
+from fakes.prepared.sending import QUICK, Mailing, Skipping, relay
 
 Serve = Callable[..., ScriptedServer]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fakes.scripted_smtp import Act, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Mailing, Skipping, relay
-from fakes.sink import smtp_sink
+from fakes.mail.scripted_smtp import Act, ScriptedServer, drop, on, say
+from fakes.mail.sink import smtp_sink
+from fakes.prepared.sending import Ending, Mailing, Skipping, relay
 
 Through = Callable[..., tuple[Ending, ScriptedServer]]
 Serve = Callable[..., ScriptedServer]

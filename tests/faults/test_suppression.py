@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes.scripted_smtp import ScriptedServer, on, say
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import ScriptedServer, on, say
+from fakes.prepared.sending import Mailing, relay
 
 Serve = Callable[..., ScriptedServer]
 LIST = "suppressed.csv"

@@ -13,9 +13,9 @@ import pytest
 
 from campaign.journal.reading.reader import Reader
 from campaign.records import State
-from fakes.journals import URL
-from fakes.scripted_smtp import ScriptedServer, on, say
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import ScriptedServer, on, say
+from fakes.prepared.journals import URL
+from fakes.prepared.sending import Mailing, relay
 
 Serve = Callable[..., ScriptedServer]
 CAMPAIGN = [sys.executable, "-m", "campaign.cli.main"]

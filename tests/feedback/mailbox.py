@@ -15,8 +15,8 @@ from campaign.journal.reading.letters import LetterBook
 from campaign.journal.reading.reader import Reader
 from campaign.planning.suppressed import open_store
 from campaign.suppression.entries import Suppressed
-from fakes import campaigns, journals
 from fakes.clock import FakeClock
+from fakes.prepared import campaigns, journals
 from feedback import corpus
 
 SENT_AT = 1_794_200_000.0  # a day before the mails of the corpus say they are from

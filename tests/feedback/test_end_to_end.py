@@ -20,12 +20,12 @@ from threading import Timer
 
 import pytest
 
-from fakes import campaigns
-from fakes.imap_server import PASSWORD, USER, dovecot_imap
-from fakes.imap_server import can_run as has_dovecot
+from fakes.mail.imap_server import PASSWORD, USER, dovecot_imap
+from fakes.mail.imap_server import can_run as has_dovecot
+from fakes.mail.postfix import OPEN, Postfix, can_run, private_postfix
 from fakes.ports import own_port
-from fakes.postfix import OPEN, Postfix, can_run, private_postfix
-from fakes.postgresql import PG_CTL, database_server
+from fakes.prepared import campaigns
+from fakes.servers.postgresql import PG_CTL, database_server
 from feedback.mailbox import VERP
 
 pytestmark = pytest.mark.skipif(not can_run(), reason="needs Postfix, and to be root")

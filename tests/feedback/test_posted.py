@@ -18,7 +18,7 @@ from campaign.journal.reading.events import count_events, events
 from campaign.planning.suppressed import open_store
 from campaign.suppression.inbox import ProviderPost
 from fakes.clock import FakeClock
-from fakes.serving import serving, write
+from fakes.processes.serving import serving, write
 from feedback import payloads
 from feedback.mailbox import SENT_AT, message_id, sent_campaign, suppressed
 from feedback.payloads import Letter

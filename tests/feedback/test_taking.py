@@ -16,7 +16,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.planning.timing.ramped import open_counts
 from campaign.records import State
 from campaign.suppression.entries import Reason
-from fakes import campaigns
+from fakes.prepared import campaigns
 from feedback import corpus
 from feedback.mailbox import (
     SECRET,

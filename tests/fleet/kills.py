@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from fakes.dask_cluster import dask_cluster
-from fakes.fleet_rounds import CrewIn, FleetTally, fleet_rounds, processes
-from fakes.postgresql import database_server
+from fakes.processes.dask_cluster import dask_cluster
+from fakes.processes.fleet_rounds import CrewIn, FleetTally, fleet_rounds, processes
+from fakes.servers.postgresql import database_server
 
 
 class Line(NamedTuple):

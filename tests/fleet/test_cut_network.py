@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from fakes.crashing import Tally, check
-from fakes.fleet import (
+from fakes.hosts import Host, can_run, host
+from fakes.mail.recorder import Recorder, recorder
+from fakes.processes.crashing import Tally, check
+from fakes.processes.fleet import (
     EXPLAINING,
     fleet_campaign,
     holding,
@@ -20,9 +22,7 @@ from fakes.fleet import (
     until,
     workers_in,
 )
-from fakes.hosts import Host, can_run, host
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
-from fakes.recorder import Recorder, recorder
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytestmark = [
     pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server"),

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fakes.crashing import run
-from fakes.dns_server import dns_server
-from fakes.fleet import members, prove, workers_in
-from fakes.internet import ServerAt, World
-from fakes.postgresql import PG_CTL, database_server
-from fakes.scripted_smtp import Script
-from fakes.sending import direct
+from fakes.mail.dns_server import dns_server
+from fakes.mail.internet import ServerAt, World
+from fakes.mail.scripted_smtp import Script
+from fakes.prepared.sending import direct
+from fakes.processes.crashing import run
+from fakes.processes.fleet import members, prove, workers_in
+from fakes.servers.postgresql import PG_CTL, database_server
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 _DOMAINS = 12

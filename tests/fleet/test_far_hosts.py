@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fakes.crashing import Tally, check
-from fakes.fleet import fleet_campaign, members, on_another_host, prove, workers_in
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.mail.recorder import recorder
+from fakes.processes.crashing import Tally, check
+from fakes.processes.fleet import fleet_campaign, members, on_another_host, prove, workers_in
 from fakes.proxies import far_road, silent_proxy
-from fakes.recorder import recorder
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 _COUNT = 240

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes.fleet_rounds import fleet_rounds
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.processes.fleet_rounds import fleet_rounds
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 

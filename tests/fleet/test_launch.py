@@ -14,10 +14,10 @@ from campaign.fleet.cluster import Ended
 from campaign.fleet.launch import Launcher
 from campaign.records import State
 from fakes.clock import FakeClock
-from fakes.crashing import run
-from fakes.fleet import fleet_campaign, members, prove
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
-from fakes.recorder import recorder
+from fakes.mail.recorder import recorder
+from fakes.processes.crashing import run
+from fakes.processes.fleet import fleet_campaign, members, prove
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 
 class Hosts:

@@ -11,9 +11,9 @@ from campaign.fleet.part import FleetPart
 from campaign.journal.sharing.leases import Joining
 from campaign.journal.sharing.reader import SharedReader
 from campaign.journal.sharing.shared import SharedJournal
-from fakes.fleet import members
-from fakes.journals import planned
-from fakes.postgresql import DatabaseServer
+from fakes.prepared.journals import planned
+from fakes.processes.fleet import members
+from fakes.servers.postgresql import DatabaseServer
 
 _LEASE_S = 0.3
 

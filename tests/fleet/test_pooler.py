@@ -11,12 +11,12 @@ import pytest
 from campaign.errors import JournalError, SuppressionError
 from campaign.journal.reading.reader import Reader
 from campaign.suppression.database import open_database
-from fakes.crashing import run
-from fakes.fleet import fleet_campaign, members, prove, until_letters, workers_in
-from fakes.journals import open_journal, planned
-from fakes.pgbouncer import PROGRAM, pgbouncer
-from fakes.postgresql import PG_CTL, DatabaseServer
-from fakes.recorder import recorder
+from fakes.mail.recorder import recorder
+from fakes.prepared.journals import open_journal, planned
+from fakes.processes.crashing import run
+from fakes.processes.fleet import fleet_campaign, members, prove, until_letters, workers_in
+from fakes.servers.pgbouncer import PROGRAM, pgbouncer
+from fakes.servers.postgresql import PG_CTL, DatabaseServer
 
 pytestmark = [
     pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server"),

@@ -19,10 +19,10 @@ from campaign.pool.pacing.leased import LeasedWindow
 from campaign.pool.pacing.rates import Pacing
 from campaign.units import read_rate
 from fakes.clock import FakeClock
-from fakes.fleet import fleet_campaign, workers_in
-from fakes.journals import planned
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
-from fakes.recorder import recorder
+from fakes.mail.recorder import recorder
+from fakes.prepared.journals import planned
+from fakes.processes.fleet import fleet_campaign, workers_in
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 

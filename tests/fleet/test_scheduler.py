@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fakes.crashing import Tally, check
-from fakes.dask_cluster import dask_cluster
-from fakes.fleet import fleet_campaign, members, prove, until, until_letters
-from fakes.postgresql import DatabaseServer
-from fakes.recorder import recorder
+from fakes.mail.recorder import recorder
+from fakes.processes.crashing import Tally, check
+from fakes.processes.dask_cluster import dask_cluster
+from fakes.processes.fleet import fleet_campaign, members, prove, until, until_letters
+from fakes.servers.postgresql import DatabaseServer
 
 _COUNT = 900
 _CONNECTIONS = 2

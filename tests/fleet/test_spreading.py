@@ -32,11 +32,11 @@ from campaign.records import Job, Message
 from campaign.rendering.render import RenderSpec
 from campaign.workers.in_order import LetterMaker, Spread
 from campaign.workers.pool import RenderPool
-from fakes.campaigns import TOML, write
 from fakes.clock import FakeClock
-from fakes.crashing import run
-from fakes.dask_places import DaskPlaces, dask_places
-from fakes.postgresql import DatabaseServer
+from fakes.prepared.campaigns import TOML, write
+from fakes.processes.crashing import run
+from fakes.processes.dask_places import DaskPlaces, dask_places
+from fakes.servers.postgresql import DatabaseServer
 
 pytest.importorskip("distributed")
 

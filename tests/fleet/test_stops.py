@@ -19,11 +19,11 @@ from campaign.journal.writing.events import add_events
 from campaign.outcomes import Event
 from campaign.pool.fleet import Parties
 from fakes.clock import FakeClock
-from fakes.crashing import CAMPAIGN
-from fakes.fleet import fleet_campaign, members, prove, until_letters, workers_in
-from fakes.journals import planned
-from fakes.postgresql import DatabaseServer
-from fakes.recorder import Recorder, recorder
+from fakes.mail.recorder import Recorder, recorder
+from fakes.prepared.journals import planned
+from fakes.processes.crashing import CAMPAIGN
+from fakes.processes.fleet import fleet_campaign, members, prove, until_letters, workers_in
+from fakes.servers.postgresql import DatabaseServer
 
 _COUNT = 200
 _HOST = "127.0.0.2"  # whose sender the server refuses, from a moment on
@@ -56,7 +56,7 @@ def run_of(database: DatabaseServer, url: str) -> list[tuple[object, ...]]:
 def test_a_sender_refused_to_one_worker_stops_all_and_fails_nobody(
     tmp_path: Path, database: DatabaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fakes.recorder.Recorder", Particular)
+    monkeypatch.setattr("fakes.mail.recorder.Recorder", Particular)
     url = database.new_database()
     with recorder(0.3, at_least_s=0.2) as mail:
         folder = fleet_campaign(

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from campaign.fleet.terms import terms_of
-from fakes.sending import Mailing, direct, relay
+from fakes.prepared.sending import Mailing, direct, relay
 
 PLAN = cast(Any, SimpleNamespace(plan_id="p", hashes={}))
 

@@ -15,10 +15,10 @@ from campaign.cli.sending import next_steps
 from campaign.delivery.run_records import RunResult
 from campaign.journal.reading.reader import Reader
 from campaign.records import State
-from fakes.crashing import run
-from fakes.fleet import Workers, fleet_campaign, members, prove, until_letters, workers_in
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
-from fakes.recorder import Recorder, recorder
+from fakes.mail.recorder import Recorder, recorder
+from fakes.processes.crashing import run
+from fakes.processes.fleet import Workers, fleet_campaign, members, prove, until_letters, workers_in
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 _COUNT = 600

@@ -12,8 +12,9 @@ import pytest
 
 from campaign.journal.reading.reader import Reader
 from campaign.records import State
-from fakes.crashing import Tally, check
-from fakes.fleet import (
+from fakes.mail.recorder import STEPS, Recorder, recorder
+from fakes.processes.crashing import Tally, check
+from fakes.processes.fleet import (
     MOST_S,
     Workers,
     fleet_campaign,
@@ -27,9 +28,8 @@ from fakes.fleet import (
     whose_clock_is_off,
     workers_in,
 )
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
 from fakes.proxies import silent_proxy
-from fakes.recorder import STEPS, Recorder, recorder
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 _COUNT = 160

@@ -17,8 +17,8 @@ with atheris.instrument_imports(include=["campaign"]):
     from campaign.rendering.mime import headers
 
 from campaign.errors import RenderError
-from fakes.letters import parse
-from fakes.scanner import header_names
+from fakes.mail.scanner import header_names
+from fakes.prepared.letters import parse
 
 
 def try_one(data: bytes) -> None:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from campaign.errors import RenderError
 from campaign.records import Message
 from campaign.rendering.render import Renderer, UnsubscribeSpec
-from fakes.letters import job, parse, spec, text_of, write
-from fakes.scanner import header_names, laws
+from fakes.mail.scanner import header_names, laws
+from fakes.prepared.letters import job, parse, spec, text_of, write
 
 COLUMNS = ("name", "subject", "body", "file", "extra")
 FIELDS = ["From", "MIME-Version", "List-Unsubscribe-Post", "Reply-To", "List-ID",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakes.postgresql import NO_SERVER, DatabaseServer
+from fakes.servers.postgresql import NO_SERVER, DatabaseServer
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NO_SERVER)])

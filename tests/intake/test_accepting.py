@@ -30,10 +30,10 @@ from campaign.journal.arrivals import FIRST, Arrivals
 from campaign.planning.suppressed import open_store
 from campaign.rendering.asked import EnclosedFile
 from campaign.suppression.entries import Reason, Suppressed
-from fakes.campaigns import planned
 from fakes.clock import FakeClock
-from fakes.letters import parsed
-from fakes.open_campaigns import TOML, code, open_campaign
+from fakes.prepared.campaigns import planned
+from fakes.prepared.letters import parsed
+from fakes.prepared.open_campaigns import TOML, code, open_campaign
 
 Got = TypeVar("Got")
 

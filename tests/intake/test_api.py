@@ -14,10 +14,10 @@ from campaign.config.loader import Campaign
 from campaign.journal.arrivals import FIRST, Arrivals
 from campaign.planning.suppressed import open_store
 from campaign.suppression.entries import Reason, Suppressed
-from fakes.api_server import CODE_KEY, LETTER, SERVE, ApiServer, api_server
-from fakes.open_campaigns import open_campaign
-from fakes.recorder import recorder
-from fakes.triggering import one_pass, wait_until
+from fakes.mail.recorder import recorder
+from fakes.prepared.open_campaigns import open_campaign
+from fakes.prepared.triggering import one_pass, wait_until
+from fakes.processes.api_server import CODE_KEY, LETTER, SERVE, ApiServer, api_server
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,9 @@ from confluent_kafka import Producer
 
 from campaign.config.loader import Campaign
 from campaign.intake.queues.deadletters import dead_letters
-from fakes import brokers
-from fakes.consuming import Consuming, until
-from fakes.open_campaigns import open_campaign
+from fakes.prepared.open_campaigns import open_campaign
+from fakes.processes.consuming import Consuming, until
+from fakes.servers import brokers
 
 COUNT = int(os.environ.get("BROKER_LETTERS", "20"))
 Send = Callable[[list[tuple[str, bytes]]], None]

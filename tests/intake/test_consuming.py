@@ -21,7 +21,7 @@ from campaign.intake.queues.kafka import KafkaSource
 from campaign.intake.queues.source import PREFETCH, BrokerLost, QueueMessage, key_of
 from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.journal.arrivals import FIRST, Arrivals
-from fakes.open_campaigns import open_campaign
+from fakes.prepared.open_campaigns import open_campaign
 
 URL = "sqlite:///journal.sqlite"
 GOOD = json.dumps({"template": "code", "to": "ada@example.com", "data": {"code": "1"}}).encode()

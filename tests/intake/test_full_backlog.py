@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from fakes.api_server import LETTER, SERVE, Answer, ApiServer, api_server
-from fakes.open_campaigns import TOML, open_campaign
-from fakes.recorder import recorder
-from fakes.triggering import one_pass, wait_until
+from fakes.mail.recorder import recorder
+from fakes.prepared.open_campaigns import TOML, open_campaign
+from fakes.prepared.triggering import one_pass, wait_until
+from fakes.processes.api_server import LETTER, SERVE, Answer, ApiServer, api_server
 
 SECONDS = float(os.environ.get("API_BACKLOG_S", "4"))
 MOST = 40  # letters that may wait

@@ -14,10 +14,10 @@ from contextlib import closing
 from pathlib import Path
 
 from campaign.journal.arrivals import FIRST, Arrivals
-from fakes.api_server import LETTER, SERVE, ApiServer, api_server
-from fakes.open_campaigns import open_campaign
-from fakes.recorder import recorder
-from fakes.triggering import audited, one_pass, results
+from fakes.mail.recorder import recorder
+from fakes.prepared.open_campaigns import open_campaign
+from fakes.prepared.triggering import audited, one_pass, results
+from fakes.processes.api_server import LETTER, SERVE, ApiServer, api_server
 
 POSTS = int(os.environ.get("API_POSTS", "240"))
 KILLS = max(3, POSTS // 400)

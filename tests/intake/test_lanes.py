@@ -9,9 +9,9 @@ import pytest
 
 from campaign.intake.requests import LetterRequest
 from campaign.journal.reading.reader import Reader
-from fakes.open_campaigns import TOML, code, open_campaign
-from fakes.recorder import Recorder, recorder
-from fakes.triggering import accept, audited, one_pass, results, running, wait_until
+from fakes.mail.recorder import Recorder, recorder
+from fakes.prepared.open_campaigns import TOML, code, open_campaign
+from fakes.prepared.triggering import accept, audited, one_pass, results, running, wait_until
 
 ONE_CONNECTION = TOML.replace('security = "none"\n', 'security = "none"\nconnections = 1\n')
 

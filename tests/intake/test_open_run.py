@@ -22,10 +22,10 @@ from campaign.journal.reading.reader import Reader
 from campaign.planning.suppressed import open_store
 from campaign.records import State
 from campaign.suppression.entries import Reason, Suppressed
-from fakes.open_campaigns import code, open_campaign
-from fakes.recorder import Recorder, recorder
-from fakes.sending import QUICK, Heard
-from fakes.triggering import (
+from fakes.mail.recorder import Recorder, recorder
+from fakes.prepared.open_campaigns import code, open_campaign
+from fakes.prepared.sending import QUICK, Heard
+from fakes.prepared.triggering import (
     accept,
     audited,
     killable_run,

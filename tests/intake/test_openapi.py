@@ -10,8 +10,8 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from fakes.api_server import KEY, SERVE, api_server
-from fakes.open_campaigns import open_campaign
+from fakes.prepared.open_campaigns import open_campaign
+from fakes.processes.api_server import KEY, SERVE, api_server
 
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "15"))  # of each operation
 _QUIET = settings(

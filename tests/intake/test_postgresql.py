@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fakes.api_server import LETTER, SERVE, api_server
-from fakes.open_campaigns import code, open_campaign
-from fakes.postgresql import DatabaseServer
-from fakes.recorder import recorder
-from fakes.triggering import accept, audited, killable_run, one_pass, results, running, wait_until
+from fakes.mail.recorder import recorder
+from fakes.prepared.open_campaigns import code, open_campaign
+from fakes.prepared.triggering import (
+    accept,
+    audited,
+    killable_run,
+    one_pass,
+    results,
+    running,
+    wait_until,
+)
+from fakes.processes.api_server import LETTER, SERVE, api_server
+from fakes.servers.postgresql import DatabaseServer
 
 ORDER = {"order": 1, "lines": []}
 

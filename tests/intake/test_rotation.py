@@ -19,14 +19,14 @@ from campaign.errors import ConfigErrors
 from campaign.intake.standing import find_letter
 from campaign.journal.arrivals import Arrivals
 from campaign.journal.reading.reader import Reader
-from fakes.campaigns import TOML as OF_A_LIST
-from fakes.campaigns import write
-from fakes.journals import open_journal
-from fakes.open_campaigns import TOML, code, open_campaign
-from fakes.postgresql import DatabaseServer
-from fakes.recorder import Recorder, recorder
-from fakes.sending import QUICK, Heard
-from fakes.triggering import accept, audited, one_pass, results, running, wait_until
+from fakes.mail.recorder import Recorder, recorder
+from fakes.prepared.campaigns import TOML as OF_A_LIST
+from fakes.prepared.campaigns import write
+from fakes.prepared.journals import open_journal
+from fakes.prepared.open_campaigns import TOML, code, open_campaign
+from fakes.prepared.sending import QUICK, Heard
+from fakes.prepared.triggering import accept, audited, one_pass, results, running, wait_until
+from fakes.servers.postgresql import DatabaseServer
 
 DAY_S = 86_400.0
 

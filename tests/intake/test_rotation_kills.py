@@ -18,11 +18,11 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
 from campaign.planning.opening import ensure_open_plan
 from campaign.records import State
-from fakes.open_campaigns import code, open_campaign
-from fakes.postgresql import DatabaseServer
-from fakes.recorder import recorder
-from fakes.rotating import everything, in_journal, settle
-from fakes.triggering import accept, audited, killable_run, wait_until
+from fakes.mail.recorder import recorder
+from fakes.prepared.open_campaigns import code, open_campaign
+from fakes.prepared.rotating import everything, in_journal, settle
+from fakes.prepared.triggering import accept, audited, killable_run, wait_until
+from fakes.servers.postgresql import DatabaseServer
 
 LETTERS = 1_500
 KILLS = 3

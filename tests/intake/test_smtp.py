@@ -27,10 +27,10 @@ from campaign.intake.smtp.submitting import refusal
 from campaign.journal.arrivals import FIRST, Arrival, Arrivals
 from campaign.rendering.asked import asked_of
 from fakes.certificates import Authority
-from fakes.open_campaigns import open_campaign
-from fakes.recorder import recorder
-from fakes.smtp_door import Door, door
-from fakes.triggering import audited, one_pass, results
+from fakes.mail.recorder import recorder
+from fakes.prepared.open_campaigns import open_campaign
+from fakes.prepared.triggering import audited, one_pass, results
+from fakes.processes.smtp_door import Door, door
 
 KEY = "0123456789abcdef0123456789abcdef"
 SCOPED = "abcdef0123456789abcdef0123456789"
@@ -258,7 +258,7 @@ def test_keys_and_campaigns_that_will_not_do_are_said_at_once(
     shop: Campaign, tmp_path: Path, capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    from fakes import campaigns
+    from fakes.prepared import campaigns
 
     at = ["serve", str(shop.folder), "--smtp"]
     assert main([*at, "192.0.2.1:25"]) == 78

@@ -23,10 +23,10 @@ from campaign.report.wording import wording
 from campaign.watch import sampling
 from campaign.watch.sampling import Sampler
 from fakes.clock import FakeClock
-from fakes.open_campaigns import code, open_campaign
-from fakes.open_day import live_a_day
-from fakes.recorder import recorder
-from fakes.triggering import accept, one_pass
+from fakes.mail.recorder import recorder
+from fakes.prepared.open_campaigns import code, open_campaign
+from fakes.prepared.open_day import live_a_day
+from fakes.prepared.triggering import accept, one_pass
 
 
 def test_status_tells_templates_hours_and_what_waits(

@@ -24,11 +24,11 @@ from campaign.journal.taken import Taken
 from campaign.planning.opening import ensure_open_plan
 from campaign.records import State
 from campaign.rendering.asked import AskedLetter
-from fakes.open_campaigns import TOML, code, open_campaign
-from fakes.recorder import Recorder, recorder
-from fakes.rotating import rotate
-from fakes.sending import QUICK, Heard
-from fakes.triggering import accept, audited, one_pass, results, running, wait_until
+from fakes.mail.recorder import Recorder, recorder
+from fakes.prepared.open_campaigns import TOML, code, open_campaign
+from fakes.prepared.rotating import rotate
+from fakes.prepared.sending import QUICK, Heard
+from fakes.prepared.triggering import accept, audited, one_pass, results, running, wait_until
 
 ONE_CONNECTION = TOML.replace('security = "none"\n', 'security = "none"\nconnections = 1\n')
 MANY = 40_000

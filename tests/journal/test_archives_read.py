@@ -22,8 +22,8 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.since import DIGESTED, recipient_of
 from campaign.journal.reading.tallies import Tallies
 from campaign.records import State
-from fakes.journals import URL, open_journal
-from fakes.rotating import BEGIN_S, DAY_S, in_archives, open_plan, rotate, settle
+from fakes.prepared.journals import URL, open_journal
+from fakes.prepared.rotating import BEGIN_S, DAY_S, in_archives, open_plan, rotate, settle
 
 MONTH_S = 31 * DAY_S
 OF_A_MONTH = [State.SENT, State.FAILED, State.SENT, State.EXPIRED, State.SENT, State.HELD] * 3

@@ -15,7 +15,7 @@ from campaign.journal.reading.audit import audit
 from campaign.journal.writing.events import add_events
 from campaign.outcomes import Event
 from campaign.records import State
-from fakes.journals import (
+from fakes.prepared.journals import (
     RECORD,
     URL,
     deferred,

@@ -10,7 +10,7 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.journal.reading.browsing import Browser, Page, Wanted
-from fakes.campaigns import planned
+from fakes.prepared.campaigns import planned
 
 CLOCK = SystemClock()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.records import State
-from fakes.journals import URL, open_journal, planned
+from fakes.prepared.journals import URL, open_journal, planned
 
 PEOPLE = 3000
 CONNECTIONS = 20
@@ -26,7 +26,7 @@ sys.path.insert(0, "tests")
 from pathlib import Path
 from campaign.journal.reading.reader import Reader
 from campaign.records import State
-from fakes.journals import URL, open_journal, sending, sent
+from fakes.prepared.journals import URL, open_journal, sending, sent
 
 async def main(folder):
     journal = open_journal(folder)

@@ -14,7 +14,7 @@ from campaign.journal.states import IN_DOUBT
 from campaign.journal.store import Journal
 from campaign.outcomes import Result
 from campaign.records import Change, State
-from fakes.journals import RECORD, URL, open_journal, outcome, planned, sending, sent
+from fakes.prepared.journals import RECORD, URL, open_journal, outcome, planned, sending, sent
 
 DOUBT = outcome(1, State.DEFERRED, 1, resends=1, class_=IN_DOUBT, reason="in doubt: no reply")
 PUT_OFF = outcome(1, State.DEFERRED, 1, resends=1, class_="throttle", reason="cools down")

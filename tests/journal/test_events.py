@@ -23,8 +23,18 @@ from campaign.journal.reading.events import (
 )
 from campaign.journal.writing.events import add_events
 from campaign.outcomes import Event
-from fakes.journals import RECORD, URL, open_journal, people, plan_into, planned, run, sending, sent
-from fakes.postgresql import DatabaseServer
+from fakes.prepared.journals import (
+    RECORD,
+    URL,
+    open_journal,
+    people,
+    plan_into,
+    planned,
+    run,
+    sending,
+    sent,
+)
+from fakes.servers.postgresql import DatabaseServer
 
 
 def event(n: int, kind: str = "bounced", *, row: int = 1, at: float = 5.0) -> Event:

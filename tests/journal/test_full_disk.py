@@ -15,7 +15,7 @@ from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.writing.emergency import EmergencyFile, read_kept
 from campaign.records import State
-from fakes.journals import URL, open_journal, planned, run, sending, sent
+from fakes.prepared.journals import URL, open_journal, planned, run, sending, sent
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a disk needs root")
 

@@ -17,14 +17,14 @@ from campaign.delivery.beginning.staleness import clock_for
 from campaign.errors import JournalBusy, JournalError, StaleError
 from campaign.journal.reading.reader import Reader
 from fakes.clock import FakeClock
-from fakes.journals import URL, open_journal, planned, run, sending, sent
+from fakes.prepared.journals import URL, open_journal, planned, run, sending, sent
 
 _KILLED = """
 import asyncio, os, sys
 from pathlib import Path
 from campaign.clock import SystemClock
 from campaign.journal.store import Journal
-from fakes.journals import URL, sending
+from fakes.prepared.journals import URL, sending
 journal = Journal.open(URL, Path(sys.argv[1]), clock=SystemClock(), create=False)
 async def main():
     writer = journal.start(asyncio.get_running_loop(), print)

@@ -21,9 +21,9 @@ from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
 from campaign.journal.states import FORMAT
 from campaign.records import State
-from fakes.journals import URL, open_journal, planned
-from fakes.recorder import recorder
-from fakes.sending import Heard
+from fakes.mail.recorder import recorder
+from fakes.prepared.journals import URL, open_journal, planned
+from fakes.prepared.sending import Heard
 
 FORMAT_3 = Path(__file__).parent / "data" / "format-3"
 FORMAT_4 = Path(__file__).parent / "data" / "format-4"

@@ -15,7 +15,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.states import IN_DOUBT, MAX_RESENDS, is_legal
 from campaign.records import SETTLED, Change, State
 from fakes.clock import FakeClock
-from fakes.journals import URL, open_journal, planned
+from fakes.prepared.journals import URL, open_journal, planned
 
 PEOPLE = 4
 

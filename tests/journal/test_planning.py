@@ -17,7 +17,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.states import IN_DOUBT
 from campaign.journal.store import Journal
 from campaign.records import Entry, Source, State
-from fakes.journals import (
+from fakes.prepared.journals import (
     RECORD,
     SOURCE,
     URL,

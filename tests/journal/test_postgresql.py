@@ -28,7 +28,8 @@ from campaign.journal.store import Journal
 from campaign.journal.writing import beginning
 from campaign.records import State
 from fakes.clock import FakeClock
-from fakes.journals import (
+from fakes.ports import own_port
+from fakes.prepared.journals import (
     RECORD,
     SOURCE,
     deferred,
@@ -42,9 +43,8 @@ from fakes.journals import (
     sending,
     sent,
 )
-from fakes.ports import own_port
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
 from fakes.proxies import silent_proxy
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.records import Entry
-from fakes.journals import RECORD, SOURCE, URL, entry, open_journal, people
-from fakes.postgresql import DatabaseServer
+from fakes.prepared.journals import RECORD, SOURCE, URL, entry, open_journal, people
+from fakes.servers.postgresql import DatabaseServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -13,7 +13,7 @@ from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids
 from campaign.records import Change, State
-from fakes.journals import URL, deferred, open_journal, outcome, planned, sending, sent
+from fakes.prepared.journals import URL, deferred, open_journal, outcome, planned, sending, sent
 
 
 def test_a_recipient_found_in_sending_is_sent_again_at_most_twice_and_then_held(

@@ -18,7 +18,7 @@ from campaign.database.places import locate
 from campaign.journal.reading.reader import Reader
 from campaign.journal.writing import totals
 from campaign.records import State
-from fakes.journals import URL, open_journal, planned, sending, sent
+from fakes.prepared.journals import URL, open_journal, planned, sending, sent
 
 _COUNT = 6
 

@@ -17,9 +17,8 @@ from campaign.journal.store import Journal
 from campaign.journal.writing.departing import ArchiveShare, Departure
 from campaign.journal.writing.writer import Writer
 from campaign.records import State
-from fakes.journals import URL, open_journal
-from fakes.postgresql import DatabaseServer
-from fakes.rotating import (
+from fakes.prepared.journals import URL, open_journal
+from fakes.prepared.rotating import (
     BEGIN_S,
     DAY_S,
     EVERYBODY,
@@ -31,6 +30,7 @@ from fakes.rotating import (
     settle,
     write,
 )
+from fakes.servers.postgresql import DatabaseServer
 
 ALL = [
     State.SENT,

@@ -16,8 +16,8 @@ from campaign.journal.reading.audit import audit
 from campaign.journal.reading.glance import glance
 from campaign.journal.writing.writer import Writer
 from campaign.records import State
-from fakes.journals import URL, open_journal
-from fakes.rotating import (
+from fakes.prepared.journals import URL, open_journal
+from fakes.prepared.rotating import (
     BEGIN_S,
     DAY_S,
     EVERYBODY,

@@ -16,8 +16,8 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.sendings import first_change, sendings_since
 from campaign.records import Change, State
 from conftest import NO_SERVER
-from fakes.journals import URL, open_journal, people, plan_into
-from fakes.postgresql import DatabaseServer
+from fakes.prepared.journals import URL, open_journal, people, plan_into
+from fakes.servers.postgresql import DatabaseServer
 
 _DAY_S = 86400.0
 _NOW_S = 1_800_000_000.0

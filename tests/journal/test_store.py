@@ -19,7 +19,17 @@ from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
 from campaign.records import Change, State
 from fakes.clock import FakeClock
-from fakes.journals import URL, entry, open_journal, people, plan_into, planned, run, sending, sent
+from fakes.prepared.journals import (
+    URL,
+    entry,
+    open_journal,
+    people,
+    plan_into,
+    planned,
+    run,
+    sending,
+    sent,
+)
 
 MOUNTS = r"""22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 22 0:25 / /home/ada/my\040files rw shared:9 - nfs4 server:/export rw
@@ -47,7 +57,7 @@ def test_the_lock_of_a_killed_runner_is_free(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys; sys.path.insert(0, 'tests')\n"
         "from pathlib import Path\n"
-        "from fakes.journals import open_journal\n"
+        "from fakes.prepared.journals import open_journal\n"
         f"journal = open_journal(Path({str(tmp_path)!r}))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -90,7 +100,7 @@ def test_a_run_that_never_said_goodbye_shows(tmp_path: Path) -> None:
     program = (
         "import asyncio, os, signal, sys; sys.path.insert(0, 'tests')\n"
         "from pathlib import Path\n"
-        "from fakes.journals import open_journal, sending\n"
+        "from fakes.prepared.journals import open_journal, sending\n"
         "async def main():\n"
         f"    journal = open_journal(Path({str(tmp_path)!r}))\n"
         "    writer = journal.start(asyncio.get_running_loop(), print)\n"

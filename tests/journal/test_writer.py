@@ -18,7 +18,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.journal.writing import totals, transactions
 from campaign.records import State
 from fakes.clock import FakeClock
-from fakes.journals import (
+from fakes.prepared.journals import (
     RECORD,
     SOURCE,
     URL,

@@ -22,9 +22,9 @@ from campaign.metrics.exposition import METRICS
 from campaign.metrics.figures import Counts
 from campaign.metrics.server import serving_metrics
 from campaign.webhooks.signature import new_secret
-from fakes import campaigns
-from fakes.hook_server import hook_server
-from fakes.recorder import recorder
+from fakes.mail.recorder import recorder
+from fakes.prepared import campaigns
+from fakes.web.hook_server import hook_server
 from webhooks.conftest import HOOK
 
 Figures = dict[tuple[str, ...], float]
@@ -151,7 +151,7 @@ def test_what_came_back_and_when_it_goes_on_are_figures(tmp_path: Path) -> None:
     from campaign.journal.writing.events import add_events
     from campaign.metrics.figures import JournalFigures
     from campaign.outcomes import Event
-    from fakes.journals import URL, deferred, planned, run, sending
+    from fakes.prepared.journals import URL, deferred, planned, run, sending
 
     run(planned(tmp_path, 2), [sending(1), deferred(1, due=77.0)])
     add_events(URL, tmp_path, [Event("d", 1, 5.0, "bounced", "", "550", "box", "<x@y>")])

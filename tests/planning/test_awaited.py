@@ -13,8 +13,8 @@ from campaign.config.loader import load
 from campaign.journal.reading.reader import Reader
 from campaign.outcomes import NO_WAIT
 from campaign.planning.timing.awaited import Waits
-from fakes.scripted_smtp import Script, ScriptedServer
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer
+from fakes.prepared.sending import Mailing, relay
 
 NOW_S = SystemClock().now_s()
 PACED = '[limits."qq.com"]\nrates = ["100/s"]\n'

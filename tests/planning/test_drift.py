@@ -14,7 +14,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.planning.drift import differences, letter_settings
 from campaign.planning.inputs import changes_since, refuse_drift
 from campaign.planning.plan import make_plan, outdated
-from fakes.journals import open_journal, sending
+from fakes.prepared.journals import open_journal, sending
 
 CONFIG = """
 name = "planned"

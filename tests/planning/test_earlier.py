@@ -18,8 +18,8 @@ from campaign.journal.states import IN_DOUBT
 from campaign.journal.writing.events import add_events
 from campaign.outcomes import Event
 from campaign.records import State
-from fakes import campaigns, journals
-from fakes.postgresql import DatabaseServer
+from fakes.prepared import campaigns, journals
+from fakes.servers.postgresql import DatabaseServer
 
 PEOPLE = [(f"p{n}@example.org", f"P {n}", "gold") for n in range(1, 7)]
 

@@ -24,7 +24,7 @@ from campaign.schedule.timetable import Timetable, Turn, TurnAnswer
 from campaign.schedule.windows import read_window
 from campaign.schedule.zones import zone_named
 from campaign.units import Rate, read_rate
-from fakes.ramp_counts import RampCounts
+from fakes.prepared.ramp_counts import RampCounts
 
 _AHEAD_S = 0.1  # a pace makes up for a loop that wakes late by 0.04 s, in a new run once more
 MONDAY = datetime(2026, 11, 30, tzinfo=UTC).timestamp()

@@ -15,7 +15,7 @@ from campaign.journal.reading.reader import Reader
 from campaign.planning.inputs import render_spec
 from campaign.planning.letter_files import letter_files
 from campaign.rendering.render import RenderSpec
-from fakes.campaigns import TOML, planned
+from fakes.prepared.campaigns import TOML, planned
 
 _OWN = 'html = "body.html"\nattachments = ["files/{{ plan }}"]'
 

@@ -13,7 +13,7 @@ from campaign.clock import SystemClock
 from campaign.journal.store import Journal
 from campaign.planning.inputs import new_record
 from campaign.planning.opening import sources_of
-from fakes.open_campaigns import open_campaign
+from fakes.prepared.open_campaigns import open_campaign
 
 _ASKS = """
 import sys

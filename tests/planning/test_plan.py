@@ -16,7 +16,7 @@ from campaign.planning.plan import make_plan
 from campaign.planning.summary import PlanSummary
 from campaign.records import Claim
 from campaign.workers.list_ahead import clean_rows
-from fakes.journals import open_journal, sending
+from fakes.prepared.journals import open_journal, sending
 
 CONFIG = """
 name = "planned"

@@ -21,8 +21,8 @@ from campaign.planning.plan import make_plan
 from campaign.planning.summary import PlanSummary
 from campaign.records import Claim, Job
 from campaign.rendering.render import Renderer
-from fakes.letters import parse, text_of
-from fakes.sink import PROGRAM, smtp_sink
+from fakes.mail.sink import PROGRAM, smtp_sink
+from fakes.prepared.letters import parse, text_of
 
 CONFIG = """
 name = "mended"

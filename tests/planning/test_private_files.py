@@ -6,7 +6,7 @@ from pathlib import Path
 
 from campaign.config.loader import load
 from campaign.planning.private_files import private_files
-from fakes.letters import write
+from fakes.prepared.letters import write
 
 CONFIG = """
 name = "spring"

@@ -15,8 +15,8 @@ from campaign.pages.charts import draw_courses
 from campaign.planning.timing.forecast import Forecast, ForecastMark, thinned
 from campaign.planning.timing.prospect import Prospect, Prospects, prospect
 from fakes.clock import FakeClock
-from fakes.scripted_smtp import Script, ScriptedServer
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer
+from fakes.prepared.sending import Mailing, relay
 
 NOW_S = 1_800_000_000.0
 RATE = 'rates = ["50/s"]\n'

@@ -17,7 +17,7 @@ from campaign.planning.plan import make_plan
 from campaign.planning.skips import cause_of
 from campaign.planning.summary import PlanSummary
 from campaign.records import Change, State
-from fakes.journals import open_journal
+from fakes.prepared.journals import open_journal
 
 CONFIG = """
 name = "spring"

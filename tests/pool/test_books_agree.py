@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
-from fakes.scripted_smtp import (
+from fakes.mail.postman import PATIENT, Postman, endpoint_of, letter, run
+from fakes.mail.scripted_smtp import (
     PIPELINING,
     SILENCE,
     Act,

@@ -20,7 +20,7 @@ from campaign.pool.terms import Patience, Terms
 from campaign.records import ReplyClass, Stage, State, Verdict
 from campaign.smtp.connection import Connection
 from fakes.clock import FakeClock
-from fakes.postman import letter
+from fakes.mail.postman import letter
 
 DOMAIN = letter(1).claim.domain
 THROTTLE = Verdict(ReplyClass.THROTTLE, State.DEFERRED, uses_attempt=False, pause_s=300.0)

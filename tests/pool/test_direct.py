@@ -23,10 +23,10 @@ from campaign.routing.destinations import Host, Route, TlsNeed
 from campaign.smtp.endpoint import ConnectRefused, Timeouts
 from fakes.certificates import Authority, Pair
 from fakes.clock import FakeClock
-from fakes.dns_server import dns_server
-from fakes.internet import ServerAt
-from fakes.postman import PATIENT, Postman, letter
-from fakes.scripted_smtp import SILENCE, Script, ScriptedServer, drop, on
+from fakes.mail.dns_server import dns_server
+from fakes.mail.internet import ServerAt
+from fakes.mail.postman import PATIENT, Postman, letter
+from fakes.mail.scripted_smtp import SILENCE, Script, ScriptedServer, drop, on
 
 Serve = Callable[..., ScriptedServer]
 BAD_GREETING = Script(on("CONNECT", drop("554 5.7.1 we do not want you")))

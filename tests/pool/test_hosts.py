@@ -17,7 +17,7 @@ from campaign.smtp.extensions import Extensions
 from campaign.smtp.protocol import Client, Step
 from campaign.smtp.replies.parsing import make_reply
 from fakes.clock import FakeClock
-from fakes.postman import endpoint_of, letter
+from fakes.mail.postman import endpoint_of, letter
 
 OFFERED = dict.fromkeys(("PIPELINING", "SIZE", "DSN", "8BITMIME"), "")
 TAKEN = b"250 ok\r\n250 ok\r\n354 go\r\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from campaign.schedule.ramp import RampRule
-from fakes.ramp_counts import RampCounts
+from fakes.prepared.ramp_counts import RampCounts
 
 MIDNIGHT_S = 20_000 * 86_400.0
 

@@ -17,7 +17,7 @@ from campaign.records import Letter, Reply, Stage, Verdict
 from campaign.smtp.endpoint import Endpoint
 from campaign.smtp.protocol import Client
 from fakes.clock import FakeClock
-from fakes.postman import letter
+from fakes.mail.postman import letter
 
 FULL = Reply(421, ("too many messages per connection",), "4.7.0")
 

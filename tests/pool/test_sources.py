@@ -17,10 +17,10 @@ from campaign.errors import ConfigErrors, RelayError
 from campaign.planning.summary import forecast_s
 from campaign.smtp.endpoint import ConnectRefused, Endpoint
 from campaign.smtp.opening.dial import dial
-from fakes.dns_server import dns_server
-from fakes.internet import GOOD, ServerAt, World
-from fakes.scripted_smtp import Rule, Script, ScriptedServer, drop, on, say
-from fakes.sending import Ending, Mailing, relay
+from fakes.mail.dns_server import dns_server
+from fakes.mail.internet import GOOD, ServerAt, World
+from fakes.mail.scripted_smtp import Rule, Script, ScriptedServer, drop, on, say
+from fakes.prepared.sending import Ending, Mailing, relay
 
 FIRST, SECOND = "127.0.0.12", "127.0.0.13"
 BOTH = f'addresses = ["{FIRST}", "{SECOND}"]'

@@ -21,12 +21,12 @@ from campaign.planning.summary import read_summary
 from campaign.preflight.list_checks import ListCount, list_findings, volume_findings
 from campaign.preflight.rules import BY_ID, RULES
 from campaign.signing.record import record_text
-from fakes.campaigns import HTML, write
 from fakes.clock import FakeClock
-from fakes.dkim_keys import rsa_key
-from fakes.dns_server import DnsServer, Fault, dns_server
-from fakes.providers import provider_server
-from fakes.scripted_smtp import Script, ScriptedServer
+from fakes.mail.dkim_keys import rsa_key
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.scripted_smtp import Script, ScriptedServer
+from fakes.prepared.campaigns import HTML, write
+from fakes.web.providers import provider_server
 
 TOML = """\
 name = "spring"

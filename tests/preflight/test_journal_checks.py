@@ -14,8 +14,8 @@ from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.planning.plan import make_plan
 from campaign.preflight.journal_checks import journal_findings
-from fakes.campaigns import TOML, write
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.prepared.campaigns import TOML, write
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 _STANDBYS = "SELECT count(*) FROM pg_stat_replication"
 

@@ -15,7 +15,7 @@ from campaign.preflight.letters.judge import LetterJudge, Report, has_long_line,
 from campaign.preflight.letters.lint import LINE_MAX, Bulk, Remark, remarks_on
 from campaign.records import Job
 from campaign.rendering.render import Renderer, RenderSpec, UnsubscribeSpec
-from fakes.letters import job, spec, write
+from fakes.prepared.letters import job, spec, write
 
 HTTPS = UnsubscribeSpec("https://example.com/u", "")
 LIST = Bulk(is_list=True, is_signed=True)

@@ -14,7 +14,7 @@ from campaign.preflight.letters.lint import Bulk, remarks_on
 from campaign.preflight.letters.lookalikes import deceit_of
 from campaign.preflight.rules import BY_ID
 from campaign.records import Message
-from fakes.campaigns import TOML, planned
+from fakes.prepared.campaigns import TOML, planned
 
 HEAD = {
     "From": "Ada Lovelace <ada@example.com>",

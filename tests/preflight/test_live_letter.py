@@ -18,13 +18,13 @@ from campaign.cli.main import main
 from campaign.preflight.arrival import arrival_finding
 from campaign.signing.arrived import OurKey, is_marked, judge_arrival, marks_of
 from campaign.signing.signature import Signer, signatures
-from fakes import imap_server
-from fakes.campaigns import TOML, write
-from fakes.dkim_keys import ed25519_key, rsa_key
-from fakes.dns_server import dns_server
+from fakes.mail import imap_server
+from fakes.mail.dkim_keys import ed25519_key, rsa_key
+from fakes.mail.dns_server import dns_server
+from fakes.mail.postfix import OPEN, Postfix, can_run, private_postfix
+from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
 from fakes.ports import own_port
-from fakes.postfix import OPEN, Postfix, can_run, private_postfix
-from fakes.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.prepared.campaigns import TOML, write
 
 DKIM = '\n[[dkim]]\ndomain = "example.com"\nselector = "s1"\nkey = { file = "dkim.pem" }\n'
 LETTER = (

@@ -13,7 +13,7 @@ from campaign.config.settings import Dns
 from campaign.errors import UsageError
 from campaign.preflight.mx_lookup import MxReport, look_up_mx
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
 
 
 @pytest.fixture

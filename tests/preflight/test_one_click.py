@@ -13,13 +13,13 @@ from campaign.cli.main import main
 from campaign.clock import SystemClock
 from campaign.preflight.one_click import look_at_one_click, try_one_click
 from campaign.preflight.rules import CheckFinding
-from fakes.campaigns import TOML, planned, write
 from fakes.certificates import Authority
+from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.prepared.campaigns import TOML, planned, write
+from fakes.processes.serving import serving
 from fakes.proxies import tls_front
-from fakes.scripted_smtp import Script, ScriptedServer, on, say
-from fakes.serve_site import SECRET
-from fakes.serving import serving
-from fakes.web_server import web_server
+from fakes.web.serve_site import SECRET
+from fakes.web.web_server import web_server
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
 

@@ -12,8 +12,8 @@ from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.preflight.past_runs import PastRun, growth_findings, past_runs
 from campaign.routing.sites import provider_of_domain
-from fakes.campaigns import TOML, planned, write
-from fakes.sink import smtp_sink
+from fakes.mail.sink import smtp_sink
+from fakes.prepared.campaigns import TOML, planned, write
 
 NOW_S = 1_795_000_000.0
 

@@ -17,7 +17,7 @@ from campaign.errors import UsageError
 from campaign.preflight.probe import PATIENCE, ProbeReport, probe
 from fakes.certificates import Authority
 from fakes.clock import FakeClock
-from fakes.scripted_smtp import PIPELINING, SILENCE, Script, ScriptedServer, drop, on, say
+from fakes.mail.scripted_smtp import PIPELINING, SILENCE, Script, ScriptedServer, drop, on, say
 
 Serve = Callable[[Script], ScriptedServer]
 

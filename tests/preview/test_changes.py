@@ -10,7 +10,7 @@ import pytest
 from campaign.cli.services.serving import press
 from campaign.errors import CampaignError, ConfigErrors, UsageError
 from campaign.preview.changes import difference
-from fakes.campaigns import HTML, planned
+from fakes.prepared.campaigns import HTML, planned
 
 
 def git(folder: Path, *arguments: str) -> None:

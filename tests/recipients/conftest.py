@@ -9,7 +9,7 @@ import pytest
 
 from campaign.config.settings import Recipients
 from campaign.recipients.readers import read_lists
-from fakes.lists import Read, Reading
+from fakes.prepared.lists import Read, Reading
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.recipients.cleaning import cells_json
-from fakes.lists import Read
+from fakes.prepared.lists import Read
 
 
 def test_a_row_becomes_an_entry_with_address_key_and_cells(read: Read) -> None:

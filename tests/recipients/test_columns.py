@@ -6,7 +6,7 @@ import pytest
 
 from campaign.errors import DataError
 from campaign.recipients.text.columns import did_you_mean
-from fakes.lists import Read
+from fakes.prepared.lists import Read
 
 
 def test_column_names_are_trimmed(read: Read) -> None:

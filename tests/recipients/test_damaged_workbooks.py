@@ -13,7 +13,7 @@ import pytest
 
 from campaign.errors import DataError
 from campaign.recipients.workbooks.sheets import sheet_rows
-from fakes.lists import Read
+from fakes.prepared.lists import Read
 
 
 def workbook() -> bytes:

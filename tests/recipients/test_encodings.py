@@ -8,7 +8,7 @@ import pytest
 
 from campaign.errors import DataError
 from campaign.recipients.text.encodings import BLOCK, Encoding, decoded, find_encoding
-from fakes.lists import Read
+from fakes.prepared.lists import Read
 
 LISTS = {
     "gb18030": ["王小明", "李娜", "张伟", "刘洋", "陈静", "杨帆", "赵磊", "黄丽", "周杰", "徐强"],

@@ -8,7 +8,7 @@ import lzma
 import pytest
 
 from campaign.errors import DataError
-from fakes.lists import Read
+from fakes.prepared.lists import Read
 
 TABLE = "<table><tr><td>email</td></tr><tr><td>a@example.com</td></tr></table>"
 

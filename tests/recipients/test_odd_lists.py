@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from campaign.errors import DataError
-from fakes.lists import Read
+from fakes.prepared.lists import Read
 
 NAMES = {
     "utf-8": ("Zoë", "李雷", "Łukasz", "Иван"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from campaign.config.settings import Recipients
 from campaign.errors import EXIT_DATA, DataError
 from campaign.recipients.readers import input_files, read_lists
-from fakes.lists import Read
+from fakes.prepared.lists import Read
 
 
 def test_every_cell_arrives_as_typed(read: Read) -> None:

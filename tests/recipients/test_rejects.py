@@ -15,7 +15,7 @@ from campaign.recipients.rejects import (
     formula_undone,
     write_rejects,
 )
-from fakes.lists import Read
+from fakes.prepared.lists import Read
 
 cells = st.text(st.characters(exclude_categories=("Cs",)))
 risky = st.builds(str.__add__, st.sampled_from(["=", "'=", "''+", "'", "-", "\t@", "＝"]), cells)  # noqa: RUF001

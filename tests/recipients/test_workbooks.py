@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from campaign.errors import DataError
 from campaign.recipients.workbooks.displayed import displayed
-from fakes.lists import Read
+from fakes.prepared.lists import Read
 
 DAY = datetime.datetime(2024, 1, 31)
 TIME = datetime.datetime(2024, 1, 31, 15, 4, 7)

@@ -12,7 +12,17 @@ import pytest
 from campaign.errors import ConfigError, RenderError, TemplateError
 from campaign.rendering.attachments import PersonalFiles
 from campaign.rendering.render import Renderer
-from fakes.letters import ADA, all_of, compiler_for, job, parsed, rendered, spec, text_of, write
+from fakes.prepared.letters import (
+    ADA,
+    all_of,
+    compiler_for,
+    job,
+    parsed,
+    rendered,
+    spec,
+    text_of,
+    write,
+)
 
 ROW = {**ADA, "invoice": "0042"}
 

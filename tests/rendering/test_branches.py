@@ -9,7 +9,7 @@ import pytest
 from campaign.errors import TemplateError
 from campaign.rendering.render import Renderer, TracingRenderer
 from campaign.rendering.templating.branches import Traced, covering, traced
-from fakes.letters import ADA, job, spec, write
+from fakes.prepared.letters import ADA, job, spec, write
 
 BASE = (
     "<main>{% block b %}{% endblock %}</main>\n{%- if last_name %}\n{{ last_name }}{% endif -%}\n!"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from campaign.rendering.render import Renderer, UnsubscribeSpec
-from fakes.letters import job, spec
+from fakes.prepared.letters import job, spec
 
 LEAVING = UnsubscribeSpec("https://example.com/u", "out@example.com", "newsletter")
 NAMES = ("List-ID", "Feedback-ID", "Auto-Submitted")

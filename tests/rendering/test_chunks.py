@@ -14,7 +14,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from campaign.errors import RenderError
 from campaign.rendering.mime.transfer import TextEncoder
 from campaign.rendering.templating.escaping import Escaping
-from fakes.letters import compiler_for, write
+from fakes.prepared.letters import compiler_for, write
 
 VALUES = {
     "name": "Zoë & 小明",

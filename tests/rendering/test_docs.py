@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.letters import compiler_for
+from fakes.prepared.letters import compiler_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "templates.md"
 ROWS = re.findall(r"^\| `[a-z(A-Z)]+` \| `(\{\{.*?\}\})` \| (.*?) \| (.*?) \|$",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from campaign.errors import RenderError
 from campaign.rendering.mime import headers
-from fakes.letters import parse
+from fakes.prepared.letters import parse
 
 FORBIDDEN = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 texts = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters=FORBIDDEN))

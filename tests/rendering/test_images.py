@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from campaign.rendering.images import Images
-from fakes.letters import parse, parsed, rendered, spec, text_of, write
+from fakes.prepared.letters import parse, parsed, rendered, spec, text_of, write
 
 pytest.importorskip("markdown_it")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from campaign.errors import RenderError
 from campaign.rendering.mime.invitation import cells_written, escaped_calendar, folded, marked_cell
-from fakes.letters import ADA, parsed, rendered, spec, text_of, write
+from fakes.prepared.letters import ADA, parsed, rendered, spec, text_of, write
 
 EVENT = """BEGIN:VCALENDAR
 METHOD:REQUEST

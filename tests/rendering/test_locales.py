@@ -11,7 +11,7 @@ from campaign.languages import fallback_chain, variants_of
 from campaign.rendering.render import input_files
 from campaign.rendering.templating.locales import Variants
 from campaign.rendering.templating.proofread import proofread
-from fakes.letters import compiler_for, parsed, rendered, spec, text_of, write
+from fakes.prepared.letters import compiler_for, parsed, rendered, spec, text_of, write
 
 COLUMNS = ("email", "locale")
 

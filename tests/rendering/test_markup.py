@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.rendering.html.markup import escaped_markdown, markdown_page, style_inliner
-from fakes.letters import ADA, compiler_for, parsed, rendered, spec, text_of, write
+from fakes.prepared.letters import ADA, compiler_for, parsed, rendered, spec, text_of, write
 
 pytest.importorskip("markdown_it")
 

@@ -18,7 +18,7 @@ from campaign.rendering.mime.entities import (
     file_entity,
     media_type,
 )
-from fakes.letters import parse
+from fakes.prepared.letters import parse
 
 
 @given(st.binary(max_size=300))

@@ -13,7 +13,7 @@ from campaign.rendering.sheet import Sheet
 from campaign.rendering.templating.proofread import proofread
 from campaign.rendering.templating.roots import Reach
 from campaign.rendering.templating.templates import TemplateCompiler
-from fakes.letters import ADA, job, spec, write
+from fakes.prepared.letters import ADA, job, spec, write
 
 
 def faults(*args: object, **message: object) -> list[str]:

@@ -18,7 +18,7 @@ from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.errors import ConfigError, RenderError
 from campaign.records import Job, Message
 from campaign.rendering.render import Content, Renderer, RenderSpec, UnsubscribeSpec, input_files
-from fakes.letters import ADA, all_of, job, parsed, part, rendered, spec, text_of, write
+from fakes.prepared.letters import ADA, all_of, job, parsed, part, rendered, spec, text_of, write
 
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # Anything a cell may hold that may stand in a header, but for `{{`.

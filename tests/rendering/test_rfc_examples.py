@@ -8,7 +8,7 @@ import pytest
 
 from campaign.addresses.syntax import AddressError, parse_address, parse_mailbox
 from campaign.rendering.mime import headers
-from fakes.letters import parse
+from fakes.prepared.letters import parse
 
 
 def read_back(name: str, block: bytes) -> str:

@@ -10,7 +10,7 @@ import pytest
 from campaign.errors import ConfigError, RenderError
 from campaign.rendering.mime.structured import custom_field
 from campaign.rendering.render import Renderer
-from fakes.letters import ADA, parse, parsed, rendered, spec
+from fakes.prepared.letters import ADA, parse, parsed, rendered, spec
 
 
 @pytest.mark.parametrize(

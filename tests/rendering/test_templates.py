@@ -11,7 +11,7 @@ from campaign.errors import RenderError, TemplateError
 from campaign.rendering.templating.escaping import Escaping
 from campaign.rendering.templating.roots import Reach
 from campaign.rendering.templating.templates import TemplateCompiler, fixed_start, is_constant
-from fakes.letters import compiler_for, write
+from fakes.prepared.letters import compiler_for, write
 
 
 @pytest.fixture

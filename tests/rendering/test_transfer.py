@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from campaign.errors import RenderError
 from campaign.rendering.mime.entities import text_entity
 from campaign.rendering.mime.transfer import TextEncoder
-from fakes.letters import parse
+from fakes.prepared.letters import parse
 
 texts = st.text(st.characters(exclude_categories=("Cs",)))
 lines = st.lists(

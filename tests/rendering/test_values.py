@@ -11,7 +11,7 @@ from campaign.errors import RenderError, TemplateError
 from campaign.rendering.templating.environments import TemplateSandbox
 from campaign.rendering.templating.formats import Formats
 from campaign.rendering.templating.values import Columns
-from fakes.letters import compiler_for
+from fakes.prepared.letters import compiler_for
 
 ROW = {"first_name": "Ada", "qty": "3", "price": "10", "items": "Tea", "values": "v", "copy": "c"}
 

@@ -16,7 +16,7 @@ from campaign.journal.writing.events import add_events
 from campaign.outcomes import Event
 from campaign.report.several import COMPLAINTS, HARD_BOUNCES, draw_lines, gather_lines
 from campaign.report.wording import wording
-from fakes import campaigns
+from fakes.prepared import campaigns
 from feedback.mailbox import SENT_AT, sent_campaign
 
 DAY = 86400.0

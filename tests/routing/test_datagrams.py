@@ -18,7 +18,7 @@ from dns.rdatatype import RdataType
 from campaign.routing.datagrams import QuestionSockets, ask_by_udp
 from campaign.routing.resolver import Resolver
 from fakes.clock import FakeClock
-from fakes.dns_server import dns_server
+from fakes.mail.dns_server import dns_server
 
 NAME = dns.name.from_text("Mail.Example.test")
 Reply = Callable[[dns.message.Message], list[bytes]]

@@ -14,8 +14,8 @@ from campaign.routing.mta_sts import FetchError
 from campaign.routing.resolver import Resolver
 from fakes.certificates import Authority
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, Fault, dns_server
-from fakes.web_server import WebServer, web_server
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
+from fakes.web.web_server import WebServer, web_server
 
 HOST = "mta-sts.example.test"
 TEXT = b"version: STSv1\r\nmode: enforce\r\n"

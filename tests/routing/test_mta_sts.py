@@ -17,7 +17,7 @@ from campaign.routing.mta_sts import (
 )
 from campaign.routing.resolver import Resolver
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
 
 POLICY = (
     "version: STSv1\r\nmode: enforce\r\nmx: mx1.example.test\r\nmx: *.mail.test\r\nmax_age: {}\r\n"

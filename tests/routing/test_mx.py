@@ -20,7 +20,7 @@ from campaign.routing.mx import (
 )
 from campaign.routing.resolver import Resolver
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from campaign.errors import ConfigError
 from campaign.routing.answers import DnsError, MxRecord, Status
 from campaign.routing.resolver import Nameserver, Resolver, read_nameserver
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
 
 PATIENCE_S = 0.1  # for a nameserver that never answers
 

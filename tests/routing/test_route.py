@@ -16,7 +16,7 @@ from campaign.routing.mta_sts import FetchError, Policies
 from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router, share_out
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
 
 
 @pytest.fixture

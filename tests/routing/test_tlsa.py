@@ -18,7 +18,7 @@ from campaign.routing.resolver import Resolver
 from campaign.routing.tlsa import find_need, is_usable, matches
 from fakes.certificates import Authority
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
 
 HOST = "mx.example.test"
 DIGEST = hashlib.sha256(b"a key").digest()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from campaign.rendering.render import Renderer
-from fakes.letters import job, parsed, spec, text_of
+from fakes.prepared.letters import job, parsed, spec, text_of
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 ROW = {

@@ -15,7 +15,7 @@ from campaign.schedule.climb import DAY_S, Climb, day_number
 from campaign.schedule.ramp import DayCount, RampRule
 from campaign.schedule.windows import read_window
 from campaign.schedule.zones import zone_named
-from fakes.ramp_counts import RampCounts
+from fakes.prepared.ramp_counts import RampCounts
 
 TODAY = date(2026, 12, 1)  # a Tuesday
 MIDNIGHT_S = day_number(TODAY) * DAY_S

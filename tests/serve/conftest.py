@@ -13,9 +13,9 @@ from campaign.serve.leaving import Leaving
 from campaign.serve.wording import Wordings
 from campaign.serve.writing import StoreWriter
 from campaign.suppression.store import SuppressionStore
-from fakes.asgi import visitor
 from fakes.clock import FakeClock
-from fakes.serve_site import SECRET, Site
+from fakes.web.asgi import visitor
+from fakes.web.serve_site import SECRET, Site
 
 LISTS = {"newsletter": {"": "Monthly newsletter", "zh": "每月通讯"}, "offers": {"": "Offers"}}
 

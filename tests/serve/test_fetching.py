@@ -10,7 +10,7 @@ import pytest
 
 from campaign.serve.providers.fetching import fetch
 from fakes.certificates import Authority
-from fakes.web_server import web_server
+from fakes.web.web_server import web_server
 
 
 def fetched(authority: Authority, response: bytes, target: str = "/a.pem?b=c") -> bytes:

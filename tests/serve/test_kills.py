@@ -13,8 +13,8 @@ from pathlib import Path
 from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.clock import SystemClock
 from campaign.suppression.store import SuppressionStore
-from fakes.serve_site import ONE_CLICK, SECRET
-from fakes.serving import Serving, serving, write
+from fakes.processes.serving import Serving, serving, write
+from fakes.web.serve_site import ONE_CLICK, SECRET
 
 POSTS = int(os.environ.get("SERVE_POSTS", "200"))
 TOKENS = UnsubscribeTokens([SECRET])

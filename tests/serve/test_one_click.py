@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from campaign.suppression.entries import Reason, Suppressed
-from fakes.serve_site import ONE_CLICK, Site, link
+from fakes.web.serve_site import ONE_CLICK, Site, link
 
 PART = b'Content-Disposition: form-data; name="List-Unsubscribe"'
 MULTIPART = b"\r\n".join([b"--=_b", PART, b"", b"One-Click", b"--=_b--", b""])

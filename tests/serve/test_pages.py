@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from campaign.suppression.entries import UNDO_WITHIN_S, Reason, Suppressed
-from fakes.serve_site import ONE_CLICK, Site, link
+from fakes.web.serve_site import ONE_CLICK, Site, link
 
 
 class Seen(HTMLParser):

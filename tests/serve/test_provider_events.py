@@ -25,8 +25,8 @@ from campaign.serve.providers.sns import SnsCheck, host_of, signed_text
 from campaign.serve.writing import StoreWriter
 from campaign.suppression.inbox import Put
 from campaign.suppression.store import SuppressionStore
-from fakes.asgi import Answer, Visitor, visitor
 from fakes.clock import FakeClock
+from fakes.web.asgi import Answer, Visitor, visitor
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:bounces"
 HOST = "https://sns.eu-west-1.amazonaws.com"

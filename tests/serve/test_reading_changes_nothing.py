@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fakes.serve_site import ONE_CLICK, Site, link
+from fakes.web.serve_site import ONE_CLICK, Site, link
 
 AGENTS = sorted(
     {

@@ -13,8 +13,8 @@ from campaign.cli.main import main
 from campaign.clock import SystemClock
 from campaign.config.loader import load_tables
 from campaign.suppression.store import SuppressionStore
-from fakes.serve_site import ONE_CLICK, SECRET, link
-from fakes.serving import serving, start, write
+from fakes.processes.serving import serving, start, write
+from fakes.web.serve_site import ONE_CLICK, SECRET, link
 
 STORE = "sqlite:///suppression.sqlite"
 SLOW = """

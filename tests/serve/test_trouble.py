@@ -21,10 +21,10 @@ from campaign.serve.limits import VisitorLimit, network_of
 from campaign.serve.wording import Wordings
 from campaign.serve.writing import StoreWriter
 from campaign.suppression.store import SuppressionStore
-from fakes.asgi import Visitor, visitor
 from fakes.clock import FakeClock
-from fakes.postgresql import PG_CTL, DatabaseServer
-from fakes.serve_site import ONE_CLICK, SECRET, Site, link
+from fakes.servers.postgresql import PG_CTL, DatabaseServer
+from fakes.web.asgi import Visitor, visitor
+from fakes.web.serve_site import ONE_CLICK, SECRET, Site, link
 
 
 class Impatient(NamedTuple):

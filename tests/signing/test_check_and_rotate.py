@@ -17,9 +17,9 @@ from campaign.cli.main import main
 from campaign.config.loader import load
 from campaign.signing.keys import read_key
 from campaign.signing.record import as_strings, record_text
-from fakes.campaigns import TOML, write
-from fakes.dkim_keys import ed25519_key, rsa_key
-from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.dkim_keys import ed25519_key, rsa_key
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
+from fakes.prepared.campaigns import TOML, write
 
 DKIM = """
 [[dkim]]

@@ -17,8 +17,8 @@ import pytest
 
 import campaign
 from campaign.workers.confinement import landlock_version
-from fakes.dkim_keys import ed25519_key
-from fakes.letters import write
+from fakes.mail.dkim_keys import ed25519_key
+from fakes.prepared.letters import write
 
 TESTS = Path(__file__).parent.parent
 ROOT = Path(campaign.__file__).parent.parent
@@ -33,7 +33,7 @@ import asyncio, pathlib, sys
 from campaign.signing.spec import KeyPlace, SignatureSpec, SigningSpec
 from campaign.workers.pool import RenderPool
 import dataclasses
-from fakes.letters import job, spec
+from fakes.prepared.letters import job, spec
 folder = pathlib.Path(sys.argv[1])
 signing = SigningSpec(str(folder), (SignatureSpec("example.com", "e1", {key}),))
 made = dataclasses.replace(spec(folder), hidden=(str(folder / "key.pem"),))

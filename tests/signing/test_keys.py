@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from campaign.errors import ConfigError
 from campaign.signing.keys import SigningKey, new_ed25519, new_rsa, read_key
-from fakes.dkim_keys import ed25519_key, rsa_key
+from fakes.mail.dkim_keys import ed25519_key, rsa_key
 
 
 @pytest.mark.parametrize("make", [rsa_key, ed25519_key])

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from campaign.cli.main import main
-from fakes.campaigns import TOML, write
-from fakes.dkim_keys import ed25519_key
-from fakes.recorder import recorder
+from fakes.mail.dkim_keys import ed25519_key
+from fakes.mail.recorder import recorder
+from fakes.prepared.campaigns import TOML, write
 
 DKIM = '\n[[dkim]]\ndomain = "example.com"\nselector = "e1"\nkey = { file = "e1.pem" }\n'
 PEOPLE = 3000

@@ -17,7 +17,7 @@ from campaign.signing.record import (
     record_text,
     zone_line,
 )
-from fakes.dkim_keys import ed25519_key, rsa_key
+from fakes.mail.dkim_keys import ed25519_key, rsa_key
 
 OURS = b64encode(bytes(range(256))).decode()
 OTHER = b64encode(bytes(32)).decode()

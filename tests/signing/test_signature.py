@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from campaign.signing.relaxed import relaxed_body
 from campaign.signing.signature import Signer, signatures
-from fakes.dkim_keys import ed25519_key, ed25519_signer, rsa_signer
+from fakes.mail.dkim_keys import ed25519_key, ed25519_signer, rsa_signer
 
 LETTER = b"From: Ada <ada@example.com>\r\nTo: bob@example.org\r\nSubject: Hi\r\n\r\nHello.\r\n"
 labels = st.integers(1, 63).map(lambda size: "a" * size)

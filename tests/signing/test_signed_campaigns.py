@@ -9,11 +9,11 @@ import pytest
 
 from campaign.cli.main import main
 from campaign.sandbox.server import Sandbox
-from fakes.campaigns import TOML, write
-from fakes.dkim_keys import ed25519_key, records, rsa_key
-from fakes.dkim_verifiers import VERIFIERS, dkimpy
+from fakes.mail.dkim_keys import ed25519_key, records, rsa_key
+from fakes.mail.dkim_verifiers import VERIFIERS, dkimpy
+from fakes.mail.postfix import OPEN, can_run, private_postfix
 from fakes.ports import own_port
-from fakes.postfix import OPEN, can_run, private_postfix
+from fakes.prepared.campaigns import TOML, write
 
 DKIM = '\n[[dkim]]\ndomain = "example.com"\nselector = "s1"\nkey = { file = "keys/rsa.pem" }\n'
 SECOND = '\n[[dkim]]\ndomain = "example.com"\nselector = "e1"\nkey = { env = "ED25519_KEY" }\n'

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from campaign.signing.signature import signatures
-from fakes.dkim_keys import ed25519_signer, records, rsa_signer
-from fakes.dkim_verifiers import VERIFIERS, Verify
-from fakes.hard_letters import hard_letters
+from fakes.mail.dkim_keys import ed25519_signer, records, rsa_signer
+from fakes.mail.dkim_verifiers import VERIFIERS, Verify
+from fakes.prepared.hard_letters import hard_letters
 
 COUNT = int(os.environ.get("DKIM_LETTERS", "200"))
 each_verifier = pytest.mark.parametrize("verify", VERIFIERS.values(), ids=VERIFIERS)

@@ -10,8 +10,8 @@ import pytest
 
 from campaign.records import Letter
 from fakes.certificates import Authority
-from fakes.postman import Postman, endpoint_of, letter, run
-from fakes.scripted_smtp import Script, ScriptedServer
+from fakes.mail.postman import Postman, endpoint_of, letter, run
+from fakes.mail.scripted_smtp import Script, ScriptedServer
 
 
 @pytest.fixture(scope="session")

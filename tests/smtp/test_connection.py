@@ -11,8 +11,8 @@ import pytest
 from campaign.records import Letter, Reply, Stage
 from campaign.smtp.connection import Connection
 from campaign.smtp.opening.connect import connect
-from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
-from fakes.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.mail.postman import PATIENT, Postman, endpoint_of, letter, run
+from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
 
 Journey = Callable[..., tuple[Postman, ScriptedServer]]
 Serve = Callable[[Script], ScriptedServer]

@@ -21,8 +21,8 @@ from campaign.smtp.opening.connect import Opening, connect
 from campaign.smtp.opening.dial import dial
 from campaign.smtp.opening.greeting import own_name
 from fakes.certificates import Authority
-from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
-from fakes.scripted_smtp import SILENCE, Script, ScriptedServer, drop, on, say
+from fakes.mail.postman import PATIENT, Postman, endpoint_of, letter, run
+from fakes.mail.scripted_smtp import SILENCE, Script, ScriptedServer, drop, on, say
 
 Journey = Callable[..., tuple[Postman, ScriptedServer]]
 Serve = Callable[[Script], ScriptedServer]

@@ -11,8 +11,8 @@ from campaign.smtp.commands import CommandError, Notifications, command_line, xt
 from campaign.smtp.extensions import Extensions, read_extensions
 from campaign.smtp.protocol import ANSWERS, Client, Phase, Step
 from campaign.smtp.replies.parsing import make_reply
-from fakes.postman import letter
-from fakes.sessions import TAKEN, session, written
+from fakes.mail.postman import letter
+from fakes.mail.sessions import TAKEN, session, written
 
 MODERN = {"PIPELINING": "", "SIZE": "100000", "8BITMIME": "", "SMTPUTF8": "", "DSN": ""}
 

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
-from fakes.sink import smtp_sink
+from fakes.mail.postman import PATIENT, Postman, endpoint_of, letter, run
+from fakes.mail.sink import smtp_sink
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("smtp-sink") or shutil.which("/usr/sbin/smtp-sink")),

@@ -13,8 +13,8 @@ from campaign.smtp.opening.connect import connect
 from campaign.smtp.transcript import Transcript
 from fakes.certificates import Authority
 from fakes.clock import FakeClock
-from fakes.postman import Postman, endpoint_of, letter, run
-from fakes.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
+from fakes.mail.postman import Postman, endpoint_of, letter, run
+from fakes.mail.scripted_smtp import Act, Script, ScriptedServer, drop, on, say
 
 Journey = Callable[..., tuple[Postman, ScriptedServer]]
 

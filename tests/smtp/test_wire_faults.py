@@ -18,8 +18,8 @@ from campaign.smtp.opening.connect import connect
 from campaign.smtp.opening.dial import dial, first_to_answer, in_turns
 from campaign.smtp.replies.verdicts import judge
 from fakes.certificates import Authority
-from fakes.postman import PATIENT, Postman, endpoint_of, letter, run
-from fakes.scripted_smtp import SILENCE, Act, Script, ScriptedServer, drop, on, say
+from fakes.mail.postman import PATIENT, Postman, endpoint_of, letter, run
+from fakes.mail.scripted_smtp import SILENCE, Act, Script, ScriptedServer, drop, on, say
 
 Journey = Callable[..., tuple[Postman, ScriptedServer]]
 Serve = Callable[[Script], ScriptedServer]

@@ -23,11 +23,11 @@ from campaign.errors import RenderError
 from campaign.records import Letter
 from campaign.rendering.render import Renderer
 from campaign.smtp.endpoint import Timeouts
-from fakes.letters import job, parse, spec, text_of, write
+from fakes.mail.postfix import OPEN, can_run, private_postfix
+from fakes.mail.postman import Postman, endpoint_of, letter, run
+from fakes.mail.sink import PROGRAM, smtp_sink
 from fakes.ports import own_port
-from fakes.postfix import OPEN, can_run, private_postfix
-from fakes.postman import Postman, endpoint_of, letter, run
-from fakes.sink import PROGRAM, smtp_sink
+from fakes.prepared.letters import job, parse, spec, text_of, write
 
 LENGTH = 6 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 3
 STRINGS = [

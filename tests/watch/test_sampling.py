@@ -21,8 +21,8 @@ from campaign.watch import sampling
 from campaign.watch.returned import ReturnedFeed
 from campaign.watch.sampling import RunSample, Sampler
 from fakes.clock import FakeClock
-from fakes.scripted_smtp import Script, ScriptedServer
-from fakes.sending import Mailing, relay
+from fakes.mail.scripted_smtp import Script, ScriptedServer
+from fakes.prepared.sending import Mailing, relay
 
 LIMITED = '[limits."example.com"]\nrates = ["200/s", "2/day"]\n'
 

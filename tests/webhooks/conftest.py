@@ -13,8 +13,8 @@ from campaign.config.loader import Campaign, load
 from campaign.webhooks.courier import HookCourier
 from campaign.webhooks.outbox import EndpointRow, Outbox, Waiting, endpoint_of
 from campaign.webhooks.signature import new_secret
-from fakes import campaigns
 from fakes.clock import FakeClock
+from fakes.prepared import campaigns
 
 ALL = (
     "sent", "deferred", "failed", "held", "expired", "suppressed",

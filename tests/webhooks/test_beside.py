@@ -16,10 +16,10 @@ import pytest
 from campaign.cli.main import main
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal
-from fakes import campaigns
-from fakes.hook_server import Call, HookServer, hook_server
-from fakes.journals import run, sending, sent
-from fakes.recorder import recorder
+from fakes.mail.recorder import recorder
+from fakes.prepared import campaigns
+from fakes.prepared.journals import run, sending, sent
+from fakes.web.hook_server import Call, HookServer, hook_server
 from webhooks.conftest import HOOK
 
 PEOPLE = 60

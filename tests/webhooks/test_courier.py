@@ -21,11 +21,11 @@ from campaign.records import Change, State
 from campaign.suppression.entries import Reason, Suppressed
 from campaign.suppression.store import SuppressionStore
 from campaign.webhooks.outbox import LEASE_S, Outbox, endpoint_of
-from fakes.hook_server import Call, hook_server
-from fakes.journals import deferred, outcome, run, sending, sent
-from fakes.open_campaigns import code, open_campaign
-from fakes.recorder import recorder
-from fakes.triggering import accept, one_pass
+from fakes.mail.recorder import recorder
+from fakes.prepared.journals import deferred, outcome, run, sending, sent
+from fakes.prepared.open_campaigns import code, open_campaign
+from fakes.prepared.triggering import accept, one_pass
+from fakes.web.hook_server import Call, hook_server
 from webhooks.conftest import HOOK, Hooked
 
 DAY = 86400.0

@@ -17,17 +17,18 @@ from campaign.journal.writing.events import add_events
 from campaign.outcomes import Event
 from campaign.records import State
 from campaign.webhooks.outbox import Outbox
-from fakes import brokers, campaigns
-from fakes.api_server import KEY, LETTER, SERVE, api_server
-from fakes.consuming import Consuming, until
-from fakes.hook_server import HookServer, hook_server
-from fakes.journals import run, sending, sent
-from fakes.open_campaigns import open_campaign
-from fakes.recorder import recorder
-from fakes.serve_site import ONE_CLICK, SECRET, link
-from fakes.serving import serving
-from fakes.smtp_door import door
-from fakes.triggering import one_pass, wait_until
+from fakes.mail.recorder import recorder
+from fakes.prepared import campaigns
+from fakes.prepared.journals import run, sending, sent
+from fakes.prepared.open_campaigns import open_campaign
+from fakes.prepared.triggering import one_pass, wait_until
+from fakes.processes.api_server import KEY, LETTER, SERVE, api_server
+from fakes.processes.consuming import Consuming, until
+from fakes.processes.serving import serving
+from fakes.processes.smtp_door import door
+from fakes.servers import brokers
+from fakes.web.hook_server import HookServer, hook_server
+from fakes.web.serve_site import ONE_CLICK, SECRET, link
 from webhooks.conftest import HOOK
 
 EVENTS = '["bounced", "complained", "unsubscribed"]'

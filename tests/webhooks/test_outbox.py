@@ -9,7 +9,7 @@ import pytest
 
 from campaign.webhooks.notices import HookNotice
 from campaign.webhooks.outbox import LEASE_S, Outbox
-from fakes.postgresql import DatabaseServer
+from fakes.servers.postgresql import DatabaseServer
 
 HOOK = "https://example.com/h"
 

@@ -13,8 +13,8 @@ import pytest
 
 from campaign.webhooks.posting import HookReply, Poster, PostError, Target
 from fakes.certificates import Authority
-from fakes.hook_server import hook_server
-from fakes.web_server import web_server
+from fakes.web.hook_server import hook_server
+from fakes.web.web_server import web_server
 
 
 def post(url: str, count: int = 1, **options: object) -> list[HookReply]:

@@ -13,8 +13,8 @@ from campaign.journal.reading.since import changes_since
 from campaign.records import State
 from campaign.webhooks.outbox import Outbox
 from campaign.webhooks.source import seen_by_all
-from fakes.journals import URL, open_journal
-from fakes.rotating import BEGIN_S, DAY_S, open_plan, rotate, settle
+from fakes.prepared.journals import URL, open_journal
+from fakes.prepared.rotating import BEGIN_S, DAY_S, open_plan, rotate, settle
 
 
 def test_the_last_change_is_that_of_the_endpoint_that_is_behind(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from campaign.workers.confinement import landlock_version
-from fakes.letters import write
+from fakes.prepared.letters import write
 
 pytestmark = pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
 

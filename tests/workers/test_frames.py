@@ -14,7 +14,7 @@ from campaign.records import Job
 from campaign.rendering.draft import Draft, joined, merged, size_of
 from campaign.workers.frames import FrameReader, Started, framed, laid, pack, unpack
 from campaign.workers.shelf import Shelf, shared_memory
-from fakes.letters import all_of
+from fakes.prepared.letters import all_of
 
 JOBS = [Job(number, 0, "a@b.example", "a@b.example", "[]") for number in range(1, 6)]
 SHARED = [b"first", b"second"]

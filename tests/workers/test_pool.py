@@ -24,7 +24,7 @@ from campaign.rendering.render import RenderSpec, UnsubscribeSpec
 from campaign.workers.pool import RenderPool
 from campaign.workers.start import WorkerProcess, workers_ahead, workers_for
 from campaign.workers.worker import WorkerLimits
-from fakes.letters import all_of, job, parsed, spec, write
+from fakes.prepared.letters import all_of, job, parsed, spec, write
 
 # 10,000,000,000 turns: only a limit ends it.
 HANG = (
@@ -285,7 +285,7 @@ import asyncio, sys
 from pathlib import Path
 from campaign.errors import CampaignError
 from campaign.workers.pool import RenderPool
-from fakes.letters import job, parsed, spec
+from fakes.prepared.letters import job, parsed, spec
 
 async def main():
     async with RenderPool(spec(Path(sys.argv[1]), text="body.txt"), workers=1) as pool:
@@ -636,7 +636,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
 import asyncio, pathlib, time
 from campaign.workers.confinement import landlock_version
 from campaign.workers.pool import RenderPool
-from fakes.letters import spec, job
+from fakes.prepared.letters import spec, job
 async def main():
     async with RenderPool(spec(pathlib.Path({str(tmp_path)!r})), workers=2) as pool:
         print(*pool.pids, flush=True)

@@ -21,8 +21,8 @@ from campaign.signing.spec import KeyPlace, SignatureSpec, SigningSpec
 from campaign.workers.pool import RenderPool
 from campaign.workers.signing.signers import Signers, look_at_keys
 from fakes.clock import FakeClock
-from fakes.dkim_keys import ed25519_key, ed25519_signer, rsa_key, rsa_signer
-from fakes.letters import all_of, job, spec, write
+from fakes.mail.dkim_keys import ed25519_key, ed25519_signer, rsa_key, rsa_signer
+from fakes.prepared.letters import all_of, job, spec, write
 
 HEAD = b"From: ada@example.com\r\nTo: bob@example.org\r\nSubject: %d\r\n\r\n"
 

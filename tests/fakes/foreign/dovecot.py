@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterator
 
 from fakes.foreign.running import Foreign, new_folder, running, subjects_of
+from fakes.mail.scripted_smtp import ScriptedServer
 from fakes.ports import own_port
-from fakes.scripted_smtp import ScriptedServer
 
 _DOVECOT = """\
 protocols = submission

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 
 from fakes.foreign.running import UID, UNPACKED, Foreign, add_user, new_folder, running, subjects_of
+from fakes.mail.scripted_smtp import ScriptedServer
 from fakes.ports import own_port
-from fakes.scripted_smtp import ScriptedServer
 
 _CONF = """\
 listen on 127.0.0.1 port {port} hostname opensmtpd.example

@@ -9,11 +9,11 @@ import os
 import subprocess
 from pathlib import Path
 
-from fakes import brokers
-from fakes.consuming import Consuming, until
-from fakes.open_campaigns import open_campaign
-from fakes.recorder import recorder
-from fakes.triggering import audited, one_pass
+from fakes.mail.recorder import recorder
+from fakes.prepared.open_campaigns import open_campaign
+from fakes.prepared.triggering import audited, one_pass
+from fakes.processes.consuming import Consuming, until
+from fakes.servers import brokers
 from intake.test_brokers import kept
 
 PRODUCER = Path(__file__).parent / "Producer.java"

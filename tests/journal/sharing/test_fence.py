@@ -17,8 +17,8 @@ from campaign.journal.sharing.leases import Joining, Member
 from campaign.journal.sharing.shared import SharedJournal
 from campaign.records import State
 from fakes.clock import FakeClock
-from fakes.journals import open_journal, planned
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.prepared.journals import open_journal, planned
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 

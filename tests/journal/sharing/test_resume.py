@@ -14,8 +14,8 @@ from campaign.journal.sharing.shared import Groups, SharedJournal
 from campaign.journal.writing import totals
 from campaign.records import State
 from fakes.clock import FakeClock
-from fakes.journals import planned
-from fakes.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.prepared.journals import planned
+from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 

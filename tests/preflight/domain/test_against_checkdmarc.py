@@ -24,7 +24,7 @@ from campaign.preflight.domain.policies import (
 from campaign.preflight.domain.spf_tree import SpfTree, survey
 from campaign.routing.resolver import Resolver
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, dns_server
+from fakes.mail.dns_server import DnsServer, dns_server
 
 
 class Made(NamedTuple):

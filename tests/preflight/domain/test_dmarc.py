@@ -19,7 +19,7 @@ from campaign.preflight.domain.dmarc import (
 from campaign.routing.answers import DnsError
 from campaign.routing.resolver import Resolver
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
 
 Result = TypeVar("Result")
 

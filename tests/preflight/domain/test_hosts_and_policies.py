@@ -20,8 +20,8 @@ from campaign.routing.https import HttpsFetcher
 from campaign.routing.resolver import Resolver
 from fakes.certificates import Authority
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, Fault, dns_server
-from fakes.web_server import web_server
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
+from fakes.web.web_server import web_server
 
 Result = TypeVar("Result")
 

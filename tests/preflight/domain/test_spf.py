@@ -12,7 +12,7 @@ from campaign.preflight.domain.spf_record import SpfSyntaxError, is_spf, read_sp
 from campaign.preflight.domain.spf_tree import SpfTree, survey
 from campaign.routing.resolver import Resolver
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
 
 OURS = "192.0.2.10"
 OURS6 = "2001:db8::10"

@@ -13,7 +13,7 @@ import pytest
 from campaign.preflight.domain.spf import check_host
 from campaign.routing.resolver import Resolver
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, dns_server
+from fakes.mail.dns_server import DnsServer, dns_server
 
 V4, V6 = "192.0.2.3", "2001:db8::cb01"
 DOMAIN, SENDER = "email.example.com", "strong-bad@email.example.com"

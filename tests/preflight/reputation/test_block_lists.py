@@ -11,7 +11,7 @@ from campaign.preflight.reputation.block_lists import block_list_findings, zone_
 from campaign.preflight.rules import CheckFinding
 from campaign.routing.resolver import Resolver
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, Fault, dns_server
+from fakes.mail.dns_server import DnsServer, Fault, dns_server
 
 ADDRESS, NAME = "10.2.0.192.zen.list.test", "sender.test.dbl.list.test"
 

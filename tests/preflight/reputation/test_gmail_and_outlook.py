@@ -11,7 +11,7 @@ from campaign.preflight.reputation.gmail import gmail_findings
 from campaign.preflight.reputation.snds import read_rows, snds_findings
 from campaign.preflight.reputation.web import ProviderError, ask_provider
 from campaign.preflight.rules import BY_ID, CheckFinding
-from fakes.providers import ProviderServer, provider_server
+from fakes.web.providers import ProviderServer, provider_server
 
 TODAY = date(2026, 11, 27)
 STATS = "/v2/domains/sender.test/domainStats:query"

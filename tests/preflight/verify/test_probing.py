@@ -21,10 +21,10 @@ from campaign.preflight.verify.verification import Verification
 from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router
 from fakes.clock import FakeClock
-from fakes.dns_server import DnsServer, dns_server
+from fakes.mail.dns_server import DnsServer, dns_server
+from fakes.mail.postfix import private_postfix
+from fakes.mail.scripted_smtp import Script, ScriptedServer, drop, on, say
 from fakes.ports import own_port
-from fakes.postfix import private_postfix
-from fakes.scripted_smtp import Script, ScriptedServer, drop, on, say
 
 GONE = say("550 5.1.1 no such user")
 Serve = Callable[..., ScriptedServer]

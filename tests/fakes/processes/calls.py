@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from fakes.crashing import Tally, check, note_doubt, planned_campaign, start, to_the_end
-from fakes.recorder import Recorder, recorder
+from fakes.mail.recorder import Recorder, recorder
+from fakes.processes.crashing import Tally, check, note_doubt, planned_campaign, start, to_the_end
 
 STRACE = shutil.which("strace")
 CONNECTIONS = 2

@@ -32,7 +32,7 @@ from campaign.pool.terms import Patience
 from campaign.records import Change
 from campaign.smtp.endpoint import Timeouts
 from fakes.at_work import others_at_work
-from fakes.scripted_smtp import ScriptedServer
+from fakes.mail.scripted_smtp import ScriptedServer
 
 PATIENT = Timeouts(**dict.fromkeys(Timeouts.__dataclass_fields__, 10.0))
 QUICK = Patience(wait_fixed(0.02), first_tries=3, outage_s=1.0, timeouts=PATIENT)

@@ -25,7 +25,7 @@ from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.outcomes import Result
-from fakes.sending import QUICK, Heard
+from fakes.prepared.sending import QUICK, Heard
 
 
 def accept(campaign: Campaign, *requests: LetterRequest) -> list[AcceptedRequest]:

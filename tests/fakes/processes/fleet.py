@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from campaign.journal.reading.audit import audit
-from fakes.crashing import planned_campaign
-from fakes.postgresql import DatabaseServer
-from fakes.recorder import Recorder
+from fakes.mail.recorder import Recorder
+from fakes.processes.crashing import planned_campaign
+from fakes.servers.postgresql import DatabaseServer
 
 LEASE_S = 1.0
 MOST_S = 120.0  # for a campaign of a test to end

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.suppression.store import SuppressionStore
-from fakes.asgi import Visitor
 from fakes.clock import FakeClock
+from fakes.web.asgi import Visitor
 
 SECRET = "0123456789abcdef0123456789abcdef"
 ONE_CLICK = b"List-Unsubscribe=One-Click"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fakes.serve_site import SECRET
+from fakes.web.serve_site import SECRET
 
 TOML = """\
 [unsubscribe]

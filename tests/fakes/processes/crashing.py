@@ -21,8 +21,8 @@ from pathlib import Path
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.records import State
-from fakes.postgresql import DatabaseServer
-from fakes.recorder import Recorder, recorder
+from fakes.mail.recorder import Recorder, recorder
+from fakes.servers.postgresql import DatabaseServer
 
 CAMPAIGN = [sys.executable, "-m", "campaign.cli.main"]
 JOURNAL = "sqlite:///state/journal.sqlite"

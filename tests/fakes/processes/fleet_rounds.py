@@ -19,8 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from fakes.crashing import Tally, check
-from fakes.fleet import (
+from fakes.mail.recorder import recorder
+from fakes.processes.crashing import Tally, check
+from fakes.processes.fleet import (
     LEASE_S,
     MOST_S,
     Workers,
@@ -31,8 +32,7 @@ from fakes.fleet import (
     prove,
     until_letters,
 )
-from fakes.postgresql import DatabaseServer
-from fakes.recorder import recorder
+from fakes.servers.postgresql import DatabaseServer
 
 
 @dataclass

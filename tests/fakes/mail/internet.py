@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fakes.dns_server import DnsServer
+from fakes.mail.dns_server import DnsServer
+from fakes.mail.scripted_smtp import Script, ScriptedServer
 from fakes.ports import own_port
-from fakes.scripted_smtp import Script, ScriptedServer
-from fakes.sending import Ending, Mailing, direct
+from fakes.prepared.sending import Ending, Mailing, direct
 
 GOOD = "good.example"
 BAD = "bad.example"

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fakes.dask_cluster import QUIET, scheduler_command, worker_command
 from fakes.ports import own_port
+from fakes.processes.dask_cluster import QUIET, scheduler_command, worker_command
 
 MOST_S = 60.0
 

@@ -24,7 +24,7 @@ from campaign.journal.writing.arriving import ArrivedRow, Arriving
 from campaign.journal.writing.writer import Writer
 from campaign.records import Change, Source, State
 from fakes.clock import FakeClock
-from fakes.journals import RECORD, URL, open_journal
+from fakes.prepared.journals import RECORD, URL, open_journal
 
 DAY_S = 86_400.0
 BEGIN_S = 1_800_000_000.0  # 15 January 2027

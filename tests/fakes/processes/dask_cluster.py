@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fakes.crashing import CAMPAIGN
-from fakes.fleet import MOST_S, how_it_stands
 from fakes.ports import own_port
-from fakes.postgresql import DatabaseServer
+from fakes.processes.crashing import CAMPAIGN
+from fakes.processes.fleet import MOST_S, how_it_stands
+from fakes.servers.postgresql import DatabaseServer
 
 _DASK = (sys.executable, "-W", "ignore", "-m")
 QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 # The same engine without windows, where Debian has it: half the time for each page.
 _SHELL = Path("/usr/bin/chromium-headless-shell")
 CHROMIUM = _SHELL if _SHELL.exists() else Path("/usr/bin/chromium")
-AXE = Path(__file__).parents[2] / "build/npm/node_modules/axe-core/axe.min.js"
+AXE = Path(__file__).parents[3] / "build/npm/node_modules/axe-core/axe.min.js"
 # No network of its own, no sandbox as root, no GPU.
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

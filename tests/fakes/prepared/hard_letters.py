@@ -16,7 +16,7 @@ from pathlib import Path
 
 from campaign.errors import RenderError
 from campaign.rendering.render import Renderer, UnsubscribeSpec
-from fakes.letters import job, spec, write
+from fakes.prepared.letters import job, spec, write
 
 _COLUMNS = ("name", "subject", "body", "extra")
 _WORDS = ["Ada", "Grace", "李小龙", "Ørsted", "O'Neill", "שלום", "👩‍👩‍👧", "Müller-Lüdenscheidt",

@@ -1,0 +1,1 @@
+"""Mail servers, nameservers, mailboxes and verifiers, with what they were told."""

@@ -1,0 +1,1 @@
+"""Campaigns, lists, journals and letters, made ready for a test."""

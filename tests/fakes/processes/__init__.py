@@ -1,0 +1,1 @@
+"""The program as processes that are watched, stopped, killed and followed up."""

@@ -1,0 +1,1 @@
+"""Databases and brokers, real ones, each private."""

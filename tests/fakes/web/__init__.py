@@ -1,0 +1,1 @@
+"""Web servers, and the visitors of ours."""
