@@ -251,55 +251,78 @@ def take_in(
     return len(missing)
 
 
+class _Standing(NamedTuple):
+    """What the journal knows of a row for which an outcome was kept."""
+
+    state: State
+    attempts: int
+    sendings: int
+    resends: int
+    at: float
+    doubts: int
+
+
 def unknown_of(connection: Connection, kept: Iterable[Change]) -> Iterator[tuple[Change, str]]:
     """Of outcomes that were kept in an emergency, those that the journal does not have, as it can
     take them; each with why it cannot, "" where it can."""
     asked = text(
-        "SELECT state, sendings, resends, updated_at, doubts FROM letters WHERE row = :row"
+        "SELECT state, attempts, sendings, resends, updated_at, doubts FROM letters"
+        " WHERE row = :row"
     )
     for change in kept:
         found = connection.execute(asked, {"row": change.row}).first()
         if found is None:
             yield change, "there is no such row"
             continue
-        state, sendings, resends, at, doubts = found
-        before = State(state)
-        is_late = doubts > 0 and before is not State.SENDING and sendings == change.sendings
+        before = _Standing(*found)._replace(state=State(found[0]))
+        is_late = before.sendings > change.sendings or (
+            before.sendings == change.sendings
+            and before.doubts > 0
+            and before.state is not State.SENDING
+        )
         settles_doubt = is_late and change.state is State.SENT
-        if at >= change.at and sendings >= change.sendings and not settles_doubt:
+        if before.at >= change.at and before.sendings >= change.sendings and not settles_doubt:
             continue
         if is_late:
-            if late := _late(change, before, resends, doubts):
+            if late := _late(change, before):
                 yield late, ""
             continue
-        is_possible = sendings == change.sendings and is_legal(before, change.state)
-        yield change, "" if is_possible else f"it is {state} after {sendings} sendings"
+        is_possible = before.sendings == change.sendings and is_legal(before.state, change.state)
+        yield (
+            change,
+            "" if is_possible else f"it is {before.state} after {before.sendings} sendings",
+        )
 
 
-def _late(change: Change, before: State, resends: int, doubts: int) -> Change | None:
+def _late(change: Change, before: _Standing) -> Change | None:
     """What an outcome says that came when another worker had taken the letter over, and so had
     settled what becomes of its doubt; None where it changes nothing.
 
     A refusal for now shows that this copy was not taken.  Who is held for it alone is sent to
-    again; whoever is to be sent to again anyway stays as they are.
+    again; whoever is to be sent to again anyway stays as they are.  Where another copy went out
+    since, only that this one was accepted still says something.
     """
+    if not before.doubts:
+        return None
+    if before.sendings > change.sendings and change.state is not State.SENT:
+        return None
     if change.state in {State.SENT, State.FAILED}:
-        if not is_legal(before, change.state, in_doubt=True):
+        if not is_legal(before.state, change.state, in_doubt=True):
             return None
-        return _as(change, change.state, resends, change.reason, change.class_)
-    if change.state is State.DEFERRED and before is State.HELD and doubts == 1:
-        return _as(change, State.PLANNED, resends, f"not taken: {change.reason}", NOT_TAKEN)
+        return _as(change, change.state, before, change.reason, change.class_)
+    if change.state is State.DEFERRED and before.state is State.HELD and before.doubts == 1:
+        return _as(change, State.PLANNED, before, f"not taken: {change.reason}", NOT_TAKEN)
     return None
 
 
-def _as(change: Change, state: State, resends: int, reason: str, class_: str) -> Change:
+def _as(change: Change, state: State, before: _Standing, reason: str, class_: str) -> Change:
     return Change(
         change.row,
         state,
         change.at,
-        change.attempts,
-        change.sendings,
-        resends,
+        max(change.attempts, before.attempts),
+        before.sendings,
+        before.resends,
         reason=reason,
         class_=class_,
         code=change.code,

@@ -235,3 +235,47 @@ def test_a_refusal_that_comes_late_says_nothing_of_an_earlier_copy_in_doubt(tmp_
         [result] = reader.results()
     assert result.state == State.HELD
     assert audit(URL, tmp_path).is_clean
+
+
+@pytest.mark.parametrize(
+    ("came", "meanwhile", "state"),
+    [
+        (State.SENT, State.SENT, State.SENT),
+        (State.SENT, State.DEFERRED, State.SENT),
+        (State.SENT, State.FAILED, State.SENT),
+        (State.SENT, State.HELD, State.SENT),
+        (State.SENT, State.SENDING, State.SENT),
+        (State.FAILED, State.SENT, State.SENT),
+        (State.FAILED, State.DEFERRED, State.DEFERRED),
+        (State.FAILED, State.HELD, State.HELD),
+        (State.DEFERRED, State.SENT, State.SENT),
+        (State.DEFERRED, State.HELD, State.HELD),
+        (State.DEFERRED, State.SENDING, State.SENDING),
+    ],
+)
+@pytest.mark.parametrize("at", [5.5, 9.0])
+def test_an_outcome_that_comes_when_another_copy_went_out_says_at_most_that_its_own_was_accepted(
+    tmp_path: Path, came: State, meanwhile: State, state: State, at: float
+) -> None:
+    """A worker was halted before it heard the answer; its successor has sent the letter again."""
+    journal = planned(tmp_path, 1)
+    journal.apply([sending(1)])
+    journal.recover_in_doubt("resend", 5.0)
+    journal.apply([sending(1, 2, resends=1, at=6.0)])
+    if meanwhile is State.HELD:
+        journal.recover_in_doubt("hold", 7.0)
+    elif meanwhile is not State.SENDING:
+        code = {State.SENT: 250, State.FAILED: 550}.get(meanwhile, 451)
+        journal.apply([outcome(1, meanwhile, 2, resends=1, attempts=2, at=7.0, code=code)])
+    journal.close()
+    code = {State.SENT: 250, State.FAILED: 550}.get(came, 451)
+    line = {"plan_id": "plan-1", "row": 1, "state": str(came), "at": at, "attempts": 1}
+    line |= {"sendings": 1, "resends": 0, "code": code}
+    (tmp_path / "state/journal.sqlite.emergency.7").write_text(json.dumps(line) + "\n")
+    assert audit(URL, tmp_path).is_clean
+    open_journal(tmp_path).close()
+    with closing(Reader.open(URL, tmp_path)) as reader:
+        [result] = reader.results()
+        assert result.attempts == (1 if meanwhile in {State.HELD, State.SENDING} else 2)
+    assert result.state == state
+    assert audit(URL, tmp_path).is_clean
