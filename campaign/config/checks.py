@@ -51,6 +51,8 @@ def check_values(settings: Settings) -> Iterator[Mistake]:
         yield from _check_address(("unsubscribe", "mailto"), settings.unsubscribe.mailto)
     for index, entry in enumerate(settings.dkim):
         yield from _check_domain(("dkim", index, "domain"), entry.domain)
+    if settings.is_open:
+        yield from _check_key_templates(settings)
     if settings.schedule is not None:
         from campaign.config.hours import check_hours  # most campaigns do without zones
 
@@ -79,6 +81,8 @@ def check_files(settings: Settings, folder: Path) -> Iterator[Mistake]:
     ):
         for index, entry in enumerate(entries):
             yield from _check_earlier(("recipients", key, index), entry, folder)
+    if settings.serve.languages:
+        yield from check_folder(("serve", "languages"), settings.serve.languages, folder)
     for path, name in _plain_files(settings):
         if name and not (path[-1] in _BY_LANGUAGE and _is_written(settings, folder, name)):
             yield from _check_file(path, name, folder)
@@ -100,15 +104,15 @@ def check_secrets(settings: Settings, folder: Path) -> Iterator[Mistake]:
     """Fetch every secret once and forget it; of keys only look whether they are there."""
     yield from check_token_secrets(settings, folder)
     for path, secret in _logins(settings):
-        yield from _tried(read_secret, path, secret, folder)
+        yield from tried(read_secret, path, secret, folder)
     for path, secret in (*_keys(settings), *_hook_secrets(settings)):
-        yield from _tried(look_for_secret, path, secret, folder)
+        yield from tried(look_for_secret, path, secret, folder)
 
 
 def check_token_secrets(settings: Settings, folder: Path) -> Iterator[Mistake]:
     """The secrets that letters are made with: those of the tokens."""
     for index, secret in enumerate(settings.unsubscribe.secret if settings.unsubscribe else ()):
-        yield from _tried(_strong_secret, ("unsubscribe", "secret", index), secret, folder)
+        yield from tried(_strong_secret, ("unsubscribe", "secret", index), secret, folder)
 
 
 def look_ahead(settings: Settings, folder: Path) -> Iterator[Mistake]:
@@ -117,8 +121,9 @@ def look_ahead(settings: Settings, folder: Path) -> Iterator[Mistake]:
         *_logins(settings),
         *_keys(settings),
         *_hook_secrets(settings),
+        *_api_keys(settings),
     ):
-        yield from _tried(look_for_secret, path, secret, folder)
+        yield from tried(look_for_secret, path, secret, folder)
     if not settings.relay and not settings.direct:
         yield Mistake(
             (),
@@ -137,9 +142,10 @@ def _strong_secret(secret: Secret, folder: Path) -> None:
         )
 
 
-def _tried(
+def tried(
     fetch: Callable[[Secret, Path], object], path: TomlPath, secret: Secret | None, folder: Path
 ) -> Iterator[Mistake]:
+    """What `fetch` raises, as a mistake at the secret's key."""
     if secret and not list(secret.rules()):
         try:
             fetch(secret, folder)
@@ -201,6 +207,24 @@ def _hook_secrets(settings: Settings) -> Iterator[tuple[TomlPath, Secret]]:
     for index, webhook in enumerate(settings.webhook):
         for number, secret in enumerate(webhook.secret):
             yield ("webhook", index, "secret", number), secret
+
+
+def _api_keys(settings: Settings) -> Iterator[tuple[TomlPath, Secret]]:
+    """What only the servers read that take letters of an open campaign."""
+    for index, entry in enumerate(settings.serve.api_keys if settings.is_open else ()):
+        yield ("serve", "api_keys", index), entry
+
+
+def _check_key_templates(settings: Settings) -> Iterator[Mistake]:
+    """Those that a key of the API may ask for."""
+    for index, entry in enumerate(settings.serve.api_keys):
+        for number, name in enumerate(entry.templates):
+            if name not in settings.template:
+                yield Mistake(
+                    ("serve", "api_keys", index, "templates", number),
+                    f"this key may ask for '{name}', and there is no such template",
+                    f"there are {', '.join(sorted(settings.template))}",
+                )
 
 
 def _check_mailbox(path: TomlPath, text: str) -> Iterator[Mistake]:
@@ -287,6 +311,12 @@ def _check_earlier(path: TomlPath, entry: str, folder: Path) -> Iterator[Mistake
         )
     elif file.resolve().parent == folder.resolve():
         yield Mistake(path, f"'{named}' is this campaign itself", "name an earlier one")
+
+
+def check_folder(path: TomlPath, name: str, folder: Path) -> Iterator[Mistake]:
+    """A folder that the settings name."""
+    if not (folder / name).is_dir():
+        yield Mistake(path, f"there is no folder '{name}'", f"paths are relative to {folder}")
 
 
 def _check_file(path: TomlPath, name: str, folder: Path) -> Iterator[Mistake]:

@@ -8,7 +8,7 @@ asked to.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,8 @@ from campaign.config.validation import is_within, validate
 from campaign.config.wording import Mistake
 from campaign.errors import ConfigError, ConfigErrors
 
+# A check of what one command needs: of the settings, in the campaign's folder.
+LateCheck = Callable[[Settings, Path], Iterable[Mistake]]
 _OPENED = ('= """', '="""', "= '''", "='''")  # a text begins, on the next line
 
 
@@ -50,17 +52,27 @@ class Campaign:
 
     def warnings(self) -> list[ConfigError]:
         """What stands in the way of sending, though not of a plan; in the order of the file."""
-        found = (*look_ahead(self.settings, self.folder), *check_sources(self.settings))
-        return _placed(found, str(self.file), self.text)
+        return self.placed([*look_ahead(self.settings, self.folder), *check_sources(self.settings)])
+
+    def placed(self, mistakes: Iterable[Mistake]) -> list[ConfigError]:
+        """Mistakes with their lines, in the order of the file."""
+        return _placed(mistakes, str(self.file), self.text)
 
     @property
     def journal(self) -> Whereabouts:
         return Whereabouts(self.settings.journal.url, self.folder)
 
 
-def load(path: Path, *, need_secrets: bool = False, need_letters: bool = False) -> Campaign:
+def load(
+    path: Path,
+    *,
+    need_secrets: bool = False,
+    need_letters: bool = False,
+    also: Iterable[LateCheck] = (),
+) -> Campaign:
     """Read and check the whole file; `need_secrets` also fetches each secret once, and looks for
-    the addresses to send from; `need_letters`: those without which no letter can be made.
+    the addresses to send from; `need_letters`: those without which no letter can be made; `also`:
+    what this command needs beside that.
 
     Raises ConfigErrors with every fault, in the order of the file.
     """
@@ -71,17 +83,25 @@ def load(path: Path, *, need_secrets: bool = False, need_letters: bool = False) 
         found += [*check_secrets(settings, config.folder), *check_sources(settings)]
     elif need_letters:
         found += check_token_secrets(settings, config.folder)
+    for check in also:
+        found += check(settings, config.folder)
     faults += [fault for fault in found if not is_within(fault.path, mended)]
     if faults:
         raise ConfigErrors(_placed(faults, config.name, config.text))
     return Campaign(config.file, config.folder, settings, config.sha256, config.text)
 
 
-def load_tables(path: Path, names: Collection[str], *, need_letters: bool = False) -> Campaign:
+def load_tables(
+    path: Path,
+    names: Collection[str],
+    *,
+    need_letters: bool = False,
+    also: Iterable[LateCheck] = (),
+) -> Campaign:
     """These tables alone: whatever else the file has, or lacks, is passed over.
 
-    Nothing but these tables is to be read of the settings that come back; `need_letters` as of
-    `load`.  Raises ConfigErrors.
+    Nothing but these tables is to be read of the settings that come back; `need_letters` and `also`
+    as of `load`.  Raises ConfigErrors.
     """
     config = read_config(path)
     tables = {name: table for name, table in config.tables.items() if name in names}
@@ -92,6 +112,8 @@ def load_tables(path: Path, names: Collection[str], *, need_letters: bool = Fals
     found = [*check_values(settings)]
     if need_letters:
         found += check_token_secrets(settings, config.folder)
+    for check in also:
+        found += check(settings, config.folder)
     faults += [fault for fault in found if not is_within(fault.path, mended)]
     if own := [fault for fault in faults if fault.path[:1] and fault.path[0] in names]:
         raise ConfigErrors(_placed(own, config.name, config.text))

@@ -44,10 +44,6 @@ class Wordings:
         """Raises ConfigError for a file that cannot be used."""
         self._by_tag = {file.stem: Wording(file.stem, _read(file)) for file in _files(_OURS)}
         needed = self._by_tag[DEFAULT].texts
-        if folder is not None and not folder.is_dir():
-            raise ConfigError(
-                f"there is no folder {folder}", remedy="correct `languages` in [serve]"
-            )
         for file in _files(folder) if folder else ():
             tag = next(fallback_chain(file.stem), "")
             if not tag:

@@ -67,13 +67,12 @@ class TellingProcess:
 def telling(campaign: Campaign, clock: Clock) -> Iterator[TellingProcess | None]:
     """A process that tells this campaign's endpoints meanwhile; None where there are none.
 
-    Raises ConfigError for a secret, WebhookError, JournalError: before anything is sent.
+    Raises ConfigErrors for secrets, WebhookError, JournalError: before anything is sent.
     """
     if not campaign.settings.webhook:
         yield None
         return
-    for webhook in campaign.settings.webhook:
-        keys_of(campaign, webhook)
+    keys_of(campaign)
     with closing(Outbox.open(*campaign.journal)) as outbox:
         register(campaign, outbox, clock)
     beside = TellingProcess(campaign.file)

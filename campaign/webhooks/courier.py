@@ -1,7 +1,7 @@
 """Tells endpoints what waits for them: in order for each letter, again and again for three days.
 
 In: a campaign, its outbox.  Out: POSTs.  Touches: the outbox, the journal (read-only), the network.
-Fails with JournalError, WebhookError, ConfigError for a secret.
+Fails with JournalError, WebhookError, ConfigErrors for secrets.
 
 Each endpoint has a task of its own, so a slow one holds up nobody else.  Its notices go in
 *strings*, one for each letter: within one the next goes when the one before was taken.  One thread
@@ -25,7 +25,15 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.config.secrets import read_secret
 from campaign.config.settings import Webhook
-from campaign.errors import CampaignError, JournalError, SuppressionError, WebhookError
+from campaign.config.wording import Mistake
+from campaign.errors import (
+    CampaignError,
+    ConfigError,
+    ConfigErrors,
+    JournalError,
+    SuppressionError,
+    WebhookError,
+)
 from campaign.webhooks.outbox import LEASE_S, EndpointRow, Outbox, Waiting, endpoint_of
 from campaign.webhooks.patience import (
     GIVEN_UP_AFTER_S,
@@ -46,9 +54,21 @@ _ASKS_FOR_REST = frozenset({429, 502, 503, 504})
 _Value = TypeVar("_Value")
 
 
-def keys_of(campaign: Campaign, webhook: Webhook) -> list[bytes]:
-    """The secrets of an endpoint.  Raises ConfigError."""
-    return [read_key(read_secret(secret, campaign.folder)) for secret in webhook.secret]
+def keys_of(campaign: Campaign) -> dict[str, list[bytes]]:
+    """The secrets of each endpoint, by its url.  Raises ConfigErrors."""
+    keys: dict[str, list[bytes]] = {}
+    mistakes = []
+    for index, webhook in enumerate(campaign.settings.webhook):
+        of_this = keys.setdefault(webhook.url, [])
+        for number, secret in enumerate(webhook.secret):
+            try:
+                of_this.append(read_key(read_secret(secret, campaign.folder)))
+            except ConfigError as error:
+                path = ("webhook", index, "secret", number)
+                mistakes.append(Mistake(path, f"secret: {error.what}", error.remedy))
+    if mistakes:
+        raise ConfigErrors(campaign.placed(mistakes))
+    return keys
 
 
 class HookCourier:
@@ -66,7 +86,7 @@ class HookCourier:
         self._clock = clock
         self._poster = poster or _poster_of
         self._chance = chance
-        self._keys = {each.url: keys_of(campaign, each) for each in campaign.settings.webhook}
+        self._keys = keys_of(campaign)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._holder = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
         self._holds = False  # the right to tell

@@ -142,9 +142,9 @@ def test_without_a_mailbox_and_without_posts_the_command_asks_for_one(
     [
         ('ses]\ntopics = "bounces"', "is not the name of an SNS topic"),
         ('sendgrid]\npublic_key = "xyz"', "is not a public key"),
-        ('sendgrid]\npublic_key = "MAo="', "public_key in [bounces.sendgrid]: it is no public"),
+        ('sendgrid]\npublic_key = "MAo="', "public_key: it is no public"),
         ('mailgun]\nsigning_key = { env = "UNSET_X" }', "UNSET_X is not set"),
-        ('postmark]\nsecret = { env = "SHORT_X" }', "has less than 16 bytes"),
+        ('postmark]\nsecret = { env = "SHORT_X" }', "has 5 bytes"),
         ("postmark]\nsecret = 5", "secret"),
         ("smtp2go]\nx = 5", "smtp2go"),
     ],

@@ -266,7 +266,7 @@ def test_keys_and_campaigns_that_will_not_do_are_said_at_once(
     assert main([*at, "25"]) == 64
     monkeypatch.setenv("SHOP_KEY", "hunter2")
     assert main([*at, "127.0.0.1:0"]) == 78
-    assert "could be guessed" in capfd.readouterr().err
+    assert "who guesses it" in capfd.readouterr().err
     listed = campaigns.write(tmp_path / "listed")
     assert main(["serve", str(listed), "--smtp", "127.0.0.1:0"]) == 78
     assert "has a list" in capfd.readouterr().err

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from campaign.errors import ConfigError, ConfigErrors, UsageError
+from campaign.errors import UsageError
 
 
 def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
@@ -19,10 +19,11 @@ def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
     what `Intake` raises for templates that do not compile.
     """
     from campaign.cli.rehearsal import rehearsal_of
+    from campaign.cli.services.intaking import load_open
     from campaign.cli.services.metering import metrics_beside
     from campaign.cli.terminal.streams import complain
     from campaign.clock import SystemClock
-    from campaign.config.loader import load
+    from campaign.config.servers import check_api_keys
     from campaign.intake.api.app import Api
     from campaign.metrics.figures import Counts
     from campaign.planning.opening import ensure_open_plan
@@ -30,17 +31,13 @@ def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
     from campaign.serve.server import serve
     from campaign.webhooks.lasting import telling_on
 
-    campaign = load(path, need_letters=True)
+    campaign = load_open(path, "--api", [check_api_keys])
     if sandbox:
         campaign = rehearsal_of(campaign)
     where = place_of(listen or campaign.settings.serve.listen)
     clock = SystemClock()
     ensure_open_plan(campaign, clock)
-    try:
-        api = Api(campaign, clock)
-    except ConfigError as error:
-        error.file = error.file or str(campaign.file)
-        raise ConfigErrors([error]) from None
+    api = Api(campaign, clock)
     requests = Counts("campaign_http_requests_total")
     app = counting(api.app, requests.add)
     telling = contextlib.nullcontext() if sandbox else telling_on(campaign, complain)

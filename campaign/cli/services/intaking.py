@@ -9,30 +9,36 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from campaign.cli.services.metering import figures_of, metrics_beside
 from campaign.cli.terminal.streams import complain, tell
 from campaign.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from campaign.config.loader import Campaign
+    from campaign.config.loader import Campaign, LateCheck
+    from campaign.config.settings import Settings
+    from campaign.config.settings.outlets import Tls
+    from campaign.config.wording import Mistake
 
 
-def load_open(path: Path, what: str) -> Campaign:
-    """Raises ConfigError where its letters come from a list."""
+def load_open(path: Path, what: str, also: Iterable[LateCheck] = ()) -> Campaign:
+    """An open campaign; `what` takes its letters.  Raises ConfigErrors, also where its letters
+    come from a list."""
     from campaign.config.loader import load
+    from campaign.config.wording import Mistake
 
-    campaign = load(path, need_letters=True)
-    if not campaign.settings.is_open:
-        raise ConfigError(
-            f"{what} is for letters that come one by one, and this campaign has a list",
-            file=str(campaign.file),
-            remedy='docs/api.md shows a campaign with kind = "open"',
-        )
-    return campaign
+    def check_kind(settings: Settings, folder: Path) -> Iterator[Mistake]:
+        if not settings.is_open:
+            yield Mistake(
+                ("kind",),
+                f"{what} is for letters that come one by one, and this campaign has a list",
+                'docs/api.md shows a campaign with kind = "open"',
+            )
+
+    return load(path, need_letters=True, also=[check_kind, *also])
 
 
 def until_told(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -51,11 +57,12 @@ def until_told(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 def serve_submissions(path: Path, where: str, metrics: str) -> None:
     """`campaign serve --smtp HOST:PORT`."""
     from campaign.clock import SystemClock
+    from campaign.config.servers import check_api_keys
     from campaign.config.values import read_listen
+    from campaign.config.wording import Mistake
     from campaign.intake.accepting import Intake
     from campaign.intake.api.keys import Keys
     from campaign.intake.smtp.listening import refuse_clear_text, taking_submissions
-    from campaign.smtp.tls import server_context
     from campaign.webhooks.lasting import telling_on
 
     try:
@@ -66,13 +73,16 @@ def serve_submissions(path: Path, where: str, metrics: str) -> None:
         what, _, remedy = str(error).partition("; ")
         raise UsageError(f"--smtp: {what}", remedy=remedy) from None
     host = host.removeprefix("[").removesuffix("]")
-    campaign = load_open(path, "--smtp")
-    certificate = campaign.settings.serve.certificate
-    refuse_clear_text(host, has_certificate=certificate is not None)
-    context = None
-    if certificate:
-        folder = campaign.folder
-        context = server_context(str(folder / certificate.cert), str(folder / certificate.key))
+
+    def check_certificate(settings: Settings, folder: Path) -> Iterator[Mistake]:
+        try:
+            refuse_clear_text(host, has_certificate=settings.serve.certificate is not None)
+            _context_of(settings.serve.certificate, folder)
+        except ConfigError as error:
+            yield Mistake(("serve", "certificate"), error.what, error.remedy)
+
+    campaign = load_open(path, "--smtp", [check_api_keys, check_certificate])
+    context = _context_of(campaign.settings.serve.certificate, campaign.folder)
     keys = Keys.of(campaign.settings, campaign.folder)
 
     async def serve(stopping: asyncio.Event) -> None:
@@ -95,3 +105,12 @@ def serve_submissions(path: Path, where: str, metrics: str) -> None:
     figures = figures_of(metrics, campaign)
     with metrics_beside(metrics, *figures), telling_on(campaign, complain):
         until_told(serve)
+
+
+def _context_of(certificate: Tls | None, folder: Path) -> Any:
+    """Raises ConfigError for a certificate that cannot be used."""
+    from campaign.smtp.tls import server_context
+
+    if certificate is None:
+        return None
+    return server_context(str(folder / certificate.cert), str(folder / certificate.key))

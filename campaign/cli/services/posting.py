@@ -6,15 +6,16 @@ Touches: secrets.  Fails with ConfigError.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from campaign.errors import ConfigError
-
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from campaign.clock import Clock
     from campaign.config.loader import Campaign
-    from campaign.config.settings import Secret
+    from campaign.config.settings import Secret, Settings
+    from campaign.config.wording import Mistake
     from campaign.serve.app import RouteSet
     from campaign.serve.providers.posts import PostCheck
     from campaign.serve.writing import StoreWriter
@@ -43,33 +44,33 @@ def _checks(campaign: Campaign, clock: Clock) -> dict[str, PostCheck]:
             bounces.ses.topics, fetch, clock, lambda text: print(f"campaign: {text}", flush=True)
         )
     if bounces.sendgrid:
-        try:
-            checks["sendgrid"] = SendgridCheck(bounces.sendgrid.public_key)
-        except ValueError as error:
-            raise ConfigError(
-                f"public_key in [bounces.sendgrid]: {error}",
-                file=str(campaign.file),
-                remedy="copy it from SendGrid's Signed Event Webhook",
-            ) from None
+        checks["sendgrid"] = SendgridCheck(bounces.sendgrid.public_key)
     if bounces.mailgun:
-        keys = _secrets(campaign, "mailgun", bounces.mailgun.signing_key)
-        checks["mailgun"] = MailgunCheck(keys)
+        checks["mailgun"] = MailgunCheck(_secrets(campaign, bounces.mailgun.signing_key))
     if bounces.postmark:
-        checks["postmark"] = PostmarkCheck(_secrets(campaign, "postmark", bounces.postmark.secret))
+        checks["postmark"] = PostmarkCheck(_secrets(campaign, bounces.postmark.secret))
     return checks
 
 
-def _secrets(campaign: Campaign, provider: str, secrets: Sequence[Secret]) -> list[str]:
-    """Raises ConfigError also for one that could be guessed."""
-    from campaign.config.checks import WEAK_BYTES
+def check_public_keys(settings: Settings, folder: Path) -> Iterator[Mistake]:
+    """Whether the keys of providers are keys, which the settings cannot know."""
+    from campaign.config.wording import Mistake
+    from campaign.serve.providers.checks import SendgridCheck
+
+    for index, key in enumerate(
+        settings.bounces.sendgrid.public_key if settings.bounces.sendgrid else ()
+    ):
+        try:
+            SendgridCheck([key])
+        except ValueError as error:
+            yield Mistake(
+                ("bounces", "sendgrid", "public_key", index),
+                f"public_key: {error}",
+                "copy it from SendGrid's Signed Event Webhook",
+            )
+
+
+def _secrets(campaign: Campaign, secrets: Sequence[Secret]) -> list[str]:
     from campaign.config.secrets import read_secret
 
-    found = [read_secret(secret, campaign.folder) for secret in secrets]
-    if any(len(each.encode()) < WEAK_BYTES for each in found):
-        raise ConfigError(
-            f"a secret of [bounces.{provider}] has less than {WEAK_BYTES} bytes, and who guesses"
-            " it can make up events",
-            file=str(campaign.file),
-            remedy="take a longer one, for example from: openssl rand -hex 32",
-        )
-    return found
+    return [read_secret(secret, campaign.folder) for secret in secrets]

@@ -76,10 +76,10 @@ def command(
     campaign = load(path, need_letters=True)
     if fleet is not None:
         refuse_without_cluster(campaign)
-    if campaign.settings.is_open:
-        return plan_open(campaign, path, as_json=as_json)
     for warning in campaign.warnings():
         print(f"warning: {warning}", file=sys.stderr)
+    if campaign.settings.is_open:
+        return plan_open(campaign, path, as_json=as_json)
     try:
         summary = make(campaign, amend=amend, render=not no_render, workers=workers, fleet=fleet)
     except EmptyPlanError as error:  # just then the reasons are wanted

@@ -17,7 +17,7 @@ from campaign.cli.services.api import place_of, serve_api
 from campaign.cli.services.metering import metrics_beside
 from campaign.cli.services.serving import need_web
 from campaign.cli.terminal.streams import complain
-from campaign.errors import EXIT_DONE, ConfigError, ConfigErrors, UsageError
+from campaign.errors import EXIT_DONE, UsageError
 
 if TYPE_CHECKING:
     from campaign.clock import Clock
@@ -74,15 +74,17 @@ def command(
         return EXIT_DONE
     if sandbox:
         raise UsageError("--sandbox is for --api alone", remedy="leave it out, or add --api")
-    from campaign.cli.services.posting import provider_events
+    from campaign.cli.services.posting import check_public_keys, provider_events
     from campaign.clock import SystemClock
     from campaign.config.loader import load_tables
+    from campaign.config.servers import check_web_side
     from campaign.metrics.figures import Counts
     from campaign.serve.app import application, counting
     from campaign.serve.server import serve
     from campaign.webhooks.lasting import telling_on
 
-    settings = load_tables(path, _TABLES, need_letters=True)
+    needs = (check_web_side, check_public_keys)
+    settings = load_tables(path, _TABLES, need_letters=True, also=needs)
     where = place_of(listen or settings.settings.serve.listen)
     writer = _writer(settings, clock := SystemClock())
     sets = [provider_events(settings, writer, clock), _leaving(settings, writer, clock)]
@@ -109,7 +111,7 @@ def _writer(campaign: Campaign, clock: Clock) -> StoreWriter:
 
 
 def _leaving(campaign: Campaign, writer: StoreWriter, clock: Clock) -> RouteSet:
-    """Raises ConfigErrors, ConfigError."""
+    """Raises ConfigError."""
     from campaign.addresses.tokens import UnsubscribeTokens
     from campaign.config.reading import read_config
     from campaign.config.secrets import read_secret
@@ -118,16 +120,6 @@ def _leaving(campaign: Campaign, writer: StoreWriter, clock: Clock) -> RouteSet:
 
     settings, folder = campaign.settings, campaign.folder
     secrets = settings.unsubscribe.secret if settings.unsubscribe else ()
-    if not secrets:
-        raise ConfigErrors(
-            [
-                ConfigError(
-                    "there is no secret of tokens, so no link can be read",
-                    file=str(campaign.file),
-                    remedy='add secret = { env = "CAMPAIGN_SECRET" } to [unsubscribe]',
-                )
-            ]
-        )
     tokens = UnsubscribeTokens([read_secret(secret, folder) for secret in secrets])
     wordings = Wordings(folder / settings.serve.languages if settings.serve.languages else None)
     name = read_config(campaign.file).tables.get("name")
