@@ -330,3 +330,43 @@ def test_a_place_in_kafka_moves_when_the_whole_batch_is_kept(tmp_path: Path) -> 
     asyncio.run(main())
     assert set(letters.kept) == {f"t:0:{n}" for n in range(7)}
     assert committed_at == [3, 6, 7]
+
+
+def test_a_broker_of_kafka_that_answers_no_commit_is_said_and_the_batch_comes_again(
+    tmp_path: Path,
+) -> None:
+    """aiokafka asks for ever who keeps the places of the group, when no broker is left."""
+    topic = Topic([Record("t", 0, n, GOOD) for n in range(2)])
+    letters = Letters()
+    commit, tries, said = topic.commit, [0], []
+
+    async def silent_at_first() -> None:
+        tries[0] += 1
+        if tries[0] == 1:
+            await asyncio.Event().wait()
+        await commit()
+
+    topic.commit = silent_at_first  # type: ignore[method-assign]
+
+    async def main() -> None:
+        with closing(DeadLetters.open(URL, tmp_path)) as store:
+            stopping = asyncio.Event()
+            source = KafkaSource(
+                read_queue_url("kafka://h/?queue=t"),
+                lambda _: topic,  # type: ignore[arg-type]
+                answer_s=0.01,
+            )
+            consumer = QueueConsumer(source, "q", letters, store, SystemClock(), say=said.append)
+            running: asyncio.Task[Any] = asyncio.create_task(consumer.run(stopping))
+            async with asyncio.timeout(30):
+                while topic.committed < 2:
+                    await asyncio.sleep(0.005)
+            stopping.set()
+            await running
+
+    asyncio.run(main())
+    assert set(letters.kept) == {"t:0:0", "t:0:1"}
+    assert [line.split(";")[0] for line in said] == [
+        "q: the broker has gone: no answer within 0.01 s",
+        "q: the broker is there again",
+    ]

@@ -13,7 +13,7 @@ import aio_pika
 from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity
 
 from campaign.intake.queues.addresses import QueueAddress
-from campaign.intake.queues.source import PREFETCH, BrokerLost, QueueMessage, key_of
+from campaign.intake.queues.source import ANSWER_S, PREFETCH, BrokerLost, QueueMessage, key_of
 
 CONNECT_S = 15.0
 
@@ -35,6 +35,7 @@ class AmqpSource:
                 login=address.user or "guest",
                 password=address.password or "guest",
                 timeout=CONNECT_S,
+                heartbeat=int(ANSWER_S),
             )
             self._connection.close_callbacks.add(self._closed)
             channel = await self._connection.channel()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -26,7 +27,7 @@ from campaign.errors import (
 )
 from campaign.intake.api.models import MessageIn
 from campaign.intake.queues.deadletters import DeadLetter, DeadLetters
-from campaign.intake.queues.source import PREFETCH, BrokerLost, QueueMessage, QueueSource
+from campaign.intake.queues.source import ANSWER_S, PREFETCH, BrokerLost, QueueMessage, QueueSource
 from campaign.intake.requests import KEY_MAX, AcceptedRequest, LetterRequest
 
 TRIES_MAX = 5
@@ -90,7 +91,9 @@ class QueueConsumer:
                 if self._tasks:
                     await asyncio.wait(self._tasks)
                 self._lost = None
-                await self._source.close()
+                with suppress(TimeoutError):  # who has fallen silent ends no connection in order
+                    async with asyncio.timeout(ANSWER_S):
+                        await self._source.close()
 
     async def _take_all(self, stopping: asyncio.Event) -> None:
         messages = self._source.messages()

@@ -14,17 +14,19 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from campaign.intake.queues.addresses import QueueAddress
-from campaign.intake.queues.source import PREFETCH, BrokerLost, QueueMessage, key_of
+from campaign.intake.queues.source import ANSWER_S, PREFETCH, BrokerLost, QueueMessage, key_of
 
 _FETCH_S = 1.0
 _CONNECT_S = 15
+_PINGS = 3  # without an answer, then the broker has gone
 
 
 class NatsSource:
     """One subject, by a durable consumer with the name of the group."""
 
-    def __init__(self, address: QueueAddress) -> None:
+    def __init__(self, address: QueueAddress, *, answer_s: float = ANSWER_S) -> None:
         self._address = address
+        self._answer_s = answer_s
         self._connection: Any = None
         self._subscription: Any = None
 
@@ -40,6 +42,8 @@ class NatsSource:
                     max_reconnect_attempts=1,
                     reconnect_time_wait=0.5,
                     error_cb=_unheard,
+                    ping_interval=self._answer_s / _PINGS,
+                    max_outstanding_pings=_PINGS,
                 )
             self._subscription = await self._connection.jetstream().pull_subscribe(
                 address.queue, durable=address.group

@@ -9,14 +9,14 @@ and the place is moved on when every one of a batch is a letter or a dead letter
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiokafka  # type: ignore[import-untyped]
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 
 from campaign.intake.queues.addresses import QueueAddress
-from campaign.intake.queues.source import PREFETCH, BrokerLost, QueueMessage, key_of
+from campaign.intake.queues.source import ANSWER_S, PREFETCH, BrokerLost, QueueMessage, key_of
 
 _POLL_MS = 1_000
 _LOOK_EVERY = 5  # polls that bring nothing: the library does not say that the brokers are gone
@@ -45,10 +45,15 @@ class KafkaSource:
     """One topic; `make` gives the consumer of the library."""
 
     def __init__(
-        self, address: QueueAddress, make: Callable[[QueueAddress], Any] = _consumer
+        self,
+        address: QueueAddress,
+        make: Callable[[QueueAddress], Any] = _consumer,
+        *,
+        answer_s: float = ANSWER_S,
     ) -> None:
         self._address = address
         self._make = make
+        self._answer_s = answer_s
         self._consumer: Any = None
         self._open: set[str] = set()  # keys of the batch that are not done yet
         self._is_done = asyncio.Event()
@@ -59,8 +64,8 @@ class KafkaSource:
         self._seen.clear()
         try:
             self._consumer = self._make(self._address)
-            await self._consumer.start()
-        except (KafkaError, OSError, TimeoutError) as error:
+            await self._answered(self._consumer.start())
+        except (KafkaError, OSError) as error:
             raise BrokerLost(f"it cannot be reached: {str(error) or repr(error)}") from error
 
     async def messages(self) -> AsyncIterator[QueueMessage]:
@@ -72,7 +77,7 @@ class KafkaSource:
                 if not batch:
                     idle += 1
                     if idle % _LOOK_EVERY == 0:
-                        await self._consumer.topics()  # fails where no broker answers
+                        await self._answered(self._consumer.topics())
                     continue
                 idle = 0
                 self._is_done.clear()
@@ -80,9 +85,17 @@ class KafkaSource:
                 for record in batch:
                     yield self._message(record)
                 await self._is_done.wait()
-                await self._consumer.commit()
+                await self._answered(self._consumer.commit())
             except (KafkaError, OSError) as error:
-                raise BrokerLost(f"the broker has gone: {error}") from error
+                raise BrokerLost(f"the broker has gone: {str(error) or repr(error)}") from error
+
+    async def _answered(self, asked: Awaitable[object]) -> None:
+        """Wait for it; the library would for ever.  Raises TimeoutError where none comes."""
+        try:
+            async with asyncio.timeout(self._answer_s):
+                await asked
+        except TimeoutError:
+            raise TimeoutError(f"no answer within {self._answer_s:g} s") from None
 
     def _message(self, record: Any) -> QueueMessage:
         number = _number(record)
@@ -101,7 +114,7 @@ class KafkaSource:
     async def close(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer:
-            await asyncio.gather(consumer.stop(), return_exceptions=True)
+            await asyncio.gather(self._answered(consumer.stop()), return_exceptions=True)
 
 
 def _number(record: Any) -> str:

@@ -18,7 +18,7 @@ import redis.asyncio as redis
 from redis.exceptions import RedisError, ResponseError
 
 from campaign.intake.queues.addresses import QueueAddress
-from campaign.intake.queues.source import PREFETCH, BrokerLost, QueueMessage, key_of
+from campaign.intake.queues.source import ANSWER_S, PREFETCH, BrokerLost, QueueMessage, key_of
 
 _BLOCK_MS = 1_000
 _LEFT_MS = 60_000  # by a consumer that is gone
@@ -29,8 +29,9 @@ _CONNECT_S = 15.0
 class RedisSource:
     """One stream."""
 
-    def __init__(self, address: QueueAddress) -> None:
+    def __init__(self, address: QueueAddress, *, answer_s: float = ANSWER_S) -> None:
         self._address = address
+        self._answer_s = answer_s
         self._consumer = f"campaign-{socket.gethostname()}"
         self._client: Any = None
 
@@ -41,6 +42,7 @@ class RedisSource:
             username=address.user or None,
             password=address.password or None,
             socket_connect_timeout=_CONNECT_S,
+            socket_timeout=_BLOCK_MS / 1000 + self._answer_s,
         )
         try:
             await self._client.xgroup_create(address.queue, address.group, id="0", mkstream=True)

@@ -55,11 +55,22 @@ class Broker:
             threading.Event().wait(0.05)
         raise AssertionError((self._folder / "log").read_text("utf-8")[-2000:])
 
+    def halt(self) -> None:
+        """It keeps its connections and says nothing more, until `go_on`."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
     def kill(self) -> None:
         """With all that it started."""
         assert self._process is not None
         if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             self._process.wait(30)
 
 
