@@ -166,7 +166,7 @@ class _Path:
             lanes.done(letter, connection)
 
     def _top_up(self) -> None:
-        """As `delivery.ramping` does, from a cap that has no end."""
+        """As `delivery.beside.ramping` does, from a cap that has no end."""
         for window in self._ramps.windows.values():
             day, wanted, _ = window.wanted()
             if wanted:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 
-from campaign.delivery.arriving import ArrivalTaker
 from campaign.delivery.beginning.staleness import RunClock
+from campaign.delivery.beside.arriving import ArrivalTaker
 from campaign.delivery.feeding.feed import Feed
 from campaign.delivery.feeding.rows import LOOKS_S
 from campaign.delivery.ledger import JournalLedger

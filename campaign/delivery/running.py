@@ -17,18 +17,18 @@ from contextlib import closing
 from functools import partial
 
 from campaign.config.loader import Campaign
-from campaign.delivery.arriving import ArrivalTaker
 from campaign.delivery.beginning.staleness import RunClock
+from campaign.delivery.beside.arriving import ArrivalTaker
+from campaign.delivery.beside.mailboxes import Mailboxes
+from campaign.delivery.beside.ramping import Ramping
+from campaign.delivery.beside.returning import Returning
+from campaign.delivery.beside.rotating import Rotation
 from campaign.delivery.ending import drained, result_of
 from campaign.delivery.feeding.feed import Feed
 from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.lasting import Feeding
 from campaign.delivery.ledger import JournalLedger
-from campaign.delivery.mailboxes import Mailboxes
 from campaign.delivery.policies import policies_of
-from campaign.delivery.ramping import Ramping
-from campaign.delivery.returning import Returning
-from campaign.delivery.rotating import Rotation
 from campaign.delivery.run_records import Observer, RunOptions, RunResult
 from campaign.delivery.sharing import FleetRun, OpenJournal, Share, only_while_live
 from campaign.delivery.stopping import Stopping

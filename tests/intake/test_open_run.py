@@ -12,7 +12,7 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
-from campaign.delivery.arriving import ArrivalTaker
+from campaign.delivery.beside.arriving import ArrivalTaker
 from campaign.delivery.run import run_campaign
 from campaign.delivery.run_records import RunOptions
 from campaign.errors import DriftError, JournalError

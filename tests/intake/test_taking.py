@@ -11,8 +11,8 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
-from campaign.delivery import arriving
-from campaign.delivery.arriving import ArrivalTaker
+from campaign.delivery.beside import arriving
+from campaign.delivery.beside.arriving import ArrivalTaker
 from campaign.delivery.run import run_campaign
 from campaign.delivery.run_records import RunOptions
 from campaign.journal.arrivals import BULK, Arrivals, NewArrival

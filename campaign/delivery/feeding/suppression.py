@@ -16,7 +16,7 @@ from itertools import islice
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
-from campaign.delivery.mailboxes import Mailboxes
+from campaign.delivery.beside.mailboxes import Mailboxes
 from campaign.errors import CampaignError, DataError, JournalError, SuppressionError
 from campaign.journal.reading.reader import Reader
 from campaign.journal.writing.writer import Writer

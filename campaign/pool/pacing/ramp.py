@@ -1,7 +1,7 @@
 """A ramp as a limit on letters: today's cap, evenly, of what was durably taken of it.
 
 In: letters about to go, the time.  Out: waits; how many of the cap are wanted.
-Touches: nothing: `delivery.ramping` takes from the counts what is wanted here, and hands it in.
+Touches: nothing: `delivery.beside.ramping` takes what is wanted from the counts, and hands it in.
 
 A letter needs a part of the day's cap that the counts have given away for good.  Parts are taken
 for a few seconds ahead, so that nobody waits for a disk with each letter; those that are not used

@@ -1,4 +1,4 @@
-"""The day counts of ramps, in memory, with what `delivery.ramping` does for a window."""
+"""The day counts of ramps, in memory, with what `delivery.beside.ramping` does for a window."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from campaign.clock import SystemClock
-from campaign.delivery.mailboxes import Mailboxes
+from campaign.delivery.beside.mailboxes import Mailboxes
 from campaign.planning.summary import read_summary
 from campaign.planning.suppressed import open_store
 from campaign.records import Change, Claim, State

@@ -15,7 +15,7 @@ import pytest
 
 from campaign.cli.main import main
 from campaign.config.loader import Campaign, load
-from campaign.delivery.returning import Returning
+from campaign.delivery.beside.returning import Returning
 from campaign.errors import CampaignError, TooMuchCameBack
 from campaign.journal.reading.events import events_mark
 from campaign.journal.reading.harm import Harm, last_stop_s, read_harm
