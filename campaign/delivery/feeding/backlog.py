@@ -6,8 +6,8 @@ Touches: nothing.
 Rows whose window is closed wait here too, by zone: a queue of a zone is looked at when it opens.
 A lane whose rate, quota or rest lets nothing more go has its rows left behind here, as bare
 numbers: eight bytes each, and no more than `_MOST` of them, however long the list is.  Beyond that
-a lane remembers only where in the list the rest of its planned rows begins; they are looked for
-there again when its numbers are used up.
+a lane remembers only where in the list the rest of its planned rows begins and ends; they are
+looked for there again when its numbers are used up.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ class Queue:
     domain: one of its domains, by which the outlet is asked for room
     zone: of rows that wait for their window, whatever lane they have; else ""
     due: deferred rows, which go first; planned: rows never tried
-    more_from: the first planned row that is not among `planned` although it was read; 0: none
+    more_from: the first planned row that is not among `planned` although it was left; 0: none
+    more_until: the last one
     """
 
-    __slots__ = ("domain", "due", "lane", "look_s", "more_from", "planned", "zone")
+    __slots__ = ("domain", "due", "lane", "look_s", "more_from", "more_until", "planned", "zone")
 
     def __init__(self, lane: str, domain: str, zone: str = "") -> None:
         self.lane = lane
@@ -40,7 +41,7 @@ class Queue:
         self.zone = zone
         self.due = array("Q")
         self.planned = array("Q")
-        self.more_from = 0
+        self.more_from = self.more_until = 0
         self.look_s = 0.0
 
     @property
@@ -90,13 +91,12 @@ class Backlog:
         if claim.state is State.DEFERRED:
             queue.due.append(claim.row)
             self._due += 1
-        elif queue.more_from:
-            pass  # it is found again with the others
-        elif self._planned < self._most:
+        elif not queue.more_from and self._planned < self._most:
             queue.planned.append(claim.row)
             self._planned += 1
-        else:
-            queue.more_from = claim.row
+        else:  # they are found again between the first and the last of them, in whatever order
+            queue.more_from = min(queue.more_from or claim.row, claim.row)
+            queue.more_until = max(queue.more_until, claim.row)
 
     def put_back(self, lane: str, claims: Sequence[Claim], look_s: float, zone: str = "") -> None:
         """Rows before all others of their lane, which were claimed and did not go."""
@@ -138,6 +138,8 @@ class Backlog:
         queue.planned.extend(rows)
         self._planned += len(rows)
         queue.more_from = more_from
+        if not more_from:
+            queue.more_until = 0
 
     def _queue(self, lane: str, domain: str, look_s: float, zone: str) -> Queue:
         queue = self._queues.get(lane)

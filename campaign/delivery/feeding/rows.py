@@ -113,8 +113,11 @@ class Rows:
 
     def lane_of(self, claim: Claim) -> str:
         """What a row that is left behind waits with: those that go first wait for no others."""
-        lane = self._outlet.lane_of(claim.domain)
-        return f"{lane}{_FIRST}" if self._first_sources and self.is_first(claim) else lane
+        return self._lane(claim.domain, claim.source)
+
+    def _lane(self, domain: str, source: int) -> str:
+        lane = self._outlet.lane_of(domain)
+        return f"{lane}{_FIRST}" if source in self._first_sources else lane
 
     @property
     def has_first(self) -> bool:
@@ -276,22 +279,24 @@ class Rows:
         rows: list[int] = []
         sought = queue.zone or queue.lane
         after, most = queue.more_from - 1, max(self._batch, self.backlog.planned_room)
-        while after < self._after and len(rows) < most:
+        while after < queue.more_until and len(rows) < most:
             ask = partial(self._named, queue, after)
             found = ask() if self._reader.answers_at_once else await asyncio.to_thread(ask)
-            after = found[-1][0] if len(found) == _SEARCHED else self._after
+            after = found[-1][0] if len(found) == _SEARCHED else queue.more_until
             for row, name in found:
-                if (name if queue.zone else self._outlet.lane_of(name)) == sought:
+                if name == sought:
                     rows.append(row)
                     if len(rows) == most:
                         after = row
                         break
             await asyncio.sleep(0)
-        self.backlog.refill(queue, rows, after + 1 if after < self._after else 0)
+        self.backlog.refill(queue, rows, after + 1 if after < queue.more_until else 0)
 
     def _named(self, queue: Queue, after: int) -> list[tuple[int, str]]:
-        """Planned rows behind one, each with its zone, or with its domain, as the queue asks."""
+        """Planned rows behind one, each with its zone, or with its lane, as the queue asks."""
+        last = queue.more_until
         if not queue.zone:
-            return self._reader.planned_domains(after, self._after, _SEARCHED)
+            found = self._reader.planned_domains(after, last, _SEARCHED)
+            return [(row, self._lane(domain, source)) for row, domain, source in found]
         claims = self._reader.claim_planned(after, _SEARCHED)
-        return [(each.row, self._turns.zone_of(each)) for each in claims if each.row <= self._after]
+        return [(each.row, self._turns.zone_of(each)) for each in claims if each.row <= last]

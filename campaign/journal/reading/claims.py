@@ -42,8 +42,8 @@ _DUE_SOURCES = text(
     " AND s.due <= :b AND (s.due > :c OR s.row > :d) ORDER BY s.due, s.row LIMIT :e"
 )
 _DOMAINS = text(
-    f"SELECT r.row, r.domain {STANDING} WHERE s.row > :a AND s.row <= :b AND s.state = 'planned'"
-    " ORDER BY s.row LIMIT :c"
+    f"SELECT r.row, r.domain, r.source {STANDING} WHERE s.row > :a AND s.row <= :b"
+    " AND s.state = 'planned' ORDER BY s.row LIMIT :c"
 )
 
 
@@ -55,7 +55,7 @@ class ClaimQueries(NamedTuple):
         row behind which they begin, how many at most
     due_sources: as `deferred`, only the due time, the row and its source
     open: as `planned`, of both
-    domains: row and domain of planned rows: behind which row, up to which, how many at most
+    domains: row, domain and source of planned rows: behind which row, up to which, how many at most
     """
 
     planned: str

@@ -286,12 +286,12 @@ class Reader(Glance):
         """Those of these rows that are in a state now, in order."""
         return claims_of(self._claims(query_of(rows, state)), state) if rows else []
 
-    def planned_domains(self, after_row: int, until_row: int, limit: int) -> list[tuple[int, str]]:
-        """Row and domain of planned recipients behind one row and up to another, in order."""
-        return [
-            (int(row), str(domain))
-            for row, domain in self._claims(self._queries.domains, after_row, until_row, limit)
-        ]
+    def planned_domains(
+        self, after_row: int, until_row: int, limit: int
+    ) -> list[tuple[int, str, int]]:
+        """Row, domain and source of those planned behind one row and up to another, in order."""
+        found = self._claims(self._queries.domains, after_row, until_row, limit)
+        return [(int(row), str(domain), int(source)) for row, domain, source in found]
 
     def planned_jobs(self, after_row: int, size: int) -> Iterator[list[Job]]:
         """Planned recipients beyond a row for the render workers, `size` at once.

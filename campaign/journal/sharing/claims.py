@@ -42,7 +42,7 @@ class SharedClaims:
     def domains(self, shards: Mapping[int, Shard]) -> str:
         """As that of `claims`."""
         return self._compiled(
-            f"SELECT r.row, r.domain {STANDING} WHERE s.row > :a AND s.row <= :b"
+            f"SELECT r.row, r.domain, r.source {STANDING} WHERE s.row > :a AND s.row <= :b"
             f" AND s.state = 'planned' AND {_of(shards)} ORDER BY s.row LIMIT :c"
         )
 

@@ -118,7 +118,9 @@ class SharedReader(Reader):
         query = self._shared.of_shards(query_of(rows, state), self._shards)
         return claims_of(self._claims(query), state)
 
-    def planned_domains(self, after_row: int, until_row: int, limit: int) -> list[tuple[int, str]]:
+    def planned_domains(
+        self, after_row: int, until_row: int, limit: int
+    ) -> list[tuple[int, str, int]]:
         """Of its shards, whether or not they were read that far: rows that are claimed twice are
         left out by whoever claims them."""
         self._adopt()
@@ -126,7 +128,7 @@ class SharedReader(Reader):
             return []
         query = self._shared.domains(self._shards)
         found = self._claims(query, after_row, until_row, limit)
-        return [(int(row), str(domain)) for row, domain in found]
+        return [(int(row), str(domain), int(source)) for row, domain, source in found]
 
     def next_due(self, after_s: float = -1.0) -> float | None:
         self._adopt()

@@ -59,7 +59,7 @@ class Waits:
 
     def _look(self, reader: Reader, now_s: float, per_s: float) -> Awaited:
         lanes = Counter(
-            lane_of(domain) for _, domain in reader.planned_domains(0, _LAST_ROW, _SEEN)
+            lane_of(domain) for _, domain, _ in reader.planned_domains(0, _LAST_ROW, _SEEN)
         )
         ramps = ramps_of(self._campaign)
         limited = [
