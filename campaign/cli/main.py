@@ -1,60 +1,50 @@
-"""The command line: how every command ends.
+"""The entry point of `campaign`: Ctrl-C is answered from the first moment to the last.
 
-In: arguments.  Out: an exit code.  Touches: stdout, stderr.
+In: arguments.  Out: an exit code.  Touches: the answer to SIGINT, where this is the whole process.
 
-Every error is one sentence on stderr and an exit code; nobody has to read a traceback.
+Until the modules of a command are there, which takes a tenth of a second, nothing has begun that
+would have to be undone, and KeyboardInterrupt would come out of any of their lines.  So this module
+itself loads none that Python has not loaded before: `signal` would load `enum`.
 """
 
-from __future__ import annotations
-
-import atexit
-import gc
+import _signal  # type: ignore[import-not-found]
 import os
 import sys
-from collections.abc import Sequence
 
-from campaign.cli import interrupts
-from campaign.cli.endings import end_with, end_with_fault_of_ours, of_the_machine
-from campaign.cli.terminal import streams
-from campaign.cli.terminal.streams import complain
-from campaign.errors import EXIT_DONE, EXIT_INTERRUPTED, CampaignError
-
-# Rows pass as thousands of small tuples, which do not refer to each other in circles: with Python's
-# 700 the collector looks through them, and all modules, for a tenth of the time of a plan.
-_GARBAGE = (50_000, 20, 100)
+_INTERRUPTED = 75  # as `errors.EXIT_INTERRUPTED`, which takes too long to load
+_SIGINT = _signal.SIGINT
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code (the entry point of `campaign`)."""
-    gc.set_threshold(*_GARBAGE)
-    atexit.register(gc.freeze)  # to look through all modules once more would take 150 ms
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # looking for some takes 50 ms
-    interrupts.keep()
-    streams.prepare()
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in given
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command in a process that goes on, and return its exit code."""
+    from campaign.cli.answering import answer
+
+    return answer(arguments)
+
+
+def begin() -> int:
+    """The same in a process that is there for nothing else."""
+    if _signal.getsignal(_SIGINT) is not _signal.default_int_handler:
+        return main()  # whoever started us does not want it to be heard
+    _signal.signal(_SIGINT, lambda *_: _leave())
     try:
-        from campaign.cli.program import invoke
+        from campaign.cli.answering import answer
 
-        code = invoke(given)
-        sys.stdout.flush()  # a reader that has gone away shows here, not at interpreter exit
-        return code
-    except BrokenPipeError:  # `campaign results | head` has seen enough
-        streams.lead_nowhere(sys.stdout)
-        return EXIT_DONE
-    except CampaignError as error:
-        return end_with(error, as_json=as_json)
+        _signal.signal(_SIGINT, _signal.default_int_handler)
+        code = answer()
+        # The command has ended: what came of it stands, also while Python takes itself down.
+        _signal.signal(_SIGINT, lambda *_: os._exit(code))
     except KeyboardInterrupt:
-        complain("interrupted")
-        return EXIT_INTERRUPTED
-    except Exception as error:
-        if isinstance(error, OSError) and (told := of_the_machine(error)):
-            return end_with(told, as_json=as_json)
-        return end_with_fault_of_ours(error, as_json=as_json)
+        _leave()
+    return code
+
+
+def _leave() -> None:
+    try:
+        os.write(2, b"interrupted\n")
     finally:
-        streams.flush(sys.stderr)
-        interrupts.forget()
+        os._exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(begin())
