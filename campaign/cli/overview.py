@@ -86,7 +86,7 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     from campaign.cli.journals import glance_at, journal_to_look_at
     from campaign.clock import SystemClock
     from campaign.journal.pausing import PauseMark
-    from campaign.journal.reading.events import count_events
+    from campaign.journal.reading.returned.events import count_events
 
     clock = SystemClock()
     place = journal_to_look_at(path, sandbox)

@@ -21,7 +21,7 @@ from campaign.addresses.tokens import campaign_digest, key_digest, read_verp_tok
 from campaign.feedback.mailings import Mailing
 from campaign.feedback.parsing.meaning import Weight, class_of, weight_of
 from campaign.feedback.parsing.notices import Clues, Notice
-from campaign.journal.reading.letters import SentLetter
+from campaign.journal.reading.returned.letters import SentLetter
 
 _WITHIN_S = 14 * 86400.0
 _CLOCKS_DIFFER_S = 3600.0

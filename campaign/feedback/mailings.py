@@ -13,8 +13,8 @@ from pathlib import Path
 from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.config.loader import Campaign, load
 from campaign.errors import NoPlanError, UsageError
-from campaign.journal.reading.letters import LetterBook
 from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.returned.letters import LetterBook
 from campaign.planning.inputs import unsubscribe_tokens
 
 

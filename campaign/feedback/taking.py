@@ -24,8 +24,8 @@ from campaign.feedback.identity import Hit, How, find, letter_of
 from campaign.feedback.mailings import Mailing
 from campaign.feedback.parsing.meaning import Weight, class_of, weight_of
 from campaign.feedback.parsing.notices import EVIDENCE_MAX, Notice, Returned, Sort
-from campaign.journal.reading.events import known_digests
-from campaign.journal.reading.letters import SentLetter
+from campaign.journal.reading.returned.events import known_digests
+from campaign.journal.reading.returned.letters import SentLetter
 from campaign.journal.writing.events import add_events
 from campaign.outcomes import Event
 from campaign.planning.suppressed import open_store

@@ -16,9 +16,9 @@ from pathlib import Path
 from campaign import __version__
 from campaign.errors import CampaignError
 from campaign.journal.pausing import PauseMark
-from campaign.journal.reading.events import count_events
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.questions import Glance
+from campaign.journal.reading.returned.events import count_events
 from campaign.metrics.exposition import Sample
 
 _STARTED_S = time.time()  # of this module, which is loaded in a command's first moments

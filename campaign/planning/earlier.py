@@ -14,7 +14,7 @@ from campaign.config.positions import Positions
 from campaign.config.reading import read_config
 from campaign.errors import ConfigError, JournalError, NoPlanError
 from campaign.journal.planning.planning import Planning
-from campaign.journal.reading.people import people
+from campaign.journal.reading.returned.people import people
 
 LEFT_OUT = "left out"  # what the reasons begin with; an amendment looks them up anew
 

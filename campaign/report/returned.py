@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from campaign.journal.reading.events import came_back, count_events
+from campaign.journal.reading.returned.events import came_back, count_events
 from campaign.journal.reading.tallies import Tallies
 from campaign.pages.causes import Cause, cause_of
 from campaign.records import State

@@ -18,7 +18,7 @@ from campaign.clock import iso
 from campaign.config.loader import load_tables
 from campaign.config.reading import read_config
 from campaign.errors import NoPlanError
-from campaign.journal.reading.events import came_back, count_events, harm_since
+from campaign.journal.reading.returned.events import came_back, count_events, harm_since
 from campaign.journal.reading.tallies import Tallies
 from campaign.pages.charts import HEIGHT, WIDTH, round_up
 from campaign.pages.look import Look

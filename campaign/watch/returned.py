@@ -12,7 +12,12 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from campaign.config.loader import Campaign
-from campaign.journal.reading.events import count_events, events_mark, events_since, last_event
+from campaign.journal.reading.returned.events import (
+    count_events,
+    events_mark,
+    events_since,
+    last_event,
+)
 from campaign.journal.reading.tallies import Tallies
 from campaign.outcomes import MACHINE, Event
 

@@ -19,8 +19,8 @@ from campaign.addresses.tokens import campaign_digest
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.config.settings import Webhook
-from campaign.journal.reading.events import events_since, last_event
 from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.returned.events import events_since, last_event
 from campaign.journal.reading.since import (
     changes_at,
     changes_since,

@@ -11,8 +11,8 @@ from campaign.config.loader import Campaign
 from campaign.feedback.mailings import close_mailings, open_mailings
 from campaign.feedback.parsing.reading import read
 from campaign.feedback.taking import MailOutcome, ReadMail, Taking
-from campaign.journal.reading.letters import LetterBook
 from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.returned.letters import LetterBook
 from campaign.planning.suppressed import open_store
 from campaign.suppression.entries import Suppressed
 from fakes.clock import FakeClock

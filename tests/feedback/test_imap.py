@@ -18,7 +18,7 @@ from campaign.cli.main import main
 from campaign.config.loader import Campaign
 from campaign.feedback.sources.files import Afterwards
 from campaign.feedback.sources.imap import ImapInbox, read_url
-from campaign.journal.reading.events import count_events
+from campaign.journal.reading.returned.events import count_events
 from fakes.mail.imap_server import PASSWORD, USER, ImapServer, can_run, dovecot_imap, token
 from feedback import corpus
 from feedback.mailbox import about, sent_campaign, suppressed

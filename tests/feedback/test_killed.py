@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from campaign.journal.reading.events import events
+from campaign.journal.reading.returned.events import events
 from feedback import corpus
 from feedback.mailbox import about, sent_campaign, suppressed
 from feedback.test_sources import maildir

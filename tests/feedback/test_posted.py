@@ -14,7 +14,7 @@ from campaign.cli.main import main
 from campaign.config.loader import Campaign
 from campaign.feedback.mailings import close_mailings, open_mailings
 from campaign.feedback.sources.posted import read_posts
-from campaign.journal.reading.events import count_events, events
+from campaign.journal.reading.returned.events import count_events, events
 from campaign.planning.suppressed import open_store
 from campaign.suppression.inbox import ProviderPost
 from fakes.clock import FakeClock

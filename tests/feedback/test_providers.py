@@ -20,7 +20,7 @@ from campaign.feedback.parsing.notices import Notice, Sort
 from campaign.feedback.providers.payloads import moment
 from campaign.feedback.providers.reading import PROVIDERS, read_events, read_file
 from campaign.feedback.taking import MailOutcome, ReadMail, Taking
-from campaign.journal.reading.events import count_events, events
+from campaign.journal.reading.returned.events import count_events, events
 from campaign.suppression.entries import Reason
 from fakes.clock import FakeClock
 from feedback import payloads

@@ -16,7 +16,7 @@ from campaign.config.loader import Campaign
 from campaign.errors import UsageError
 from campaign.feedback.parsing.mail import LOOKED_AT
 from campaign.feedback.sources.files import Afterwards, MboxFile, Postbox, open_files
-from campaign.journal.reading.events import count_events
+from campaign.journal.reading.returned.events import count_events
 from feedback import corpus
 from feedback.mailbox import about, sent_campaign, suppressed
 

@@ -11,8 +11,8 @@ from campaign.addresses.tokens import UnsubscribeTokens
 from campaign.config.loader import Campaign
 from campaign.feedback.parsing import reading
 from campaign.feedback.parsing.last_finder import last_found
-from campaign.journal.reading.events import count_events, events
 from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.returned.events import count_events, events
 from campaign.planning.timing.ramped import open_counts
 from campaign.records import State
 from campaign.suppression.entries import Reason

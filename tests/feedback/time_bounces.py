@@ -9,8 +9,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from campaign.journal.reading.letters import LetterBook
 from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.returned.letters import LetterBook
 from feedback.corpus import CORPUS
 from feedback.mailbox import sent_campaign
 

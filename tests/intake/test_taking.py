@@ -18,8 +18,8 @@ from campaign.delivery.run_records import RunOptions
 from campaign.journal.arrivals import BULK, Arrivals, NewArrival
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.glance import glance
-from campaign.journal.reading.letters import LetterBook
 from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.returned.letters import LetterBook
 from campaign.journal.taken import Taken
 from campaign.planning.opening import ensure_open_plan
 from campaign.records import State

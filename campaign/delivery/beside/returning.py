@@ -16,8 +16,8 @@ from collections.abc import Callable, Hashable
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.errors import CampaignError, JournalError, TooMuchCameBack
-from campaign.journal.reading.events import events_mark
-from campaign.journal.reading.harm import Harm, last_stop_s, read_harm
+from campaign.journal.reading.returned.events import events_mark
+from campaign.journal.reading.returned.harm import Harm, last_stop_s, read_harm
 from campaign.journal.states import CAME_BACK
 
 SPAN_S = 86400.0

@@ -16,9 +16,9 @@ from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, text
 from campaign.journal.reading.checks import CHECKS, Finding, Findings, rotated
-from campaign.journal.reading.events import count_events, plan_of_events, strangers
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.questions import no_plan
+from campaign.journal.reading.returned.events import count_events, plan_of_events, strangers
 from campaign.journal.sharing.holders import Holder, holders
 from campaign.journal.writing.emergency import emergency_files, written
 

@@ -17,8 +17,8 @@ from campaign.cli.main import main
 from campaign.config.loader import Campaign, load
 from campaign.delivery.beside.returning import Returning
 from campaign.errors import CampaignError, TooMuchCameBack
-from campaign.journal.reading.events import events_mark
-from campaign.journal.reading.harm import Harm, last_stop_s, read_harm
+from campaign.journal.reading.returned.events import events_mark
+from campaign.journal.reading.returned.harm import Harm, last_stop_s, read_harm
 from campaign.journal.states import CAME_BACK
 from campaign.journal.store import Journal
 from campaign.journal.writing.events import add_events

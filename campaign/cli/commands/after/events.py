@@ -72,7 +72,7 @@ def command(
     """
     from campaign.cli.files.writing import whole_file
     from campaign.cli.journals import journal_to_look_at, look_up
-    from campaign.journal.reading.events import events
+    from campaign.journal.reading.returned.events import events
 
     form = chosen_format(format_, output)
     write = WRITERS.get(form)

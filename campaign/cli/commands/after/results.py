@@ -24,8 +24,8 @@ from campaign.outcomes import ListRow, Result
 from campaign.records import State
 
 if TYPE_CHECKING:
-    from campaign.journal.reading.events import CameBack
     from campaign.journal.reading.reader import Reader
+    from campaign.journal.reading.returned.events import CameBack
 
 EXAMPLES = (
     "campaign results spring --state failed",
@@ -59,7 +59,7 @@ def command(
     from campaign.cli.files.exports import write_csv_for_excel
     from campaign.cli.files.writing import whole_file
     from campaign.cli.journals import journal_to_look_at, look_up
-    from campaign.journal.reading.events import came_back
+    from campaign.journal.reading.returned.events import came_back
 
     kind = chosen_format(format_, output)
     write = write_csv_for_excel if bom and kind is Format.CSV else WRITERS.get(kind)

@@ -11,8 +11,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from campaign.journal.reading.events import harm_since
 from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.returned.events import harm_since
 from campaign.journal.reading.tallies import Tallies
 
 _PART = 5_000  # rows in one question

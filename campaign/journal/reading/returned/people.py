@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from campaign.journal.reading.events import rows_told_of
 from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.returned.events import rows_told_of
 from campaign.outcomes import EventKind
 from campaign.records import State
 

@@ -16,9 +16,9 @@ from campaign.journal.reading import checks
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.browsing import Browser
 from campaign.journal.reading.glance import glance
-from campaign.journal.reading.letters import LetterBook
-from campaign.journal.reading.people import people
 from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.returned.letters import LetterBook
+from campaign.journal.reading.returned.people import people
 from campaign.journal.reading.since import DIGESTED, recipient_of
 from campaign.journal.reading.tallies import Tallies
 from campaign.records import State

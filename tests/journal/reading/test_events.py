@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import JournalError, NoPlanError
-from campaign.journal.reading.events import (
+from campaign.journal.reading.returned.events import (
     CameBack,
     came_back,
     count_events,
@@ -94,7 +94,7 @@ def test_events_are_followed_in_the_order_they_were_told(url: str, tmp_path: Pat
 def test_pages_of_events_leave_nobody_out(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaign.journal.reading.events._PAGE", 7)
+    monkeypatch.setattr("campaign.journal.reading.returned.events._PAGE", 7)
     add_events(url, tmp_path, [event(n, at=float(n % 2)) for n in range(30)])
     assert len(list(events(url, tmp_path))) == 30
 

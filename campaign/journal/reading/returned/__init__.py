@@ -1,0 +1,1 @@
+"""What came back: told, counted, and traced to the letters and people that it concerns."""
