@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,16 +30,20 @@ Plan = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Plan:
-    """plan(old, new, more="", body=...) -> exit code and stderr of `campaign plan`."""
+    """plan(old, new, more="", body=..., options=()) -> exit code and stderr of `campaign plan`."""
 
     def planned(
-        old: str = "", new: str = "", more: str = "", body: bytes = b"Hi {{ first_name }}\n"
+        old: str = "",
+        new: str = "",
+        more: str = "",
+        body: bytes = b"Hi {{ first_name }}\n",
+        options: Sequence[str] = (),
     ) -> tuple[int, str]:
         assert old in CONFIG
         (tmp_path / "campaign.toml").write_text(CONFIG.replace(old, new) + more)
         (tmp_path / "list.csv").write_text("email,first_name,First Name\na@example.com,Ada,A\n")
         (tmp_path / "body.txt").write_bytes(body)
-        code = main(["plan", str(tmp_path), "--workers", "1"])
+        code = main(["plan", str(tmp_path), "--workers", "1", *options])
         return code, capsys.readouterr().err
 
     return planned
@@ -62,6 +66,17 @@ def test_a_template_in_the_config_is_blamed_by_its_line_there(
     assert code == 78
     assert "campaign.toml:7: subject: " in told
     assert what in told
+
+
+@pytest.mark.parametrize("options", [(), ("--no-render",)])
+def test_a_template_that_does_not_compile_is_told_also_where_nothing_is_rendered(
+    plan: Plan, options: tuple[str, ...]
+) -> None:
+    code, told = plan("Hello {{ first_name }}", "{{ first_name|upcase }}", options=options)
+    where = "campaign.toml:7: subject: No filter named 'upcase'. (did you mean upper?)"
+    assert (code, where in told) == (78, True)
+    code, told = plan(body=b"x\n{{ first_name is odder }}\n", options=options)
+    assert (code, "body.txt:2: No test named 'odder'." in told) == (78, True)
 
 
 def test_so_is_the_template_of_the_name(plan: Plan) -> None:

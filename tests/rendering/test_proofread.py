@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from campaign.addresses.tokens import UnsubscribeTokens
+from campaign.errors import TemplateError
 from campaign.rendering.render import Renderer, UnsubscribeSpec
 from campaign.rendering.sheet import Sheet
 from campaign.rendering.templating.proofread import proofread
@@ -67,8 +68,43 @@ def test_an_image_that_is_not_inline_is_named_with_its_line(tmp_path: Path) -> N
 
 
 def test_nothing_is_run(tmp_path: Path) -> None:
-    write(tmp_path, "body.txt", "{{ 'x'|center(10 ** 12) }}{{ 9 ** 9 ** 9 ** 9 }}")
+    write(
+        tmp_path,
+        "body.txt",
+        "{{ 'x'|center(10 ** 12) }}{{ 9 ** 9 ** 9 ** 9 }}{{ range(10 ** 12)|list }}"
+        "{% set y %}{{ 'x'|center(10 ** 12) }}{{ 'x' * 10 ** 12 }}{% endset %}"
+        "{% autoescape 'x'|center(10 ** 12) %}{{ ('x' * 10 ** 12)|length }}{% endautoescape %}"
+        "{% if 'x'|center(10 ** 12) == 'x' %}{% elif 9 ** 9 ** 9 ** 9 %}{% endif %}",
+    )
     assert faults(tmp_path, text="body.txt") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("\n{{ city|upcase }}", 2, "No filter named 'upcase'. (did you mean upper?)"),
+        ("\n\n{{ 1 if city is odder }}{{ city is odder }}", 3, "No test named 'odder'."),
+        ("{% block b %}{% endblock %}\n{% block b %}{% endblock %}", 2, "block 'b' defined twice"),
+        ("{% for x in 'a' %}" * 30 + "{% endfor %}" * 30, 0, "is nested too deeply"),
+    ],
+)
+def test_a_template_that_does_not_compile_is_named_with_its_line(
+    tmp_path: Path, text: str, line: int, what: str
+) -> None:
+    place = f":{line}" if line else ""
+    write(tmp_path, "part.txt", text)
+    write(tmp_path, "body.txt", "{% include 'part.txt' %}")
+    with pytest.raises(TemplateError) as raised:
+        faults(tmp_path, text="body.txt", templates=["part.txt"])
+    assert str(raised.value).startswith(f"part.txt{place}: {what}")
+    with pytest.raises(TemplateError) as raised:
+        faults(tmp_path, subject=text)
+    assert str(raised.value).startswith(f"message.subject{place}: {what}")
+
+
+def test_a_filter_that_is_asked_for_first_may_be_unknown(tmp_path: Path) -> None:
+    subject = "{% if 'upcase' is filter %}{{ city|upcase }}{% else %}{{ city|upper }}{% endif %}"
+    assert faults(tmp_path, ("email", "city"), subject=subject) == []
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,14 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
+class ProofSandbox(TemplateSandbox):
+    """Compiles templates that are only looked at, outside of a render worker with its limits."""
+
+    def __init__(self, roots: Roots | None, formats: Formats) -> None:
+        super().__init__(roots, "none", formats)
+        self.optimized = False  # constants stay expressions: nothing of them is worked out
+
+
 class TracedSandbox(TemplateSandbox):
     """Every branch begins by saying that it was taken; what is printed is the same."""
 

@@ -1,4 +1,5 @@
-"""What can be known of the templates without a row: columns and images that are not there.
+"""What can be known of the templates without a row: whether they compile, columns and images that
+are not there.
 
 In: a `RenderSpec`.  Out: what is wrong, each with file, line and a suggestion.
 Touches: template files, for reading.  Runs nothing of them.
@@ -24,7 +25,7 @@ def proofread(spec: RenderSpec) -> list[TemplateError]:
     """Every name that some source has no column for, and every `cid:` without its image.
 
     A name that a template sets, or asks `is defined`, is nobody's fault.  Raises TemplateError
-    for a template that does not parse.
+    for a template that does not compile.
     """
     compiler = TemplateCompiler(reach_of_spec(spec), places=spec.places)
     ours = {*spec.own_names, *compiler.values()}

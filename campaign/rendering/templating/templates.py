@@ -5,7 +5,8 @@ Touches: template files, for reading, within their roots.  With `environments` t
 that imports jinja2.
 
 Rendering, and compiling too (constants are folded), runs code of the template's author: only a
-render worker with its limits does either.  Reading which files belong together only parses.
+render worker with its limits does either.  Reading which files belong together only parses, and
+proofreading compiles without folding.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from jinja2.tests import TESTS
 
 from campaign.errors import RenderError, RunawayError, TemplateError
 from campaign.rendering.templating.branches import Trace
-from campaign.rendering.templating.environments import TemplateSandbox, TracedSandbox
+from campaign.rendering.templating.environments import ProofSandbox, TemplateSandbox, TracedSandbox
 from campaign.rendering.templating.escaping import Escaping
 from campaign.rendering.templating.formats import FormatError, Formats
 from campaign.rendering.templating.generated import Row, RowContext
@@ -208,18 +209,22 @@ class TemplateCompiler:
     def words_of(self, path: str) -> Iterator[Word]:
         """Every name that a template file and what it reaches need a value for.
 
-        Raises TemplateError.
+        Raises TemplateError where one does not compile.
         """
         roots = self._reach.of(path)
-        environment = TemplateSandbox(roots, "none", self._formats)
+        environment = ProofSandbox(roots, self._formats)
         for reached in _reached(environment, roots):
-            yield from _words(environment.parse(roots.read(reached)), roots.shown(reached))
+            source, shown = roots.read(reached), roots.shown(reached)
+            with _template_errors(shown):
+                environment.compile(source, reached, reached)
+            yield from _words(environment.parse(source), shown)
 
     def words_in(self, source: str, name: str) -> Iterator[Word]:
         """The same for a text in the config.  Raises TemplateError."""
+        environment = ProofSandbox(None, self._formats)
         with _template_errors(name, self._places):
-            tree = TemplateSandbox(None, "none", self._formats).parse(source)
-        yield from _words(tree, name)
+            environment.compile(source, name, name)
+        yield from _words(environment.parse(source), name)
 
     def _sandbox(self, roots: Roots | None, escaping: Escaping) -> TemplateSandbox:
         if self._trace is None:
