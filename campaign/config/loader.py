@@ -12,18 +12,18 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from campaign.config.checks import (
+from campaign.config.checking.checks import (
     check_files,
     check_secrets,
     check_token_secrets,
     check_values,
     look_ahead,
 )
+from campaign.config.checking.sources import check_sources
 from campaign.config.positions import Positions
 from campaign.config.reading import Whereabouts, read_config
 from campaign.config.sections import fields_of, good_value
 from campaign.config.settings import Settings
-from campaign.config.sources import check_sources
 from campaign.config.validation import is_within, validate
 from campaign.config.wording import Mistake
 from campaign.errors import ConfigError, ConfigErrors

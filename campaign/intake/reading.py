@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from campaign.addresses.syntax import AddressError, parse_mailbox
-from campaign.config.checks import RESERVED_HEADERS
+from campaign.config.checking.checks import RESERVED_HEADERS
 from campaign.config.settings import Settings
 from campaign.errors import BadLetterError, RenderError
 from campaign.intake.requests import KEY_MAX, LetterRequest

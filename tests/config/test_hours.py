@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.config.hours import timetable_of
+from campaign.config.checking.hours import timetable_of
 from campaign.config.loader import load
 from campaign.config.settings import Settings
 from campaign.errors import ConfigErrors

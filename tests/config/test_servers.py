@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from campaign.cli.main import main
+from campaign.config.checking.servers import check_api_keys
 from campaign.config.loader import LateCheck, load
-from campaign.config.servers import check_api_keys
 from campaign.errors import ConfigErrors
 from fakes.certificates import Authority
 from fakes.prepared import campaigns

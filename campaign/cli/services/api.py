@@ -23,7 +23,7 @@ def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
     from campaign.cli.services.metering import metrics_beside
     from campaign.cli.terminal.streams import complain
     from campaign.clock import SystemClock
-    from campaign.config.servers import check_api_keys
+    from campaign.config.checking.servers import check_api_keys
     from campaign.intake.api.app import Api
     from campaign.metrics.figures import Counts
     from campaign.planning.opening import ensure_open_plan

@@ -57,7 +57,7 @@ def until_told(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 def serve_submissions(path: Path, where: str, metrics: str) -> None:
     """`campaign serve --smtp HOST:PORT`."""
     from campaign.clock import SystemClock
-    from campaign.config.servers import check_api_keys
+    from campaign.config.checking.servers import check_api_keys
     from campaign.config.values import read_listen
     from campaign.config.wording import Mistake
     from campaign.intake.accepting import Intake

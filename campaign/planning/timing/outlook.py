@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from campaign.clock import Clock
-from campaign.config.hours import timetable_of
+from campaign.config.checking.hours import timetable_of
 from campaign.config.loader import Campaign
 from campaign.config.settings import Settings
 from campaign.journal.reading.reader import Reader

@@ -5,8 +5,8 @@ In: a campaign.  Out: `Ramps`.  Touches: the counts beside the suppression store
 
 from __future__ import annotations
 
-from campaign.config.hours import timetable_of
-from campaign.config.ladders import rule_of
+from campaign.config.checking.hours import timetable_of
+from campaign.config.checking.ladders import rule_of
 from campaign.config.loader import Campaign
 from campaign.config.settings import Schedule
 from campaign.planning.timing.times import ZoneColumn

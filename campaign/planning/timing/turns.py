@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from campaign.config.hours import timetable_of
+from campaign.config.checking.hours import timetable_of
 from campaign.config.loader import Campaign
 from campaign.config.settings import Schedule
 from campaign.journal.reading.reader import Reader

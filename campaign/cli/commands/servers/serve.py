@@ -76,8 +76,8 @@ def command(
         raise UsageError("--sandbox is for --api alone", remedy="leave it out, or add --api")
     from campaign.cli.services.posting import check_public_keys, provider_events
     from campaign.clock import SystemClock
+    from campaign.config.checking.servers import check_web_side
     from campaign.config.loader import load_tables
-    from campaign.config.servers import check_web_side
     from campaign.metrics.figures import Counts
     from campaign.serve.app import application, counting
     from campaign.serve.server import serve

@@ -54,11 +54,11 @@ def check_values(settings: Settings) -> Iterator[Mistake]:
     if settings.is_open:
         yield from _check_key_templates(settings)
     if settings.schedule is not None:
-        from campaign.config.hours import check_hours  # most campaigns do without zones
+        from campaign.config.checking.hours import check_hours  # most campaigns do without zones
 
         yield from check_hours(settings.schedule)
     for index, ramp in enumerate(settings.ramp):
-        from campaign.config.ladders import check_ladder
+        from campaign.config.checking.ladders import check_ladder
 
         yield from check_ladder(ramp, index)
     yield from _check_headers(("message",), message.headers, unsubscribes=unsubscribes)

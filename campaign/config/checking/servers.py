@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from campaign.config import positions
-from campaign.config.checks import WEAK_BYTES, check_folder, tried
+from campaign.config.checking.checks import WEAK_BYTES, check_folder, tried
 from campaign.config.secrets import read_secret
 from campaign.config.settings import Secret, Settings
 from campaign.config.wording import Mistake

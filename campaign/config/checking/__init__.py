@@ -1,0 +1,1 @@
+"""What the model of campaign.toml cannot know: files, addresses, times, secrets, this host."""
