@@ -1,15 +1,16 @@
-"""What the last check said, before a run.
+"""What the last check said, before a run, and what a run would be refused for.
 
-In: a campaign and its plan.  Out: a line for a person, or a refusal.  Touches: the journal, for
+In: a campaign and its plan.  Out: lines for a person, or a refusal.  Touches: the journal, for
 reading.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from campaign.cli.terminal.streams import tell
-from campaign.cli.terminal.tables import counted
+from campaign.cli.terminal.tables import counted, escape
 from campaign.clock import Clock, SystemClock
 from campaign.errors import ConfigError
 from campaign.units import show_duration
@@ -40,6 +41,34 @@ def show_last_check(
         )
     if check and not as_json:
         tell(f"\n{_sentence(check, age_s, is_of_plan)}")
+
+
+def run_refusals(
+    campaign: Campaign, summary: PlanSummary | None = None, *, clock: Clock = _CLOCK
+) -> list[str]:
+    """What `campaign run` would say now instead of sending; nothing where it would send.
+
+    `summary`: of the plan, where there is a list.
+    """
+    found = [str(error) for error in campaign.refusals()]
+    if summary:
+        try:
+            show_last_check(campaign, summary, as_json=True, clock=clock)
+        except ConfigError as error:
+            found.append(str(error))
+    return found
+
+
+def next_with_run(first: str, run: str, refusals: Sequence[str]) -> list[str]:
+    """What to do with a plan: first this, and then a run, if that would send."""
+    if not refusals:
+        return ["", f"Next: {first}, {run} sends them"]
+    return [
+        "",
+        f"Next: {first}",
+        f"{run} would refuse to send, until this is mended:",
+        *(f"  {escape(refusal)}" for refusal in refusals),
+    ]
 
 
 def _objection(check: LastCheck | None, age_s: float, is_of_plan: bool) -> str:

@@ -11,6 +11,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from campaign.cli.checked import next_with_run, run_refusals
 from campaign.cli.terminal.streams import tell
 from campaign.cli.terminal.tables import table
 from campaign.errors import EXIT_DONE, UsageError
@@ -48,8 +49,13 @@ def plan_open(campaign: Campaign, path: Path, *, as_json: bool) -> int:
     asyncio.run(compile_all())
     with closing(Reader.open(*campaign.journal)) as reader:
         waiting = reader.open_count(0)
+    refusals = run_refusals(campaign)
     if as_json:
-        print(json.dumps(_as_object(campaign, waiting), ensure_ascii=False))
+        print(
+            json.dumps(
+                _as_object(campaign, waiting) | {"run_refusals": refusals}, ensure_ascii=False
+            )
+        )
         return EXIT_DONE
     templates = campaign.settings.template
     tell(f"{campaign.settings.name}: an open campaign with {len(templates)} templates")
@@ -59,7 +65,8 @@ def plan_open(campaign: Campaign, path: Path, *, as_json: bool) -> int:
     ]
     tell("\n".join(table(rows)))
     where = f" {shlex.quote(str(path))}" if path != Path() else ""
-    tell(f"\nNext: campaign serve{where} --api accepts letters, campaign run{where} sends them")
+    first = f"campaign serve{where} --api accepts letters"
+    tell("\n".join(next_with_run(first, f"campaign run{where}", refusals)))
     return EXIT_DONE
 
 

@@ -18,6 +18,7 @@ from campaign.config.checking.checks import (
     check_token_secrets,
     check_values,
     look_ahead,
+    look_for_api_keys,
 )
 from campaign.config.checking.sources import check_sources
 from campaign.config.positions import Positions
@@ -51,8 +52,16 @@ class Campaign:
         return [at + lines[at - 1].rstrip().endswith(_OPENED) if lines else at for at in found]
 
     def warnings(self) -> list[ConfigError]:
-        """What stands in the way of sending, though not of a plan; in the order of the file."""
-        return self.placed([*look_ahead(self.settings, self.folder), *check_sources(self.settings)])
+        """What a run or a server will miss, though not a plan; in the order of the file."""
+        missed = look_for_api_keys(self.settings, self.folder)
+        return self.placed([*self._missed_by_run(), *missed])
+
+    def refusals(self) -> list[ConfigError]:
+        """Those of them for which a run is refused."""
+        return self.placed(self._missed_by_run())
+
+    def _missed_by_run(self) -> list[Mistake]:
+        return [*look_ahead(self.settings, self.folder), *check_sources(self.settings)]
 
     def placed(self, mistakes: Iterable[Mistake]) -> list[ConfigError]:
         """Mistakes with their lines, in the order of the file."""

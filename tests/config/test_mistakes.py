@@ -44,9 +44,23 @@ def plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Plan:
         (tmp_path / "list.csv").write_text("email,first_name,First Name\na@example.com,Ada,A\n")
         (tmp_path / "body.txt").write_bytes(body)
         code = main(["plan", str(tmp_path), "--workers", "1", *options])
-        return code, capsys.readouterr().err
+        told = capsys.readouterr()
+        (tmp_path / "told").write_text(told.out)
+        return code, told.err
 
     return planned
+
+
+@pytest.fixture
+def last_lines(tmp_path: Path) -> Callable[[], str]:
+    """What the last plan said that is to be done next, with the folder's name left out."""
+
+    def read() -> str:
+        return (
+            (tmp_path / "told").read_text().rpartition("\n\nNext: ")[2].replace(f"{tmp_path}/", "")
+        )
+
+    return read
 
 
 @pytest.mark.parametrize(
@@ -111,18 +125,27 @@ def test_a_template_file_says_what_to_do(plan: Plan, body: bytes, what: str) -> 
     assert what in told
 
 
-def test_what_a_run_will_miss_is_told_at_plan(plan: Plan) -> None:
+def test_what_a_run_will_miss_is_told_at_plan(plan: Plan, last_lines: Callable[[], str]) -> None:
     login = 'username = "ada"\npassword = { env = "SMTP_PASSWORD" }\n'
     code, told = plan(more=login)
     assert code == 0
     assert "warning: " in told
-    assert "campaign.toml:12: password: the environment variable SMTP_PASSWORD is not set" in told
+    password = "campaign.toml:12: password: the environment variable SMTP_PASSWORD is not set"
+    assert password in told
+    assert f"would refuse to send, until this is mended:\n  {password}" in last_lines()
     code, told = plan('[relay]\nhost = "smtp.example.com"\n', "")
     assert code == 0
     assert "warning: " in told
-    assert "nothing says where to send: there is no [relay]" in told
+    nowhere = "campaign.toml: nothing says where to send: there is no [relay]"
+    assert nowhere in told
+    assert f"would refuse to send, until this is mended:\n  {nowhere}" in last_lines()
+    code, told = plan(more="[check]\nrequired = true\n")
+    assert (code, "warning" in told) == (0, False)
+    unchecked = "campaign.toml: [check] required: this plan was never checked"
+    assert f"would refuse to send, until this is mended:\n  {unchecked}" in last_lines()
     code, told = plan()
     assert (code, "warning" in told) == (0, False)
+    assert last_lines().endswith(" sends them\n")
 
 
 def test_a_missing_secret_of_the_letters_is_told_with_the_other_faults(plan: Plan) -> None:

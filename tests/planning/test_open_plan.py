@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from campaign.cli.main import main
 from campaign.clock import SystemClock
 from campaign.journal.store import Journal
 from campaign.planning.inputs import new_record
@@ -47,3 +48,22 @@ def test_a_process_that_begins_while_another_makes_the_plan_waits_for_it(tmp_pat
         planning.finish()
     said, errors = child.communicate(timeout=60)
     assert (child.returncode, said.strip()) == (0, record.plan_id), errors
+
+
+def test_a_plan_says_what_a_run_would_be_refused_for_and_not_what_a_server_would(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    campaign = open_campaign(tmp_path / "shop")
+    keys = '[serve]\napi_keys = [{ env = "SHOP_API_KEY" }]\n'
+    campaign.file.write_text(campaign.text + keys)
+    assert main(["plan", str(campaign.folder)]) == 0
+    told = capsys.readouterr()
+    assert "SHOP_API_KEY is not set" in told.err
+    assert told.out.endswith(f", campaign run {campaign.folder} sends them\n")
+    campaign.file.write_text(
+        campaign.text.replace("[relay]", "[relay]\nusername='a'\npassword={env='SHOP_LOGIN'}")
+    )
+    assert main(["plan", str(campaign.folder)]) == 0
+    told = capsys.readouterr()
+    refused = f"campaign run {campaign.folder} would refuse to send, until this is mended:\n"
+    assert "SHOP_LOGIN is not set" in told.out.partition(refused)[2]

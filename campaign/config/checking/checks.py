@@ -117,12 +117,7 @@ def check_token_secrets(settings: Settings, folder: Path) -> Iterator[Mistake]:
 
 def look_ahead(settings: Settings, folder: Path) -> Iterator[Mistake]:
     """What a plan does without and a run will miss: secrets that are not there, a way out."""
-    for path, secret in (
-        *_logins(settings),
-        *_keys(settings),
-        *_hook_secrets(settings),
-        *_api_keys(settings),
-    ):
+    for path, secret in (*_logins(settings), *_keys(settings), *_hook_secrets(settings)):
         yield from tried(look_for_secret, path, secret, folder)
     if not settings.relay and not settings.direct:
         yield Mistake(
@@ -130,6 +125,12 @@ def look_ahead(settings: Settings, folder: Path) -> Iterator[Mistake]:
             "nothing says where to send: there is no [relay]",
             'add [relay] with host = "smtp.example.com", username and password',
         )
+
+
+def look_for_api_keys(settings: Settings, folder: Path) -> Iterator[Mistake]:
+    """The same of what only `serve --api` will miss."""
+    for path, secret in _api_keys(settings):
+        yield from tried(look_for_secret, path, secret, folder)
 
 
 def _strong_secret(secret: Secret, folder: Path) -> None:

@@ -10,7 +10,7 @@ import json
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +26,7 @@ from campaign.cli.arguments import (
     RenderFleetOption,
     WorkersOption,
 )
+from campaign.cli.checked import next_with_run, run_refusals
 from campaign.cli.files.writing import whole_file
 from campaign.cli.services.spreading import refuse_without_cluster, spread_of
 from campaign.cli.terminal.paint import Paint
@@ -88,12 +89,15 @@ def command(
         return _show_empty(campaign, error, as_json)
     if rejects:
         _write_rejects(campaign, rejects)
+    is_resumed = summary.left < summary.planned
+    refusals = run_refusals(campaign, None if is_resumed else summary)
     if as_json:
-        print(json.dumps(as_object(summary), ensure_ascii=False))
+        shown = as_object(summary) | {"run_refusals": refusals}
+        print(json.dumps(shown, ensure_ascii=False))
         return EXIT_DONE
     paint = Paint.on(sys.stdout)
     print("\n".join([*lines(summary, paint), *_missing(summary, paint)]))
-    print("\n".join(next_steps(summary, path)))
+    print("\n".join(next_steps(summary, path, refusals)))
     return EXIT_DONE
 
 
@@ -108,12 +112,15 @@ def _missing(summary: PlanSummary, paint: Paint) -> list[str]:
     ]
 
 
-def next_steps(summary: PlanSummary, path: Path) -> list[str]:
-    """What to do with the plan."""
+def next_steps(summary: PlanSummary, path: Path, refusals: Sequence[str]) -> list[str]:
+    """What to do with the plan; `refusals` of a run."""
     where = f" {shlex.quote(str(path))}" if path != Path() else ""
-    if summary.left < summary.planned:
-        return ["", f"Next: campaign resume{where} sends what is left"]
-    return ["", f"Next: campaign preview{where} shows the letters, campaign run{where} sends them"]
+    first = f"campaign preview{where} shows the letters"
+    if summary.left == summary.planned:
+        return next_with_run(first, f"campaign run{where}", refusals)
+    if refusals:
+        return next_with_run(first, f"campaign resume{where}", refusals)
+    return ["", f"Next: campaign resume{where} sends what is left"]
 
 
 def _show_empty(campaign: Campaign, error: EmptyPlanError, as_json: bool) -> int:
