@@ -64,7 +64,7 @@ check: venv ## lint, format, types, floors and doors
 schema: venv ## write docs/campaign.schema.json, docs/config.md and docs/campaign.1 from the program
 	$(BIN)/python -m campaign.config.schema > docs/campaign.schema.json
 	$(BIN)/python -m campaign.config.schema --markdown > docs/config.md
-	$(BIN)/python -m campaign.cli.manual > docs/campaign.1
+	$(BIN)/python -m campaign.cli.line.manual > docs/campaign.1
 
 screenshots: venv tools ## draw every page for docs/screenshots, and the terminal
 	$(BIN)/python tests/screenshots.py docs/screenshots

@@ -17,7 +17,7 @@ _SIGINT = _signal.SIGINT
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command in a process that goes on, and return its exit code."""
-    from campaign.cli.answering import answer
+    from campaign.cli.line.answering import answer
 
     return answer(arguments)
 
@@ -28,7 +28,7 @@ def begin() -> int:
         return main()  # whoever started us does not want it to be heard
     _signal.signal(_SIGINT, lambda *_: _leave())
     try:
-        from campaign.cli.answering import answer
+        from campaign.cli.line.answering import answer
 
         _signal.signal(_SIGINT, _signal.default_int_handler)
         code = answer()

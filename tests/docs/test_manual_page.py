@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from campaign.cli.manual import manual
-from campaign.cli.program import program
+from campaign.cli.line.manual import manual
+from campaign.cli.line.program import program
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/campaign.1"

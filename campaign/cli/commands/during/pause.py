@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from campaign.cli.arguments import HERE, JsonOption, PathArgument, RehearsalOption
-from campaign.cli.endings import with_path
+from campaign.cli.line.endings import with_path
 from campaign.errors import EXIT_DONE
 
 EXAMPLES = ('campaign pause spring --because "the price list is wrong"',)

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from campaign.cli.endings import with_path
+from campaign.cli.line.endings import with_path
+from campaign.cli.line.program import program
 from campaign.cli.main import main
-from campaign.cli.program import program
 from fakes.mail.recorder import recorder
 
 COMMANDS = list(get_command(program()).commands)  # type: ignore[attr-defined]

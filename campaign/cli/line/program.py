@@ -17,8 +17,8 @@ import typer
 from typer.main import get_command
 
 from campaign import __version__, records
-from campaign.cli.endings import named
-from campaign.cli.usage import usage_sentence
+from campaign.cli.line.endings import named
+from campaign.cli.line.usage import usage_sentence
 from campaign.errors import EXIT_DONE, UsageError
 
 _COMPLETE = "_CAMPAIGN_COMPLETE"  # set by the script that --install-completion writes

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from campaign.cli.line.program import program
 from campaign.cli.main import main
-from campaign.cli.program import program
 from fakes.mail.recorder import recorder
 
 HELP = {name: command.epilog or "" for name, command in get_command(program()).commands.items()}  # type: ignore[attr-defined]

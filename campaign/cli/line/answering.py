@@ -13,8 +13,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from campaign.cli import interrupts
-from campaign.cli.endings import end_with, end_with_fault_of_ours, of_the_machine
+from campaign.cli.line import interrupts
+from campaign.cli.line.endings import end_with, end_with_fault_of_ours, of_the_machine
 from campaign.cli.terminal import streams
 from campaign.cli.terminal.streams import complain
 from campaign.errors import EXIT_DONE, EXIT_INTERRUPTED, CampaignError
@@ -34,7 +34,7 @@ def answer(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     try:
-        from campaign.cli.program import invoke
+        from campaign.cli.line.program import invoke
 
         code = invoke(given)
         sys.stdout.flush()  # a reader that has gone away shows here, not at interpreter exit

@@ -1,4 +1,4 @@
-"""cli.interrupts: Ctrl-C ends what lasts, whatever Python was doing just then."""
+"""cli.line.interrupts: Ctrl-C ends what lasts, whatever Python was doing just then."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 In: the commands with their options.  Out: a page in man(7).  Touches: nothing.
 
-    python -m campaign.cli.manual > docs/campaign.1
+    python -m campaign.cli.line.manual > docs/campaign.1
 
 A wheel installs it as share/man/man1/campaign.1; a test asks that it is the program's.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from typer.main import get_command
 
 from campaign import __version__
-from campaign.cli.program import program
+from campaign.cli.line.program import program
 
 _CODES = (
     (0, "Every recipient is settled and none is held."),

@@ -1,0 +1,1 @@
+"""The command line itself: how it is read, how it ends, and its page in the manual."""
