@@ -134,7 +134,7 @@ def put_back(
     """
     asked = text(
         "SELECT l.row, l.sendings, l.resends, l.doubts, l.class FROM letters l"
-        f" JOIN recipients r ON r.row = l.row WHERE l.row > :after AND {_chosen(states)}"
+        f" JOIN recipients r ON r.row = l.row WHERE l.row > :after AND {given_up(states)}"
         " AND substr(l.reason, 1, length(:reason)) = :reason"
         f" AND (:several = 'allow' OR l.state <> 'skipped' OR NOT EXISTS ({_ELSEWHERE}))"
         " ORDER BY l.row LIMIT :part"
@@ -156,7 +156,7 @@ def classes_to_put_back(
     """How many `put_back` would take of each class of reply, or of none ("")."""
     asked = text(
         "SELECT l.class, count(*) FROM letters l JOIN recipients r ON r.row = l.row"
-        f" WHERE {_chosen(states)} GROUP BY l.class"
+        f" WHERE {given_up(states)} GROUP BY l.class"
     )
     return dict(tuple(line) for line in connection.execute(asked, {"code": code}))
 
@@ -215,7 +215,9 @@ def _due_now(
     )
 
 
-def _chosen(states: Collection[State]) -> str:
+def given_up(states: Collection[State]) -> str:
+    """The condition for who is put back, over `letters` l and `recipients` r; its parameter `code`
+    may be empty."""
     names = ", ".join(f"'{state}'" for state in states)
     return (
         f"l.state IN ({names}) AND r.reason = ''"

@@ -165,7 +165,7 @@ def test_those_a_condition_holds_of_are_cancelled_with_the_reason(
     assert line["reason"] == "cancelled: ended"
     where = "no | int < 4 and domain == 'example.com' and columns['company'] != 'Acme'"
     assert ask("cancel", "--where", where, "--because", "b", "--json")[1] == (
-        '{"campaign": "spring", "cancelled": 1, "sandbox": false}\n'
+        '{"campaign": "spring", "cancelled": 1, "archived": {}, "sandbox": false}\n'
     )
     assert ask("run", "--yes")[0] == 0
     assert len(server.accepted) == 199

@@ -7,7 +7,7 @@ Touches: nothing.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 WIDTH = 80
 _GAP = "  "
@@ -122,3 +122,12 @@ def percent(part: int, whole: int) -> str:
 def counted(count: int, word: str, plural: str = "") -> str:
     """1, "message" -> "1 message"; 1200, "message" -> "1,200 messages"."""
     return f"{count:,} {word if count == 1 else plural or word + 's'}"
+
+
+def in_archives(letters: Mapping[str, int]) -> str:
+    """Of each archive how many -> "3 letters are in the archive journal.sqlite.2026-11"."""
+    count = sum(letters.values())
+    are = f"{counted(count, 'letter')} {'is' if count == 1 else 'are'} in"
+    if len(letters) == 1:
+        return f"{are} the archive {next(iter(letters))}"
+    return f"{are} archives ({', '.join(f'{each:,} in {name}' for name, each in letters.items())})"

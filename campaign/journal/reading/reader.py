@@ -56,21 +56,6 @@ class Unusable(NamedTuple):
     reason: str
 
 
-class Candidate(NamedTuple):
-    """A recipient who may still be cancelled."""
-
-    row: int
-    state: str
-    attempts: int
-    sendings: int
-    resends: int
-    address: str
-    domain: str
-    source: int
-    line: int
-    data: str
-
-
 class Reader(Glance):
     """See the module; what is asked most stands in Glance.  Every method may raise JournalError."""
 
@@ -122,6 +107,11 @@ class Reader(Glance):
                 self._archives[place.shown] = type(self)(place, open_archive(place))
             found.append(self._archives[place.shown])
         return found
+
+    @property
+    def file_name(self) -> str:
+        """Of an archive: that of its file."""
+        return self._place.path.name if self._place.path else ""
 
     def close(self) -> None:
         for archive in self._archives.values():
@@ -321,18 +311,6 @@ class Reader(Glance):
             return 0  # without a look at the whole list
         asked = "SELECT count(*) FROM letters WHERE state = 'skipped' AND reason LIKE 'render:%'"
         return int(self._all(asked)[0][0])
-
-    def candidates(self) -> Iterator[Candidate]:
-        """Everybody who is planned, deferred or held, in order."""
-        yield from map(
-            Candidate._make,
-            self._pages(
-                "SELECT s.row, s.state, s.attempts, s.sendings, s.resends, r.address, r.domain,"
-                " r.source, r.line, r.data FROM standings s JOIN recipients r ON r.row = s.row"
-                " WHERE s.row > :after AND s.state IN ('planned', 'deferred', 'held')"
-                " ORDER BY s.row LIMIT :page"
-            ),
-        )
 
     def has_suppressed(self) -> bool:
         """Whether anybody at all must not be written to."""

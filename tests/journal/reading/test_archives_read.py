@@ -15,6 +15,7 @@ from campaign.database.sql import Connection
 from campaign.journal.reading import checks
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.browsing import Browser
+from campaign.journal.reading.candidates import candidates
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.returned.letters import LetterBook
@@ -139,7 +140,7 @@ def _all_held_are_cancelled(folder: Path) -> None:
     from campaign.records import Change
 
     with closing(Browser.open(URL, folder)) as reader, closing(open_journal(folder)) as journal:
-        held = [each for each in reader.candidates() if each.state == "held"]
+        held = [each for each in candidates(reader) if each.state == "held"]
         journal.apply(
             Change(each.row, State.CANCELLED, BEGIN_S + DAY_S, 1, each.sendings, each.resends)
             for each in held

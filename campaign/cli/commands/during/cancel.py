@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
@@ -16,13 +16,15 @@ import typer
 
 from campaign.cli.arguments import HERE, JsonOption, PathArgument, RehearsalOption, YesOption
 from campaign.cli.sending import can_ask, type_number
-from campaign.cli.terminal.tables import counted
+from campaign.cli.terminal.streams import tell
+from campaign.cli.terminal.tables import counted, in_archives
 from campaign.errors import EXIT_DONE, JournalBusy, UsageError
 from campaign.records import Change, State
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.journal.reading.reader import Candidate, Reader
+    from campaign.journal.reading.candidates import Candidate
+    from campaign.journal.reading.reader import Reader
     from campaign.journal.store import Journal
 
 EXAMPLES = (
@@ -53,10 +55,12 @@ def command(
 
     Those are the planned, deferred and held ones: all of them, or those of which --where holds.
     EXPR may use the columns of the list, and row, file, line, address, domain and state.
-    `campaign retry --cancelled` takes it back.
+    `campaign retry --cancelled` takes it back. Where it holds of nobody who is left, letters in
+    archives of which it holds are named.
     """
     from campaign.cli.journals import campaign_to_look_at
     from campaign.clock import SystemClock
+    from campaign.journal.reading.candidates import archived, candidates
     from campaign.journal.reading.reader import Reader
     from campaign.journal.store import Journal
 
@@ -71,35 +75,38 @@ def command(
             error.what, file=error.file, remedy="`campaign pause` ends the run; then cancel"
         ) from None
     with closing(journal), closing(Reader.open(url, campaign.folder)) as reader:
-        chosen = list(_chosen(reader, where))
+        means = _condition(reader, where)
+        chosen = [each for each in candidates(reader) if means(each)]
         count = len(chosen)
+        over = archived(reader, means) if where is not None and not count else {}
         if count and not yes and can_ask():
             type_number(f"Cancel {counted(count, 'recipient')}?", count, "nobody was cancelled")
         now_s, reason = clock.now_s(), f"cancelled: {because.strip()}"
         _cancel(journal, (_change(each, now_s, reason) for each in chosen))
-        _show(campaign, count, sandbox, as_json)
+        _show(campaign, count, over, sandbox, as_json)
     return EXIT_DONE
 
 
-def _chosen(reader: Reader, where: str | None) -> Iterator[Candidate]:
-    """Those who may be cancelled, and are meant.  Raises UsageError for the expression."""
+def _condition(reader: Reader, where: str | None) -> Callable[[Candidate], bool]:
+    """Whether somebody is meant.  Raises UsageError for the expression."""
     if where is None:
-        yield from reader.candidates()
-        return
+        return lambda each: True
     from campaign.rendering.conditions import RowCondition
 
     sources = reader.sources()
     names = dict.fromkeys(name for source in sources for name in source.columns)
     condition = RowCondition(where, [*names, *_OURS])
     empty = dict.fromkeys(names, "")
-    for each in reader.candidates():
+
+    def holds(each: Candidate) -> bool:
         source = sources[each.source]
         ours = {"row": each.row, "file": source.name, "line": each.line,
                 "address": each.address, "domain": each.domain, "state": each.state}  # fmt: skip
         cells = [cell for cell in json.loads(each.data) if isinstance(cell, str)]
         own = dict(zip(source.columns, cells, strict=False))
-        if condition.holds({**ours, **empty, **own, "columns": {**empty, **own}}):
-            yield each
+        return condition.holds({**ours, **empty, **own, "columns": {**empty, **own}})
+
+    return holds
 
 
 def _change(each: Candidate, now_s: float, reason: str) -> Change:
@@ -114,9 +121,13 @@ def _cancel(journal: Journal, changes: Iterator[Change]) -> None:
         journal.apply(part)
 
 
-def _show(campaign: Campaign, count: int, sandbox: bool, as_json: bool) -> None:
+def _show(
+    campaign: Campaign, count: int, over: Mapping[str, int], sandbox: bool, as_json: bool
+) -> None:
     if as_json:
         print(json.dumps({"campaign": campaign.settings.name, "cancelled": count,
-                          "sandbox": sandbox}))  # fmt: skip
-    else:
-        print(f"{counted(count, 'recipient')} cancelled", file=sys.stdout)
+                          "archived": over, "sandbox": sandbox}))  # fmt: skip
+        return
+    print(f"{counted(count, 'recipient')} cancelled")
+    if over:
+        tell(f"{in_archives(over)}, settled for good: nothing is left to cancel", sys.stderr)

@@ -31,7 +31,7 @@ from campaign.cli.arguments import (
 from campaign.cli.sending import Showing, ask, can_ask, send
 from campaign.cli.services.serving import LivePage
 from campaign.cli.terminal.streams import tell
-from campaign.cli.terminal.tables import counted
+from campaign.cli.terminal.tables import counted, in_archives
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.records import State, unsettled_of
 
@@ -80,7 +80,8 @@ def command(
 ) -> int:
     """Put failed or held recipients back, then send to them.
 
-    Says how many they are, and asks for that number as `run` does.
+    Says how many they are, and asks for that number as `run` does. Letters that have left for an
+    archive are not sent again: it says how many they are, and where.
     """
     from campaign.cli.journals import workers_for_those_left
     from campaign.cli.rehearsal import rehearsal_of
@@ -105,10 +106,11 @@ def command(
     # Held from the count to the change, so that what was agreed to is what happens.
     opened = Journal.open(*campaign.journal, clock=clock, create=False)
     with closing(opened) as journal:
-        back, left = count_back(campaign, states, code or "", spared)
+        back, left, over = count_back(campaign, states, code or "", spared)
         if not back:
             if as_json:
-                put = {"campaign": campaign.settings.name, "sandbox": sandbox, "put_back": 0}
+                put = {"campaign": campaign.settings.name, "sandbox": sandbox, "put_back": 0,
+                       "archived": over}  # fmt: skip
                 tell(json.dumps(put))
             return EXIT_DONE
         agree(campaign, back + left, limit, expect=expect, yes=yes, sandbox=sandbox)
@@ -162,14 +164,17 @@ def dead_classes() -> frozenset[str]:
 
 def count_back(
     campaign: Campaign, states: Collection[State], code: str, spared: Collection[str]
-) -> tuple[int, int]:
-    """How many are put back, and how many more are not settled anyhow; says so on stderr."""
+) -> tuple[int, int, dict[str, int]]:
+    """How many are put back, how many more are not settled anyhow, and how many are in archives;
+    says so on stderr."""
+    from campaign.journal.reading.candidates import archived_given_up
     from campaign.journal.reading.reader import Reader
 
     url = campaign.settings.journal.url
     with closing(Reader.open(url, campaign.folder)) as reader:
         classes = reader.classes_to_put_back(states, code)
         left = unsettled_of(reader.counts())
+        over = archived_given_up(reader, states, code, spared)
     dead = sum(count for class_, count in classes.items() if class_ in spared)
     back = sum(classes.values()) - dead
     tell(f"{counted(back, 'recipient')} to put back", sys.stderr)
@@ -177,4 +182,6 @@ def count_back(
         tell(f"{dead:,} do not exist by their server's word and are left out (--dead)", sys.stderr)
     if left and back:
         tell(f"{left:,} more are not settled yet and go with them", sys.stderr)
-    return back, left
+    if over:
+        tell(f"{in_archives(over)}, settled for good: ask for new ones instead", sys.stderr)
+    return back, left, over
