@@ -8,6 +8,7 @@ import email.policy
 import random
 import signal
 import smtplib
+import sqlite3
 import ssl
 import threading
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ from fakes.prepared.triggering import audited, one_pass, results
 from fakes.processes.smtp_door import Door, door
 
 KEY = "0123456789abcdef0123456789abcdef"
+# Of `letter()` to ada@example.com, as 03156d8~1 made it: its message counted byte for byte.
+OF_BEFORE = "d4ca5ff7b9d290c946db7d18f96f64b5b878008fc50ab8c354917da2b09b638c"
 SCOPED = "abcdef0123456789abcdef0123456789"
 SERVE = """
 [serve]
@@ -123,6 +126,23 @@ def test_a_message_that_a_library_writes_out_anew_is_the_same_message(shop: Camp
         assert opened.complaints == "what is being accepted is finished first\n"
     assert len(kept(shop)) == 1
     assert lasting(b"A: b\n\nboundary=x") != lasting(b"A: b\n\nboundary=y")
+
+
+def test_a_message_that_a_version_before_0_2_kept_is_still_known_by_its_bytes(
+    shop: Campaign,
+) -> None:
+    """It is what a mail server repeats, whose reply was lost just before the update."""
+    raw = letter().as_bytes(policy=letter().policy.clone(linesep="\r\n"))
+    with door(shop.folder) as opened, opened.client() as client:
+        client.login("shop", KEY)
+        client.sendmail("shop@example.com", "ada@example.com", raw)
+        with closing(sqlite3.connect(shop.folder / "state/journal.sqlite.intake")) as store:
+            store.execute("UPDATE arrivals SET digest = ?, data = ''", (OF_BEFORE,))
+            store.commit()
+        client.sendmail("shop@example.com", "ada@example.com", raw)
+        with pytest.raises(smtplib.SMTPDataError, match="used before"):
+            client.sendmail("shop@example.com", "ada@example.com", raw + b"more\r\n")
+    assert len(kept(shop)) == 1
 
 
 def test_8_bit_text_that_libraries_send_unasked_is_kept_in_seven_bits(shop: Campaign) -> None:
