@@ -86,15 +86,18 @@ def put_in_order(
     its last run beside it.
     Returns how many outcomes those were.
     """
-    if not inspect(connection).has_table("meta"):
+    is_new = not inspect(connection).has_table("meta")
+    if is_new:
         if not create:
             raise no_plan(place)
         make_tables(connection)
+        connection.commit()
     else:
         bring_forward(connection, place)
     _refuse_older(connection, place, note)
     _refuse_another_campaign(connection, place, campaign)
-    throw_away_unfinished(connection)
+    if not is_new:
+        throw_away_unfinished(connection)
     recovered = _take_in_emergency(connection, place, writer) if is_finished(connection) else 0
     connection.rollback()
     return recovered

@@ -33,7 +33,7 @@ def add_sources(connection: Connection, further: Sequence[Source]) -> None:
 
 def make_tables(connection: Connection) -> None:
     """Make the empty tables, under guard from the start."""
-    schema.metadata.create_all(connection)
+    schema.metadata.create_all(connection, checkfirst=False)  # there are none
     if connection.dialect.name == "postgresql":
         schema.events_metadata.create_all(connection)
         connection.exec_driver_sql(schema.EVENT_INDEX)
