@@ -34,7 +34,7 @@ from campaign.units import show_duration
 if TYPE_CHECKING:
     from campaign.clock import Clock
     from campaign.config.reading import Whereabouts
-    from campaign.journal.pausing import Pause, PauseMark
+    from campaign.journal.holding.pausing import Pause, PauseMark
     from campaign.journal.reading.questions import Glance
     from campaign.journal.sharing.holders import Holder
     from campaign.planning.timing.prospect import Prospect
@@ -85,7 +85,7 @@ def show(path: Path, *, watch: bool, sandbox: bool, as_json: bool) -> None:
     """Answer on stdout; when watching, until everybody is settled."""
     from campaign.cli.journals import glance_at, journal_to_look_at
     from campaign.clock import SystemClock
-    from campaign.journal.pausing import PauseMark
+    from campaign.journal.holding.pausing import PauseMark
     from campaign.journal.reading.returned.events import count_events
 
     clock = SystemClock()

@@ -36,7 +36,7 @@ from campaign.delivery.run_records import (
 )
 from campaign.delivery.running import Run
 from campaign.delivery.sharing import Share
-from campaign.journal.pausing import PauseMark
+from campaign.journal.holding.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.sharing.shared import SharedJournal
 from campaign.journal.store import Journal

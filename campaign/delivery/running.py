@@ -35,7 +35,7 @@ from campaign.delivery.stopping import Stopping
 from campaign.delivery.view import Viewer
 from campaign.errors import JournalError, LeaseRanOut
 from campaign.journal.archiving.archivist import Archivist
-from campaign.journal.pausing import PauseMark
+from campaign.journal.holding.pausing import PauseMark
 from campaign.journal.reading.reader import Reader
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.journal.states import CAME_BACK, REFUSED

@@ -18,7 +18,7 @@ from campaign.errors import (
     SenderRefused,
     TooMuchCameBack,
 )
-from campaign.journal.pausing import PauseMark
+from campaign.journal.holding.pausing import PauseMark
 from campaign.journal.states import CAME_BACK, REFUSED
 
 _PAUSE_EVERY_S = 1.0

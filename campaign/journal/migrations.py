@@ -17,7 +17,7 @@ from campaign.database.places import Place
 from campaign.database.sql import Connection
 from campaign.database.transactions import atomic
 from campaign.journal import schema
-from campaign.journal.lock import lock_of
+from campaign.journal.holding.lock import lock_of
 from campaign.journal.notes import is_finished, recall, remember
 from campaign.journal.states import FORMAT
 from campaign.journal.writing.totals import count_totals

@@ -13,7 +13,7 @@ from campaign.database.failures import told
 from campaign.database.places import Place, refuse_network_filesystem
 from campaign.database.sql import Connection, inspect, text
 from campaign.errors import JournalError
-from campaign.journal.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
+from campaign.journal.holding.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
 from campaign.journal.migrations import bring_forward
 from campaign.journal.notes import is_finished, last_change
 from campaign.journal.planning.tables import make_tables, throw_away_unfinished

@@ -28,7 +28,7 @@ from campaign.errors import JournalError
 from campaign.journal import schema
 from campaign.journal.archiving.files import archives_of
 from campaign.journal.archiving.preparing import make_ready
-from campaign.journal.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
+from campaign.journal.holding.lock import AdvisoryLock, FileLock, Lock, Runner, RunNote
 from campaign.journal.notes import is_finished, last_change, remember
 from campaign.journal.opening import put_in_order, take_hold
 from campaign.journal.planning.planning import Planning

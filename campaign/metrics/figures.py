@@ -15,7 +15,7 @@ from pathlib import Path
 
 from campaign import __version__
 from campaign.errors import CampaignError
-from campaign.journal.pausing import PauseMark
+from campaign.journal.holding.pausing import PauseMark
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.questions import Glance
 from campaign.journal.reading.returned.events import count_events

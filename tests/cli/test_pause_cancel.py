@@ -15,7 +15,7 @@ import pytest
 
 from campaign.cli.main import main
 from campaign.errors import UsageError
-from campaign.journal.pausing import Pause, PauseMark
+from campaign.journal.holding.pausing import Pause, PauseMark
 from campaign.rendering.conditions import RowCondition
 from fakes.mail.recorder import Recorder, recorder
 from fakes.prepared.journals import URL, open_journal

@@ -14,7 +14,7 @@ import pytest
 
 from campaign.database.places import filesystem_of, locate, refuse_network_filesystem
 from campaign.errors import ConfigError, JournalBusy, JournalError
-from campaign.journal.lock import Runner
+from campaign.journal.holding.lock import Runner
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
 from campaign.records import Change, State

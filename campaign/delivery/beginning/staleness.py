@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from campaign.clock import Clock, iso
 from campaign.errors import StaleError
-from campaign.journal.lock import Runner
+from campaign.journal.holding.lock import Runner
 from campaign.journal.store import Journal, LastRun
 from campaign.units import show_duration
 

@@ -18,7 +18,7 @@ from typing import Any
 from campaign.clock import HOUR_S
 from campaign.database.places import Place
 from campaign.errors import NoPlanError
-from campaign.journal.boot import boot_of_this_machine
+from campaign.journal.holding.boot import boot_of_this_machine
 from campaign.journal.sharing.holders import Holder
 from campaign.journal.states import UNSETTLED
 from campaign.journal.taken import TAKEN_NOTE, Taken

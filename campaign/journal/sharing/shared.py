@@ -34,8 +34,8 @@ from campaign.database.sql import Connection, SQLAlchemyError, text
 from campaign.database.transactions import atomic
 from campaign.errors import ConfigError, FleetMismatch, JournalBusy, JournalError, JournalGone
 from campaign.journal import schema
-from campaign.journal.boot import boot_of_this_machine
-from campaign.journal.lock import AdvisoryLock, shares_lock, unshare_lock
+from campaign.journal.holding.boot import boot_of_this_machine
+from campaign.journal.holding.lock import AdvisoryLock, shares_lock, unshare_lock
 from campaign.journal.reading.results import read_plan
 from campaign.journal.sharing import leases, rates
 from campaign.journal.sharing.leases import Joining, LeaseStanding, Member, TakenOver

@@ -6,7 +6,7 @@ import pytest
 
 from campaign.delivery.beginning.staleness import RunClock, clock_for, refuse_stale
 from campaign.errors import EXIT_INTERRUPTED, StaleError
-from campaign.journal.lock import Runner
+from campaign.journal.holding.lock import Runner
 from campaign.journal.store import LastRun
 from fakes.clock import FakeClock
 

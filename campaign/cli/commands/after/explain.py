@@ -152,7 +152,7 @@ def _person(reader: Reader, who: str) -> tuple[int, Claim | None]:
 def _of_the_run(campaign: Campaign) -> list[Hindrance]:
     """A pause, or that nobody runs."""
     from campaign.cli.journals import glance_at, has_begun
-    from campaign.journal.pausing import PauseMark
+    from campaign.journal.holding.pausing import PauseMark
     from campaign.planning.timing.hindrances import Hindrance
 
     if pause := PauseMark(*campaign.journal).read():

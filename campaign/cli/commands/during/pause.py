@@ -32,7 +32,7 @@ def command(
     """
     from campaign.cli.journals import glance_at, journal_to_look_at
     from campaign.clock import SystemClock
-    from campaign.journal.pausing import Pause, PauseMark
+    from campaign.journal.holding.pausing import Pause, PauseMark
 
     journal = journal_to_look_at(path, sandbox)
     with glance_at(journal) as seen:

@@ -63,7 +63,7 @@ def command(
     from campaign.cli.rehearsal import rehearsal_of
     from campaign.config.loader import load
     from campaign.delivery.run_records import RunOptions
-    from campaign.journal.pausing import PauseMark
+    from campaign.journal.holding.pausing import PauseMark
     from campaign.workers.start import workers_ahead
 
     campaign = load(path, need_secrets=not sandbox, need_letters=True)

@@ -28,7 +28,7 @@ from campaign.database.places import Place
 from campaign.database.sql import Connection, SQLAlchemyError, inspect, text
 from campaign.database.sqlite_files import connect_for_reading
 from campaign.errors import JournalBusy, JournalError
-from campaign.journal.boot import boot_of_this_machine
+from campaign.journal.holding.boot import boot_of_this_machine
 
 _ADVISORY = 0x63616D706169676E  # "campaign" in ASCII: one journal for each PostgreSQL database
 _DESCRIPTORS = "/proc/self/fd"

@@ -1,0 +1,1 @@
+"""One runner for one journal, and none while its campaign is paused."""
