@@ -41,9 +41,9 @@ from campaign.preflight.reputation.providers import provider_findings
 from campaign.preflight.rules import RULES, CheckFinding
 from campaign.preflight.sender_checks import SendingDomains, sender_findings
 from campaign.routing.answers import DnsError
-from campaign.routing.https import HttpsFetcher
 from campaign.routing.mx import find_addresses, has_ipv6
 from campaign.routing.resolver import Resolver
+from campaign.routing.tls.https import HttpsFetcher
 from campaign.workers.in_order import Spread, alone
 
 _WHOM = {"dns": "DNS", "relay": "relay", "provider": "provider"}

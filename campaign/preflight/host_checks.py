@@ -17,10 +17,10 @@ from campaign.preflight.rules import CheckFinding, Level
 from campaign.preflight.sender_checks import SendingDomains
 from campaign.routing.answers import DnsError
 from campaign.routing.destinations import Undeliverable
-from campaign.routing.mta_sts import Fetch, FetchError, Mode, Policy, read_policy
 from campaign.routing.mx import find_addresses, find_exchanges
 from campaign.routing.resolver import Resolver
-from campaign.routing.tlsa import find_need
+from campaign.routing.tls.mta_sts import Fetch, FetchError, Mode, Policy, read_policy
+from campaign.routing.tls.tlsa import find_need
 from campaign.units import show_duration
 
 _MOST_HOSTS = 5  # of our own MX

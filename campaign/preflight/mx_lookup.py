@@ -16,13 +16,13 @@ from campaign.clock import Clock
 from campaign.config.settings import Dns
 from campaign.routing.answers import DnsError, MxRecord
 from campaign.routing.destinations import TlsNeed, Undeliverable
-from campaign.routing.https import HttpsFetcher
-from campaign.routing.mta_sts import Policies, Policy
 from campaign.routing.mx import find_addresses, find_exchanges, has_ipv6
 from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router
 from campaign.routing.sites import MailProvider, provider_of_exchanges
-from campaign.routing.tlsa import find_need
+from campaign.routing.tls.https import HttpsFetcher
+from campaign.routing.tls.mta_sts import Policies, Policy
+from campaign.routing.tls.tlsa import find_need
 
 _MOST_HOSTS = 30  # looked up; a set with more is a mistake or a trap
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from campaign.clock import Clock
 from campaign.errors import RelayError
 from campaign.records import Letter, Reply, Stage
-from campaign.routing.certificates import Certificate, read_certificate
+from campaign.routing.tls.certificates import Certificate, read_certificate
 from campaign.smtp.connection import Connection
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, Security, Timeouts
 from campaign.smtp.ends import End

@@ -20,7 +20,6 @@ from campaign.clock import Clock
 from campaign.routing.answers import DnsError, MxRecord
 from campaign.routing.cache import Cache
 from campaign.routing.destinations import Host, Route, TlsNeed, Undeliverable
-from campaign.routing.mta_sts import Mode, Policies, Policy
 from campaign.routing.mx import (
     Addresses,
     Exchanges,
@@ -31,7 +30,8 @@ from campaign.routing.mx import (
 )
 from campaign.routing.resolver import Resolver
 from campaign.routing.sites import MailProvider, provider_of_exchanges, site_name
-from campaign.routing.tlsa import find_need
+from campaign.routing.tls.mta_sts import Mode, Policies, Policy
+from campaign.routing.tls.tlsa import find_need
 
 MOST_ADDRESSES = 5  # of one route; Postfix's smtp_mx_address_limit
 _MOST_HOSTS_ASKED = 20  # then those looked up so far must do

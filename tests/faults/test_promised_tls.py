@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from campaign.pool.direct.dialer import Dialer
-from campaign.routing.certificates import public_key
-from campaign.routing.https import HttpsFetcher
+from campaign.routing.tls.certificates import public_key
+from campaign.routing.tls.https import HttpsFetcher
 from fakes.certificates import Authority, Pair
 from fakes.mail.dns_server import Fault
 from fakes.mail.internet import BAD, THEIRS, World, the_good_went_on

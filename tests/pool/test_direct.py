@@ -18,8 +18,8 @@ from campaign.config.settings import Direct, Dns
 from campaign.pool.direct.dialer import Dialer, make_router
 from campaign.records import Stage
 from campaign.routing.answers import TlsaRecord
-from campaign.routing.certificates import public_key
 from campaign.routing.destinations import Host, Route, TlsNeed
+from campaign.routing.tls.certificates import public_key
 from campaign.smtp.endpoint import ConnectRefused, Timeouts
 from fakes.certificates import Authority, Pair
 from fakes.clock import FakeClock

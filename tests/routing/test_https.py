@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from campaign.routing.https import HttpsFetcher, read_response
-from campaign.routing.mta_sts import FetchError
 from campaign.routing.resolver import Resolver
+from campaign.routing.tls.https import HttpsFetcher, read_response
+from campaign.routing.tls.mta_sts import FetchError
 from fakes.certificates import Authority
 from fakes.clock import FakeClock
 from fakes.mail.dns_server import DnsServer, Fault, dns_server

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaign.routing.mta_sts import (
+from campaign.routing.resolver import Resolver
+from campaign.routing.tls.mta_sts import (
     FetchError,
     Mode,
     Policies,
@@ -15,7 +16,6 @@ from campaign.routing.mta_sts import (
     read_policy,
     read_record,
 )
-from campaign.routing.resolver import Resolver
 from fakes.clock import FakeClock
 from fakes.mail.dns_server import DnsServer, Fault, dns_server
 

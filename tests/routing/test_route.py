@@ -12,9 +12,9 @@ import pytest
 
 from campaign.routing.answers import TlsaRecord
 from campaign.routing.destinations import Host, Route, TlsNeed, Undeliverable
-from campaign.routing.mta_sts import FetchError, Policies
 from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router, share_out
+from campaign.routing.tls.mta_sts import FetchError, Policies
 from fakes.clock import FakeClock
 from fakes.mail.dns_server import DnsServer, Fault, dns_server
 

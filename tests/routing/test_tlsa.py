@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from campaign.routing.answers import DnsError, TlsaRecord
-from campaign.routing.certificates import public_key, read_certificate
 from campaign.routing.destinations import TlsNeed
 from campaign.routing.mx import find_addresses
 from campaign.routing.resolver import Resolver
-from campaign.routing.tlsa import find_need, is_usable, matches
+from campaign.routing.tls.certificates import public_key, read_certificate
+from campaign.routing.tls.tlsa import find_need, is_usable, matches
 from fakes.certificates import Authority
 from fakes.clock import FakeClock
 from fakes.mail.dns_server import DnsServer, Fault, dns_server

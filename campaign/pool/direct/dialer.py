@@ -19,12 +19,12 @@ from campaign.config.settings import Direct, Dns
 from campaign.errors import RelayError
 from campaign.records import Stage
 from campaign.routing.destinations import Host, Route
-from campaign.routing.https import HttpsFetcher
-from campaign.routing.mta_sts import Policies
 from campaign.routing.mx import speaks_ipv6
 from campaign.routing.resolver import Resolver
 from campaign.routing.route import Router
-from campaign.routing.tlsa import matches
+from campaign.routing.tls.https import HttpsFetcher
+from campaign.routing.tls.mta_sts import Policies
+from campaign.routing.tls.tlsa import matches
 from campaign.smtp.connection import Connection, Courier
 from campaign.smtp.endpoint import ConnectRefused, Endpoint, Timeouts
 from campaign.smtp.ends import End

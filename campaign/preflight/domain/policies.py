@@ -13,8 +13,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from campaign.routing.mta_sts import read_record as read_sts_id
 from campaign.routing.resolver import Resolver
+from campaign.routing.tls.mta_sts import read_record as read_sts_id
 
 _MAILTO = re.compile(r"mailto:[^@\s,;!]+@[^@\s,;!]+")
 

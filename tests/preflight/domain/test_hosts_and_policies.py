@@ -16,8 +16,8 @@ from campaign.preflight.host_checks import host_findings
 from campaign.preflight.rules import CheckFinding
 from campaign.preflight.sender_checks import SendingDomains
 from campaign.routing.answers import DnsError
-from campaign.routing.https import HttpsFetcher
 from campaign.routing.resolver import Resolver
+from campaign.routing.tls.https import HttpsFetcher
 from fakes.certificates import Authority
 from fakes.clock import FakeClock
 from fakes.mail.dns_server import DnsServer, Fault, dns_server

@@ -22,7 +22,7 @@ from campaign.units import show_duration
 
 if TYPE_CHECKING:
     from campaign.preflight.probe import ProbeReport
-    from campaign.routing.certificates import Certificate
+    from campaign.routing.tls.certificates import Certificate
 
 EXAMPLES = (
     "campaign probe smtp.example.com:587",

@@ -12,10 +12,10 @@ import hashlib
 from collections.abc import Sequence
 
 from campaign.routing.answers import Status, TlsaRecord
-from campaign.routing.certificates import is_issued_by, public_key
 from campaign.routing.destinations import TlsNeed
 from campaign.routing.mx import Addresses
 from campaign.routing.resolver import Resolver
+from campaign.routing.tls.certificates import is_issued_by, public_key
 
 ISSUER, SERVER = 2, 3  # usages DANE-TA and DANE-EE; 0 and 1 mean nothing for SMTP (RFC 7672, 3.1.3)
 _DIGESTS = {0: 0, 1: 32, 2: 64}  # matching type -> octets; 0 is the thing itself

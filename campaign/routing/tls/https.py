@@ -15,9 +15,9 @@ from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any, cast
 
 from campaign.routing.answers import DnsError
-from campaign.routing.mta_sts import MOST_BYTES, FetchError
 from campaign.routing.mx import find_addresses
 from campaign.routing.resolver import Resolver
+from campaign.routing.tls.mta_sts import MOST_BYTES, FetchError
 
 if TYPE_CHECKING:
     import socket

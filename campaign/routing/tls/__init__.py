@@ -1,0 +1,1 @@
+"""How encrypted the way to a domain must be: DANE, MTA-STS, and what stands in certificates."""
