@@ -24,7 +24,7 @@ from campaign.cli.templates import (
 )
 from campaign.cli.terminal.course import course_lines
 from campaign.cli.terminal.paint import Paint
-from campaign.cli.terminal.tables import counted, escape, percent, table
+from campaign.cli.terminal.tables import counted, legible, percent, table
 from campaign.clock import iso
 from campaign.journal.states import SHOWN
 from campaign.outcomes import NO_WAIT, Awaited
@@ -276,18 +276,18 @@ def lines(now: Overview, paint: Paint) -> list[str]:
         shown.append(f"  came back: {back}")
     for webhook in now.webhooks:
         if webhook.needs_a_person or webhook.state == "failing":
-            shown.append(f"  webhook {escape(webhook.sentence())}")
-    shown += [f"  {escape(_holding(worker))}" for worker in now.workers]
+            shown.append(f"  webhook {legible(webhook.sentence())}")
+    shown += [f"  {legible(_holding(worker))}" for worker in now.workers]
     if now.pause:
-        shown.append(f"  {escape(str(now.pause))}; `campaign resume` goes on")
+        shown.append(f"  {legible(str(now.pause))}; `campaign resume` goes on")
     if now.awaited.words:
-        shown.append(f"  {escape(now.awaited.words)}")
+        shown.append(f"  {legible(now.awaited.words)}")
     if now.next_due_s is not None and now.next_due_s >= 1:
         shown.append(f"  the next deferred one may go in {show_duration(now.next_due_s)}")
     elif now.next_due_s is not None:
         shown.append("  a deferred one may go now")
     if now.prospect is not None:
-        shown += map(escape, course_lines(now.prospect, now.at_s))
+        shown += map(legible, course_lines(now.prospect, now.at_s))
     return shown
 
 

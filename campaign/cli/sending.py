@@ -22,7 +22,7 @@ from campaign.cli.services.metering import figures_of, metrics_beside
 from campaign.cli.services.serving import NO_PAGE, LivePage, live_page
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain, tell
-from campaign.cli.terminal.tables import counted, escape
+from campaign.cli.terminal.tables import counted, legible
 from campaign.errors import Interrupted, LoginError, RelayError
 from campaign.records import State
 
@@ -107,7 +107,7 @@ def telling_webhooks(
         complain(f"webhooks: {beside.trouble}")
     left = [each for each in standings(*campaign.journal, urls) if each.is_behind]
     for each in left:
-        tell(f"webhook {escape(each.sentence())}", sys.stderr)
+        tell(f"webhook {legible(each.sentence(), sys.stderr)}", sys.stderr)
     if left:
         where = f" {shlex.quote(str(path))}" if path != Path() else ""
         tell(f"`campaign webhooks{where} --deliver` tells them what waits", sys.stderr)
@@ -159,12 +159,12 @@ def _through(campaign: Campaign, sandbox: bool) -> str:
 
 def summary(result: RunResult, paint: Paint) -> list[str]:
     """What the run did, for a terminal."""
-    shown = [paint.bold(escape(result.sentence)), ""]
+    shown = [paint.bold(legible(result.sentence)), ""]
     shown += state_table(result.counts, result.total, paint)
     if result.in_doubt:
         count = counted(len(result.in_doubt), "recipient was", "recipients were")
         shown += ["", f"{count} in doubt when this run began:"]
-        shown += [f"  {escape(address)}" for address in result.in_doubt]
+        shown += [f"  {legible(address)}" for address in result.in_doubt]
     return shown
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from campaign.addresses.readable import readable
 from campaign.journal.states import SHOWN
 from campaign.records import State
 from campaign.rendering.templating.templates import page_environment
@@ -95,14 +96,6 @@ def clock_time(at_s: float, now_s: float = 0.0) -> str:
     return then.strftime("%H:%M:%S" if is_today else "%a %d %b, %H:%M")
 
 
-def shown_domain(domain: str) -> str:
-    """An internationalised name as people write it: "bücher.example" for its A-label."""
-    try:
-        return domain.encode("ascii").decode("idna")
-    except UnicodeError:
-        return domain
-
-
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
@@ -142,7 +135,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "number": lambda count: f"{count:,}",
     "share": _share,
     "percent": _percent,
-    "domain": shown_domain,
+    "domain": readable,
     "tone": lambda state: SHOWN[State(state)].tone,
     "moment": moment,
     "clock_time": clock_time,

@@ -18,8 +18,9 @@ from urllib.parse import urlencode
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
+from campaign.addresses.readable import readable
 from campaign.addresses.tokens import EVERYTHING
-from campaign.pages.look import Look, shown_domain
+from campaign.pages.look import Look
 from campaign.serve.standing import Choice
 from campaign.serve.wording import Wording, Wordings
 
@@ -121,4 +122,4 @@ def masked(key: str) -> str:
     local, at, domain = key.rpartition("@")
     if not at:
         return "•••" if key else ""
-    return f"{local[:1]}•••@{shown_domain(domain)}"
+    return f"{local[:1]}•••@{readable(domain)}"

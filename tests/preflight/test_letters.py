@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from campaign.addresses.lookalikes import deceit_of
 from campaign.pages.letter import take_apart
 from campaign.preflight.letters.census import Census, take_census
 from campaign.preflight.letters.clients import client_gaps, gaps_in
 from campaign.preflight.letters.lint import Bulk, remarks_on
-from campaign.preflight.letters.lookalikes import deceit_of
 from campaign.preflight.rules import BY_ID
 from campaign.records import Message
 from fakes.prepared.campaigns import TOML, planned

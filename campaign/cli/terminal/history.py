@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from campaign.cli.terminal.paint import Paint
-from campaign.cli.terminal.tables import escape
+from campaign.cli.terminal.tables import legible
 from campaign.clock import iso
 from campaign.errors import UsageError
 from campaign.records import CHANGE_FIELDS
@@ -40,9 +40,9 @@ def show_recipient(reader: Reader, address: str, as_json: bool) -> None:
         print(json.dumps({"row": row, "address": address, "history": changes}, ensure_ascii=False))
         return
     paint = Paint.on(sys.stdout)
-    print(f"{paint.bold(escape(address))}, row {row:,}: {_summary(history)}")
+    print(f"{paint.bold(legible(address))}, row {row:,}: {_summary(history)}")
     for change in history:
-        print(f"  {iso(change.at)}  {escape(_line(change))}")
+        print(f"  {iso(change.at)}  {legible(_line(change))}")
 
 
 def _summary(history: list[Change]) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from campaign.cli.terminal.tables import WIDTH, clip, escape
+from campaign.cli.terminal.tables import WIDTH, clip, escape, legible
 from campaign.clock import Clock
 from campaign.records import State, settled_of
 from campaign.units import show_duration
@@ -57,7 +57,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """One sentence, above the bar."""
-        self._write(escape(line))
+        self._write(legible(line, self._stream))
 
     def show(
         self, done: int, total: int | None, beside: str, below: str = "", *, is_last: bool = False
@@ -158,7 +158,7 @@ class PlanProgress(Progress):
     def begin(self, what: str) -> None:
         """Say on a terminal what is done while there is nothing to count yet."""
         if self._is_live:
-            self.show(0, None, escape(what))
+            self.show(0, None, legible(what, self._stream))
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = self._clock.tick_s()
@@ -188,7 +188,7 @@ class RunProgress(Progress):
             done,
             total,
             "  ".join(part for part in (f"{done:,} of {total:,}", time_left(view)) if part),
-            describe(view),
+            legible(describe(view), self._stream),
             is_last=is_last,
         )
 

@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-from campaign.cli.terminal.tables import escape
+from campaign.cli.terminal.tables import legible
 
 
 def prepare() -> None:
@@ -39,7 +39,7 @@ def tell(text: str = "", stream: TextIO | None = None) -> None:
 def complain(sentence: str) -> None:
     """Say what went wrong, after all that was said before."""
     flush(sys.stdout)
-    tell(escape(sentence, keep="\n"), sys.stderr)
+    tell(legible(sentence, sys.stderr, keep="\n"), sys.stderr)
 
 
 def flush(stream: TextIO) -> None:

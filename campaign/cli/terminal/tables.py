@@ -6,8 +6,12 @@ Touches: nothing.
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TextIO
+
+from campaign.addresses.readable import readable
 
 WIDTH = 80
 _GAP = "  "
@@ -32,6 +36,15 @@ def escape(text: str, keep: str = "") -> str:
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def legible(text: str, stream: TextIO | None = None, keep: str = "") -> str:
+    """As `escape`, with internationalised names as people write them where `stream` (by default
+    stdout) is a terminal that can show them; what other programs read stays as the wire has it."""
+    stream = stream or sys.stdout
+    if "xn--" in text.lower() and stream.isatty():
+        text = readable(text, stream.encoding or "utf-8")
+    return escape(text, keep)
 
 
 def columns(text: str) -> int:
@@ -111,7 +124,7 @@ def table(
 def _written(cell: object) -> str:
     if isinstance(cell, int):
         return f"{cell:,}"
-    return escape(str(cell))
+    return legible(str(cell))
 
 
 def percent(part: int, whole: int) -> str:

@@ -18,8 +18,8 @@ from html import unescape
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from campaign.addresses.lookalikes import deceit_of
 from campaign.preflight.letters.clients import gaps_in
-from campaign.preflight.letters.lookalikes import deceit_of
 from campaign.preflight.rules import Level
 from campaign.signing.fields import cover_of
 

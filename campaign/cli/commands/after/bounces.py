@@ -14,13 +14,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TextIO
 
 import typer
 
 from campaign.cli.arguments import JsonOption, MetricsOption
 from campaign.cli.services.metering import figures_of, metrics_beside
-from campaign.cli.terminal.tables import counted, escape
+from campaign.cli.terminal.tables import counted, legible
 from campaign.errors import EXIT_DONE, MailboxError, UsageError
 
 if TYPE_CHECKING:
@@ -148,10 +148,10 @@ class _Spoken:
             if outcome.what in ("not ours", "unreadable") and len(self.odd) < 10_000:
                 self.odd.append(outcome)
             if self._verbose:
-                print(line_of(outcome), file=self._stream, flush=True)
+                print(line_of(outcome, self._stream), file=self._stream, flush=True)
 
     def complain(self, sentence: str) -> None:
-        print(escape(sentence), file=sys.stderr, flush=True)
+        print(legible(sentence, sys.stderr), file=sys.stderr, flush=True)
 
 
 def _read(
@@ -274,13 +274,13 @@ def _posts_alone(mailings: Sequence[Mailing], afterwards: Afterwards) -> Postbox
     return PostsAlone()
 
 
-def line_of(outcome: MailOutcome) -> str:
+def line_of(outcome: MailOutcome, stream: TextIO) -> str:
     """One mail: what it is, whom it is about, how that is known, what it says."""
     known = f" ({outcome.how})" if outcome.how else ""
     about = f" {outcome.campaign}: {outcome.address}" if outcome.address else ""
     class_ = f" {outcome.class_}" if outcome.class_ else ""
     said = outcome.why or outcome.subject
-    return escape(f"{outcome.where}: {outcome.what}{class_}{about}{known}: {said}")
+    return legible(f"{outcome.where}: {outcome.what}{class_}{about}{known}: {said}", stream)
 
 
 def lines(name: str, tally: TakenIn, spoken: _Spoken) -> list[str]:
@@ -308,7 +308,7 @@ def lines(name: str, tally: TakenIn, spoken: _Spoken) -> list[str]:
             " [bounces] gave: the relay writes its own, and Message-IDs were used instead"
         )
     for outcome in spoken.odd[:_SHOWN]:
-        shown.append(line_of(outcome))
+        shown.append(line_of(outcome, sys.stdout))
     if (more := len(spoken.odd) - _SHOWN) > 0:
         shown.append(f"and {more:,} more that are not ours or unreadable; --verbose names all")
     return shown

@@ -17,7 +17,7 @@ import typer
 from campaign.cli.arguments import HERE, FormatOption, OutputOption, PathArgument, RehearsalOption
 from campaign.cli.files.exports import TIME, WRITERS
 from campaign.cli.files.formats import chosen_format
-from campaign.cli.terminal.tables import clip, counted, escape, pad
+from campaign.cli.terminal.tables import clip, counted, escape, legible, pad
 from campaign.errors import EXIT_DONE
 from campaign.outcomes import EventKind
 
@@ -120,7 +120,7 @@ def table(found: Iterable[dict[str, Any]], width: int) -> Iterator[str]:
         said = event["evidence"]
         line = (
             f"{event['at'][:16].replace('T', ' ')}  {pad(event['kind'], 12)}"
-            f"  {pad(clip(escape(event['address']), 28), 28)}  {pad(event['class'], 19)}  "
+            f"  {pad(clip(legible(event['address']), 28), 28)}  {pad(event['class'], 19)}  "
         )
-        yield clip((line + escape(said)).rstrip(), width)
+        yield clip((line + legible(said)).rstrip(), width)
     yield f"{counted(count, 'event')}; -o FILE writes all that is known of each"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.cli.arguments import HERE, JsonOption
-from campaign.cli.terminal.tables import counted, escape
+from campaign.cli.terminal.tables import counted, legible
 from campaign.clock import iso
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.records import State
@@ -194,17 +194,17 @@ def lines(
     """The answer for a terminal; `paced` is what keeps the run to its speed."""
     stand = ", ".join(f"{count:,} {state}" for state, count in counts.items())
     about = f"{name}, {who}" if who else name
-    shown = [escape(f"{about}: {counted(sum(counts.values()), 'row')}: {stand}")]
+    shown = [legible(f"{about}: {counted(sum(counts.values()), 'row')}: {stand}")]
     for each in held:
-        shown.append(f"  {escape(each.what)}")
+        shown.append(f"  {legible(each.what)}")
         until = f"until {_stamp(each)}" if _stamp(each) else "does not end by itself"
-        shown.append(f"    {until}; what changes it: {escape(each.change)}")
+        shown.append(f"    {until}; what changes it: {legible(each.change)}")
     if not held:
         is_open = any(state in counts for state in _OPEN)
         going = "nothing of ours holds it up; what a run waits for stands in its progress line"
         if paced:
             going = f"mail is going; {paced}"
-        shown.append(f"  {escape(going) if is_open else 'everybody is settled'}")
+        shown.append(f"  {legible(going) if is_open else 'everybody is settled'}")
     return shown
 
 

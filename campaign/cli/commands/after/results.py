@@ -17,7 +17,7 @@ import typer
 from campaign.cli.arguments import HERE, FormatOption, OutputOption, PathArgument, RehearsalOption
 from campaign.cli.files.exports import WRITERS, Export, ListedRow
 from campaign.cli.files.formats import Format, chosen_format
-from campaign.cli.terminal.tables import clip, counted, escape, pad
+from campaign.cli.terminal.tables import clip, counted, escape, legible, pad
 from campaign.clock import iso
 from campaign.errors import EXIT_DONE, UsageError
 from campaign.outcomes import ListRow, Result
@@ -123,7 +123,7 @@ def table(found: Iterable[ListedRow], width: int) -> Iterator[str]:
         if came := _came_back(result):
             last = f"{came}; {last}"
         line = f"{pad(result.state, _STATE)}  {_cell(result.address or '(empty)', _ADDRESS)}  "
-        yield clip((line + escape(last)).rstrip(), width)
+        yield clip((line + legible(last)).rstrip(), width)
     yield f"{counted(count, 'recipient')}; -o FILE writes all that is known of each"
 
 
@@ -135,7 +135,7 @@ def _came_back(result: Result) -> str:
 
 
 def _cell(text: str, width: int) -> str:
-    return pad(clip(escape(text), width), width)
+    return pad(clip(legible(text), width), width)
 
 
 def harmless(one: ListedRow) -> ListedRow:

@@ -31,7 +31,7 @@ from campaign.cli.files.writing import whole_file
 from campaign.cli.services.spreading import refuse_without_cluster, spread_of
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain
-from campaign.cli.terminal.tables import WIDTH, clip, counted, escape, percent, table
+from campaign.cli.terminal.tables import WIDTH, clip, counted, legible, percent, table
 from campaign.cli.triggered import plan_open
 from campaign.errors import EXIT_DONE, EmptyPlanError, Interrupted
 from campaign.units import show_duration, show_size
@@ -249,8 +249,8 @@ def lines(summary: PlanSummary, paint: Paint, *, causes: bool = True) -> list[st
     if causes and summary.causes:
         shown += ["", paint.bold("To look at"), *_causes(summary.causes)]
     if summary.order:
-        shown += ["", escape(_order(summary))]
-    return [*shown, "", _forecast(summary), *map(escape, _outlook(summary))]
+        shown += ["", legible(_order(summary))]
+    return [*shown, "", _forecast(summary), *map(legible, _outlook(summary))]
 
 
 def _order(summary: PlanSummary) -> str:
@@ -273,7 +273,7 @@ def _amendment(amendment: Amendment) -> list[str]:
         ("=", amendment.settled, "settled already, and left alone"),
     ]
     shown = table([change for change in changes if change[1]], numbers=[1])
-    shown += [clip(f"  changed: {escape(name)}", WIDTH) for name in amendment.changed]
+    shown += [clip(f"  changed: {legible(name)}", WIDTH) for name in amendment.changed]
     return shown or ["  nothing: all is as it was planned"]
 
 
@@ -308,7 +308,7 @@ def _domains(summary: PlanSummary) -> list[str]:
 
 def _typos(typos: Iterable[tuple[str, int, str]]) -> list[str]:
     return [
-        clip(escape(f"  {domain}: {counted(count, 'recipient')}; {meant}?"), WIDTH)
+        clip(legible(f"  {domain}: {counted(count, 'recipient')}; {meant}?"), WIDTH)
         for domain, count, meant in typos
     ]
 
@@ -319,10 +319,10 @@ def _causes(causes: Iterable[SkipKind]) -> list[str]:
     for cause in causes:
         place = f"{cause.file}:{cause.line}  {cause.address or '(empty)'}"
         start = f"  {cause.rows:,} x  " if cause.rows > 1 else "  "
-        why = f"{start}{escape(cause.reason)}"
+        why = f"{start}{legible(cause.reason)}"
         shown += textwrap.wrap(why, WIDTH, subsequent_indent=_INDENT)
         first = "the first: " if cause.rows > 1 else ""
-        shown.append(clip(f"{_INDENT}{first}{escape(place)}", WIDTH))
+        shown.append(clip(f"{_INDENT}{first}{legible(place)}", WIDTH))
     return shown
 
 

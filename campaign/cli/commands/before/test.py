@@ -14,7 +14,7 @@ import typer
 from campaign.cli.arguments import HERE, JsonOption, PathArgument
 from campaign.cli.journals import ensure_planned
 from campaign.cli.sending import told_by_line
-from campaign.cli.terminal.tables import escape
+from campaign.cli.terminal.tables import legible
 from campaign.cli.triggered import refuse_open
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 from campaign.units import show_size
@@ -60,13 +60,13 @@ def command(
     if as_json:
         print(json.dumps(as_object(trial, address.spec), ensure_ascii=False))
         return EXIT_DONE if trial.is_accepted else EXIT_SOME_FAILED
-    made_for = f"the message of row {trial.row}, {escape(trial.meant_for)}"
+    made_for = f"the message of row {trial.row}, {legible(trial.meant_for)}"
     if trial.is_accepted:
         print(f"Sent to {address.spec}: {made_for}, {show_size(trial.size_bytes)}")
-        print(f"  {escape(str(trial.reply))}")
+        print(f"  {legible(str(trial.reply))}")
         return EXIT_DONE
     print(f"Refused at {trial.stage}: {made_for}")
-    print(f"  {escape(str(trial.reply))}")
+    print(f"  {legible(str(trial.reply))}")
     return EXIT_SOME_FAILED
 
 

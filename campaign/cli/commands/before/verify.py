@@ -17,7 +17,7 @@ import typer
 
 from campaign.cli.arguments import HERE, JsonOption
 from campaign.cli.asking import Means, ask_servers, probing_means
-from campaign.cli.terminal.tables import counted, escape, percent, table
+from campaign.cli.terminal.tables import counted, legible, percent, table
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, DataError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _print(file: Path, totals: VerifyTotals, domains: int) -> None:
 
     paint = Paint.on(sys.stdout)
     title = f"{file.name}: {counted(totals.rows, 'row')}, {counted(domains, 'domain')}"
-    print("\n".join(_lines(escape(title), totals, paint)))
+    print("\n".join(_lines(legible(title), totals, paint)))
 
 
 def _lines(title: str, totals: VerifyTotals, paint: Paint) -> list[str]:

@@ -16,7 +16,7 @@ import typer
 
 from campaign.cli.arguments import HERE, JsonOption, MetricsOption, PathArgument
 from campaign.cli.services.metering import figures_of, metrics_beside
-from campaign.cli.terminal.tables import escape
+from campaign.cli.terminal.tables import legible
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, ConfigError, Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _show(campaign: Campaign, as_json: bool) -> int:
 def _lines(found: list[EndpointStanding]) -> list[str]:
     if not found:
         return ["nobody is told what happens: there is no [[webhook]]"]
-    lines = [escape(each.sentence()) for each in found]
+    lines = [legible(each.sentence()) for each in found]
     if any(each.needs_a_person for each in found):
         lines.append("`campaign webhooks --retry` tells them everything that waits")
     return lines

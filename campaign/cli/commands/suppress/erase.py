@@ -13,6 +13,7 @@ import typer
 
 from campaign.cli.arguments import HERE, JsonOption
 from campaign.cli.commands.suppress.opened import CampaignOption, key_of, opened
+from campaign.cli.terminal.tables import legible
 from campaign.errors import EXIT_DONE
 
 EXAMPLES = ("campaign suppress erase ada@example.com",)
@@ -35,6 +36,7 @@ def command(
     if as_json:
         print(json.dumps({"address": key, "was_known": was_known}, ensure_ascii=False))
     else:
+        who = legible(key)
         known = "is erased" if was_known else "was not known by its name"
-        print(f"{key} {known}, and is never written to; lists and journals may still hold it")
+        print(f"{who} {known}, and is never written to; lists and journals may still hold it")
     return EXIT_DONE

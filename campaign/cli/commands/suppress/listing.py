@@ -18,7 +18,7 @@ from campaign.cli.commands.suppress.opened import (
     scope_of,
     sentence,
 )
-from campaign.cli.terminal.tables import escape
+from campaign.cli.terminal.tables import legible
 from campaign.errors import EXIT_DONE, UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def command(
             if as_json:
                 print(json.dumps(as_object(entry), ensure_ascii=False))
             else:
-                print(f"{escape(entry.key)}  {sentence(entry, there.now_s)}")
+                print(f"{legible(entry.key)}  {sentence(entry, there.now_s)}")
     return EXIT_DONE
 
 

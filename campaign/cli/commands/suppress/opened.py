@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from campaign.cli.terminal.tables import escape
+from campaign.cli.terminal.tables import legible
 from campaign.clock import SystemClock, iso
 from campaign.errors import UsageError
 
@@ -103,7 +103,7 @@ def sentence(entry: Suppressed, now_s: float) -> str:
     if entry.until is not None:
         ended = "ended" if entry.until <= now_s else "until"
         text += f", {ended} {iso(entry.until)[:10]}"
-    return escape(f"{text}: {entry.evidence}" if entry.evidence else text)
+    return legible(f"{text}: {entry.evidence}" if entry.evidence else text)
 
 
 def as_object(entry: Suppressed) -> dict[str, Any]:

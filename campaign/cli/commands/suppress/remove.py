@@ -20,6 +20,7 @@ from campaign.cli.commands.suppress.opened import (
     sentence,
     user,
 )
+from campaign.cli.terminal.tables import legible
 from campaign.errors import EXIT_DONE, UsageError
 
 EXAMPLES = (
@@ -68,5 +69,5 @@ def command(
         for entry in ended:
             print(f"no longer: {sentence(entry, there.now_s)}")
     else:
-        print(f"{key} was not suppressed")
+        print(f"{legible(key)} was not suppressed")
     return EXIT_DONE

@@ -18,7 +18,7 @@ from campaign.cli.commands.suppress.opened import (
     opened,
     sentence,
 )
-from campaign.cli.terminal.tables import counted, escape
+from campaign.cli.terminal.tables import counted, legible
 from campaign.clock import iso
 from campaign.errors import EXIT_DONE
 
@@ -44,11 +44,12 @@ def command(
         }
         print(json.dumps(found, ensure_ascii=False))
         return EXIT_DONE
-    print(f"{key} {'is not written to' if stops else 'may be written to'} by this campaign")
+    what = "is not written to" if stops else "may be written to"
+    print(f"{legible(key)} {what} by this campaign")
     for entry in entries:
         print(f"  {sentence(entry, there.now_s)}")
     if softs:
         print(f"  {counted(len(softs), 'soft bounce')} since the last accepted letter:")
     for soft in softs:
-        print(f"    {iso(soft.at)[:10]} in {soft.campaign}: {escape(soft.evidence)}")
+        print(f"    {iso(soft.at)[:10]} in {soft.campaign}: {legible(soft.evidence)}")
     return EXIT_DONE

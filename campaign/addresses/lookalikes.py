@@ -25,7 +25,7 @@ _LIKE_LATIN = frozenset("асеорхуіјѕһԁӏԛԝаνοραυικ")
 def deceit_of(host: str) -> str:
     """One clause; "" where a name is what it looks like."""
     for label in host.lower().split("."):
-        shown = _shown(label)
+        shown = as_written(label)
         if shown.isascii():
             continue
         scripts = {_script(letter) for letter in shown if letter.isalpha()}
@@ -37,11 +37,12 @@ def deceit_of(host: str) -> str:
     return ""
 
 
-def _shown(label: str) -> str:
-    if not label.startswith("xn--"):
+def as_written(label: str) -> str:
+    """A label as people write it; as it stands, where that is not known."""
+    if not label.lower().startswith("xn--"):
         return label
     try:
-        return idna.decode(label)
+        return idna.decode(label.lower())
     except idna.IDNAError:
         return label
 
