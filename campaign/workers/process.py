@@ -25,6 +25,7 @@ from campaign.workers.worker import WorkerLimits
 
 QUEUED = 2  # batches a worker has at once, as its shelf has halves: one it works on, one waits
 _REAP_S = 0.005
+_MISSED = 0.01  # of its time without a processor, from which it has more; less is as on any machine
 
 
 class RenderBatch:
@@ -78,6 +79,7 @@ class RenderProcess:
         self._shared: list[bytes] = []
         self._awaited = 0  # shared pieces still on their way
         self._deadline: asyncio.TimerHandle | None = None
+        self._before = worker.processor  # when the deadline was set
         self.started: asyncio.Future[None] = self._loop.create_future()
         self.has_ended = False
         self.has_refused = False  # fault was found with the templates: any other would find it
@@ -217,8 +219,24 @@ class RenderProcess:
         is_starting = not self.started.done()
         if self._queue or is_starting:
             limit_s = self._limits.start_s if is_starting else self._limits.wall_s
-            why = f"no answer within {limit_s:g} s"
-            self._deadline = self._loop.call_later(limit_s, self.end, why)
+            self._before = self._worker.processor
+            self._deadline = self._loop.call_later(limit_s, self._overdue, limit_s)
+
+    def _overdue(self, limit_s: float) -> None:
+        """End it, unless it had no processor for a part of that time: then it has as much more.
+
+        Workers are nice, so on a machine that others keep busy a second of work takes minutes.
+        """
+        before, now = self._before, self._worker.processor
+        if now.is_wanted:
+            left_s = limit_s - (now.used_s - before.used_s)
+        else:  # it waits for something else, and may have waited for a processor before
+            left_s = now.waited_s - before.waited_s
+            self._before = before._replace(waited_s=now.waited_s)
+        if left_s < limit_s * _MISSED:
+            self.end(f"no answer within {limit_s:g} s")
+        else:
+            self._deadline = self._loop.call_later(left_s, self._overdue, limit_s)
 
     def _cancel_deadline(self) -> None:
         if self._deadline:

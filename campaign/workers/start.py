@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import campaign
 from campaign.errors import CampaignError
@@ -26,6 +27,19 @@ from campaign.workers.shelf import Shelf, shared_memory
 NICE = 15  # sockets and journal go first; so does whoever asks for the status meanwhile
 _WORTH_ROWS = 200  # are made before one more worker has loaded its libraries
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
+
+
+class ProcessorTime(NamedTuple):
+    """Of a process, since it began (Linux: proc(5), sched-stats).
+
+    is_wanted: it runs, or would, had it a processor now
+    used_s: time it ran
+    waited_s: time it would have run, up to when it last did
+    """
+
+    is_wanted: bool
+    used_s: float
+    waited_s: float
 
 
 class WorkerProcess:
@@ -82,6 +96,18 @@ class WorkerProcess:
     def is_gone(self) -> bool:
         """The process has ended and was reaped."""
         return self._process.poll() is not None
+
+    @property
+    def processor(self) -> ProcessorTime:
+        """What it has had of a processor; nothing where the system does not say, or it is gone."""
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as file:
+                state = file.read().rpartition(b")")[2].split()[0]
+            with open(f"/proc/{self.pid}/schedstat", "rb") as file:
+                used, waited = map(int, file.read().split()[:2])
+        except (OSError, IndexError, ValueError):
+            return ProcessorTime(is_wanted=False, used_s=0.0, waited_s=0.0)
+        return ProcessorTime(state == b"R", used / 1e9, waited / 1e9)
 
     def last_error(self) -> str:
         """What it complained of in the end."""

@@ -219,7 +219,7 @@ def test_a_row_that_hangs_costs_itself_only(tmp_path: Path) -> None:
         )
         assert [subjects(messages) for messages in found] == [["a", DIED_TWICE, "b"], ["c"], ["d"]]
 
-    run(cells(tmp_path, HANG), use, limits=WorkerLimits(wall_s=0.4))
+    run(cells(tmp_path, HANG), use, limits=WorkerLimits(wall_s=0.1))
 
 
 def test_the_cpu_limit_ends_a_row_that_hangs(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_rows_that_end_their_workers_end_the_plan_too(tmp_path: Path) -> None:
         await pool.render(jobs("a", *["hang"] * 50))
 
     with pytest.raises(TemplateError, match="3 recipients in a row, to row 4, each ended a render"):
-        run(cells(tmp_path, HANG), use, limits=WorkerLimits(wall_s=0.2))
+        run(cells(tmp_path, HANG), use, limits=WorkerLimits(wall_s=0.1))
 
 
 @pytest.mark.parametrize("limits", ["-v 900000", "-t 3000", "-f 3000"])
@@ -470,6 +470,28 @@ def test_a_stopped_worker_is_replaced(tmp_path: Path) -> None:
         assert pool.pids != [pid]
 
     run(cells(tmp_path), use, limits=WorkerLimits(wall_s=0.4))
+
+
+def test_a_worker_that_is_kept_from_the_processor_is_not_taken_for_one_that_hangs(
+    tmp_path: Path,
+) -> None:
+    """It is nice: of a processor that another process keeps busy it has one part in thirty."""
+    slow = "{% for i in range(300) %}{% for j in range(3000) %}{% endfor %}{% endfor %}{{ cell }}"
+    processor = min(os.sched_getaffinity(0))
+
+    async def use(pool: RenderPool) -> None:
+        before = pool.pids
+        busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        try:
+            for pid in (busy.pid, *before):
+                os.sched_setaffinity(pid, {processor})
+            assert subjects(await pool.render(jobs("a"))) == ["a"]
+        finally:
+            busy.kill()
+            busy.wait()
+        assert pool.pids == before
+
+    run(cells(tmp_path, slow), use, limits=WorkerLimits(wall_s=0.4))
 
 
 def test_workers_that_die_leave_no_descriptor_behind(tmp_path: Path) -> None:
