@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from math import isfinite
 from typing import NamedTuple
 
 from campaign.addresses.syntax import AddressError, parse_mailbox
@@ -68,7 +69,7 @@ class RequestReader:
                 remedy=f"known are {', '.join(self._lists)}" if self._lists else "",
             )
         self._refuse_headers(request)
-        _refuse_depth(request.data, _DEPTH_MAX)
+        _refuse_values(request.data, _DEPTH_MAX)
         due_s = _moment("send_at", request.send_at)
         lasts_s = self._delivery.expire_after
         if template and (own := self._templates[template].expire_after) is not None:
@@ -169,9 +170,12 @@ def _moment(name: str, text: str) -> float:
         ) from None
 
 
-def _refuse_depth(value: object, left: int) -> None:
+def _refuse_values(value: object, left: int) -> None:
+    """Raises BadLetterError for data that are nested too deep, and for what no template prints."""
     if left == 0:
         raise BadLetterError(f"data: it is nested more than {_DEPTH_MAX} deep")
+    if isinstance(value, float) and not isfinite(value):  # 1e999 is valid JSON, and read as that
+        raise BadLetterError(f"data: a number in it is read as {value}, which nobody can use")
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for each in inner:
-        _refuse_depth(each, left - 1)
+        _refuse_values(each, left - 1)

@@ -15,7 +15,7 @@ from campaign.database.transactions import atomic
 from campaign.errors import JournalError
 from campaign.journal.notes import recall
 from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
-from campaign.journal.states import IN_DOUBT, NOT_TAKEN, in_doubt, is_legal
+from campaign.journal.states import IN_DOUBT, LATER, NOT_TAKEN, in_doubt, is_legal
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.records import SETTLED, Change, State
 
@@ -166,16 +166,19 @@ def bring_forward(
 ) -> int:
     """Deferred recipients that are not due yet become due now; returns how many.
 
-    Attempts, doubt and what the last reply said stay.  `classes`: only those deferred for one of
-    them; whoever of these was never tried is planned again.
+    Attempts, doubt and what the last reply said stay.  Whoever asked for a letter not to go before
+    its time (`send_at`) is not among them.  `classes`: only those deferred for one of them; whoever
+    of these was never tried is planned again.
     """
     only = "AND l.class IN :classes" if classes else ""
     asked = text(  # in the order of the index on `due`: nobody is read who is not deferred
         "SELECT l.row, l.attempts, l.sendings, l.resends, l.reason, l.class, l.code, l.due"
-        " FROM letters l WHERE l.state = 'deferred' AND l.due >= :due"
+        " FROM letters l WHERE l.state = 'deferred' AND l.due >= :due AND l.reason <> :later"
         f" AND (l.due > :due OR l.row > :after) {only} ORDER BY l.due, l.row LIMIT :part"
     )
-    values: dict[str, Any] = {"part": _PART, "due": now_s, "after": _LAST_ROW}
+    values: dict[str, Any] = {
+        "part": _PART, "due": now_s, "after": _LAST_ROW, "later": LATER
+    }  # fmt: skip
     if classes:
         asked = asked.bindparams(bindparam("classes", expanding=True))
         values["classes"] = list(classes)

@@ -12,7 +12,9 @@ import pytest
 from campaign.cli.commands.after.explain import lines
 from campaign.cli.main import main
 from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
+from fakes.prepared.open_campaigns import code, open_campaign
 from fakes.prepared.sending import Mailing, relay
+from fakes.prepared.triggering import accept, one_pass
 
 # A window that is not open today, whatever day it is.
 DAYS = "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"
@@ -135,3 +137,15 @@ def test_a_run_that_keeps_to_a_pace_says_so() -> None:
     assert said[1] == "  mail is going; waits its turn: relay 127.0.0.1 2/s"
     assert "nothing of ours" in lines("spring", "", counts, [])[1]
     assert lines("spring", "", {"sent": 1}, [])[1] == "  everybody is settled"
+
+
+def test_a_letter_that_was_asked_for_later_waits_for_its_time_and_for_no_retry(
+    tmp_path: Path, ask: Any
+) -> None:
+    campaign = open_campaign(tmp_path, port=1)
+    accept(campaign, code(send_at="2099-01-01T00:00:00Z"))
+    one_pass(campaign)
+    for who in ((), ("ada@example.com",)):
+        *_, (what, change) = hindrances(ask("explain", *who))
+        assert what == "not to be sent before its time (send_at)"
+        assert change == "nothing: whoever asked for the letter set this time"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -164,6 +165,8 @@ def test_null_is_missing(tmp_path: Path) -> None:
         ({"attachments": (EnclosedFile("../a", ""),)}, "not the name of a file"),
         ({"key": "k" * 257}, "longer than 256"),
         ({"data": {"code": "\ud800"}}, "half of a character"),
+        ({"data": {"code": "1", "sums": [1.5, math.inf]}}, "a number in it is read as inf"),
+        ({"data": {"code": math.nan}}, "a number in it is read as nan"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_in_a_sentence(

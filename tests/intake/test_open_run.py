@@ -107,6 +107,16 @@ def test_a_letter_of_later_waits_for_its_time(
     audited(campaign)
 
 
+def test_a_letter_of_later_does_not_go_before_its_time_because_retries_do(
+    tmp_path: Path, server: Recorder
+) -> None:
+    campaign = open_campaign(tmp_path, port=server.port)
+    accept(campaign, code(send_at="2099-01-01T00:00:00Z"))
+    one_pass(campaign)
+    assert one_pass(campaign, now=True).counts[State.DEFERRED] == 1
+    assert not server.received
+
+
 def test_letters_taken_twice_are_one_letter(tmp_path: Path, server: Recorder) -> None:
     """A run was killed when the journal had them, and the note of it was not made."""
     campaign = open_campaign(tmp_path, port=server.port)

@@ -258,9 +258,13 @@ def test_a_template_sees_no_environment(folder: Path) -> None:
             render_text(folder, "{{ " + name + " }}")
 
 
-@pytest.mark.parametrize("source", ["{{ none }}", "{{ columns.get('x') }}", "{{ cell|float }}"])
-def test_an_expression_that_gives_none_or_nan_is_an_error(folder: Path, source: str) -> None:
-    with pytest.raises(RenderError, match=r"an expression gives (None|nan)"):
+@pytest.mark.parametrize(
+    "source",
+    ["{{ none }}", "{{ columns.get('x') }}", "{{ cell|float }}", "{{ 1e200 * 1e200 }}",
+     "{{ '-inf'|float }}"],
+)  # fmt: skip
+def test_an_expression_that_gives_none_or_no_number_is_an_error(folder: Path, source: str) -> None:
+    with pytest.raises(RenderError, match=r"an expression gives (None|nan|-?inf)"):
         render_text(folder, source, columns={}, cell="nan")
 
 

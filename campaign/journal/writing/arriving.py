@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from campaign.database.sql import DBAPICursor
+from campaign.journal.states import LATER
 from campaign.journal.taken import TAKEN_NOTE, Taken
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.journal.writing.totals import Totals, count, no_moves
 from campaign.records import Change, State
-
-LATER = "not to be sent before its time (send_at)"
 
 
 class ArrivedRow(NamedTuple):

@@ -9,6 +9,7 @@ joined where a sum was meant, a list that is printed) would be read by the recip
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ FUNCTIONS = (BuiltinMethodType, FunctionType, MethodType, MethodWrapperType, typ
 
 _TEXTS = frozenset({str, Markup, int})
 _NUMBERS = (float, Decimal)
+_INFINITE = (math.inf, -math.inf)
 _DIGITS = re.compile(r"\s*[+-]?\d[\d.,'\s]*%?\s*")
 _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "gt": operator.gt,
@@ -60,7 +62,7 @@ def printed(value: Any) -> Any:
     if isinstance(value, Undefined):
         str(value)  # raises, and names what is undefined
     if isinstance(value, _NUMBERS):
-        if value != value:
+        if value != value or value in _INFINITE:
             raise UnprintableError(f"an expression gives {value}")
         return value
     if isinstance(value, str | int | date | time) and not isinstance(value, bool):

@@ -42,11 +42,11 @@ def accept(campaign: Campaign, *requests: LetterRequest) -> list[AcceptedRequest
     return found
 
 
-def one_pass(campaign: Campaign, heard: Heard | None = None) -> RunResult:
+def one_pass(campaign: Campaign, heard: Heard | None = None, *, now: bool = False) -> RunResult:
     """A run that ends when nothing is left but what has to wait."""
     return run_campaign(
         campaign,
-        RunOptions(no_wait=True, workers=1, patience=QUICK),
+        RunOptions(no_wait=True, now=now, workers=1, patience=QUICK),
         clock=SystemClock(),
         observer=heard or Heard(),
     )

@@ -128,7 +128,12 @@ def explain(
         return counts, []
     held = [*_of_the_run(campaign), *hindrances(campaign, reader, now_s, lane, claim)]
     if State.PLANNED not in counts and due_s > now_s:
-        held.append(_retry(reader, claim, due_s))
+        ((reason,),) = reader.ask(
+            "SELECT l.reason FROM letters l JOIN recipients r ON r.row = l.row"
+            f" WHERE {where} AND l.state = 'deferred' ORDER BY l.due LIMIT 1",
+            **asked,
+        )
+        held.append(_due(str(reason), due_s, is_one=claim is not None))
     return counts, held
 
 
@@ -164,12 +169,14 @@ def _of_the_run(campaign: Campaign) -> list[Hindrance]:
     return []
 
 
-def _retry(reader: Reader, claim: Claim | None, due_s: float) -> Hindrance:
+def _due(reason: str, due_s: float, *, is_one: bool) -> Hindrance:
+    """A time that has not come: of the next try, or the one that a letter was asked for."""
+    from campaign.journal.states import LATER
     from campaign.planning.timing.hindrances import Hindrance
 
-    why = ""
-    if claim is not None and (history := reader.history(claim.row)):
-        why = f": {history[-1].reason}"
+    if reason == LATER:
+        return Hindrance(reason, due_s, "nothing: whoever asked for the letter set this time")
+    why = f": {reason}" if is_one else ""
     return Hindrance(
         f"waits for a retry{why}", due_s, "`campaign resume --now`, once the cause is gone"
     )
