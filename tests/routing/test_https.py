@@ -11,7 +11,7 @@ import pytest
 
 from campaign.routing.resolver import Resolver
 from campaign.routing.tls.https import HttpsFetcher, read_response
-from campaign.routing.tls.mta_sts import FetchError
+from campaign.routing.tls.mta_sts import MOST_BYTES, FetchError
 from fakes.certificates import Authority
 from fakes.clock import FakeClock
 from fakes.mail.dns_server import DnsServer, Fault, dns_server
@@ -92,9 +92,11 @@ def test_a_policy_host_without_dns_brings_no_policy(dns: DnsServer, authority: A
         fetch(dns, web, authority)
 
 
-def test_an_endless_policy_is_cut_off(dns: DnsServer, authority: Authority) -> None:
+@pytest.mark.parametrize("size", [2 * MOST_BYTES, 300_000])  # read to the last byte, and in part
+def test_an_endless_policy_is_cut_off(dns: DnsServer, authority: Authority, size: int) -> None:
+    response = (OK + b"\r\n").ljust(size, b"x")
     with (
-        web_server(authority.issue(HOST), OK + b"\r\n" + b"x" * 300_000, closes=False) as web,
+        web_server(authority.issue(HOST), response, closes=False) as web,
         pytest.raises(FetchError, match="more than 64 KB"),
     ):
         fetch(dns, web, authority)

@@ -77,7 +77,7 @@ class HttpsFetcher:
             )
             return await _read_all(reader)
         finally:
-            writer.close()
+            writer.transport.abort()  # a polite end of TLS waits for theirs, which may not come
             with suppress(OSError):
                 await writer.wait_closed()
 
