@@ -6,7 +6,7 @@ BROKER_LETTERS ?= 10000
 .PHONY: broker-repeats
 
 broker-repeats: venv tools ## BROKER_LETTERS=10000 messages through each broker, three times each, with kills
-	BROKER_LETTERS=$(BROKER_LETTERS) $(BIN)/python -m pytest --quiet --durations=9 -k 'not away' tests/intake/test_brokers.py
+	BROKER_LETTERS=$(BROKER_LETTERS) $(BIN)/python -m pytest --quiet --durations=9 -k 'not away' tests/intake/queues/test_brokers.py
 
 # A Java application that sends by JMS; the short form, by STOMP alone, is in tests/intake.
 

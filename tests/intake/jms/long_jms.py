@@ -14,7 +14,7 @@ from fakes.prepared.open_campaigns import open_campaign
 from fakes.prepared.triggering import audited, one_pass
 from fakes.processes.consuming import Consuming, until
 from fakes.servers import brokers
-from intake.test_brokers import kept
+from intake.queues.test_brokers import kept
 
 PRODUCER = Path(__file__).parent / "Producer.java"
 LIBRARIES = "/usr/share/activemq/lib/*:/usr/share/java/activemq-client.jar"
