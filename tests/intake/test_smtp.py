@@ -20,11 +20,13 @@ from typing import Any
 import pytest
 
 from campaign.cli.main import main
+from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
 from campaign.errors import BacklogFullError, BadLetterError, JournalError, KeyConflictError
 from campaign.intake.lasting import lasting
 from campaign.intake.smtp.eight_bit import in_seven_bits
 from campaign.intake.smtp.submitting import refusal
+from campaign.intake.troubles import Troubles
 from campaign.journal.arrivals import FIRST, Arrival, Arrivals
 from campaign.rendering.asked import asked_of
 from fakes.certificates import Authority
@@ -239,7 +241,9 @@ def test_replies_say_whether_to_come_again() -> None:
     assert refusal(KeyConflictError("x")).startswith("554 5.6.0 ")
     assert refusal(BadLetterError("no From\r\n250 ok")) == "554 5.6.0 No From?250 ok"
     assert refusal(BacklogFullError("full", retry_after_s=3)).startswith("451 4.3.1 Full")
-    assert refusal(JournalError("the disk is full")) == "451 4.3.0 The disk is full"
+    assert refusal(JournalError("the disk is full")) == (
+        "451 4.3.0 Letters cannot be accepted just now; try again later"
+    )
 
 
 def test_a_run_sends_it_as_it_was_written(tmp_path: Path) -> None:
@@ -368,7 +372,8 @@ def test_a_client_that_says_nothing_more_does_not_keep_it_from_ending(shop: Camp
             Keys.of(shop.settings, shop.folder),
             "127.0.0.1",
             0,
-            size_max=1000,  # type: ignore[arg-type]
+            size_max=1000,
+            troubles=Troubles(print, SystemClock()),
         ) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             assert (await reader.readline()).startswith(b"220")

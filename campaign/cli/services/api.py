@@ -37,7 +37,7 @@ def serve_api(path: Path, listen: str, metrics: str, *, sandbox: bool) -> None:
     where = place_of(listen or campaign.settings.serve.listen)
     clock = SystemClock()
     ensure_open_plan(campaign, clock)
-    api = Api(campaign, clock)
+    api = Api(campaign, clock, say=complain)
     requests = Counts("campaign_http_requests_total")
     app = counting(api.app, requests.add)
     telling = contextlib.nullcontext() if sandbox else telling_on(campaign, complain)

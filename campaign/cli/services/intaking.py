@@ -63,6 +63,7 @@ def serve_submissions(path: Path, where: str, metrics: str) -> None:
     from campaign.intake.accepting import Intake
     from campaign.intake.api.keys import Keys
     from campaign.intake.smtp.listening import refuse_clear_text, taking_submissions
+    from campaign.intake.troubles import Troubles
     from campaign.webhooks.lasting import telling_on
 
     try:
@@ -84,16 +85,18 @@ def serve_submissions(path: Path, where: str, metrics: str) -> None:
     campaign = load_open(path, "--smtp", [check_api_keys, check_certificate])
     context = _context_of(campaign.settings.serve.certificate, campaign.folder)
     keys = Keys.of(campaign.settings, campaign.folder)
+    clock = SystemClock()
 
     async def serve(stopping: asyncio.Event) -> None:
         async with (
-            Intake(campaign, clock=SystemClock()) as intake,
+            Intake(campaign, clock=clock) as intake,
             taking_submissions(
                 intake,
                 keys,
                 host,
                 int(port),
                 size_max=campaign.settings.intake.max_body,
+                troubles=Troubles(complain, clock),
                 context=context,
             ) as taken,
         ):

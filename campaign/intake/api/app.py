@@ -11,7 +11,7 @@ kept, 503.  Nothing here is ever answered by a redirect, and nothing needs a coo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from email import policy
 from email.message import EmailMessage
@@ -46,6 +46,7 @@ from campaign.intake.api.openapi import document
 from campaign.intake.api.page import ApiPage
 from campaign.intake.requests import KEY_MAX, AcceptedRequest
 from campaign.intake.standing import find_letter
+from campaign.intake.troubles import Troubles
 from campaign.journal.arrivals import Arrivals
 from campaign.records import Message
 from campaign.units import show_duration
@@ -59,12 +60,15 @@ _REQUESTS_MAX = 4_000  # at once; those beyond are told to come again
 
 
 class Api:
-    """One for each server; `app` is the ASGI application."""
+    """One for each server; `app` is the ASGI application, `say` writes to the server's log."""
 
-    def __init__(self, campaign: Campaign, clock: Clock, *, workers: int = 0) -> None:
+    def __init__(
+        self, campaign: Campaign, clock: Clock, *, say: Callable[[str], None], workers: int = 0
+    ) -> None:
         self._campaign = campaign
         self._clock = clock
         self._workers = workers
+        self._troubles = Troubles(say, clock)
         self._keys = Keys.of(campaign.settings, campaign.folder)
         self._most_bytes = campaign.settings.intake.max_body
         self._at_work = 0
@@ -84,7 +88,7 @@ class Api:
             exception_handlers={
                 ApiError: answer,
                 HTTPException: answer,
-                CampaignError: answer,
+                CampaignError: self._trouble,
                 ClientDisconnect: _gone,
             },
         )
@@ -106,7 +110,7 @@ class Api:
         try:
             accepted = await self._intake.accept(asked)
         except CampaignError as error:
-            raise refused(error, body.template) from error
+            raise self._refused(error, body.template) from error
         headers = {"Location": f"/v1/messages/{accepted.id}"}
         if accepted.replayed:
             headers["Idempotency-Replayed"] = "true"
@@ -125,7 +129,7 @@ class Api:
         ]
         outcomes = await self._intake.accept_each(asked)
         results = [
-            _item(outcome, each.template)
+            self._item(outcome, each.template)
             for outcome, each in zip(outcomes, body.messages, strict=True)
         ]
         replayed = all(item.replayed for item in results)
@@ -156,7 +160,7 @@ class Api:
         try:
             message = await self._intake.preview(asked)
         except CampaignError as error:
-            raise refused(error, body.template) from error
+            raise self._refused(error, body.template) from error
         return _json(_rendered(message))
 
     async def _templates(self, request: Request) -> Response:
@@ -182,6 +186,23 @@ class Api:
         return JSONResponse(self._document)
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _refused(self, error: CampaignError, template: str) -> ApiError:
+        self._troubles.note(error)
+        return refused(error, template)
+
+    async def _trouble(self, request: Request, error: Exception) -> Response:
+        """Of a letter that was asked after."""
+        if isinstance(error, CampaignError):
+            self._troubles.note(error)
+        return await answer(request, error)
+
+    def _item(self, outcome: AcceptedRequest | CampaignError, template: str) -> ItemOut:
+        if isinstance(outcome, AcceptedRequest):
+            status, accepted = _status(outcome), _out(outcome)
+            return ItemOut(status=status, accepted=accepted, replayed=outcome.replayed)
+        told = self._refused(outcome, template)
+        return ItemOut(status=told.status, error=error_of(told))
 
     def _who(self, request: Request) -> ApiCredential:
         credential = self._keys.credential(request.headers.get("authorization", ""))
@@ -258,13 +279,6 @@ def _out(accepted: AcceptedRequest) -> AcceptedOut:
 
 def _status(accepted: AcceptedRequest) -> int:
     return 200 if accepted.state == SUPPRESSED else 202
-
-
-def _item(outcome: AcceptedRequest | CampaignError, template: str) -> ItemOut:
-    if isinstance(outcome, AcceptedRequest):
-        return ItemOut(status=_status(outcome), accepted=_out(outcome), replayed=outcome.replayed)
-    told = refused(outcome, template)
-    return ItemOut(status=told.status, error=error_of(told))
 
 
 def _rendered(message: Message) -> RenderedOut:

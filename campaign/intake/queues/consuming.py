@@ -29,6 +29,7 @@ from campaign.intake.api.models import MessageIn
 from campaign.intake.queues.deadletters import DeadLetter, DeadLetters
 from campaign.intake.queues.source import ANSWER_S, PREFETCH, BrokerLost, QueueMessage, QueueSource
 from campaign.intake.requests import KEY_MAX, AcceptedRequest, LetterRequest
+from campaign.intake.troubles import Troubles
 
 TRIES_MAX = 5
 _TROUBLE_S = 5.0  # until the journal is asked again
@@ -68,6 +69,7 @@ class QueueConsumer:
         self._say = say
         self._count = count
         self._trouble_s = trouble_s
+        self._troubles = Troubles(lambda sentence: say(f"{name}: {sentence}"), clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._lost: BrokerLost | None = None
 
@@ -142,11 +144,11 @@ class QueueConsumer:
                 self._count("letter")
                 return True
             except BacklogFullError as error:
-                self._say(f"{self._name}: {error}")
+                self._troubles.note(error)
                 if await _is_told(stopping, error.retry_after_s):
                     return False
             except (JournalError, SuppressionError) as error:
-                self._say(f"{self._name}: {error.what}; it is tried again")
+                self._troubles.note(error)
                 if await _is_told(stopping, self._trouble_s):
                     return False
             except ValidationError as error:

@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP
 from campaign.errors import ConfigError, UsageError
 from campaign.intake.api.keys import Keys
 from campaign.intake.smtp.submitting import Accepting, Submissions
+from campaign.intake.troubles import Troubles
 
 CONNECTIONS_MAX = 200  # each may hold one message in memory
 IDLE_S = 300.0  # RFC 5321, 4.5.3.2.7
@@ -100,6 +101,7 @@ async def taking_submissions(
     port: int,
     *,
     size_max: int,
+    troubles: Troubles,
     context: Any = None,
 ) -> AsyncIterator[int]:
     """Submissions are taken while the block lasts; its value is the port.
@@ -107,7 +109,7 @@ async def taking_submissions(
     context: an ssl.SSLContext for STARTTLS, which is required then
     """
     refuse_clear_text(host, has_certificate=context is not None)
-    hooks = Submissions(intake, keys)
+    hooks = Submissions(intake, keys, troubles)
     alive: set[SubmissionDialogue] = set()
 
     def dialogue() -> SubmissionDialogue:

@@ -26,6 +26,7 @@ from campaign.errors import (
 from campaign.intake.api.keys import ApiCredential, Keys
 from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.intake.smtp.eight_bit import in_seven_bits
+from campaign.intake.troubles import Troubles
 from campaign.rendering.finished import message_id_of
 
 RECIPIENTS_MAX = 100  # of one message; RFC 5321, 4.5.3.1.8 asks for as many
@@ -43,9 +44,10 @@ class Accepting(Protocol):
 class Submissions:
     """The hooks that aiosmtpd calls, the same object for all connections."""
 
-    def __init__(self, intake: Accepting, keys: Keys) -> None:
+    def __init__(self, intake: Accepting, keys: Keys, troubles: Troubles) -> None:
         self._intake = intake
         self._keys = keys
+        self._troubles = troubles
 
     def authenticate(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: object
@@ -116,6 +118,7 @@ class Submissions:
         try:
             accepted = await self._intake.accept_together(requests)
         except CampaignError as error:
+            self._troubles.note(error)
             return refusal(error)
         return f"250 2.0.0 Accepted as {accepted[0].id}"
 
@@ -151,7 +154,8 @@ def refusal(error: CampaignError) -> str:
             return _reply("554 5.6.0", error.what)
         case BacklogFullError():
             return _reply("451 4.3.1", str(error))
-    return _reply("451 4.3.0", error.what)
+    # Nothing of the paths and urls of this machine is told to whoever asks.
+    return "451 4.3.0 Letters cannot be accepted just now; try again later"
 
 
 def _key(message_id: str, person: str) -> str:

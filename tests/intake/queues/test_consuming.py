@@ -159,6 +159,10 @@ def test_what_is_only_for_now_is_waited_for(consume: Callable[..., Outcome]) -> 
     assert list(letters.kept) == ["k"]
     assert len(letters.asked) == 3
     assert found.dead == []
+    assert found.said == [
+        "q: no letters are accepted: full (come again in 0 s)",
+        "q: no letters are accepted: the disk is full",
+    ]
 
 
 def test_poison_is_dead_after_five_tries(consume: Callable[..., Outcome]) -> None:
