@@ -17,7 +17,7 @@ from bench.rows import Row, by_turns
 from bench.senders import fresh, plan
 from bench.watching import BenchError
 from campaign.config.loader import Campaign, load
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.planning.inputs import render_spec
 from campaign.preflight.letters.census import take_census
 from campaign.records import Message
@@ -71,7 +71,7 @@ def _used_s() -> float:
 async def _render(campaign: Campaign) -> int:
     """All letters, as a run has them before it sends them."""
     done = 0
-    with closing(Reader.open(campaign.settings.journal.url, Path(campaign.folder))) as reader:
+    with closing(ClaimReader.open(campaign.settings.journal.url, Path(campaign.folder))) as reader:
         spec = render_spec(campaign, reader.plan_record(), reader.sources())
         async with RenderPool(spec, workers=1) as pool:
             under_way: list[asyncio.Task[list[Message]]] = []

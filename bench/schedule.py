@@ -20,7 +20,7 @@ from bench.options import Options, main
 from bench.rows import Row, by_turns
 from bench.senders import fresh, plan
 from campaign.config.loader import Campaign, load
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.planning.timing.ramped import ramps_of
 from campaign.planning.timing.turns import turns_of
 from campaign.pool.lanes import Lanes
@@ -111,7 +111,7 @@ def _planned(name: str, config: str, count: int) -> Campaign:
 def _claim(campaign: Campaign) -> _Claimed:
     """Every row of a planned list."""
     early_mb = 0.0
-    with closing(Reader.open(*campaign.journal)) as reader:
+    with closing(ClaimReader.open(*campaign.journal)) as reader:
         path = _Path(campaign, reader)
         total, done, began_s = reader.total(), 0, time.process_time()
         for claims in _claims(reader):
@@ -123,7 +123,7 @@ def _claim(campaign: Campaign) -> _Claimed:
     return _Claimed(spent_s / total * 1e6, _resident_mb() - early_mb)
 
 
-def _claims(reader: Reader) -> Iterator[list[Claim]]:
+def _claims(reader: ClaimReader) -> Iterator[list[Claim]]:
     after = 0
     while claims := reader.claim_planned(after, _AT_ONCE):
         after = claims[-1].row
@@ -133,7 +133,7 @@ def _claims(reader: Reader) -> Iterator[list[Claim]]:
 class _Path:
     """From the journal to the dot, without the letter."""
 
-    def __init__(self, campaign: Campaign, reader: Reader) -> None:
+    def __init__(self, campaign: Campaign, reader: ClaimReader) -> None:
         self._now_s = time.time()
         self._tick_s = 0.0
         self._turns = turns_of(campaign, reader.plan_record(), reader, self._now_s)

@@ -34,7 +34,7 @@ from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.fleet.cluster import connected
 from campaign.fleet.spreading import spread_over
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.planning.inputs import render_spec
 from campaign.planning.letter_files import letter_files
 from campaign.planning.plan import make_plan
@@ -182,7 +182,7 @@ def _used_s(pid: int) -> float:
 def _sent_bytes(folder: Path) -> float:
     """Of a row on its way to a worker."""
     campaign = load(folder)
-    with closing(Reader.open(*campaign.journal)) as reader:
+    with closing(ClaimReader.open(*campaign.journal)) as reader:
         spec = render_spec(campaign, reader.plan_record(), reader.sources())
         jobs = next(reader.open_jobs(0, 1000))
     return len(frames.pack_jobs(jobs, True, spec.token_for)) / len(jobs)

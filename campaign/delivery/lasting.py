@@ -18,7 +18,7 @@ from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.sharing import Share
 from campaign.delivery.stopping import Stopping
 from campaign.delivery.view import Viewer
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.pool.outlet import Outlet
 
 _SHORT_WAIT_S = 30.0  # `--no-wait` waits so long for a limit or a rest
@@ -59,7 +59,7 @@ class Feeding:
         # How many were, when there was last nothing to do.
         self._settled_when_idle = ledger.settled_count
 
-    async def until_done(self, reader: Reader) -> bool:
+    async def until_done(self, reader: ClaimReader) -> bool:
         """Feed until the journal says that everybody is settled.  True if so."""
         while not self._stopping:
             self._wanted.clear()

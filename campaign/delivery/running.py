@@ -36,7 +36,7 @@ from campaign.delivery.view import Viewer
 from campaign.errors import JournalError, LeaseRanOut
 from campaign.journal.archiving.archivist import Archivist
 from campaign.journal.holding.pausing import PauseMark
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.journal.states import CAME_BACK, REFUSED
 from campaign.journal.writing.arriving import Arriving
@@ -90,7 +90,7 @@ class Run:
             hurry=self._hurry,
             on_broken_journal=self._journal_broke,
         )
-        self._reader: Reader | None = None
+        self._reader: ClaimReader | None = None
         self._is_set_up = False
         self._started_s = clock.tick_s()
 
@@ -158,7 +158,7 @@ class Run:
             beside.spawn(self._rotation.keep_rotating())
         return beside
 
-    def _worker_count(self, reader: Reader) -> int:
+    def _worker_count(self, reader: ClaimReader) -> int:
         """For those who are left; of a fleet, and of those who are still to come, nobody knows."""
         wanted = self._options.workers
         if self._share or self._campaign.settings.is_open:
@@ -166,8 +166,10 @@ class Run:
         left = unsettled_of(reader.counts())
         return workers_for(left, wanted, limit=self._options.limit)
 
-    def _open_reader(self) -> Reader:
-        return self._share.open_reader() if self._share else Reader.open(*self._campaign.journal)
+    def _open_reader(self) -> ClaimReader:
+        return (
+            self._share.open_reader() if self._share else ClaimReader.open(*self._campaign.journal)
+        )
 
     def _serve(self) -> None:
         """Of a worker: let its fleet bring rows, and take them away."""
@@ -184,7 +186,7 @@ class Run:
             )
             self._share.serve(run)
 
-    def _set_up(self, reader: Reader, rendering: RenderPool) -> None:
+    def _set_up(self, reader: ClaimReader, rendering: RenderPool) -> None:
         settings = self._campaign.settings
         counts = reader.counts()
         self._mailboxes = mailboxes = self._mailboxes_of(reader, counts)
@@ -255,7 +257,7 @@ class Run:
         self._is_set_up = True
         self._serve()
 
-    def _outlet_of(self, reader: Reader) -> Outlet:
+    def _outlet_of(self, reader: ClaimReader) -> Outlet:
         campaign, options, say = self._campaign, self._options, self._observer.say
         override = options.relay_override
         terms = Terms(
@@ -276,7 +278,7 @@ class Run:
         )
         return outlet_of(campaign, terms, override)
 
-    def _taker_of(self, reader: Reader) -> ArrivalTaker:
+    def _taker_of(self, reader: ClaimReader) -> ArrivalTaker:
         return ArrivalTaker(
             self._campaign,
             reader,
@@ -298,7 +300,7 @@ class Run:
             say=self._observer.say,
         )
 
-    def _mailboxes_of(self, reader: Reader, counts: Mapping[State, int]) -> Mailboxes:
+    def _mailboxes_of(self, reader: ClaimReader, counts: Mapping[State, int]) -> Mailboxes:
         """Told first what a run before this one could not tell the store any more."""
         mailboxes = Mailboxes(
             self._campaign,
@@ -313,7 +315,7 @@ class Run:
             mailboxes.take_in(failed, counts.get(State.SENT, 0))
         return mailboxes
 
-    async def _fed(self, reader: Reader) -> bool:
+    async def _fed(self, reader: ClaimReader) -> bool:
         """As `until_done`; where the journal cannot be read any more, replies on the way are still
         waited for."""
         try:

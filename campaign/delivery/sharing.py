@@ -13,7 +13,7 @@ from typing import Protocol
 
 from campaign.delivery.feeding.feed import Feed
 from campaign.errors import CampaignError, JournalError
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.store import LastRun
 from campaign.journal.writing.commits import Done
 from campaign.journal.writing.writer import Writer
@@ -35,7 +35,7 @@ class OpenJournal(Protocol):
 class Share(Protocol):
     """The part of one worker."""
 
-    def open_reader(self) -> Reader:
+    def open_reader(self) -> ClaimReader:
         """It claims only what this worker holds."""
 
     @property

@@ -22,7 +22,7 @@ from campaign.errors import CampaignError, Interrupted, SenderRefused
 from campaign.fleet.keeping import KEEP_EVERY_S, Keeping
 from campaign.fleet.portions import surplus, wanted
 from campaign.fleet.silence import Silence
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.sharing.leases import LeaseStanding, Member, Shard, TakenOver
 from campaign.journal.sharing.reader import SharedReader
 from campaign.journal.sharing.shared import SharedJournal
@@ -95,7 +95,7 @@ class FleetPart:
 
     # -- what the run asks ---------------------------------------------------------------------
 
-    def open_reader(self) -> Reader:
+    def open_reader(self) -> ClaimReader:
         self._reader = self._open_reader()
         return self._reader
 

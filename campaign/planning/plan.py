@@ -23,7 +23,7 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.errors import TemplateErrors, UsageError
 from campaign.journal.planning.planning import Planning
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.store import Journal
 from campaign.planning.drift import Difference
 from campaign.planning.earlier import leave_out_earlier
@@ -120,7 +120,7 @@ def outdated(campaign: Campaign) -> list[Difference]:
 
     Raises DriftError where a run has begun, JournalError without a plan.
     """
-    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+    with closing(ClaimReader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         changed = changes_since(campaign, reader.plan_record())
         if is_begun(reader.counts()):
             refuse(changed)
@@ -128,12 +128,12 @@ def outdated(campaign: Campaign) -> list[Difference]:
 
 
 def _plan_before(campaign: Campaign) -> PlanRecord:
-    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+    with closing(ClaimReader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         return reader.plan_record()
 
 
 def _has_begun(url: str, folder: Path) -> bool:
-    with closing(Reader.open(url, folder)) as reader:
+    with closing(ClaimReader.open(url, folder)) as reader:
         return is_begun(reader.counts())
 
 
@@ -222,8 +222,8 @@ class _Making:
         paths = list_files(folder, self._campaign.settings.recipients)
         return {os.path.relpath(path, folder) for path in paths}
 
-    def _reader(self) -> closing[Reader]:
-        return closing(Reader.open(self._campaign.settings.journal.url, self._campaign.folder))
+    def _reader(self) -> closing[ClaimReader]:
+        return closing(ClaimReader.open(self._campaign.settings.journal.url, self._campaign.folder))
 
     def _load(self, rows: Iterable[CleanRows], record: PlanRecord) -> None:
         """The list into the journal, if the templates can be filled from it."""

@@ -19,7 +19,7 @@ from campaign.addresses.syntax import AddressError, parse_address
 from campaign.config.loader import Campaign
 from campaign.errors import RenderError, UsageError
 from campaign.journal.reading.browsing import Browser, RecipientStanding
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.planning.inputs import render_spec
 from campaign.planning.keys import signing_spec
 from campaign.records import Job
@@ -52,7 +52,7 @@ def render_one(
 
 def render_all(campaign: Campaign, on_note: Note = _let_be) -> Iterator[Sampled]:
     """The letters of everybody who is still to be sent to, in the order of the plan."""
-    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+    with closing(ClaimReader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         press = _Press.of(campaign, reader, on_note)
         yield from map(_shown, press.letters(reader.planned_jobs(0, _BATCH)))
 
@@ -138,7 +138,7 @@ def standing_of(browser: Browser, row: int | None) -> RecipientStanding:
     return standing
 
 
-def _row_of(reader: Reader, address: str) -> int:
+def _row_of(reader: ClaimReader, address: str) -> int:
     try:
         key = parse_address(address).key
     except AddressError as error:
@@ -157,7 +157,7 @@ class _Press(NamedTuple):
     on_note: Note
 
     @classmethod
-    def of(cls, campaign: Campaign, reader: Reader, on_note: Note) -> _Press:
+    def of(cls, campaign: Campaign, reader: ClaimReader, on_note: Note) -> _Press:
         spec = render_spec(campaign, reader.plan_record(), reader.sources())
         return cls(spec, signing_spec(campaign), on_note)
 

@@ -13,7 +13,7 @@ from campaign.addresses.typos import likely_typo
 from campaign.clock import Clock, SystemClock
 from campaign.config.loader import Campaign
 from campaign.errors import EmptyPlanError
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.schema import LISTED_DOMAINS
 from campaign.planning.bulk import missing_for_bulk
 from campaign.planning.skips import SKIP_WORDS, SkipKind, Skips, read_skips
@@ -73,7 +73,7 @@ class Amendment:
 
 def read_summary(campaign: Campaign, clock: Clock = _CLOCK) -> PlanSummary:
     """The existing plan, and its forecast from now on.  Raises JournalError without a plan."""
-    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+    with closing(ClaimReader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         record = reader.plan_record()
         counts = reader.counts()
         rows = sum(counts.values())

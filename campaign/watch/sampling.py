@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from campaign.clock import Clock
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.reading.tallies import Answer, Provider, RunRecord, Tallies, Trouble
 from campaign.outcomes import NO_WAIT, Awaited
 from campaign.pages.causes import Cause, cause_of
@@ -82,7 +82,7 @@ class Sampler:
         self,
         tallies: Tallies,
         clock: Clock,
-        waits: Callable[[Reader, float, float], Awaited],
+        waits: Callable[[ClaimReader, float, float], Awaited],
         prospects: Callable[[Tallies, float], Prospect] = lambda tallies, now_s: NO_PROSPECT,
         returned: Callable[[Tallies], ReturnedSample] = lambda tallies: NOTHING_RETURNED,
         hourly: Callable[[Tallies, float], HourlyLetters | None] = lambda tallies, now_s: None,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from campaign.journal.reading.audit import audit
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.reading.results import message_ids
 from campaign.outcomes import Result
 from campaign.planning.plan import make_plan
@@ -28,7 +28,7 @@ def mailing(folder: Path, server: ScriptedServer, **how: object) -> Mailing:
 
 
 def results(folder: Path) -> list[Result]:
-    with closing(Reader.open(URL, folder)) as reader:
+    with closing(ClaimReader.open(URL, folder)) as reader:
         return list(reader.results())
 
 
@@ -59,7 +59,7 @@ def test_each_letter_has_its_own_message_id_on_every_attempt(
 def test_the_first_letter_to_a_person_has_the_message_id_it_always_had(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         mailing(tmp_path, server).plan()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         record = reader.plan_record()
         assert [claim.repeat for claim in reader.claim_planned(0, 9)] == ["", "", "#3", "#4"]
     first, *_ = results(tmp_path)

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from campaign.journal.reading.audit import audit
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.records import State
 from fakes.prepared.journals import URL, open_journal, planned
 
@@ -24,7 +24,7 @@ WRITER = """
 import asyncio, sys
 sys.path.insert(0, "tests")
 from pathlib import Path
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.records import State
 from fakes.prepared.journals import URL, open_journal, sending, sent
 
@@ -32,7 +32,7 @@ async def main(folder):
     journal = open_journal(folder)
     for doubt in journal.recover_in_doubt("resend", 1.0):
         print("doubt", doubt.row)
-    reader = Reader.open(URL, folder)
+    reader = ClaimReader.open(URL, folder)
     claims = reader.claim_due(2.0, 10_000)[0] + reader.claim_planned(0, 10_000)
     writer = journal.start(asyncio.get_running_loop(), lambda error: print("failed", error))
     over = asyncio.Event()
@@ -85,7 +85,7 @@ def test_after_kill_9_all_that_was_told_is_there_and_doubt_is_bounded_by_connect
         told |= {int(row) for what, row in lines if what == "sent"}
         for what, row in lines:
             dots[int(row)] = dots.get(int(row), 0) + (what == "dot")
-        with closing(Reader.open(URL, tmp_path)) as reader:
+        with closing(ClaimReader.open(URL, tmp_path)) as reader:
             results = {result.row: result.state for result in reader.results()}
             doubts = reader.in_doubt()
         sending = [doubt for doubt in doubts if doubt.state is State.SENDING]
@@ -99,6 +99,6 @@ def test_after_kill_9_all_that_was_told_is_there_and_doubt_is_bounded_by_connect
     journal = open_journal(tmp_path)
     journal.recover_in_doubt("resend", 1.0)
     journal.close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         left = len(reader.claim_planned(0, PEOPLE)) + len(reader.claim_due(2.0, PEOPLE)[0])
         assert left + reader.counts()[State.SENT] + reader.counts()[State.HELD] == PEOPLE

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from campaign.journal.reading.audit import audit
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.reading.results import message_ids
 from campaign.journal.states import IN_DOUBT
 from campaign.journal.store import Journal
@@ -39,7 +39,7 @@ def _in_doubt(folder: Path, *then: Change) -> Journal:
 
 
 def _result(folder: Path) -> Result:
-    with closing(Reader.open(URL, folder)) as reader:
+    with closing(ClaimReader.open(URL, folder)) as reader:
         [result] = reader.results()
         return result
 
@@ -106,7 +106,7 @@ def test_of_a_second_copy_that_was_accepted_the_first_stays_in_doubt(tmp_path: P
     result = _result(tmp_path)
     assert result.state == "sent"
     assert "may have a second copy" in result.reason
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         assert reader.in_doubt() == []  # it was sent: there is nothing left to decide
 
 
@@ -123,7 +123,7 @@ def test_a_person_who_sends_again_what_is_held_sends_a_copy_that_counts(tmp_path
 
 
 def _date(folder: Path, *, due: bool = True) -> float:
-    with closing(Reader.open(URL, folder)) as reader:
+    with closing(ClaimReader.open(URL, folder)) as reader:
         [claim] = reader.claim_rows([1], State.DEFERRED if due else State.PLANNED)
         return claim.date_s
 

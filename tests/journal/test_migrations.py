@@ -17,8 +17,8 @@ from campaign.delivery.run_records import RunOptions
 from campaign.errors import JournalBusy, JournalError
 from campaign.journal.migrations import _STEPS
 from campaign.journal.reading.audit import audit
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.reading.glance import glance
-from campaign.journal.reading.reader import Reader
 from campaign.journal.states import FORMAT
 from campaign.records import State
 from fakes.mail.recorder import recorder
@@ -88,7 +88,7 @@ def test_a_run_of_an_open_campaign_of_format_4_goes_on(open_folder: Path) -> Non
 
 
 def test_what_format_3_had_forgotten_is_in_doubt_again(folder: Path) -> None:
-    with closing(Reader.open(URL, folder)) as reader:  # a reader carries it forward as well
+    with closing(ClaimReader.open(URL, folder)) as reader:  # a reader carries it forward as well
         assert [doubt.row for doubt in reader.in_doubt()] == [2, 3, 4, 7]
         reasons = {result.row: result.reason for result in reader.results()}
         assert "may have a copy" in reasons[3]
@@ -116,7 +116,7 @@ def test_an_amendment_that_format_3_had_not_finished_is_thrown_away(folder: Path
         there.execute("INSERT INTO standings (row, state) VALUES (12, 'planned')")
         there.commit()
     open_journal(folder).close()
-    with closing(Reader.open(URL, folder)) as reader:
+    with closing(ClaimReader.open(URL, folder)) as reader:
         assert reader.total() == 11
         assert len(reader.sources()) == 1
     assert audit(URL, folder).is_clean
@@ -129,7 +129,7 @@ def test_a_journal_that_a_run_holds_is_not_carried_forward_beside_it(folder: Pat
             there.execute("UPDATE meta SET value = '3' WHERE name = 'format'")
             there.commit()
         with pytest.raises(JournalBusy):
-            Reader.open(URL, folder)
+            ClaimReader.open(URL, folder)
 
 
 def test_a_journal_of_a_later_version_is_left_alone(tmp_path: Path) -> None:

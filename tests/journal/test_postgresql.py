@@ -21,8 +21,8 @@ from campaign.database.places import locate
 from campaign.database.postgresql import Session, refuse_forgetful
 from campaign.errors import ConfigError, DataError, JournalBusy, JournalError
 from campaign.journal.reading.audit import audit
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.reading.glance import glance
-from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids
 from campaign.journal.store import Journal
 from campaign.journal.writing import beginning
@@ -97,7 +97,7 @@ def test_a_campaign_is_planned_run_recovered_amended_and_audited(url: str, tmp_p
 
     with closing(glance(url, tmp_path)) as seen:
         assert (seen.campaign(), seen.is_planned(), seen.is_finished()) == ("spring", True, False)
-    with closing(Reader.open(url, tmp_path)) as reader:
+    with closing(ClaimReader.open(url, tmp_path)) as reader:
         assert reader.plan_record() == record
         assert reader.sources() == [SOURCE, SOURCE]
         assert {state: count for state, count in reader.counts().items() if count} == {
@@ -131,7 +131,7 @@ def test_a_running_journal_takes_in_the_suppressed(url: str, tmp_path: Path) -> 
 
     asyncio.run(main())
     journal.close()
-    with closing(Reader.open(url, tmp_path)) as reader:
+    with closing(ClaimReader.open(url, tmp_path)) as reader:
         assert len(reader.suppressed(["person1@example.com", "person2@example.com"])) == 2
 
 
@@ -170,7 +170,7 @@ def test_a_second_runner_is_refused(url: str, tmp_path: Path) -> None:
 def test_a_reader_cannot_write(url: str, tmp_path: Path) -> None:
     planned(tmp_path, 1, url=url).close()
     with (
-        closing(Reader.open(url, tmp_path)) as reader,
+        closing(ClaimReader.open(url, tmp_path)) as reader,
         pytest.raises(JournalError, match="read-only"),
     ):
         reader._all("DELETE FROM runs")
@@ -197,7 +197,7 @@ def test_an_unfinished_plan_or_amendment_is_thrown_away(url: str, tmp_path: Path
     planning.mark("first")
     journal.close()
     open_journal(tmp_path, url=url).close()
-    with closing(Reader.open(url, tmp_path)) as reader:
+    with closing(ClaimReader.open(url, tmp_path)) as reader:
         assert reader.total() == 3
     assert audit(url, tmp_path).is_clean
 
@@ -214,7 +214,7 @@ def test_groups_and_snapshots_come_with_the_claim(url: str, tmp_path: Path) -> N
     planning.keep_snapshots([(1, "bb")])
     planning.finish()
     journal.close()
-    with closing(Reader.open(url, tmp_path)) as reader:
+    with closing(ClaimReader.open(url, tmp_path)) as reader:
         [claim] = reader.claim_planned(0, 9)
         assert json.loads(claim.data) == ["ada", "2", [[0, ["ada", "2"]], [0, ["ada", "3"]]]]
         assert claim.snapshot == "bb"
@@ -321,7 +321,7 @@ def test_another_campaign_is_refused_by_name_and_its_plan_stays(url: str, tmp_pa
     planned(tmp_path, 3, url=url).close()
     with pytest.raises(JournalError, match="belongs to the campaign 'spring', and this is 'other'"):
         Journal.open(url, tmp_path, clock=FakeClock(), create=True, campaign="other")
-    with closing(Reader.open(url, tmp_path)) as reader:
+    with closing(ClaimReader.open(url, tmp_path)) as reader:
         assert reader.total() == 3
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from campaign.errors import JournalError
 from campaign.journal.reading.audit import audit
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.reading.results import message_ids
 from campaign.records import Change, State
 from fakes.prepared.journals import URL, deferred, open_journal, outcome, planned, sending, sent
@@ -26,7 +26,7 @@ def test_a_recipient_found_in_sending_is_sent_again_at_most_twice_and_then_held(
         [doubt] = journal.recover_in_doubt("resend", 100.0)
         assert (doubt.row, doubt.sendings, doubt.resends) == (1, copy + 1, copy)
         journal.close()
-        with closing(Reader.open(URL, tmp_path)) as reader:
+        with closing(ClaimReader.open(URL, tmp_path)) as reader:
             states.append(next(reader.results()).state)
         journal = open_journal(tmp_path)
     journal.close()
@@ -40,7 +40,7 @@ def test_the_policy_hold_never_makes_a_second_copy(tmp_path: Path) -> None:
     assert [doubt.row for doubt in journal.recover_in_doubt("hold", 9.0)] == [1]
     assert journal.recover_in_doubt("hold", 9.0) == []
     journal.close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         counts = reader.counts()
         assert (counts[State.HELD], counts[State.SENT], counts[State.PLANNED]) == (1, 1, 1)
         assert [doubt.address for doubt in reader.in_doubt()] == ["person1@example.com"]
@@ -51,7 +51,7 @@ def test_a_recipient_sent_again_is_due_at_once_and_keeps_its_counts(tmp_path: Pa
     journal.apply([sending(1), deferred(1), sending(1, 2, at=70.0)])
     journal.recover_in_doubt("resend", 100.0)
     journal.close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         assert reader.claim_due(99.0, 10)[0] == []
         [claim], last = reader.claim_due(100.0, 10)
         assert (claim.attempts, claim.sendings, claim.resends, claim.first_at) == (1, 2, 1, 1.0)
@@ -63,7 +63,7 @@ def test_a_recipient_sent_again_is_due_at_once_and_keeps_its_counts(tmp_path: Pa
 def test_a_relays_log_settles_doubt_before_the_policy_is_applied(tmp_path: Path) -> None:
     journal = planned(tmp_path, 3)
     journal.apply([sending(1), sending(2), outcome(3, State.FAILED)])
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         record = reader.plan_record()
     accepted = {
         message_ids(record)("person2@example.com"): "4cAb: to=<person2>, status=sent",
@@ -74,7 +74,7 @@ def test_a_relays_log_settles_doubt_before_the_policy_is_applied(tmp_path: Path)
     held = {message_ids(record)("person1@example.com"): "status=sent"}
     assert [doubt.row for doubt in journal.resolve(held, 11.0)] == [1]  # later, from held
     journal.close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         results = list(reader.results())
         assert [result.state for result in results] == ["sent", "sent", "failed"]
         assert results[1].reply == "4cAb: to=<person2>, status=sent"
@@ -87,7 +87,7 @@ def test_retry_puts_back_what_failed_with_a_new_schedule(tmp_path: Path) -> None
     journal.apply([sending(1), refused, outcome(2, State.EXPIRED)])
     assert journal.put_back({State.FAILED}, 10.0) == 1
     journal.close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         claim = reader.claim_planned(0, 1)[0]
         assert (claim.row, claim.attempts, claim.sendings, claim.first_at) == (1, 0, 1, 0.0)
         assert next(reader.results()).code == 550  # what a server said last is still known
@@ -137,7 +137,7 @@ def test_results_tell_the_last_answer_even_where_something_else_came_after(
         ]
     )
     journal.close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         expired, untouched = reader.results()
     assert (expired.state, expired.reason) == ("expired", "not accepted within 24h")
     assert (expired.code, expired.enhanced, expired.reply) == (451, "4.7.1", "Greylisted")
@@ -153,7 +153,7 @@ def test_results_can_be_of_one_state(tmp_path: Path) -> None:
     journal = planned(tmp_path, 5000)
     journal.apply([sending(4999), sent(4999)])
     journal.close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         assert [result.row for result in reader.results(State.SENT)] == [4999]
         assert [result.row for result in reader.results()] == list(range(1, 5001))
         assert reader.counts()[State.PLANNED] == 4999
@@ -167,7 +167,7 @@ def test_who_waits_for_a_retry_is_brought_forward_with_attempts_and_reply_kept(
     assert journal.bring_forward(100.0) == 1
     assert journal.bring_forward(100.0) == 0
     journal.close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         [claim], _ = reader.claim_due(100.0, 10)
         assert (claim.row, claim.attempts) == (1, 1)
         result = next(reader.results(State.DEFERRED))
@@ -182,7 +182,7 @@ def test_who_was_deferred_for_our_own_limits_is_planned_again(tmp_path: Path) ->
     journal.apply([never, sending(2), deferred(2), tried, sending(3), deferred(3, due=9e9)])
     assert journal.bring_forward(100.0, classes=("paced", "dns")) == 2
     journal.close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         assert [claim.row for claim in reader.claim_planned(0, 10)] == [1]
         assert [claim.row for claim in reader.claim_due(100.0, 10)[0]] == [2]
     assert audit(URL, tmp_path).is_clean
@@ -214,7 +214,7 @@ def test_an_outcome_that_comes_after_the_letter_was_taken_over_is_taken_in_or_ch
     (tmp_path / "state/journal.sqlite.emergency.7").write_text(json.dumps(line) + "\n")
     assert audit(URL, tmp_path).is_clean
     open_journal(tmp_path).close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         [result] = reader.results()
     assert result.state == state
     assert audit(URL, tmp_path).is_clean
@@ -231,7 +231,7 @@ def test_a_refusal_that_comes_late_says_nothing_of_an_earlier_copy_in_doubt(tmp_
     line |= {"sendings": 2, "resends": 1, "code": 451}
     (tmp_path / "state/journal.sqlite.emergency.7").write_text(json.dumps(line) + "\n")
     open_journal(tmp_path).close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         [result] = reader.results()
     assert result.state == State.HELD
     assert audit(URL, tmp_path).is_clean
@@ -274,7 +274,7 @@ def test_an_outcome_that_comes_when_another_copy_went_out_says_at_most_that_its_
     (tmp_path / "state/journal.sqlite.emergency.7").write_text(json.dumps(line) + "\n")
     assert audit(URL, tmp_path).is_clean
     open_journal(tmp_path).close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         [result] = reader.results()
         assert result.attempts == (1 if meanwhile in {State.HELD, State.SENDING} else 2)
     assert result.state == state

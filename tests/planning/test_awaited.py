@@ -10,7 +10,7 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import load
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.outcomes import NO_WAIT
 from campaign.planning.timing.awaited import Waits
 from fakes.mail.scripted_smtp import Script, ScriptedServer
@@ -37,9 +37,9 @@ class Ticking:
 
 
 @contextmanager
-def planned(folder: Path, way: str, *people: str) -> Iterator[tuple[Waits, Reader]]:
+def planned(folder: Path, way: str, *people: str) -> Iterator[tuple[Waits, ClaimReader]]:
     campaign = Mailing(folder, way, people=people).plan()
-    with closing(Reader.open(*campaign.journal)) as reader:
+    with closing(ClaimReader.open(*campaign.journal)) as reader:
         yield Waits(campaign, SystemClock()), reader
 
 
@@ -75,7 +75,7 @@ def test_a_lane_whose_quota_is_used_up_is_named_though_others_may_go(tmp_path: P
         mailing = Mailing(tmp_path, relay(server) + way, people=people)
         mailing.send(no_wait=True)
     campaign, now_s = load(tmp_path), SystemClock().now_s()
-    with closing(Reader.open(*campaign.journal)) as reader:
+    with closing(ClaimReader.open(*campaign.journal)) as reader:
         awaited = Waits(campaign, SystemClock()).ask(reader, now_s, 0.0)
     assert awaited.words.startswith("waits its turn: limits example.com 1/day is used up, next at ")
     assert awaited.until_s is not None
@@ -85,7 +85,7 @@ def test_a_lane_whose_quota_is_used_up_is_named_though_others_may_go(tmp_path: P
 def test_the_journal_is_asked_for_a_tenth_of_the_time_at_most(tmp_path: Path) -> None:
     campaign = Mailing(tmp_path, relay(1) + PACED, people=("a@qq.com",)).plan()
     waits = Waits(campaign, Ticking())
-    with closing(Reader.open(*campaign.journal)) as reader:
+    with closing(ClaimReader.open(*campaign.journal)) as reader:
         assert waits.ask(reader, NOW_S, 0.0) == NO_WAIT  # from tick 2 to 4: kept until 24
         answers = [waits.ask(reader, NOW_S, 3.0).words for _ in range(10)]  # ticks 6 to 24
     assert answers[:9] == [""] * 9

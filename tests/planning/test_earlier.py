@@ -13,7 +13,7 @@ from campaign.cli.main import main
 from campaign.config.earlier import EarlierPeople, read_earlier
 from campaign.config.loader import Campaign, load
 from campaign.errors import ConfigErrors
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.states import IN_DOUBT
 from campaign.journal.writing.events import add_events
 from campaign.outcomes import Event
@@ -61,7 +61,7 @@ def write(folder: Path, more: str, rows: Sequence[tuple[str, ...]] = PEOPLE) -> 
 
 def planned(folder: Path) -> dict[int, str]:
     """Number of each person -> its reason, or "" where it is planned."""
-    with closing(Reader.open(*load(folder).journal)) as reader:
+    with closing(ClaimReader.open(*load(folder).journal)) as reader:
         found = [
             (int(each.address[1]), each.reason if each.state == State.SKIPPED else "")
             for each in reader.results()
@@ -142,10 +142,10 @@ def test_an_amendment_looks_again_and_takes_back_whom_it_left_out(
     now = planned(folder)
     assert {person for person, reason in now.items() if not reason} == {2, 3, 4, 5, 6}
     assert now[1] == "left out: clicked in spring"
-    with closing(Reader.open(*load(folder).journal)) as reader:
+    with closing(ClaimReader.open(*load(folder).journal)) as reader:
         rows = reader.total()
     assert main(["plan", str(folder), "--amend"]) == 0
-    with closing(Reader.open(*load(folder).journal)) as reader:
+    with closing(ClaimReader.open(*load(folder).journal)) as reader:
         assert reader.total() == rows  # who stays left out gets no further row
     assert planned(folder) == now
 
@@ -158,7 +158,7 @@ def test_the_cells_of_who_is_taken_back_are_those_of_the_list_as_it_is_now(
     changed = [*PEOPLE[:2], ("p3@example.org", "Changed", "gold"), *PEOPLE[3:]]
     write(folder, "", changed)
     assert main(["plan", str(folder), "--amend"]) == 0
-    with closing(Reader.open(*load(folder).journal)) as reader:
+    with closing(ClaimReader.open(*load(folder).journal)) as reader:
         jobs = [job for part in reader.planned_jobs(0, 100) for job in part]
     assert any("Changed" in job.data for job in jobs if job.address == "p3@example.org")
 

@@ -10,7 +10,7 @@ import pytest
 from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.errors import DataError, DriftError, UsageError
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.planning.inputs import refuse_drift
 from campaign.planning.plan import make_plan
 from campaign.planning.summary import PlanSummary
@@ -41,7 +41,7 @@ def plan(folder: Path, *, amend: bool = False, render: bool = True) -> PlanSumma
 
 
 def planned(folder: Path) -> list[Claim]:
-    with closing(Reader.open("sqlite:///state/journal.sqlite", folder)) as reader:
+    with closing(ClaimReader.open("sqlite:///state/journal.sqlite", folder)) as reader:
         return reader.claim_planned(0, 1000)
 
 
@@ -49,7 +49,7 @@ def test_a_list_of_many_chunks_is_one_source(folder: Path) -> None:
     rows = "".join(f"p{n}@example.com,N{n}\n" for n in range(25_000))
     (folder / "list.csv").write_text(f"email,name\n{rows}")
     assert plan(folder, render=False).planned == 25_000
-    with closing(Reader.open("sqlite:///state/journal.sqlite", folder)) as reader:
+    with closing(ClaimReader.open("sqlite:///state/journal.sqlite", folder)) as reader:
         assert [source.name for source in reader.sources()] == ["list.csv"]
         assert {claim.source for claim in reader.claim_planned(0, 30_000)} == {0}
 
@@ -77,7 +77,7 @@ def test_planning_again_before_anything_was_sent_begins_anew(folder: Path) -> No
     (folder / "list.csv").write_text("email,name\nb@example.com,Bob\nc@example.com,Cy\n")
     assert plan(folder).planned == 2
     assert [claim.address for claim in planned(folder)] == ["b@example.com", "c@example.com"]
-    with closing(Reader.open("sqlite:///state/journal.sqlite", folder)) as reader:
+    with closing(ClaimReader.open("sqlite:///state/journal.sqlite", folder)) as reader:
         assert len(reader.sources()) == 1
 
 
@@ -145,7 +145,7 @@ def test_settings_that_were_read_before_the_plan_was_made_anew_have_drifted(fold
     before = load(folder)
     (folder / "campaign.toml").write_text(CONFIG.replace("Hello", "Good evening"))
     plan(folder, render=False)
-    with closing(Reader.open("sqlite:///state/journal.sqlite", folder)) as reader:
+    with closing(ClaimReader.open("sqlite:///state/journal.sqlite", folder)) as reader:
         record = reader.plan_record()
     refuse_drift(load(folder), record)
     with pytest.raises(DriftError, match=r"subject: \"Good evening.* → \"Hello"):

@@ -15,7 +15,7 @@ from campaign.cli.main import main
 from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.errors import ConfigErrors, TemplateError
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.planning.inputs import render_spec
 from campaign.planning.plan import make_plan
 from campaign.planning.summary import PlanSummary
@@ -54,13 +54,13 @@ def plan(folder: Path, *, amend: bool = False) -> PlanSummary:
 
 
 def claims(folder: Path) -> list[Claim]:
-    with closing(Reader.open("sqlite:///state/journal.sqlite", folder)) as reader:
+    with closing(ClaimReader.open("sqlite:///state/journal.sqlite", folder)) as reader:
         return reader.claim_planned(0, 1000)
 
 
 def letters(folder: Path) -> dict[str, str]:
     """Address -> text of each letter, in the order of the plan."""
-    with closing(Reader.open("sqlite:///state/journal.sqlite", folder)) as reader:
+    with closing(ClaimReader.open("sqlite:///state/journal.sqlite", folder)) as reader:
         spec = render_spec(load(folder), reader.plan_record(), reader.sources())
         renderer = Renderer(spec)
         return {
@@ -240,7 +240,7 @@ def test_a_run_does_not_send_an_attachment_that_changed_since_the_plan(tmp_path:
         run = [sys.executable, "-m", "campaign.cli.main", "run", "--yes", str(tmp_path)]
         assert subprocess.run(run, capture_output=True, check=False).returncode == 1
         assert [dumped.recipient for dumped in sink.messages()] == ["a@example.com"]
-        with closing(Reader.open("sqlite:///state/journal.sqlite", tmp_path)) as reader:
+        with closing(ClaimReader.open("sqlite:///state/journal.sqlite", tmp_path)) as reader:
             (skipped,) = reader.skipped()
         assert "an attachment is not what it was when the plan was made" in skipped.reason
         amendment = plan(tmp_path, amend=True).amendment

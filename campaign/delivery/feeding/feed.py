@@ -22,7 +22,7 @@ from campaign.delivery.feeding.rows import Rows
 from campaign.delivery.feeding.suppression import SuppressionLookup
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.policies import SendingPolicies
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.planning.timing.turns import Turns
 from campaign.pool.outlet import Outlet
 from campaign.records import Claim, Job, Letter, Message, State
@@ -44,7 +44,7 @@ class Feed:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: ClaimReader,
         ledger: JournalLedger,
         outlet: Outlet,
         rendering: RenderPool,

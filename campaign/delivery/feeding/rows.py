@@ -22,7 +22,7 @@ from campaign.delivery.beginning.staleness import RunClock
 from campaign.delivery.feeding.backlog import Backlog, Queue
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.policies import SendingPolicies
-from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
+from campaign.journal.reading.claiming import FIRST_DUE, ClaimReader, Due
 from campaign.planning.timing.turns import Turns
 from campaign.pool.outlet import Outlet
 from campaign.records import Claim, State
@@ -43,7 +43,7 @@ class Rows:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: ClaimReader,
         ledger: JournalLedger,
         outlet: Outlet,
         turns: Turns,
@@ -145,7 +145,7 @@ class Rows:
         now_s = self._clock.now_s()
         return math.inf if self._turns.is_over(now_s) else now_s
 
-    def _find_first(self, reader: Reader) -> None:
+    def _find_first(self, reader: ClaimReader) -> None:
         self._first = deque(reader.planned_of(sorted(self._first_sources)))
 
     async def read_first(self, most: int) -> list[Claim]:

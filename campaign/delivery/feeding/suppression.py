@@ -18,7 +18,7 @@ from campaign.clock import Clock
 from campaign.config.loader import Campaign
 from campaign.delivery.beside.mailboxes import Mailboxes
 from campaign.errors import CampaignError, DataError, JournalError, SuppressionError
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.writing.writer import Writer
 from campaign.planning.suppressed import has_store, open_store, reason_of, scopes_of
 from campaign.recipients.suppression import read_suppressed, state_of
@@ -35,7 +35,7 @@ class SuppressionLookup:
         self,
         campaign: Campaign,
         writer: Writer,
-        reader: Reader,
+        reader: ClaimReader,
         mailboxes: Mailboxes,
         clock: Clock,
         must_stop: Callable[[CampaignError], None],

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from campaign.clock import Clock
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.schema import REPEAT, REPEATS
 from campaign.records import Job, State
 
@@ -93,8 +93,8 @@ class RecipientStanding(NamedTuple):
         )
 
 
-class Browser(Reader):
-    """A Reader for people who look around."""
+class Browser(ClaimReader):
+    """A ClaimReader for people who look around."""
 
     def last_row(self) -> int:
         """The highest row number, which is how many rows there are."""

@@ -12,7 +12,6 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -22,7 +21,6 @@ from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, DBAPIError, bindparam, inspect, text
 from campaign.journal.archiving.files import archives_of, open_archive
 from campaign.journal.notes import recall, rendered
-from campaign.journal.reading.claims import ClaimQueries, claims_of, query_of
 from campaign.journal.reading.questions import Glance, bring_forward, no_plan
 from campaign.journal.reading.results import history, pages, read_plan, results
 from campaign.journal.reading.sendings import sendings_since
@@ -30,10 +28,7 @@ from campaign.journal.recovery import Doubt, classes_to_put_back, doubts
 from campaign.journal.sharing.holders import Holder, holders
 from campaign.journal.states import FORMAT
 from campaign.outcomes import ListRow, Result
-from campaign.records import Change, Claim, Job, PlanRecord, Source, State
-
-Due = tuple[float, int]  # a place among the deferred: when due, and the row
-FIRST_DUE: Due = (0.0, 0)
+from campaign.records import Change, PlanRecord, Source, State
 
 
 class Skipped(NamedTuple):
@@ -63,10 +58,6 @@ class Reader(Glance):
         super().__init__(place)
         self._connection = connection
         self._archives: dict[str, Self] = {}
-
-    @cached_property
-    def _queries(self) -> ClaimQueries:
-        return ClaimQueries.of(self._connection.dialect)
 
     @property
     def answers_at_once(self) -> bool:
@@ -229,74 +220,7 @@ class Reader(Glance):
     def workers(self) -> list[Holder]:
         return [] if self._place.path else holders(self._all, living=True)
 
-    # ---- what is to be sent
-
-    def has_own_left(self) -> bool:
-        """Whether anybody is left whom this reader's owner has to settle: here, anybody at all."""
-        return not self.is_finished()
-
-    def rewind(self) -> None:
-        """Planned recipients will be claimed from the beginning again."""
-
-    def claim_planned(self, after_row: int, limit: int) -> list[Claim]:
-        """Planned recipients beyond a row, in order.  Nothing is marked: the caller goes on from
-        the last row it got, and never asks for those before it again."""
-        return claims_of(self._claims(self._queries.planned, after_row, limit), State.PLANNED)
-
-    def claim_due(
-        self, until_s: float, limit: int, after: Due = FIRST_DUE
-    ) -> tuple[list[Claim], Due]:
-        """Deferred recipients that are due by a Unix time, longest waiting first, and the place
-        behind the last of them, from which the caller goes on."""
-        found = self._claims(self._queries.deferred, after[0], until_s, *after, limit)
-        last = (float(found[-1][-1]), int(found[-1][0])) if found else after
-        return claims_of([row[:-1] for row in found], State.DEFERRED), last
-
-    def due_of(
-        self, sources: Collection[int], until_s: float, limit: int, after: Due
-    ) -> tuple[list[int], Due]:
-        """The rows of these sources among the next `limit` that are due by a Unix time, and the
-        place behind the last of them all, from which the caller goes on."""
-        found = self._claims(self._queries.due_sources, after[0], until_s, *after, limit)
-        last = (float(found[-1][0]), int(found[-1][1])) if found else after
-        return [int(row) for _, row, source in found if source in sources], last
-
-    def planned_of(self, sources: Sequence[int]) -> list[int]:
-        """The rows of these sources that are planned, in order."""
-        if not sources:
-            return []
-        numbers = ", ".join([str(int(source)) for source in sources])
-        found = self._claims(
-            "SELECT s.row FROM standings s JOIN recipients r ON r.row = s.row"
-            f" WHERE s.state = 'planned' AND r.source IN ({numbers}) ORDER BY s.row"
-        )
-        return [int(row) for (row,) in found]
-
-    def claim_rows(self, rows: Sequence[int], state: State) -> list[Claim]:
-        """Those of these rows that are in a state now, in order."""
-        return claims_of(self._claims(query_of(rows, state)), state) if rows else []
-
-    def planned_domains(
-        self, after_row: int, until_row: int, limit: int
-    ) -> list[tuple[int, str, int]]:
-        """Row, domain and source of those planned behind one row and up to another, in order."""
-        found = self._claims(self._queries.domains, after_row, until_row, limit)
-        return [(int(row), str(domain), int(source)) for row, domain, source in found]
-
-    def planned_jobs(self, after_row: int, size: int) -> Iterator[list[Job]]:
-        """Planned recipients beyond a row for the render workers, `size` at once.
-
-        Without snapshots: what is looked at now may have other attachments than the plan.
-        """
-        while claims := self.claim_planned(after_row, size):
-            after_row = claims[-1].row
-            yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in claims]
-
-    def open_jobs(self, after_row: int, size: int) -> Iterator[list[Job]]:
-        """As `planned_jobs`, with those who are deferred: everybody who may still get a letter."""
-        while found := claims_of(self._claims(self._queries.open, after_row, size), State.PLANNED):
-            after_row = found[-1].row
-            yield [Job(c.row, c.source, c.address, c.key, c.data, repeat=c.repeat) for c in found]
+    # ---- what became of it
 
     def open_count(self, after_row: int) -> int:
         """How many rows beyond one are planned or deferred."""
@@ -311,20 +235,6 @@ class Reader(Glance):
             return 0  # without a look at the whole list
         asked = "SELECT count(*) FROM letters WHERE state = 'skipped' AND reason LIKE 'render:%'"
         return int(self._all(asked)[0][0])
-
-    def has_suppressed(self) -> bool:
-        """Whether anybody at all must not be written to."""
-        return bool(self._all("SELECT 1 FROM suppressed LIMIT 1"))
-
-    def suppression_lists(self) -> str:
-        """What `add_suppressed` was told of the lists it read."""
-        with told(self._place):
-            return recall(self._connection, "suppression_lists")
-
-    def suppressed(self, keys: Sequence[str]) -> set[str]:
-        """Those of the keys that must not be written to."""
-        with told(self._place):
-            return set(self._connection.execute(_SUPPRESSED, {"keys": list(keys)}).scalars())
 
     def sendings_since(
         self,
@@ -345,8 +255,6 @@ class Reader(Glance):
             return sendings_since(
                 self._connection, since_s, relay=relay, source=source, domains=domains
             )
-
-    # ---- what became of it
 
     def in_doubt(self) -> list[Doubt]:
         """Everybody whose last copy may or may not have been accepted."""
@@ -434,13 +342,6 @@ class Reader(Glance):
 
     # ---- inside
 
-    def _claims(self, query: str, *values: float) -> list[tuple[Any, ...]]:
-        """By the driver's own cursor: once per recipient, SQLAlchemy's rows cost 2 µs more."""
-        with told(self._place):
-            cursor = self._connection.connection.cursor()
-            cursor.execute(query, values)
-            return list(cursor.fetchall())
-
     def _all(self, statement: str, **values: object) -> Sequence[Any]:
         with told(self._place):
             return self._connection.execute(text(statement), values).all()
@@ -455,7 +356,4 @@ _LIST_ROWS = text("SELECT row, source, line, data FROM recipients WHERE row IN :
 )
 _ADDRESSES = text("SELECT row, address FROM recipients WHERE row IN :rows").bindparams(
     bindparam("rows", expanding=True)
-)
-_SUPPRESSED = text("SELECT key FROM suppressed WHERE key IN :keys").bindparams(
-    bindparam("keys", expanding=True)
 )

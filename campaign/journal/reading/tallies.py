@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from itertools import accumulate, chain
 from typing import NamedTuple
 
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.records import ReplyClass, State
 
 _ALL = 2**60  # domains
@@ -70,8 +70,8 @@ class RunRecord(NamedTuple):
     how: str
 
 
-class Tallies(Reader):
-    """A Reader that counts."""
+class Tallies(ClaimReader):
+    """A ClaimReader that counts."""
 
     def runs(self) -> list[RunRecord]:
         found = self._all("SELECT started_s, ended_s, host, pid, how FROM runs ORDER BY run")

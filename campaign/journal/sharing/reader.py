@@ -17,8 +17,8 @@ from typing import Any
 
 from campaign.database.places import Place
 from campaign.database.sql import Connection
+from campaign.journal.reading.claiming import FIRST_DUE, ClaimReader, Due
 from campaign.journal.reading.claims import claims_of, query_of
-from campaign.journal.reading.reader import FIRST_DUE, Due, Reader
 from campaign.journal.sharing.claims import SharedClaims
 from campaign.journal.sharing.leases import Shard
 from campaign.records import Claim, State
@@ -26,7 +26,7 @@ from campaign.records import Claim, State
 _AHEAD = 200  # rows of slices in one question; what is read here is nobody else's any more
 
 
-class SharedReader(Reader):
+class SharedReader(ClaimReader):
     """Reads as `Reader` does, but claims only rows of its own shards; all else is of the whole."""
 
     def __init__(self, place: Place, connection: Connection) -> None:

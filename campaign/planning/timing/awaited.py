@@ -14,7 +14,7 @@ from collections import Counter
 
 from campaign.clock import Clock
 from campaign.config.loader import Campaign
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.ways import sent_from
 from campaign.outcomes import NO_WAIT, Awaited
 from campaign.planning.timing.hindrances import (
@@ -47,7 +47,7 @@ class Waits:
         self._kept = NO_WAIT
         self._keep_until = -math.inf  # by the clock's ticks
 
-    def ask(self, reader: Reader, now_s: float, per_s: float) -> Awaited:
+    def ask(self, reader: ClaimReader, now_s: float, per_s: float) -> Awaited:
         """`per_s`: letters of each second that a living run sends; 0.0 without one."""
         asked_at = self._clock.tick_s()
         is_over = self._kept.until_s is not None and self._kept.until_s <= now_s
@@ -57,7 +57,7 @@ class Waits:
             self._keep_until = done_at + _SHARE * (done_at - asked_at)
         return self._kept
 
-    def _look(self, reader: Reader, now_s: float, per_s: float) -> Awaited:
+    def _look(self, reader: ClaimReader, now_s: float, per_s: float) -> Awaited:
         lanes = Counter(
             lane_of(domain) for _, domain, _ in reader.planned_domains(0, _LAST_ROW, _SEEN)
         )

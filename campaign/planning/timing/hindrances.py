@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from campaign.config.loader import Campaign
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.planning.timing.outlook import At, limited_lane, ways_out
 from campaign.planning.timing.ramped import ramps_of
 from campaign.planning.timing.turns import Turns, turns_of
@@ -42,7 +42,11 @@ class Hindrance:
 
 
 def hindrances(
-    campaign: Campaign, reader: Reader, now_s: float, lane: str = "", claim: Claim | None = None
+    campaign: Campaign,
+    reader: ClaimReader,
+    now_s: float,
+    lane: str = "",
+    claim: Claim | None = None,
 ) -> list[Hindrance]:
     """What of our own holds up everybody, the letters of a lane, or one recipient."""
     turns = turns_of(campaign, reader.plan_record(), reader, now_s)
@@ -55,13 +59,13 @@ def hindrances(
     return sorted(found, key=lambda each: -each.until_s)
 
 
-def of_times(campaign: Campaign, reader: Reader, now_s: float) -> list[Hindrance]:
+def of_times(campaign: Campaign, reader: ClaimReader, now_s: float) -> list[Hindrance]:
     """Of [schedule], where nobody may be written to at this time."""
     turns = turns_of(campaign, reader.plan_record(), reader, now_s)
     return _times(campaign, reader, turns, now_s, None)
 
 
-def of_ways(campaign: Campaign, reader: Reader, now_s: float) -> list[Hindrance]:
+def of_ways(campaign: Campaign, reader: ClaimReader, now_s: float) -> list[Hindrance]:
     """Quotas that earlier letters used up, where every way out has one."""
     ways = ways_out(campaign.settings, ramps_of(campaign), reader, At(now_s))
     waits = [(way.wait_s(now_s), way) for way in ways]
@@ -76,7 +80,7 @@ def of_ways(campaign: Campaign, reader: Reader, now_s: float) -> list[Hindrance]
 
 
 def of_lanes(
-    campaign: Campaign, reader: Reader, lanes: Iterable[str], now_s: float
+    campaign: Campaign, reader: ClaimReader, lanes: Iterable[str], now_s: float
 ) -> list[Hindrance]:
     """Quotas of [limits], and ramps, that earlier letters to these lanes used up."""
     limits, ramps = Limits(campaign.settings.limits), ramps_of(campaign)
@@ -95,7 +99,7 @@ def of_lanes(
 
 
 def of_paces(
-    campaign: Campaign, reader: Reader, lanes: Iterable[str], now_s: float
+    campaign: Campaign, reader: ClaimReader, lanes: Iterable[str], now_s: float
 ) -> list[Hindrance]:
     """Ramps that let these lanes, or everybody, go slowly: a day's cap is spread over the day."""
     ramps = ramps_of(campaign)
@@ -116,7 +120,7 @@ def of_paces(
 
 
 def _times(
-    campaign: Campaign, reader: Reader, turns: Turns, now_s: float, claim: Claim | None
+    campaign: Campaign, reader: ClaimReader, turns: Turns, now_s: float, claim: Claim | None
 ) -> list[Hindrance]:
     """Of [schedule].  Of everybody only where all that were looked at have to wait."""
     if turns.is_empty:
@@ -133,7 +137,7 @@ def _times(
     return [Hindrance(turns.words(answer, zone, now_s), answer.until_s, _key(campaign, answer))]
 
 
-def _zones(reader: Reader, turns: Turns) -> Sequence[str]:
+def _zones(reader: ClaimReader, turns: Turns) -> Sequence[str]:
     if turns.are_common:
         return [turns.default_zone]
     return sorted({turns.zone_of(claim) for claim in reader.claim_planned(0, _SEEN)})

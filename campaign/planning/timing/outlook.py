@@ -12,7 +12,7 @@ from campaign.clock import Clock
 from campaign.config.checking.hours import timetable_of
 from campaign.config.loader import Campaign
 from campaign.config.settings import Settings
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.ways import sent_from, server_name
 from campaign.planning.timing.forecast import Forecast, ForecastWay, LaneWay, Together, foresee
 from campaign.planning.timing.ramped import ramps_of
@@ -46,7 +46,7 @@ class At:
 
 def outlook(
     campaign: Campaign,
-    reader: Reader,
+    reader: ClaimReader,
     domains: Sequence[tuple[str, int]],
     left: int,
     now_s: float,
@@ -98,7 +98,7 @@ def outlook(
     )
 
 
-def evenly(reader: Reader, count: int) -> Iterator[list[Job]]:
+def evenly(reader: ClaimReader, count: int) -> Iterator[list[Job]]:
     """About so many of those who may still get a letter, in parts from all over the list."""
     total, last = reader.total(), 0
     each = max(1, count // _PARTS)
@@ -112,7 +112,7 @@ def evenly(reader: Reader, count: int) -> Iterator[list[Job]]:
 
 
 def limited_lane(
-    settings: Settings, ramps: Ramps, lane: str, reader: Reader, clock: Clock
+    settings: Settings, ramps: Ramps, lane: str, reader: ClaimReader, clock: Clock
 ) -> LaneWay:
     """A lane that has a limit or a ramp, with what it used of its quotas; sent directly, each of
     our addresses has the limit for itself."""
@@ -131,7 +131,7 @@ def limited_lane(
 
 
 def ways_out(
-    settings: Settings, ramps: Ramps, reader: Reader, clock: Clock, least_per_s: float = 0.0
+    settings: Settings, ramps: Ramps, reader: ClaimReader, clock: Clock, least_per_s: float = 0.0
 ) -> list[ForecastWay]:
     """The relays with what they took before; sent directly, all mail servers together, from each
     of our addresses."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from campaign.config.loader import Campaign
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.planning.inputs import render_spec
 from campaign.preflight.letters.judge import LetterJudge, Report, read_remarks
 from campaign.preflight.letters.lint import Bulk
@@ -150,7 +150,7 @@ def take_census(
     """Every letter that may still be sent; `on_job` gets each recipient too."""
     settings = campaign.settings
     census = Census(bulk_of(campaign))
-    with closing(Reader.open(settings.journal.url, campaign.folder)) as reader:
+    with closing(ClaimReader.open(settings.journal.url, campaign.folder)) as reader:
         spec = render_spec(campaign, reader.plan_record(), reader.sources())
         spec = replace(spec, judge=LetterJudge(census.bulk))
         total = reader.open_count(0)

@@ -10,7 +10,7 @@ import pytest
 
 from campaign.clock import SystemClock
 from campaign.config.loader import load
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.planning.summary import read_summary
 from campaign.planning.timing.awaited import Waits
 from campaign.planning.timing.hindrances import hindrances
@@ -119,7 +119,7 @@ def test_what_another_campaign_sent_today_counts(tmp_path: Path) -> None:
         "a@example.com": "sent",
     }
     campaign, now_s = load(tmp_path), SystemClock().now_s()
-    with closing(Reader.open(*campaign.journal)) as reader:
+    with closing(ClaimReader.open(*campaign.journal)) as reader:
         awaited = Waits(campaign, SystemClock()).ask(reader, now_s, 0.0)
         (hindrance,) = hindrances(campaign, reader, now_s, "google")
     assert awaited.words.startswith("waits its turn: ramp gmail.com day 1: 3 of 3, next ")
@@ -133,7 +133,7 @@ def test_a_slow_ramp_is_named_while_something_is_left_of_the_day(tmp_path: Path)
     Mailing(tmp_path, way, people=[*gmail(2), "a@example.com"]).plan()
     campaign = load(tmp_path)
     midnight_s = SystemClock().now_s() // 86400 * 86400
-    with closing(Reader.open(*campaign.journal)) as reader:
+    with closing(ClaimReader.open(*campaign.journal)) as reader:
         awaited = Waits(campaign, SystemClock()).ask(reader, midnight_s, 0.0)
         (hindrance,) = hindrances(campaign, reader, midnight_s, "google")
     words = "goes at the pace of a ramp: ramp gmail.com day 1: 0 of 48, one every 30m"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from fakes.mail.scripted_smtp import Script, ScriptedServer, on, say
 from fakes.prepared.sending import Mailing, relay
 
@@ -19,15 +19,15 @@ def test_who_is_settled_while_the_due_ones_are_read_is_not_claimed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer of the journal is older than the outcome; a busy machine makes such gaps."""
-    read = Reader._claims
+    read = ClaimReader._claims
 
-    def late(self: Reader, *asked: Any) -> list[Any]:
+    def late(self: ClaimReader, *asked: Any) -> list[Any]:
         found = read(self, *asked)
         if found:
             time.sleep(0.3)  # in which what was found is sent
         return found
 
-    monkeypatch.setattr(Reader, "_claims", late)
+    monkeypatch.setattr(ClaimReader, "_claims", late)
     script = Script(on("RCPT", say("450 4.7.1 come again"), where="r3@", times=1))
     with ScriptedServer(script) as server:
         ending = Mailing(tmp_path, relay(server)).send()

@@ -19,7 +19,7 @@ from campaign.delivery.feeding.rows import Rows
 from campaign.delivery.ledger import JournalLedger
 from campaign.delivery.policies import SendingPolicies, SendingPolicy
 from campaign.delivery.retry import RetrySchedule
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.planning.timing.times import ZoneColumn
 from campaign.planning.timing.turns import Turns
 from campaign.pool.outlet import Outlet
@@ -52,7 +52,7 @@ def policies() -> SendingPolicies:
 class Book:
     """As a run has it: rows, and the ledger of those that are claimed."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ClaimReader) -> None:
         clock, turns = RunClock(SystemClock(), 0.0), Turns(Timetable(), ZoneColumn(None))
         self.ledger = JournalLedger(
             lambda change, done: None,
@@ -106,7 +106,7 @@ def book(tmp_path: Path) -> Iterator[Book]:
         (tmp_path / name).write_text("\n".join(["email,first_name,plan", *lines]) + "\n")
     toml = campaigns.TOML.replace('["list.csv"]', '["news.csv", "codes.csv", "more.csv"]')
     campaign = campaigns.planned(tmp_path, toml=toml)
-    with closing(Reader.open(*campaign.journal)) as reader:
+    with closing(ClaimReader.open(*campaign.journal)) as reader:
         yield Book(reader)
 
 

@@ -13,7 +13,7 @@ import pytest
 from campaign.errors import DataError, JournalError
 from campaign.journal.planning import planning
 from campaign.journal.reading.audit import audit
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.states import IN_DOUBT
 from campaign.journal.store import Journal
 from campaign.records import Entry, Source, State
@@ -41,13 +41,13 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 @pytest.fixture
-def reader(tmp_path: Path, journal: Journal) -> Iterator[Reader]:
-    reader = Reader.open(URL, tmp_path)
+def reader(tmp_path: Path, journal: Journal) -> Iterator[ClaimReader]:
+    reader = ClaimReader.open(URL, tmp_path)
     yield reader
     reader.close()
 
 
-def test_a_plan_is_read_back_as_it_was_made(journal: Journal, reader: Reader) -> None:
+def test_a_plan_is_read_back_as_it_was_made(journal: Journal, reader: ClaimReader) -> None:
     plan_into(journal, people(3))
     assert reader.plan_record() == RECORD
     assert reader.sources() == [SOURCE]
@@ -64,7 +64,7 @@ def test_a_plan_is_read_back_as_it_was_made(journal: Journal, reader: Reader) ->
     assert first.data == '["person1@example.com","person1"]'
 
 
-def test_a_list_of_any_length_keeps_its_order(journal: Journal, reader: Reader) -> None:
+def test_a_list_of_any_length_keeps_its_order(journal: Journal, reader: ClaimReader) -> None:
     plan = journal.plan(RECORD)
     plan.add_source(SOURCE)
     everybody = people(1603)
@@ -78,7 +78,7 @@ def test_a_list_of_any_length_keeps_its_order(journal: Journal, reader: Reader) 
 
 
 def test_rejects_keep_their_row_number_file_line_and_reason(
-    journal: Journal, reader: Reader
+    journal: Journal, reader: ClaimReader
 ) -> None:
     plan_into(journal, [entry("ada"), entry("no-at", 3, reason="address: no @"), entry("bob", 4)])
     skipped = list(reader.skipped())
@@ -87,7 +87,7 @@ def test_rejects_keep_their_row_number_file_line_and_reason(
     assert reader.history(2)[0].reason == "address: no @"
 
 
-def test_the_first_of_equal_keys_is_planned(journal: Journal, reader: Reader) -> None:
+def test_the_first_of_equal_keys_is_planned(journal: Journal, reader: ClaimReader) -> None:
     plan_into(journal, [entry("ada"), entry("bob", 3), entry("ada", 4), entry("ada", 5)])
     assert [(each.row, each.reason) for each in reader.skipped()] == [
         (3, "duplicate: same address as row 1"),
@@ -97,7 +97,7 @@ def test_the_first_of_equal_keys_is_planned(journal: Journal, reader: Reader) ->
     assert reader.row_of("ada@example.com") == 1
 
 
-def test_duplicates_can_be_allowed(journal: Journal, reader: Reader) -> None:
+def test_duplicates_can_be_allowed(journal: Journal, reader: ClaimReader) -> None:
     plan_into(journal, [entry("ada"), entry("ada", 3)], duplicates="allow")
     assert reader.counts()[State.PLANNED] == 2
 
@@ -112,7 +112,7 @@ def test_two_rejects_are_no_duplicates(journal: Journal) -> None:
     plan_into(journal, rejects, duplicates="error")
 
 
-def test_the_suppressed_are_skipped(journal: Journal, reader: Reader) -> None:
+def test_the_suppressed_are_skipped(journal: Journal, reader: ClaimReader) -> None:
     keys = ["person2@example.com", "stranger@example.com", "person2@example.com"]
     plan_into(journal, people(3), suppressed=keys)
     assert [(each.row, each.reason) for each in reader.skipped()] == [(2, "suppressed")]
@@ -123,14 +123,14 @@ def test_the_suppressed_are_skipped(journal: Journal, reader: Reader) -> None:
 
 
 def test_a_suppressed_person_who_comes_twice_is_not_sent_by_the_second_row(
-    journal: Journal, reader: Reader
+    journal: Journal, reader: ClaimReader
 ) -> None:
     plan_into(journal, [entry("ada"), entry("ada", 3)], suppressed=["ada@example.com"])
     assert reader.counts()[State.SKIPPED] == 2
 
 
 def test_rows_that_do_not_render_are_skipped_before_the_plan_stands(
-    journal: Journal, reader: Reader
+    journal: Journal, reader: ClaimReader
 ) -> None:
     plan = journal.plan(RECORD)
     plan.add_source(SOURCE)
@@ -143,7 +143,7 @@ def test_rows_that_do_not_render_are_skipped_before_the_plan_stands(
     assert reader.skips() == {"render": 1}
 
 
-def test_domains_are_counted_without_the_skipped(journal: Journal, reader: Reader) -> None:
+def test_domains_are_counted_without_the_skipped(journal: Journal, reader: ClaimReader) -> None:
     others = [
         entry(f"eve{n}", 9 + n)._replace(domain=domain)
         for n, domain in enumerate(["b.example", "a.example", "例子.example", "gone.example", ""])
@@ -183,7 +183,7 @@ def test_an_unfinished_plan_is_thrown_away(tmp_path: Path) -> None:
     assert not again.is_planned
     plan_into(again, people(2))
     again.close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     assert reader.total() == 2
     reader.close()
 
@@ -225,7 +225,7 @@ def test_an_amendment_adds_only_new_people_and_leaves_the_settled_alone(tmp_path
     plan.mark("first")
     plan.finish()
     journal.close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     assert reader.plan_record() == RECORD._replace(hashes={"list.csv": "new"})
     assert [(claim.row, claim.key, claim.source) for claim in reader.claim_planned(0, 9)] == [
         (2, "person2@example.com", 0),
@@ -247,7 +247,7 @@ def test_an_amendment_suppresses_those_who_wait(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     plan_into(journal, people(3), suppressed=["person1@example.com", "person2@example.com"])
     journal.close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     counts = reader.counts()
     assert (counts[State.SENT], counts[State.SKIPPED], counts[State.PLANNED]) == (1, 1, 1)
     reader.close()
@@ -261,7 +261,7 @@ def test_who_waits_and_is_no_longer_on_the_list_is_skipped(tmp_path: Path) -> No
     journal = open_journal(tmp_path)
     plan_into(journal, people(2))
     journal.close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     assert [claim.row for claim in reader.claim_planned(0, 9)] == [2]
     assert [(each.row, each.reason) for each in reader.skipped()] == [
         (3, "removed: no longer on the list"),
@@ -279,7 +279,7 @@ def test_who_comes_back_onto_the_list_is_planned_once_more(tmp_path: Path) -> No
     for listed in (people(1), people(2), people(2)):
         plan_into(journal, listed)
     journal.close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     assert [(c.row, c.address) for c in reader.claim_planned(0, 9)] == [
         (1, "person1@example.com"),
         (3, "person2@example.com"),
@@ -299,7 +299,7 @@ def test_an_amendment_takes_the_cells_that_a_list_has_now(tmp_path: Path) -> Non
     for _ in range(2):
         plan_into(journal, [*corrected, *people(3)[:1]])
     journal.close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     assert [(c.row, json.loads(c.data)[1]) for c in reader.claim_planned(0, 9)] == [
         (4, "New 2"),
         (5, "New 3"),
@@ -325,7 +325,7 @@ def test_whose_message_somebody_may_have_keeps_it_as_it_is(tmp_path: Path) -> No
     journal = open_journal(tmp_path)
     plan_into(journal, [people(1)[0]._replace(data='["person1@example.com","other"]')])
     journal.close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     assert reader.total() == 1
     reader.close()
 
@@ -346,12 +346,12 @@ def test_an_amendment_that_is_thrown_away_has_changed_nobody(tmp_path: Path) -> 
     unfinished.mark("first")
     journal.close()
     journal = open_journal(tmp_path)
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         assert [claim.row for claim in reader.claim_planned(0, 9)] == [2, 3]
         assert [(each.row, each.reason) for each in reader.skipped()] == [(1, "render: no plan")]
     plan_into(journal, mended)
     journal.close()
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         assert [claim.row for claim in reader.claim_planned(0, 9)] == [4, 5]
 
 
@@ -370,7 +370,7 @@ def test_an_unfinished_amendment_is_thrown_away_and_the_plan_stays(tmp_path: Pat
     with pytest.raises(JournalError):
         journal.apply([sending(1, 2)])
     journal.close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     assert reader.total() == 2
     assert len(reader.sources()) == 1
     assert reader.plan_record() == RECORD
@@ -387,7 +387,7 @@ def test_a_mended_template_puts_back_its_rows_but_never_a_reject(tmp_path: Path)
     plan.finish()
     assert journal.put_back({State.SKIPPED}, 5.0, reason="render:") == 1
     journal.close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     assert [claim.row for claim in reader.claim_planned(0, 9)] == [1, 2]
     reader.close()
 
@@ -405,7 +405,7 @@ def test_a_row_is_not_put_back_where_another_row_of_the_person_took_its_place(
     plan_into(journal, [entry("ada")._replace(data='["mended"]'), entry("bob", 3)])
     assert journal.put_back({State.SKIPPED}, 5.0, reason="render:") == 1
     journal.close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     assert [claim.row for claim in reader.claim_planned(0, 9)] == [2, 3]
     reader.close()
     assert audit(URL, tmp_path).is_clean
@@ -419,7 +419,7 @@ def _orders(name: str, lines: list[int], group: str = "") -> list[Entry]:
 
 
 def test_rows_of_a_group_become_one_message_with_all_of_them(
-    journal: Journal, reader: Reader
+    journal: Journal, reader: ClaimReader
 ) -> None:
     plan_into(journal, [*_orders("ada", [2, 3]), *_orders("bob", [4]), *_orders("ada", [5])])
     ada, bob = reader.claim_planned(0, 9)
@@ -434,7 +434,7 @@ def test_rows_of_a_group_become_one_message_with_all_of_them(
     assert [each.reason for each in reader.skipped()] == ["grouped: in the message of row 1"] * 2
 
 
-def test_the_rows_of_a_large_group_keep_their_order(journal: Journal, reader: Reader) -> None:
+def test_the_rows_of_a_large_group_keep_their_order(journal: Journal, reader: ClaimReader) -> None:
     lines = list(range(2, 3002))
     names = ["ada" if line % 3 else "bob" for line in lines]
     random.Random(1).shuffle(names)
@@ -454,7 +454,7 @@ def test_a_second_group_of_a_person_is_a_duplicate_unless_that_is_allowed(
         entries = [*_orders("ada", [2, 3], "order 1"), *_orders("ada", [4, 5], "order 2")]
         plan_into(journal, entries, duplicates=duplicates)
         journal.close()
-        reader = Reader.open(URL, tmp_path / duplicates)
+        reader = ClaimReader.open(URL, tmp_path / duplicates)
         assert len(reader.claim_planned(0, 9)) == planned
         reader.close()
 
@@ -468,7 +468,7 @@ def test_groups_of_an_amendment_name_their_own_sources(tmp_path: Path) -> None:
     plan_into(journal, _orders("ada", [2, 3]))
     plan_into(journal, [*_orders("ada", [2, 3, 4]), *_orders("eve", [5, 6])])
     journal.close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     assert [(claim.row, claim.source) for claim in reader.claim_planned(0, 9)] == [(1, 0), (3, 1)]
     eve = reader.claim_planned(1, 1)[0]
     assert json.loads(eve.data)[-1] == [[1, ["eve", "5"]], [1, ["eve", "6"]]]
@@ -477,7 +477,7 @@ def test_groups_of_an_amendment_name_their_own_sources(tmp_path: Path) -> None:
 
 
 def test_what_attachments_were_when_planned_comes_back_with_each_claim(
-    journal: Journal, reader: Reader
+    journal: Journal, reader: ClaimReader
 ) -> None:
     plan = journal.plan(RECORD)
     plan.add_source(SOURCE)
@@ -498,6 +498,6 @@ def test_snapshots_of_an_unfinished_amendment_do_not_count(tmp_path: Path) -> No
     plan.keep_snapshots([(1, "new")])
     journal.close()
     open_journal(tmp_path).close()
-    reader = Reader.open(URL, tmp_path)
+    reader = ClaimReader.open(URL, tmp_path)
     assert reader.claim_planned(0, 9)[0].snapshot == ""
     reader.close()

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaign.journal.reading.audit import audit
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.records import Entry
 from fakes.prepared.journals import RECORD, SOURCE, URL, entry, open_journal, people
 from fakes.servers.postgresql import DatabaseServer
@@ -37,14 +37,14 @@ def plan_ranked(
         planning.mark("first")
         planning.finish()
     assert audit(url, folder).is_clean
-    with closing(Reader.open(url, folder)) as reader:
+    with closing(ClaimReader.open(url, folder)) as reader:
         return [claim.address.partition("@")[0] for claim in reader.claim_planned(0, 1000)]
 
 
 def test_the_highest_goes_first_and_who_has_no_number_last(url: str, tmp_path: Path) -> None:
     going = plan_ranked(tmp_path, url, people(5), [1.5, None, 20, -3, 20])
     assert going == ["person3", "person5", "person1", "person4", "person2"]
-    with closing(Reader.open(url, tmp_path)) as reader:
+    with closing(ClaimReader.open(url, tmp_path)) as reader:
         assert reader.unranked() == 1
         assert reader.list_rows([1])[1].line == 4  # of the file, as before
 
@@ -52,7 +52,7 @@ def test_the_highest_goes_first_and_who_has_no_number_last(url: str, tmp_path: P
 def test_rejects_keep_their_reason_and_stand_last(url: str, tmp_path: Path) -> None:
     entries = [entry("broken", 2, reason="no @"), *people(2)]
     assert plan_ranked(tmp_path, url, entries, [None, 1, 2]) == ["person2", "person1"]
-    with closing(Reader.open(url, tmp_path)) as reader:
+    with closing(ClaimReader.open(url, tmp_path)) as reader:
         assert [skipped.reason for skipped in reader.skipped()] == ["no @"]
         assert reader.unranked() == 0
 
@@ -63,7 +63,7 @@ def test_the_rows_of_one_message_go_with_the_highest_of_them(url: str, tmp_path:
         for number, person in enumerate(people(4))
     ]
     assert plan_ranked(tmp_path, url, entries, [3, 1, 2, 9]) == ["person2", "person1", "person3"]
-    with closing(Reader.open(url, tmp_path)) as reader:
+    with closing(ClaimReader.open(url, tmp_path)) as reader:
         assert '"person4"' in reader.claim_planned(0, 1)[0].data  # in the message of the first
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from campaign.errors import JournalError
 from campaign.journal.reading.audit import audit
-from campaign.journal.reading.reader import Reader
+from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.writing import totals, transactions
 from campaign.records import State
 from fakes.clock import FakeClock
@@ -34,7 +34,7 @@ from fakes.prepared.journals import (
 
 
 def _counts(folder: Path) -> dict[State, int]:
-    with closing(Reader.open(URL, folder)) as reader:
+    with closing(ClaimReader.open(URL, folder)) as reader:
         return {state: count for state, count in reader.counts().items() if count}
 
 
@@ -65,7 +65,7 @@ def test_one_recipient_may_change_many_times_in_one_commit(tmp_path: Path) -> No
     changes = [sending(1), deferred(1), sending(2), sending(1, 2), sent(2), sent(1, 2), sending(3)]
     durable, failures = run(journal, changes)
     assert (len(durable), failures) == (7, [])
-    with closing(Reader.open(URL, tmp_path)) as reader:
+    with closing(ClaimReader.open(URL, tmp_path)) as reader:
         assert [step.state for step in reader.history(1)] == [
             "sending",
             "deferred",
@@ -80,7 +80,7 @@ def test_a_running_journal_takes_in_people_who_must_not_be_written_to(tmp_path: 
 
     async def main() -> set[str]:
         writer = journal.start(asyncio.get_running_loop(), lambda error: None)
-        with closing(Reader.open(URL, tmp_path)) as reader:
+        with closing(ClaimReader.open(URL, tmp_path)) as reader:
             assert not reader.has_suppressed()
             writer.write(sending(1))
             await writer.suppress(["a@example.com", "b@example.com", "a@example.com"])

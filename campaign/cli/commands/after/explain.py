@@ -24,7 +24,7 @@ from campaign.records import State
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
-    from campaign.journal.reading.reader import Reader
+    from campaign.journal.reading.claiming import ClaimReader
     from campaign.planning.timing.hindrances import Hindrance
     from campaign.records import Claim
 
@@ -60,12 +60,12 @@ def command(
     """Say why mail is not going now, and until when."""
     from campaign.cli.journals import campaign_to_look_at
     from campaign.clock import SystemClock
-    from campaign.journal.reading.reader import Reader
+    from campaign.journal.reading.claiming import ClaimReader
 
     if not who and not path.exists() and path.name == str(path):
         path, who = HERE, str(path)  # `campaign explain gmail.com` in the campaign's folder
     campaign, now_s = campaign_to_look_at(path, False), SystemClock().now_s()
-    with closing(Reader.open(campaign.settings.journal.url, campaign.folder)) as reader:
+    with closing(ClaimReader.open(campaign.settings.journal.url, campaign.folder)) as reader:
         reader.plan_record()
         counts, held = explain(campaign, reader, who, now_s)
         paced = "" if held or who else _pace(campaign, reader, now_s)
@@ -90,7 +90,7 @@ def command(
 
 
 def explain(
-    campaign: Campaign, reader: Reader, who: str, now_s: float
+    campaign: Campaign, reader: ClaimReader, who: str, now_s: float
 ) -> tuple[dict[str, int], list[Hindrance]]:
     """Where those who are meant stand, and what holds up the ones who are not settled.
 
@@ -137,7 +137,7 @@ def explain(
     return counts, held
 
 
-def _person(reader: Reader, who: str) -> tuple[int, Claim | None]:
+def _person(reader: ClaimReader, who: str) -> tuple[int, Claim | None]:
     """The row of an address, and its claim where it may still be sent to."""
     from campaign.addresses.syntax import AddressError, parse_address
 
@@ -182,7 +182,7 @@ def _due(reason: str, due_s: float, *, is_one: bool) -> Hindrance:
     )
 
 
-def _pace(campaign: Campaign, reader: Reader, now_s: float) -> str:
+def _pace(campaign: Campaign, reader: ClaimReader, now_s: float) -> str:
     """What a run that goes on keeps to, as its progress line says it."""
     from campaign.clock import SystemClock
     from campaign.planning.timing.awaited import Waits
