@@ -28,12 +28,12 @@ from itertools import count
 
 from campaign.pool.lane import Lane
 from campaign.pool.pacing.ramp import RampWindow
+from campaign.pool.pacing.rates import LaneLimit
 from campaign.records import Letter
-from campaign.units import Rate, show_duration
+from campaign.units import show_duration
 
 KEPT_S = 10.0  # rendered letters wait for so long in memory; for longer they go back to the journal
 _FIRST_TURNS = 9  # in a row of letters that go first, while others are ready
-Limit = tuple[Sequence[Rate], int]  # rates and connections of one provider
 
 
 def _lose(letters: list[Letter]) -> None:
@@ -45,7 +45,7 @@ class Lanes:
 
     def __init__(
         self,
-        limit_of: Callable[[str], Limit],
+        limit_of: Callable[[str], LaneLimit],
         name_of: Callable[[str], str] = str,
         *,
         limit_name: Callable[[str], str] = str,

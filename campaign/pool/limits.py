@@ -1,6 +1,6 @@
 """What the config allows each provider, and what of it is used up.
 
-In: [limits], what earlier runs sent.  Out: lanes, rates, quotas; how long so many letters take.
+In: [limits].  Out: lanes, rates, connections; how long so many letters take.
 Touches: nothing.
 
 The run asks it for each lane, the forecast for all of them: so both mean the same by
@@ -10,36 +10,34 @@ The run asks it for each lane, the forecast for all of them: so both mean the sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from campaign.clock import Clock
-from campaign.config.settings import Limit as LimitSettings
-from campaign.pool.lanes import Limit
-from campaign.pool.pacing.ramp import RampWindow
-from campaign.pool.pacing.rates import Pacing
+from campaign.pool.pacing.rates import LaneLimit, Pacing
 from campaign.routing.sites import provider_named, provider_of_domain
+from campaign.units import Rate
 
 
-class History(Protocol):
-    """What is remembered of letters that were handed over."""
+class Limited(Protocol):
+    """What one entry of [limits] says; None: nothing."""
 
-    def sendings_since(
-        self,
-        since_s: float,
-        *,
-        relay: str = "",
-        source: str | None = "",
-        domains: Sequence[str] = (),
-    ) -> list[tuple[float, int]]:
-        """Unix time and number, oldest first; through one relay, from one of our addresses (or one
-        that is not known; None: from any), to some domains, where given."""
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """All of which hold."""
+
+    @property
+    def connections(self) -> int | None:
+        """At the same time, at most."""
+
+    @property
+    def messages_per_connection(self) -> int | None:
+        """After which a connection is closed."""
 
 
 class Limits:
     """[limits], by lane."""
 
-    def __init__(self, limits: Mapping[str, LimitSettings]) -> None:
+    def __init__(self, limits: Mapping[str, Limited]) -> None:
         self._by_lane = {lane_of(domain): limit for domain, limit in limits.items()}
         self._names = {lane_of(domain): domain for domain in limits}
 
@@ -48,7 +46,7 @@ class Limits:
         """Those that have a limit."""
         return self._by_lane
 
-    def find(self, *lanes: str) -> LimitSettings | None:
+    def find(self, *lanes: str) -> Limited | None:
         """The limit of the first of these lanes that has one."""
         return next((self._by_lane[lane] for lane in lanes if lane in self._by_lane), None)
 
@@ -62,7 +60,7 @@ class Limits:
         known = provider.domains[0] if provider and provider.domains else lane
         return self._names.get(lane, known)
 
-    def of(self, lane: str, most: int) -> Limit:
+    def of(self, lane: str, most: int) -> LaneLimit:
         """Without a limit a lane is never full, whichever of the `most` connections it holds."""
         found = self._by_lane.get(lane)
         return (found.rates, found.connections or most + 1) if found else ((), most + 1)
@@ -106,42 +104,3 @@ def domains_of(lane: str) -> tuple[str, ...]:
     """The domains that take a lane."""
     provider = provider_named(lane)
     return provider.domains if provider else (lane,)
-
-
-def seed(
-    pacing: Pacing,
-    history: History,
-    clock: Clock,
-    *,
-    relay: str = "",
-    source: str = "",
-    domains: Sequence[str] = (),
-) -> None:
-    """What earlier runs used of a day's quota still counts."""
-    now_s, tick_s = clock.now_s(), clock.tick_s()
-    for quota in pacing.own_quotas:
-        for at_s, count in history.sendings_since(
-            now_s - quota.per_s, relay=relay, source=source, domains=domains
-        ):
-            quota.seed(tick_s - (now_s - at_s), count)
-
-
-def keep_pace(
-    ramps: Iterable[RampWindow],
-    history: History,
-    clock: Clock,
-    *,
-    relay: str = "",
-    source: str | None = "",
-    domains: Sequence[str] = (),
-) -> None:
-    """Nothing goes sooner than if the last run had not ended: runs that are started again and again
-    would otherwise begin with a letter each."""
-    for ramp in ramps:
-        now_s, pace_s = clock.now_s(), ramp.pace_now_s()
-        if pace_s and (
-            sendings := history.sendings_since(
-                now_s - pace_s, relay=relay, source=source, domains=domains
-            )
-        ):  # the clock may have been set back since
-            ramp.go_on(clock.tick_s() - max(0.0, now_s - sendings[-1][0]))

@@ -21,8 +21,9 @@ from campaign.pool.destination import Destination
 from campaign.pool.endpoints import dialer, endpoint_of
 from campaign.pool.lane import Lane
 from campaign.pool.lanes import Lanes
-from campaign.pool.limits import Limits, domains_of, keep_pace, lane_of, seed
+from campaign.pool.limits import Limits, domains_of, lane_of
 from campaign.pool.pacing.allowance import Allowance
+from campaign.pool.pacing.history import keep_pace, seed
 from campaign.pool.pacing.refusals import Refusals
 from campaign.pool.sites.site import Site
 from campaign.pool.terms import Terms

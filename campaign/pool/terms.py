@@ -1,6 +1,6 @@
-"""What a run hands to whatever its letters leave by, and the words that sites know.
+"""What a run hands to whatever its letters leave by, and the breaker's words.
 
-In: nothing.  Out: `Terms`, `Patience`, the `Ledger` interface, two readings of replies.
+In: nothing.  Out: `Terms`, `Patience`, the `Ledger` interface, what stops a sender.
 Touches: nothing.
 """
 
@@ -17,24 +17,11 @@ from tenacity.wait import wait_base
 from campaign.clock import Clock
 from campaign.errors import CampaignError, SenderRefused
 from campaign.pool.fleet import Parties
-from campaign.pool.limits import History
+from campaign.pool.pacing.history import History
 from campaign.pool.ramps import RampWindows
 from campaign.pool.servers.hosts import KnownHosts
 from campaign.records import Letter, Reply, Stage, Verdict
 from campaign.smtp.endpoint import Timeouts
-
-_TOO_MANY_CONNECTIONS = (
-    "too many connections",
-    "too many concurrent",
-    "too many simultaneous",
-    "too many sessions",
-    "too many smtp sessions",
-    "maximum number of connections",
-    "max concurrent connections",
-    "number of concurrent connections",
-    "connection limit",
-    "hl:icc",
-)
 
 
 @dataclass(frozen=True)
@@ -91,12 +78,6 @@ class Terms:
 def connect_wait() -> wait_base:
     """Between attempts to reach a relay: 0..1 s, 0..2 s, ... 0..60 s."""
     return wait_random_exponential(multiplier=1, max=60)
-
-
-def counts_connections(reply: Reply) -> bool:
-    """Is it the number of connections at the same time that the server complains of?"""
-    text = reply.text.lower()
-    return any(phrase in text for phrase in _TOO_MANY_CONNECTIONS)
 
 
 def refused_as_sender(site: str, reply: str) -> SenderRefused:

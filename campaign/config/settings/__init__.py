@@ -50,11 +50,10 @@ from campaign.config.settings.stores import (
 from campaign.config.settings.timing import Ladder, Ramp, Schedule, TimeZone
 from campaign.config.settings.triggered import (
     TEMPLATE_NAME,
-    ApiKey,
     IntakeSettings,
     LetterTemplate,
 )
-from campaign.config.settings.web import Serve, Webhook
+from campaign.config.settings.web import ApiKey, Serve, Webhook
 from campaign.config.values import as_list
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from campaign.config.settings.letter import MessageSettings
-from campaign.config.settings.section import RuleError, Secret, Section
+from campaign.config.settings.section import RuleError, Section
 from campaign.config.values import Duration, Strings, Whole
 
 TEMPLATE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -79,22 +79,6 @@ class LetterTemplate(Section):
                 "headers": message.headers | self.headers,
             }
         )
-
-
-class ApiKey(Secret):
-    """A key of the API; it is compared with what the application sends."""
-
-    env: str | None = None
-    """Name of an environment variable that holds it."""
-    file: str | None = None
-    """File that holds it, relative to campaign.toml; only its owner may read it (mode 600)."""
-    command: str | None = None
-    """Command that prints it, run without a shell: "pass show shop/key"."""
-    templates: Strings = Field(default=(), examples=[["receipt", "code"]])
-    """The only templates that it may ask for; empty: all."""
-    label: str = Field(default="", max_length=64, examples=["shop"])
-    """Name of the application that has it. Keys with the same label are one application: so a key
-    is replaced, and its Idempotency-Keys stay; empty: a digest of the key."""
 
 
 class IntakeSettings(Section):

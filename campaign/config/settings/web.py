@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field
 
 from campaign.config.settings.outlets import Tls
-from campaign.config.settings.section import RuleError, Secrets, Section
-from campaign.config.settings.triggered import ApiKey
+from campaign.config.settings.section import RuleError, Secret, Secrets, Section
 from campaign.config.values import (
     LIST_NAME,
     HookUrl,
@@ -24,6 +23,22 @@ from campaign.config.values import (
     Titles,
     as_list,
 )
+
+
+class ApiKey(Secret):
+    """A key of the API; it is compared with what the application sends."""
+
+    env: str | None = None
+    """Name of an environment variable that holds it."""
+    file: str | None = None
+    """File that holds it, relative to campaign.toml; only its owner may read it (mode 600)."""
+    command: str | None = None
+    """Command that prints it, run without a shell: "pass show shop/key"."""
+    templates: Strings = Field(default=(), examples=[["receipt", "code"]])
+    """The only templates that it may ask for; empty: all."""
+    label: str = Field(default="", max_length=64, examples=["shop"])
+    """Name of the application that has it. Keys with the same label are one application: so a key
+    is replaced, and its Idempotency-Keys stay; empty: a digest of the key."""
 
 
 class Serve(Section):

@@ -17,7 +17,8 @@ from campaign.journal.ways import sent_from, server_name
 from campaign.planning.timing.forecast import Forecast, ForecastWay, LaneWay, Together, foresee
 from campaign.planning.timing.ramped import ramps_of
 from campaign.planning.timing.times import zones_of
-from campaign.pool.limits import Limits, domains_of, lane_of, seed
+from campaign.pool.limits import Limits, domains_of, lane_of
+from campaign.pool.pacing.history import seed
 from campaign.pool.pacing.rates import Pacing
 from campaign.pool.ramps import DIRECT, Ramps
 from campaign.records import Job

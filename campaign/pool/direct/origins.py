@@ -15,12 +15,12 @@ from collections.abc import Collection
 from functools import partial
 
 from campaign.config.settings import Direct
-from campaign.config.settings import Limit as LimitSettings
 from campaign.errors import CampaignError
 from campaign.journal.ways import sent_from
-from campaign.pool.limits import keep_pace, lane_of, seed
+from campaign.pool.limits import Limited, lane_of
 from campaign.pool.pacing.allowance import Allowance
 from campaign.pool.pacing.governor import Breaker
+from campaign.pool.pacing.history import keep_pace, seed
 from campaign.pool.pacing.rates import Pacing
 from campaign.pool.pacing.refusals import Refusals
 from campaign.pool.ramps import DIRECT
@@ -57,7 +57,7 @@ class Origin:
         """Has any of these servers an address of its family?"""
         return any(is_reached(to, self.address) for host in route.hosts for to in host.addresses)
 
-    def allowance(self, route: Route, limit: LimitSettings | None, most: int) -> Allowance:
+    def allowance(self, route: Route, limit: Limited | None, most: int) -> Allowance:
         """That of the provider of a route; what earlier runs sent to its servers counts."""
         provider, ramps = route.provider, self._terms.ramps
         allowance = self._allowances.get(provider)
@@ -83,7 +83,7 @@ class Origin:
             keep_pace(pacing.own_ramps, history, clock, relay=route.site, source=None)
         return allowance
 
-    def _enrol(self, allowance: Allowance, route: Route, limit: LimitSettings | None) -> None:
+    def _enrol(self, allowance: Allowance, route: Route, limit: Limited | None) -> None:
         """Of a fleet: all workers that leave from this address keep to it together."""
         if self._terms.parties:
             history = self._terms.history

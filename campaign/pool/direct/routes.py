@@ -22,14 +22,13 @@ from random import Random
 
 from campaign.config.loader import Campaign
 from campaign.config.settings import Direct
-from campaign.config.settings import Limit as LimitSettings
 from campaign.errors import CampaignError, SenderRefused
 from campaign.journal.ways import sent_from
 from campaign.pool.destination import Destination
 from campaign.pool.direct.dialer import Dialer, make_router
 from campaign.pool.direct.origins import Origin
 from campaign.pool.lanes import Lanes
-from campaign.pool.limits import Limits, lane_of
+from campaign.pool.limits import Limited, Limits, lane_of
 from campaign.pool.pacing.refusals import Refusals
 from campaign.pool.sites.site import Site
 from campaign.pool.tasks import Tasks
@@ -66,7 +65,7 @@ class Routes:
         self,
         router: Router,
         direct: Direct,
-        limits: Mapping[str, LimitSettings],
+        limits: Mapping[str, Limited],
         terms: Terms,
         make_dialer: Callable[[Route, Origin], Dialer],
     ) -> None:

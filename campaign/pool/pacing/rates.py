@@ -18,6 +18,8 @@ from typing import Protocol
 from campaign.pool.pacing.ramp import RampWindow
 from campaign.units import Rate
 
+LaneLimit = tuple[Sequence[Rate], int]  # rates and connections of one provider
+
 # An event loop wakes a little late.  Letting a pace run this far ahead makes up for it, so that
 # 50/s comes out as 50 and not as 47; it is also the largest burst.
 _AHEAD_S = 0.04

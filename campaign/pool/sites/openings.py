@@ -20,10 +20,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from campaign.clock import Clock
 from campaign.errors import CampaignError, LoginError, RelayError
 from campaign.pool.pacing.allowance import Allowance
-from campaign.pool.terms import Patience, counts_connections
+from campaign.pool.terms import Patience
 from campaign.records import Stage
 from campaign.smtp.connection import Connection, Line
 from campaign.smtp.endpoint import ConnectRefused
+from campaign.smtp.replies.verdicts import counts_connections
 
 _OURS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL)  # file descriptors, ports: none is left
 

@@ -12,8 +12,8 @@ from campaign.clock import Clock
 from campaign.pool.lanes import Lanes
 from campaign.pool.pacing.allowance import Allowance
 from campaign.pool.pacing.rates import Pacing
-from campaign.pool.terms import counts_connections
 from campaign.records import Letter, Reply, ReplyClass, Stage, Verdict
+from campaign.smtp.replies.verdicts import counts_connections
 
 PACED = (ReplyClass.THROTTLE, ReplyClass.QUOTA)
 _LANES_MAKE_A_SITE = 3  # so many throttled providers at once: it is the relay that is throttled

@@ -35,6 +35,19 @@ _OF_THE_PACE = (
     "timed out", "too fast", "slow", "blocked", "refused",
 )  # fmt: skip
 
+_TOO_MANY_CONNECTIONS = (
+    "too many connections",
+    "too many concurrent",
+    "too many simultaneous",
+    "too many sessions",
+    "too many smtp sessions",
+    "maximum number of connections",
+    "max concurrent connections",
+    "number of concurrent connections",
+    "connection limit",
+    "hl:icc",
+)
+
 VERDICTS: dict[ReplyClass, Verdict] = {
     ReplyClass.ACCEPTED: Verdict(ReplyClass.ACCEPTED, State.SENT),
     ReplyClass.RECIPIENT_GONE: Verdict(ReplyClass.RECIPIENT_GONE, State.FAILED, suppresses=True),
@@ -164,6 +177,12 @@ def judge(stage: Stage, reply: Reply, *, has_carried: bool = False) -> Verdict:
     if class_ is ReplyClass.MESSAGE and _is_about_size(reply):
         verdict = replace(verdict, counts_for_breaker=False)
     return replace(verdict, pause_s=pause_s) if pause_s else verdict
+
+
+def counts_connections(reply: Reply) -> bool:
+    """Is it the number of connections at the same time that the server complains of?"""
+    text = reply.text.lower()
+    return any(phrase in text for phrase in _TOO_MANY_CONNECTIONS)
 
 
 def _counts_a_session(code: int, text: str) -> bool:
