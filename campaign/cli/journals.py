@@ -106,7 +106,11 @@ def ensure_planned(
     campaign: Campaign, workers: int | None = None, fleet: int | None = None
 ) -> None:
     """Who only wants to look need not know that letters come from a plan: it is made for them."""
-    if not is_planned(campaign.journal):
+    if campaign.settings.is_open:
+        from campaign.cli.triggered import begin_open
+
+        begin_open(campaign)
+    elif not is_planned(campaign.journal):
         from campaign.cli.commands.before import plan
 
         plan.make(campaign, workers=workers, fleet=fleet, may_be_unsigned=True)

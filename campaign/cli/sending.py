@@ -82,7 +82,7 @@ def send(
         tell(json.dumps(told, ensure_ascii=False))
         return result.exit_code
     tell("\n".join(summary(result, Paint.on(sys.stdout))))
-    tell("\n".join(next_steps(result, path, sandbox)))
+    tell("\n".join(next_steps(result, path, sandbox, is_open=campaign.settings.is_open)))
     return result.exit_code
 
 
@@ -184,7 +184,9 @@ def as_object(result: RunResult, name: str, sandbox: bool) -> dict[str, Any]:
     }
 
 
-def next_steps(result: RunResult, path: Path, sandbox: bool, *, again: str = "resume") -> list[str]:
+def next_steps(
+    result: RunResult, path: Path, sandbox: bool, *, again: str = "resume", is_open: bool = False
+) -> list[str]:
     """What to do and where to look next.  `again`: the command that goes on with it."""
     where = f" {shlex.quote(str(path))}" if path != Path() else ""
     rehearsed = f"{where} --sandbox" if sandbox else where
@@ -200,7 +202,9 @@ def next_steps(result: RunResult, path: Path, sandbox: bool, *, again: str = "re
         ]
     if given_up:
         steps.append((f"retry{rehearsed} --failed", "tries those that failed once more"))
-    if result.unmade and not sandbox:
+    if result.unmade and is_open:
+        steps.append((f"results{rehearsed} --state skipped", "of whom no letter could be made"))
+    elif result.unmade and not sandbox:
         steps.append((f"plan{where} --rejects FILE", "the rows of which no letter could be made"))
     lost = next((state for state in (State.FAILED, State.HELD) if result.counts.get(state)), None)
     steps.append((f"results{rehearsed}" + (f" --state {lost}" if lost else ""), ""))

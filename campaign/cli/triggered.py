@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,15 @@ def refuse_open(campaign: Campaign, what: str, remedy: str) -> None:
         raise UsageError(
             f"{campaign.settings.name} is an open campaign and has no list {what}", remedy=remedy
         )
+
+
+def refuse_of_lists(campaign: Campaign, given: Mapping[str, object]) -> None:
+    """Raises UsageError for an option that was given and means nothing without a list."""
+    for option, value in given.items():
+        if value is not None and value is not False:
+            refuse_open(
+                campaign, f"for {option} to act on", f"leave {option} out; docs/api.md has the rest"
+            )
 
 
 def plan_open(campaign: Campaign, path: Path, *, as_json: bool) -> int:

@@ -119,6 +119,8 @@ def explain(
             counts[str(state)] = counts.get(str(state), 0) + int(count)
             if state == State.DEFERRED:
                 due_s = float(due)
+    if not counts and not who:  # an open campaign of which nothing was asked yet
+        return counts, _of_the_run(campaign)
     if not counts:
         raise UsageError(
             f"the plan has nobody at {who}",
@@ -200,8 +202,9 @@ def lines(
 ) -> list[str]:
     """The answer for a terminal; `paced` is what keeps the run to its speed."""
     stand = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+    stand = stand and f": {stand}"
     about = f"{name}, {who}" if who else name
-    shown = [legible(f"{about}: {counted(sum(counts.values()), 'row')}: {stand}")]
+    shown = [legible(f"{about}: {counted(sum(counts.values()), 'row')}{stand}")]
     for each in held:
         shown.append(f"  {legible(each.what)}")
         until = f"until {_stamp(each)}" if _stamp(each) else "does not end by itself"

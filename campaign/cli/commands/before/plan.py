@@ -32,7 +32,7 @@ from campaign.cli.services.spreading import refuse_without_cluster, spread_of
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain
 from campaign.cli.terminal.tables import WIDTH, clip, counted, legible, percent, table
-from campaign.cli.triggered import plan_open
+from campaign.cli.triggered import plan_open, refuse_of_lists
 from campaign.errors import EXIT_DONE, EmptyPlanError, Interrupted
 from campaign.units import show_duration, show_size
 
@@ -80,6 +80,8 @@ def command(
     for warning in campaign.warnings():
         print(f"warning: {warning}", file=sys.stderr)
     if campaign.settings.is_open:
+        given = {"--amend": amend, "--no-render": no_render, "--rejects": rejects, "--fleet": fleet}
+        refuse_of_lists(campaign, given)
         return plan_open(campaign, path, as_json=as_json)
     try:
         summary = make(campaign, amend=amend, render=not no_render, workers=workers, fleet=fleet)

@@ -83,6 +83,7 @@ def command(
     from campaign.cli.checked import show_last_check
     from campaign.cli.journals import left_to_send
     from campaign.cli.rehearsal import forget_rehearsal, rehearsal_of
+    from campaign.cli.triggered import refuse_of_lists
     from campaign.config.loader import load
     from campaign.delivery.run_records import Agreement, RunOptions
     from campaign.workers.start import add_workers, worker_count, workers_ahead, workers_for
@@ -93,6 +94,7 @@ def command(
     page = LivePage(serve, port, not no_browser)
     showing = Showing(path, sandbox, page, metrics, as_json)
     if campaign.settings.is_open:
+        refuse_of_lists(campaign, {"--expect": expect, "--no-render": no_render})
         options = RunOptions(
             limit=limit, no_wait=no_wait, transcript=transcript, workers=workers or 0
         )
