@@ -200,10 +200,7 @@ def look(
     """Ask the journal."""
     due_s = journal.next_due()
     now_s = clock.now_s()
-    is_running = journal.is_running()
-    workers = journal.workers()
-    if workers:  # whoever is a member has sent a sign of life within its lease, or will be missed
-        is_running = True
+    is_running, workers = journal.is_running(), journal.workers()
     counts = journal.counts()
     rate_s = journal.rate_s(now_s) if is_running is not False else 0.0
     return Overview(

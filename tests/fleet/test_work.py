@@ -120,6 +120,25 @@ def test_status_and_audit_show_who_holds_what_and_drain_lets_one_leave_without_d
         assert "two on" in run(folder, "audit").stdout
 
 
+def test_a_fleet_whose_last_worker_to_come_has_left_is_still_running_to_whoever_asks(
+    tmp_path: Path, server: DatabaseServer, url: str
+) -> None:
+    with recorder(at_least_s=0.2) as mail:
+        folder = campaign_of(tmp_path, mail, url)
+        with workers_in(folder) as workers:
+            workers.start("one")
+            until_joined(server, url, 1)
+            workers.start("two")
+            until_joined(server, url, 2)
+            run(folder, "drain", "--worker", "two")
+            assert workers.end_of("two") == 75, workers.said["two"]
+            why = json.loads(run(folder, "explain", "--json").stdout)["hindrances"]
+            assert "no run is under way" not in {each["what"] for each in why}
+            assert json.loads(run(folder, "pause", "--json").stdout)["running"] is True
+            assert workers.end_of("one") == 75, workers.said["one"]
+        assert json.loads(run(folder, "pause", "--json").stdout)["running"] is False
+
+
 def test_a_sigterm_gives_the_shards_back_and_one_machine_can_go_on(
     tmp_path: Path, server: DatabaseServer, url: str, mail: Recorder
 ) -> None:

@@ -100,7 +100,10 @@ class Glance(ABC):
         return (int(found[0][0]), float(found[0][1])) if found else (0, 0.0)
 
     def is_running(self) -> bool | None:
-        """Does the process of the last run live?  None where it ran on another machine."""
+        """Does the process of the last run live, or a fleet?  None where that run was on another
+        machine."""
+        if self.workers():  # each has sent a sign of life within its lease, or will be missed
+            return True
         found = self._all("SELECT host, boot_id, pid, ended_s FROM runs ORDER BY run DESC LIMIT 1")
         if not found or found[0][3]:
             return False
