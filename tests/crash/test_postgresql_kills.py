@@ -35,11 +35,12 @@ def test_nobody_is_lost_when_run_and_server_are_killed_together(
 ) -> None:
     tally = crash_rounds(
         tmp_path,
-        rounds=3,
+        rounds=2,
         recipients=120,
         connections=4,
         policy=policy,
         seed=11,
+        hesitates_s=0.2,  # so that it lasts longer than any of the kills waits
         database=server,
     )
     assert tally.lost == 0

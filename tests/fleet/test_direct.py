@@ -6,19 +6,16 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
 from fakes.mail.dns_server import dns_server
 from fakes.mail.internet import ServerAt, World
 from fakes.mail.scripted_smtp import Script
 from fakes.prepared.sending import direct
 from fakes.processes.crashing import run
 from fakes.processes.fleet import members, prove, workers_in
-from fakes.servers.postgresql import PG_CTL, database_server
+from fakes.servers.postgresql import DatabaseServer
 
-pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
 _DOMAINS = 12
-_EACH = 12
+_EACH = 8
 _TOML = """
 name = "fleet"
 [recipients]
@@ -34,9 +31,10 @@ lease = "3s"
 """
 
 
-def test_two_workers_send_to_the_servers_of_each_domain(tmp_path: Path) -> None:
+def test_two_workers_send_to_the_servers_of_each_domain(
+    tmp_path: Path, database: DatabaseServer
+) -> None:
     with ExitStack() as stack:
-        database = stack.enter_context(database_server())
         dns = stack.enter_context(dns_server())
         good = stack.enter_context(ServerAt(Script(), "127.0.0.1", 0))
         world = World(dns, tmp_path, stack, good)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from campaign.errors import CampaignError, DataError, FleetMismatch, JournalGone
-from campaign.fleet.bundle import pack, unpack
+from campaign.errors import CampaignError, JournalGone
 from campaign.fleet.cluster import Ended
 from campaign.fleet.launch import Launcher
 from campaign.records import State
 from fakes.clock import FakeClock
 from fakes.mail.recorder import recorder
 from fakes.processes.crashing import run
-from fakes.processes.fleet import fleet_campaign, members, prove
-from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
+from fakes.processes.fleet import fleet_campaign, members, prove, taking_part, until
+from fakes.servers.postgresql import DatabaseServer
 
 
 class Hosts:
@@ -169,88 +167,33 @@ def test_one_that_dies_at_once_again_and_again_is_given_up() -> None:
     assert launcher.is_over
 
 
-def test_a_bundle_is_named_by_its_content_and_unpacked_once(tmp_path: Path) -> None:
-    folder = tmp_path / "c"
-    folder.mkdir()
-    (folder / "campaign.toml").write_text("name = 'x'")
-    (folder / "list.csv").write_text("email\na@example.com\n")
-    bundle = pack(folder, ["campaign.toml", "list.csv", "gone.txt"])
-    os.utime(folder / "list.csv", (1, 1))
-    assert pack(folder, ["list.csv", "campaign.toml"]) == bundle
-    there = unpack(bundle, tmp_path / "cache")
-    assert (there / "list.csv").read_text() == "email\na@example.com\n"
-    assert unpack(bundle, tmp_path / "cache") == there
-    (folder / "list.csv").write_text("email\nb@example.com\n")
-    assert unpack(pack(folder, ["campaign.toml", "list.csv"]), tmp_path / "cache") != there
-
-
-def test_a_host_with_another_version_is_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("x")
-    bundle = pack(tmp_path, ["a"])
-    with pytest.raises(FleetMismatch, match=r"on this host and 0\.0\.9 where"):
-        unpack(bundle._replace(version="0.0.9"), tmp_path / "cache")
-    with pytest.raises(DataError, match="damaged"):
-        unpack(bundle._replace(data=b"other"), tmp_path / "cache")
-
-
-def test_a_file_outside_the_folder_is_not_sent_away(tmp_path: Path) -> None:
-    (tmp_path / "c").mkdir()
-    (tmp_path / "secret").write_text("x")
-    with pytest.raises(DataError, match="outside"):
-        pack(tmp_path / "c", ["../secret"])
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DatabaseServer]:
-    if not PG_CTL.is_file():
-        pytest.skip("needs PostgreSQL's server")
-    with database_server() as running:
-        yield running
-
-
 def test_run_with_a_fleet_sends_by_workers_of_a_local_cluster_as_one_run(
-    tmp_path: Path, server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database: DatabaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And attachments of single recipients go to the workers too."""
     pytest.importorskip("distributed")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    url = server.new_database()
-    with recorder(0.02, 3) as mail:
+    url = database.new_database()
+    with recorder(is_open=False) as mail, ThreadPoolExecutor(1) as beside:
         folder = fleet_campaign(
-            tmp_path / "c", mail, url, recipients=300, connections=2, policy="hold", lease_s=5.0
-        )
-        done = run(folder, "run", "--fleet", "2", "--yes", "--workers", "1")
-        assert done.returncode == 0, done.stderr
-        assert "300  100.0 %  sent" in done.stdout
-        assert set(mail.received.values()) == {1}
-        assert mail.received.total() == 300
-    assert len(members(server, url)) == 2
-    prove(folder, url)
-    refused = run(folder, "run", "--fleet", "2", "--yes", "--sandbox")
-    assert refused.returncode == 64
-    assert "--sandbox" in refused.stderr
-
-
-def test_attachments_of_single_recipients_go_to_the_workers_too(
-    tmp_path: Path, server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("distributed")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with recorder(0.0, 3) as mail:
-        folder = fleet_campaign(
-            tmp_path / "c",
-            mail,
-            server.new_database(),
-            recipients=6,
-            connections=2,
-            policy="hold",
-            lease_s=5.0,
+            tmp_path / "c", mail, url, recipients=60, connections=2, policy="hold", lease_s=5.0
         )
         (folder / "files").mkdir()
-        for number in range(6):
+        for number in range(60):
             (folder / "files" / f"{number}.txt").write_text(f"of {number}")
         toml = folder / "campaign.toml"
         attached = '[message]\nattachments = ["files/{{ number }}.txt"]'
         toml.write_text(toml.read_text().replace("[message]", attached))
-        done = run(folder, "run", "--fleet", "1", "--yes", "--workers", "1")
+        running = beside.submit(run, folder, "run", "--fleet", "2", "--yes", "--workers", "1")
+        until(lambda: running.done() or len(taking_part(database, url)) == 2)
+        mail.door.set()
+        done = running.result()
         assert done.returncode == 0, done.stdout + done.stderr
-        assert mail.received.total() == 6
+        assert "60  100.0 %  sent" in done.stdout
+        assert set(mail.received.values()) == {1}
+        assert mail.received.total() == 60
+    assert len(members(database, url)) == 2
+    prove(folder, url)
+    refused = run(folder, "run", "--fleet", "2", "--yes", "--sandbox")
+    assert refused.returncode == 64
+    assert "--sandbox" in refused.stderr

@@ -18,8 +18,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from campaign.clock import SystemClock
+from campaign.config.loader import load
 from campaign.journal.reading.audit import audit
 from campaign.journal.reading.reader import Reader
+from campaign.planning.plan import make_plan
 from campaign.records import State
 from fakes.mail.recorder import Recorder, recorder
 from fakes.servers.postgresql import DatabaseServer
@@ -120,7 +123,8 @@ def planned_campaign(
     journal: str = JOURNAL,
     relay: str = "127.0.0.1",
 ) -> Path:
-    """A campaign for this server, planned; that its rows render is not in question."""
+    """A campaign for this server, planned in this process; that its rows render, and that `campaign
+    plan` works, is not in question."""
     folder.mkdir(parents=True, exist_ok=True)
     write_campaign(
         folder,
@@ -131,8 +135,7 @@ def planned_campaign(
         journal=journal,
         relay=relay,
     )
-    done = run(folder, "plan", "--no-render")
-    assert done.returncode == 0, done.stderr
+    make_plan(load(folder), clock=SystemClock(), render=False)
     return folder
 
 
@@ -201,6 +204,7 @@ def crash_rounds(
                 ended = _one_round(at, server, dice, database)
                 note_doubt(at, connections, tally)
                 tally.kills += not ended
+            server.at_once()  # no more kills come
             to_the_end(at)
             check(at, server, policy, recipients, tally)
     return tally

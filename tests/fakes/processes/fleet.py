@@ -160,10 +160,23 @@ def times_lost(database: DatabaseServer, url: str) -> Counter[str]:
     return Counter(worker for _, worker, how, _ in members(database, url) if how == "lost")
 
 
+def taking_part(database: DatabaseServer, url: str) -> set[str]:
+    """Workers that have joined and not ended; nobody before the first one has come."""
+    if not has_begun(database, url):
+        return set()
+    return {worker for _, worker, how, _ in members(database, url) if not how}
+
+
+def has_begun(database: DatabaseServer, url: str) -> bool:
+    """Whether a fleet has ever been at this journal."""
+    name = url.rpartition("/")[2]
+    return database.ask("SELECT to_regclass('fleet_members')", name)[0][0] is not None
+
+
 def holding(database: DatabaseServer, url: str) -> list[tuple[int, str]]:
     """Epoch and worker of those that hold a shard; none before the first worker has come."""
     name = url.rpartition("/")[2]
-    if not database.ask("SELECT to_regclass('fleet_members')", name)[0][0]:
+    if not has_begun(database, url):
         return []
     asked = (
         "SELECT epoch, worker FROM fleet_members m WHERE ended_s = 0 AND EXISTS"

@@ -130,19 +130,20 @@ def fleet_rounds(
     count: int = 3,
     restarts: float = 0.05,
     others: float = 0.1,
+    hesitates_s: float = 0.03,
     crew_in: CrewIn = processes,
 ) -> FleetTally:
     """Kill, halt and restart at random until so many faults happened; each campaign is checked.
 
     `restarts`, `others`: the share of faults that are the database's, and of what starts the
-    workers.
+    workers.  `hesitates_s`: of the mail server; the longer, the fewer campaigns.
     """
     dice = random.Random(seed)
     tally = FleetTally()
     number = 0
     while tally.rounds < faults:
         number += 1
-        with recorder(0.03, seed + number) as server:
+        with recorder(hesitates_s, seed + number) as server:
             url = database.new_database()
             at = fleet_campaign(
                 folder / f"{seed}-{number}",
@@ -158,6 +159,7 @@ def fleet_rounds(
                 Trouble(crew, dice, tally, database, url).make(
                     faults, {"restarts": restarts, "others": others}
                 )
+                server.at_once()  # no more faults come
                 crew.finish()
             prove(at, url)
             for _, worker, how, doubt in members(database, url):

@@ -6,6 +6,7 @@ In: settings of the server.  Out: urls.  Touches: a temporary folder, a port, pr
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import os
 import shutil
@@ -37,6 +38,8 @@ class DatabaseServer:
         self._log = str(folder / "log")
         self._options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} {settings}"
         self._numbers = itertools.count(1)
+        self._session: Any = None  # the last one that `ask` used, and of which database
+        self._asked = ""
         self.url = f"postgresql+psycopg://ada@127.0.0.1:{port}"
 
     def make(self) -> None:
@@ -48,6 +51,7 @@ class DatabaseServer:
         _as_owner("start", "-w", "-D", self._data, "-l", self._log, "-o", self._options)
 
     def stop(self) -> None:
+        self._hang_up()
         _as_owner("stop", "-m", "immediate", "-D", self._data)
 
     def crash(self) -> None:
@@ -69,13 +73,28 @@ class DatabaseServer:
         self.ask("SELECT pg_reload_conf()")
 
     def ask(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
-        """One statement as the owner; its rows where it has any."""
+        """One statement as the owner; its rows where it has any.
+
+        The session is kept for the next one: tests ask again and again until something is so.
+        """
         import psycopg
 
+        if self._session is not None and self._asked == database:
+            with contextlib.suppress(psycopg.OperationalError):  # the server was restarted
+                return self._rows(statement)
+        self._hang_up()
         there = f"{self.url.replace('+psycopg', '')}/{database}"
-        with psycopg.connect(there, autocommit=True) as admin:
-            done = admin.execute(statement)  # type: ignore[call-overload]
-            return list(done.fetchall()) if done.description else []
+        self._session, self._asked = psycopg.connect(there, autocommit=True), database
+        return self._rows(statement)
+
+    def _rows(self, statement: str) -> list[tuple[Any, ...]]:
+        done = self._session.execute(statement)
+        return list(done.fetchall()) if done.description else []
+
+    def _hang_up(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def new_database(self) -> str:
         """The url of an empty database."""

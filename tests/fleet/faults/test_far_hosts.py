@@ -14,7 +14,7 @@ from fakes.proxies import far_road, silent_proxy
 from fakes.servers.postgresql import PG_CTL, DatabaseServer, database_server
 
 pytestmark = pytest.mark.skipif(not PG_CTL.is_file(), reason="needs PostgreSQL's server")
-_COUNT = 240
+_COUNT = 120
 _CONNECTIONS = 3
 _NAMES = ("one", "two", "three")
 

@@ -36,6 +36,7 @@ def test_nobody_is_lost_when_workers_die_and_come_back(
         seed=5,
         database=server,
         restarts=0.15,
+        hesitates_s=0.4,
     )
     assert tally.lost == 0
     assert tally.kills + tally.halts + tally.restarts == tally.rounds

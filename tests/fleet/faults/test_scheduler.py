@@ -12,7 +12,7 @@ from fakes.processes.dask_cluster import dask_cluster
 from fakes.processes.fleet import fleet_campaign, members, prove, until, until_letters
 from fakes.servers.postgresql import DatabaseServer
 
-_COUNT = 900
+_COUNT = 200
 _CONNECTIONS = 2
 
 
@@ -21,16 +21,17 @@ def test_workers_send_on_without_their_scheduler_and_the_run_goes_on_with_the_ne
 ) -> None:
     pytest.importorskip("distributed")
     url = database.new_database()
-    with recorder(0.03, 8) as mail:
+    with recorder(at_least_s=0.5) as mail:
         folder = fleet_campaign(
             tmp_path, mail, url, recipients=_COUNT, connections=_CONNECTIONS, policy="hold"
         )
-        with dask_cluster(folder, database, url, 2) as cluster:
+        with dask_cluster(folder, database, url, 1) as cluster:
             cluster.start()
-            until_letters(mail, 20)
+            until_letters(mail, 4)
             cluster.take_away("scheduler")
             until(lambda: "the scheduler of Dask is gone; the workers send on" in cluster.said())
-            until_letters(mail, mail.received.total() + 20)
+            until_letters(mail, mail.received.total() + 4)
+            mail.at_once()
             cluster.finish()  # with a new scheduler, and workers of it
         tally = Tally()
         check(folder, mail, "hold", _COUNT, tally)
