@@ -1,7 +1,7 @@
 """The folder of a campaign, as it goes to workers on other hosts.
 
 In: a campaign's folder, its plan.  Out: bytes that are named by what is in them, unpacked again.
-Touches: the files that the plan was made of; a folder of bundles on the worker's host.
+Touches: the files that the plan was made of; the folder of all bundles on the worker's host.
 Fails with DataError for a folder that is too large to be sent, or was damaged on its way.
 
 What goes along is what the plan was made of: campaign.toml, lists, templates, attachments.  Files
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import tarfile
 import tempfile
 from collections.abc import Iterable
@@ -100,9 +99,3 @@ def _extract(data: bytes, to: Path) -> None:
                 raise DataError(f"{entry.name} is not a file of a campaign", remedy="pack it again")
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.write_bytes(content.read())
-
-
-def bundles_folder() -> Path:
-    """Where this host keeps them."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(cache) / "campaign" / "bundles"

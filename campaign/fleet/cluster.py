@@ -28,9 +28,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from campaign.clock import SystemClock
 from campaign.errors import CampaignError, MissingExtraError, UsageError
 from campaign.extras import pip_line
-from campaign.fleet.bundle import Bundle, bundles_folder, unpack
+from campaign.fleet.bundle import Bundle
+from campaign.fleet.bundles import bundles_folder, hold
 
 _CONNECT_S = 10
 _AGAIN_S = 3  # to connect to a scheduler that was there before
@@ -195,9 +197,16 @@ def work_here(bundle: Bundle, render_workers: int | None, places: int) -> Ended:
     """In a worker of Dask: `campaign work` as a process of its own, for signals need a main
     thread.  `places`: workers of Dask on this host."""
     try:
-        folder = unpack(bundle, bundles_folder())
+        folder, lock = hold(bundle, bundles_folder(), SystemClock())
     except CampaignError as error:
         return Ended(error.exit_code, str(error))
+    try:
+        return _work_in(folder, lock, render_workers, places)
+    finally:
+        os.close(lock)
+
+
+def _work_in(folder: Path, lock: int, render_workers: int | None, places: int) -> Ended:
     command = [sys.executable, "-m", "campaign.cli.main", "work", str(folder)]
     if render_workers:
         command += ["--workers", str(render_workers)]
@@ -210,7 +219,7 @@ def work_here(bundle: Bundle, render_workers: int | None, places: int) -> Ended:
             stdout=subprocess.DEVNULL,
             stderr=said,
             env=environment,
-            pass_fds=[seat],
+            pass_fds=[seat, lock],
             check=False,
         )
         said.seek(0)

@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import pickle
 import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from campaign.clock import SystemClock
 from campaign.errors import CampaignError
-from campaign.fleet.bundle import Bundle, bundles_folder, pack, unpack
+from campaign.fleet.bundle import Bundle, pack
+from campaign.fleet.bundles import bundles_folder, hold
 from campaign.fleet.cluster import threads_here
 from campaign.records import Job, Message
 from campaign.rendering.draft import Draft
@@ -72,8 +75,10 @@ def leave_here(name: str) -> None:
 class RemotePress:
     """Render workers in a loop and a thread of their own."""
 
-    def __init__(self, spec: RenderSpec, processes: int) -> None:
+    def __init__(self, spec: RenderSpec, processes: int, lock: int) -> None:
+        """`lock`: of the bundle whose files these are."""
         self._spec = spec
+        self._lock = lock
         self._processes = processes
         self._pool: RenderPool | None = None
         self._opening = asyncio.Lock()
@@ -94,6 +99,7 @@ class RemotePress:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        os.close(self._lock)
 
     async def _make(self, jobs: list[Job], is_check: bool) -> list[Message]:
         self._tasks += 1
@@ -142,9 +148,9 @@ def _press_of(work: Work, processes: int) -> RemotePress:
     with _lock:
         press = _presses.get(work.name)
         if press is None:
-            folder = unpack(work.bundle, bundles_folder())
+            held = hold(work.bundle, bundles_folder(), SystemClock())
             press = _presses[work.name] = RemotePress(
-                _moved(pickle.loads(work.spec), folder), processes
+                _moved(pickle.loads(work.spec), held.folder), processes, held.lock
             )
         return press
 
