@@ -102,20 +102,6 @@ def _planned(journal: Whereabouts) -> Iterator[Glance | None]:
         yield seen if seen.is_planned() else None
 
 
-def ensure_planned(
-    campaign: Campaign, workers: int | None = None, fleet: int | None = None
-) -> None:
-    """Who only wants to look need not know that letters come from a plan: it is made for them."""
-    if campaign.settings.is_open:
-        from campaign.cli.triggered import begin_open
-
-        begin_open(campaign)
-    elif not is_planned(campaign.journal):
-        from campaign.cli.commands.before import plan
-
-        plan.make(campaign, workers=workers, fleet=fleet, may_be_unsigned=True)
-
-
 def workers_for_those_left(journal: Whereabouts, limit: int | None) -> int:
     """How many render workers a run will have; that nothing is planned is said when it begins."""
     from campaign.workers.start import workers_for

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from campaign.cli.commands.before.plan import as_object, lines
 from campaign.cli.overview import Overview, as_line, state_table
-from campaign.cli.sending import next_steps, summary
+from campaign.cli.summary import next_steps, summary
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.tables import columns
 from campaign.delivery.run_records import RunResult

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.cli.sending import next_steps
+from campaign.cli.summary import next_steps
 from campaign.delivery.run_records import RunResult
 from campaign.journal.reading.reader import Reader
 from campaign.records import State

@@ -1,1 +1,1 @@
-"""What commands that last put together: pages, routes, figures for monitoring, workers."""
+"""What commands put together for a while: pages, routes, figures for monitoring, workers, plans."""

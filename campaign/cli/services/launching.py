@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from campaign.cli.sending import as_object, next_steps, summary
+from campaign.cli.summary import as_object, next_steps, summary
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import tell
 from campaign.records import State, settled_of

@@ -81,8 +81,8 @@ def command(
     if rules:
         print("\n".join(_rules_as_json() if as_json else rule_lines(Paint.on(sys.stdout))))
         return EXIT_DONE
-    from campaign.cli.journals import ensure_planned
     from campaign.cli.live_letter import live_findings
+    from campaign.cli.services.planning import ensure_planned
     from campaign.cli.terminal.progress import PlanProgress
     from campaign.clock import SystemClock
     from campaign.config.loader import load

@@ -10,7 +10,7 @@ import json
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -28,19 +28,19 @@ from campaign.cli.arguments import (
 )
 from campaign.cli.checked import next_with_run, run_refusals
 from campaign.cli.files.writing import whole_file
-from campaign.cli.services.spreading import refuse_without_cluster, spread_of
+from campaign.cli.services.planning import make_with_progress
+from campaign.cli.services.spreading import refuse_without_cluster
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain
 from campaign.cli.terminal.tables import WIDTH, clip, counted, legible, percent, table
 from campaign.cli.triggered import plan_open, refuse_of_lists
-from campaign.errors import EXIT_DONE, EmptyPlanError, Interrupted
+from campaign.errors import EXIT_DONE, EmptyPlanError
 from campaign.units import show_duration, show_size
 
 if TYPE_CHECKING:
     from campaign.config.loader import Campaign
     from campaign.planning.skips import SkipKind
     from campaign.planning.summary import Amendment, PlanSummary
-    from campaign.workers.list_ahead import CleanRows
 
 EXAMPLES = ("campaign plan spring",)
 _INDENT = " " * 6
@@ -84,7 +84,9 @@ def command(
         refuse_of_lists(campaign, given)
         return plan_open(campaign, path, as_json=as_json)
     try:
-        summary = make(campaign, amend=amend, render=not no_render, workers=workers, fleet=fleet)
+        summary = make_with_progress(
+            campaign, amend=amend, render=not no_render, workers=workers, fleet=fleet
+        )
     except EmptyPlanError as error:  # just then the reasons are wanted
         if rejects:
             _write_rejects(campaign, rejects)
@@ -136,74 +138,6 @@ def _show_empty(campaign: Campaign, error: EmptyPlanError, as_json: bool) -> int
         print("\n".join(lines(summary, Paint.on(sys.stdout))))
     complain(f"\n{error}" if not as_json else str(error))
     return error.exit_code
-
-
-def make(
-    campaign: Campaign,
-    *,
-    amend: bool = False,
-    render: bool = True,
-    workers: int | None = None,
-    fleet: int | None = None,
-    may_be_unsigned: bool = False,
-    when_read: Callable[[], None] | None = None,
-) -> PlanSummary:
-    """The plan, with progress on stderr; letters of a rehearsal `may_be_unsigned`.
-
-    `fleet`: how many workers of the cluster of [fleet] dask render too, where there is one; 0: all.
-    `when_read` is called once the lists are read: until then both of two cores are busy.
-    Raises Interrupted after Ctrl-C, besides what `make_plan` raises.
-    """
-    try:
-        return _made(campaign, amend, render, workers, fleet, may_be_unsigned, when_read)
-    except KeyboardInterrupt:
-        left = "the plan stays as it was" if amend else "there is no plan yet"
-        raise Interrupted(
-            f"interrupted while planning: nothing was sent, and {left}",
-            remedy=f"`campaign plan{' --amend' if amend else ''}` begins again",
-        ) from None
-
-
-def _made(
-    campaign: Campaign,
-    amend: bool,
-    render: bool,
-    workers: int | None,
-    fleet: int | None,
-    may_be_unsigned: bool,
-    when_read: Callable[[], None] | None,
-) -> PlanSummary:
-    from campaign.workers.list_ahead import lists_ahead
-
-    with lists_ahead(campaign.folder, campaign.settings.recipients) as rows:
-        from campaign.cli.terminal.progress import PlanProgress
-        from campaign.clock import SystemClock
-
-        clock = SystemClock()
-        with (
-            PlanProgress(sys.stderr, clock) as progress,
-            spread_of(campaign, fleet if render else None, workers, progress.say) as spread,
-        ):
-            progress.begin(f"reading {', '.join(campaign.settings.recipients.files)}")
-            from campaign.planning.plan import make_plan  # takes a while, as do the first rows
-
-            return make_plan(
-                campaign,
-                rows=_and_then(rows, when_read) if when_read else rows,
-                clock=clock,
-                amend=amend,
-                render=render,
-                workers=workers or 0,
-                may_be_unsigned=may_be_unsigned,
-                spread=spread,
-                on_progress=progress,
-                on_note=progress.say,
-            )
-
-
-def _and_then(rows: Iterable[CleanRows], call: Callable[[], None]) -> Iterator[CleanRows]:
-    yield from rows
-    call()
 
 
 def _write_rejects(campaign: Campaign, path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaign.cli.arguments import HERE, JsonOption, NoBrowserOption, PathArgument, PortOption
-from campaign.cli.journals import ensure_planned
+from campaign.cli.services.planning import ensure_planned
 from campaign.cli.services.serving import PREVIEW_PORT, serve_preview, unsigned_press
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import complain

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaign.cli.arguments import HERE, JsonOption, PathArgument
-from campaign.cli.journals import ensure_planned
 from campaign.cli.sending import told_by_line
+from campaign.cli.services.planning import ensure_planned
 from campaign.cli.terminal.tables import legible
 from campaign.cli.triggered import refuse_open
 from campaign.errors import EXIT_DONE, EXIT_SOME_FAILED, UsageError

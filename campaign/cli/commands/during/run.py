@@ -30,6 +30,7 @@ from campaign.cli.arguments import (
 )
 from campaign.cli.commands.before import plan
 from campaign.cli.sending import Showing, ask, can_ask, send
+from campaign.cli.services.planning import make_with_progress
 from campaign.cli.services.serving import LivePage
 from campaign.cli.terminal.paint import Paint
 from campaign.cli.terminal.streams import tell
@@ -114,7 +115,7 @@ def command(
             summary = read_summary(campaign)
             refuse_empty(summary)
         else:
-            summary = plan.make(
+            summary = make_with_progress(
                 campaign,
                 render=not no_render,
                 workers=workers,
