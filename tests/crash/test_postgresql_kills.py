@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.records import State
 from fakes.mail.recorder import recorder

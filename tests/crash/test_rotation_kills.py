@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.glance import glance
 from campaign.records import State
 from fakes.prepared.journals import URL, open_journal

@@ -16,7 +16,7 @@ from campaign.delivery.beside.arriving import ArrivalTaker
 from campaign.delivery.run import run_campaign
 from campaign.delivery.run_records import RunOptions
 from campaign.journal.arrivals import BULK, Arrivals, NewArrival
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.returned.letters import LetterBook

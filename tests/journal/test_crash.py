@@ -9,7 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.claiming import ClaimReader
 from campaign.records import State
 from fakes.prepared.journals import URL, open_journal, planned

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.reading.results import message_ids
 from campaign.journal.states import IN_DOUBT

@@ -16,7 +16,7 @@ from campaign.delivery.run import run_campaign
 from campaign.delivery.run_records import RunOptions
 from campaign.errors import JournalBusy, JournalError
 from campaign.journal.migrations import _STEPS
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.reading.glance import glance
 from campaign.journal.states import FORMAT

@@ -20,7 +20,7 @@ from campaign.database.engines import open_for_writing
 from campaign.database.places import locate
 from campaign.database.postgresql import Session, refuse_forgetful
 from campaign.errors import ConfigError, DataError, JournalBusy, JournalError
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.results import message_ids

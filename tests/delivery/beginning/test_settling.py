@@ -11,7 +11,7 @@ import pytest
 from campaign.clock import SystemClock
 from campaign.config.loader import load
 from campaign.delivery.beginning.settling import settle_by
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.reading.results import message_ids
 from campaign.journal.states import IN_DOUBT

@@ -24,7 +24,7 @@ from campaign.config.loader import Campaign, load
 from campaign.delivery.run import run_campaign
 from campaign.delivery.run_records import RunOptions, RunResult, RunView
 from campaign.errors import CampaignError
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.outcomes import Result
 from campaign.planning.plan import make_plan

@@ -22,7 +22,7 @@ from campaign.delivery.run_records import RunOptions, RunResult
 from campaign.errors import CampaignError
 from campaign.intake.accepting import Intake
 from campaign.intake.requests import AcceptedRequest, LetterRequest
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.outcomes import Result
 from fakes.prepared.sending import QUICK, Heard

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from campaign.clock import SystemClock
 from campaign.config.loader import load
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.planning.plan import make_plan
 from campaign.records import State

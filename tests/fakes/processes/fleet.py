@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from fakes.mail.recorder import Recorder
 from fakes.processes.crashing import planned_campaign
 from fakes.servers.postgresql import DatabaseServer

@@ -10,7 +10,7 @@ import pytest
 
 from campaign.errors import JournalError
 from campaign.journal.archiving.archivist import Archivist
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.reader import Reader
 from campaign.journal.store import Journal

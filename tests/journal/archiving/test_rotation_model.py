@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from campaign.journal.archiving import archivist as archiving
 from campaign.journal.archiving.archivist import Archivist
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.glance import glance
 from campaign.journal.writing.writer import Writer
 from campaign.records import State

@@ -12,7 +12,7 @@ import pytest
 
 from campaign.errors import DataError, JournalError
 from campaign.journal.planning import planning
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.claiming import ClaimReader
 from campaign.journal.states import IN_DOUBT
 from campaign.journal.store import Journal

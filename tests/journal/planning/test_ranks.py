@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.claiming import ClaimReader
 from campaign.records import Entry
 from fakes.prepared.journals import RECORD, SOURCE, URL, entry, open_journal, people

@@ -12,8 +12,8 @@ import pytest
 
 from campaign.database.places import Place
 from campaign.database.sql import Connection
-from campaign.journal.reading import checks
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing import checks
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.browsing import Browser
 from campaign.journal.reading.candidates import candidates
 from campaign.journal.reading.glance import glance

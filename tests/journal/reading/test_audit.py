@@ -11,7 +11,7 @@ import pytest
 
 from campaign.errors import JournalError
 from campaign.journal import schema
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.writing.events import add_events
 from campaign.outcomes import Event
 from campaign.records import State

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from campaign.errors import ConfigError, FleetMismatch, JournalBusy, JournalGone
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.sharing.leases import Joining, Member
 from campaign.journal.sharing.shared import SharedJournal

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import JournalError
-from campaign.journal.reading.audit import audit
+from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.writing.emergency import EmergencyFile, read_kept
 from campaign.records import State

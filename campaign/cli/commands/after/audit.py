@@ -19,8 +19,8 @@ from campaign.errors import EXIT_DONE, EXIT_JOURNAL
 from campaign.records import State
 
 if TYPE_CHECKING:
-    from campaign.journal.reading.audit import Audit, Check
-    from campaign.journal.reading.checks import Finding
+    from campaign.journal.reading.auditing.audit import Audit, Check
+    from campaign.journal.reading.auditing.checks import Finding
     from campaign.journal.sharing.holders import Holder
 
 EXAMPLES = ("campaign audit spring",)
@@ -35,7 +35,7 @@ def command(
     many. Works beside a run. The exit code is 74 where anything speaks against it.
     """
     from campaign.cli.journals import campaign_to_look_at
-    from campaign.journal.reading.audit import audit
+    from campaign.journal.reading.auditing.audit import audit
 
     campaign = campaign_to_look_at(path, sandbox)
     result = audit(campaign.settings.journal.url, campaign.folder)

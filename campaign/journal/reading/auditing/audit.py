@@ -15,7 +15,7 @@ from campaign.database.engines import open_for_reading
 from campaign.database.failures import told
 from campaign.database.places import Place, locate
 from campaign.database.sql import Connection, text
-from campaign.journal.reading.checks import CHECKS, Finding, Findings, rotated
+from campaign.journal.reading.auditing.checks import CHECKS, Finding, Findings, rotated
 from campaign.journal.reading.glance import glance
 from campaign.journal.reading.questions import no_plan
 from campaign.journal.reading.returned.events import count_events, plan_of_events, strangers
