@@ -64,7 +64,10 @@ def next_steps(
     if given_up:
         steps.append((f"retry{rehearsed} --failed", "tries those that failed once more"))
     if result.unmade and is_open:
-        steps.append((f"results{rehearsed} --state skipped", "of whom no letter could be made"))
+        steps += [
+            (f"results{rehearsed} --state skipped", "of whom no letter could be made, and why"),
+            (f"retry{rehearsed} --unmade", "makes them once more, when the templates are mended"),
+        ]
     elif result.unmade and not sandbox:
         steps.append((f"plan{where} --rejects FILE", "the rows of which no letter could be made"))
     lost = next((state for state in (State.FAILED, State.HELD) if result.counts.get(state)), None)

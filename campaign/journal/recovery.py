@@ -15,7 +15,7 @@ from campaign.database.transactions import atomic
 from campaign.errors import JournalError
 from campaign.journal.notes import recall
 from campaign.journal.schema import OWN_ID, REPEAT, REPEATS
-from campaign.journal.states import IN_DOUBT, LATER, NOT_TAKEN, in_doubt, is_legal
+from campaign.journal.states import IN_DOUBT, LATER, NOT_TAKEN, UNMADE, in_doubt, is_legal
 from campaign.journal.writing.changes import ChangeWriter
 from campaign.records import SETTLED, Change, State
 
@@ -123,23 +123,22 @@ def put_back(
     now_s: float,
     *,
     code: str,
-    reason: str,
     spared: Collection[str] = (),
 ) -> int:
     """Make recipients `planned` again, with a new retry schedule; returns how many.
 
-    Only those whose last answer had `code` ("550" or "4.7.28") and whose reason starts with
-    `reason`, where these are given, and none whose class is among `spared`.  Rows that the list's
-    cleaning rejected stay, and skipped rows of a person whom another row stands for by now.
+    Only those whose last answer had `code` ("550" or "4.7.28"), where it is given, and none whose
+    class is among `spared`.  Of the skipped only those of whom no letter could be made: rows that
+    the list's cleaning rejected stay, and rows of a person whom another row stands for by now.
     """
     asked = text(
         "SELECT l.row, l.sendings, l.resends, l.doubts, l.class FROM letters l"
         f" JOIN recipients r ON r.row = l.row WHERE l.row > :after AND {given_up(states)}"
-        " AND substr(l.reason, 1, length(:reason)) = :reason"
-        f" AND (:several = 'allow' OR l.state <> 'skipped' OR NOT EXISTS ({_ELSEWHERE}))"
+        f" AND (:several = 'allow' OR l.state <> 'skipped' OR {_REPEATED}"
+        f" OR NOT EXISTS ({_ELSEWHERE}))"
         " ORDER BY l.row LIMIT :part"
     )
-    values: dict[str, Any] = {"code": code, "reason": reason, "part": _PART, "after": 0}
+    values: dict[str, Any] = {"code": code, "part": _PART, "after": 0}
     values["several"] = recall(connection, "duplicates")
     count = 0
     while page := connection.execute(asked, values).all():
@@ -224,10 +223,12 @@ def given_up(states: Collection[State]) -> str:
     names = ", ".join(f"'{state}'" for state in states)
     return (
         f"l.state IN ({names}) AND r.reason = ''"
+        f" AND (l.state <> 'skipped' OR substr(l.reason, 1, {len(UNMADE)}) = '{UNMADE}')"
         " AND (:code = '' OR l.enhanced = :code OR CAST(l.code AS TEXT) = :code)"
     )
 
 
+_REPEATED = "EXISTS (SELECT 1 FROM repeats n WHERE n.row = r.row)"  # a letter beside others
 _ELSEWHERE = (
     "SELECT 1 FROM recipients o JOIN standings t ON t.row = o.row"
     " WHERE o.key = r.key AND o.row <> r.row AND t.state <> 'skipped'"

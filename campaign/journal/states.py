@@ -40,6 +40,7 @@ ONLY_FROM_DOUBT = frozenset(
 FORMAT = "5"  # of the journal; raised with each step in `migrations`
 
 SUPPRESSED = "suppressed"  # how the reason of whoever is skipped for that begins
+UNMADE = "render:"  # how the reason of whoever is skipped begins of whom no letter could be made
 LATER = "not to be sent before its time (send_at)"  # the reason of whoever is deferred for that
 
 MAX_RESENDS = 2  # copies beyond the first that are sent without asking, for one recipient ever

@@ -229,13 +229,12 @@ class Journal:
         now_s: float,
         *,
         code: str = "",
-        reason: str = "",
         spared: Collection[str] = (),
     ) -> int:
         """Make recipients in these states `planned` again; returns how many.  Only before `start`.
 
-        `code`: only those whose last answer had it ("550", "4.7.28"); `reason`: only those whose
-        reason starts so; `spared`: none whose reply was of these classes.
+        `code`: only those whose last answer had it ("550", "4.7.28"); `spared`: none whose reply
+        was of these classes.  Of the skipped only those of whom no letter could be made.
         """
         with told(self._place):
             return put_back(
@@ -244,7 +243,6 @@ class Journal:
                 states,
                 now_s,
                 code=code,
-                reason=reason,
                 spared=spared,
             )
 

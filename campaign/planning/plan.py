@@ -192,7 +192,7 @@ class _Making:
         restored: set[int] = set()
         if self._workers is not None:
             now_s = self._clock.now_s()
-            self._journal.put_back({State.SKIPPED}, now_s, reason="render:")
+            self._journal.put_back({State.SKIPPED}, now_s)
             restored = unmade - self._render(record)
         self._load(rows, record)
         self._skip_suppressed()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from campaign.cli.main import main
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
 from campaign.delivery.beside.arriving import ArrivalTaker
@@ -290,6 +291,24 @@ def test_letters_are_made_from_the_templates_as_they_are_when_they_are_sent(
     }
     assert results(changed)[1].reason == "render: there is no [template.news] any more"
     audited(changed)
+
+
+def test_letters_whose_template_was_away_are_sent_when_it_is_back_and_somebody_says_so(
+    tmp_path: Path, server: Recorder, journal_toml: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    campaign = open_campaign(tmp_path, port=server.port, more=journal_toml)
+    accept(campaign, code("bob@example.com"), LetterRequest(to="bob@example.com", template="news"))
+    mended = (tmp_path / "campaign.toml").read_text()
+    (tmp_path / "campaign.toml").write_text(mended.replace("[template.news]", "[template.old]"))
+    assert main(["run", str(tmp_path), "--no-wait"]) == 1
+    said = capfd.readouterr().out
+    assert f"campaign retry {tmp_path} --unmade" in " ".join(said.split())
+    assert [each.state for each in results(campaign)] == ["sent", "skipped"]
+    (tmp_path / "campaign.toml").write_text(mended)
+    assert main(["retry", str(tmp_path), "--unmade", "--yes", "--no-wait"]) == 0
+    assert [each.state for each in results(campaign)] == ["sent", "sent"]
+    assert server.received["bob@example.com"] == 2
+    audited(campaign)
 
 
 def test_a_template_that_came_after_the_run_began_ends_it_in_a_sentence(

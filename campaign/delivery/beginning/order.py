@@ -57,7 +57,7 @@ def put_in_order(
     # Earlier versions deferred those who waited for our own limits, or for a DNS.
     journal.bring_forward(clock.now_s(), classes=("paced", "dns"))
     if options.now and (count := journal.bring_forward(clock.now_s())):
-        observer.say(f"{count:,} recipients that waited for a retry are tried now")
+        observer.say(f"tried now, though a retry was due later: {count:,}")
     found = journal.recover_in_doubt(lambda source: policies.of(source).in_doubt, clock.now_s())
     for policy, does in (("resend", "sent again"), ("hold", "held")):
         named = [each.address for each in found if policies.of(each.source).in_doubt == policy]

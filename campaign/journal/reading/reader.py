@@ -26,7 +26,7 @@ from campaign.journal.reading.results import history, pages, read_plan, results
 from campaign.journal.reading.sendings import sendings_since
 from campaign.journal.recovery import Doubt, classes_to_put_back, doubts
 from campaign.journal.sharing.holders import Holder, holders
-from campaign.journal.states import FORMAT
+from campaign.journal.states import FORMAT, UNMADE
 from campaign.outcomes import ListRow, Result
 from campaign.records import Change, PlanRecord, Source, State
 
@@ -233,7 +233,10 @@ class Reader(Glance):
         """How many rows are skipped because no letter could be made from them."""
         if not self.counts()[State.SKIPPED]:
             return 0  # without a look at the whole list
-        asked = "SELECT count(*) FROM letters WHERE state = 'skipped' AND reason LIKE 'render:%'"
+        asked = (
+            "SELECT count(*) FROM letters WHERE state = 'skipped'"
+            f" AND substr(reason, 1, {len(UNMADE)}) = '{UNMADE}'"
+        )
         return int(self._all(asked)[0][0])
 
     def sendings_since(

@@ -385,7 +385,7 @@ def test_a_mended_template_puts_back_its_rows_but_never_a_reject(tmp_path: Path)
     plan.mark("first")
     plan.skip_rows([(2, "render: no such column")])
     plan.finish()
-    assert journal.put_back({State.SKIPPED}, 5.0, reason="render:") == 1
+    assert journal.put_back({State.SKIPPED}, 5.0) == 1
     journal.close()
     reader = ClaimReader.open(URL, tmp_path)
     assert [claim.row for claim in reader.claim_planned(0, 9)] == [1, 2]
@@ -403,7 +403,7 @@ def test_a_row_is_not_put_back_where_another_row_of_the_person_took_its_place(
     plan.skip_rows([(1, "render: no plan"), (2, "render: no plan")])
     plan.finish()
     plan_into(journal, [entry("ada")._replace(data='["mended"]'), entry("bob", 3)])
-    assert journal.put_back({State.SKIPPED}, 5.0, reason="render:") == 1
+    assert journal.put_back({State.SKIPPED}, 5.0) == 1
     journal.close()
     reader = ClaimReader.open(URL, tmp_path)
     assert [claim.row for claim in reader.claim_planned(0, 9)] == [2, 3]

@@ -54,6 +54,10 @@ def command(
     cancelled: Annotated[
         bool, typer.Option("--cancelled", help="Those whom `campaign cancel` took out.")
     ] = False,
+    unmade: Annotated[
+        bool,
+        typer.Option("--unmade", help="Those of an open campaign of whom no letter could be made."),
+    ] = False,
     code: Annotated[
         str | None,
         typer.Option(
@@ -78,7 +82,7 @@ def command(
     metrics: MetricsOption = "",
     as_json: JsonOption = False,
 ) -> int:
-    """Put failed or held recipients back, then send to them.
+    """Put recipients who were given up or held back, then send to them.
 
     Says how many they are, and asks for that number as `run` does. Letters that have left for an
     archive are not sent again: it says how many they are, and where.
@@ -91,16 +95,21 @@ def command(
     from campaign.journal.store import Journal
     from campaign.workers.start import workers_ahead
 
-    if not (failed or held or cancelled or code):
+    if not (failed or held or cancelled or unmade or code):
         raise UsageError(
-            "nobody is named", remedy="say --failed, --held, --cancelled or --code CODE"
+            "nobody is named", remedy="say --failed, --held, --cancelled, --unmade or --code CODE"
         )
     if code is not None and not _CODE.fullmatch(code):
         raise UsageError(f"'{code}' is not a reply code", remedy="write 550 or 4.7.28")
     campaign = load(path, need_secrets=not sandbox, need_letters=True)
+    if unmade and not campaign.settings.is_open:
+        raise UsageError(
+            "--unmade is for open campaigns",
+            remedy="`campaign plan --amend` makes the letters of a list once more",
+        )
     if sandbox:
         campaign = rehearsal_of(campaign)
-    states = states_of(failed=failed, held=held, cancelled=cancelled)
+    states = states_of(failed=failed, held=held, cancelled=cancelled, unmade=unmade)
     spared = set() if dead else dead_classes()
     clock = SystemClock()
     # Held from the count to the change, so that what was agreed to is what happens.
@@ -143,14 +152,17 @@ def agree(
     ask(campaign, min(total, limit or total), sandbox=sandbox)
 
 
-def states_of(*, failed: bool, held: bool, cancelled: bool) -> set[State]:
+def states_of(
+    *, failed: bool, held: bool, cancelled: bool = False, unmade: bool = False
+) -> set[State]:
     """The states that are put back; a code alone means everybody given up with it."""
-    any_given_up = not (failed or held or cancelled)
+    any_given_up = not (failed or held or cancelled or unmade)
     chosen = {
         State.FAILED: failed or any_given_up,
         State.EXPIRED: failed or any_given_up,
         State.HELD: held or any_given_up,
         State.CANCELLED: cancelled,
+        State.SKIPPED: unmade,
     }
     return {state for state, is_chosen in chosen.items() if is_chosen}
 
