@@ -29,9 +29,10 @@ pool/sites: flight site
 preflight/letters: judge
 recipients: cleaning
 recipients/text: framing
-rendering: body draft head images render requested sheet
+rendering: body draft head memo render requested sheet
+rendering/files: images
 rendering/mime: entities headers structured transfer
-rendering/templating: escaping memo templates
+rendering/templating: escaping templates
 smtp: commands connection deadline ends envelopes extensions protocol wire
 smtp/replies: parsing
 workers: frames process

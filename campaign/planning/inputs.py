@@ -23,8 +23,8 @@ from campaign.planning.drift import Difference, differences, letter_settings, se
 from campaign.planning.private_files import private_files, secret_files
 from campaign.recipients.readers import input_files as list_files
 from campaign.records import TOKEN_MARK, PlanRecord, Source
+from campaign.rendering.places import TextPlace
 from campaign.rendering.render import RenderSpec, UnsubscribeSpec, input_files
-from campaign.rendering.templating.places import TextPlace
 
 _TEXTS = ("subject", "reply_to", "attachments")  # of [message]: templates that name no file
 

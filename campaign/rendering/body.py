@@ -12,10 +12,10 @@ from pathlib import Path
 
 from campaign.errors import RenderError
 from campaign.languages import written_in
-from campaign.rendering.attachments import PersonalFiles, fixed_file, snapshot_of
 from campaign.rendering.draft import Piece
+from campaign.rendering.files.attachments import PersonalFiles, fixed_file, snapshot_of
+from campaign.rendering.files.images import Images
 from campaign.rendering.html.markup import markdown_page, style_inliner
-from campaign.rendering.images import Images
 from campaign.rendering.mime.entities import Hole, Multipart, Skeleton, delimited, text_entity
 from campaign.rendering.mime.invitation import cells_written, folded, method_of
 from campaign.rendering.mime.transfer import TextEncoder

@@ -18,12 +18,12 @@ from campaign.addresses.syntax import AddressError, NamedAddress, parse_mailbox
 from campaign.errors import ConfigError, RenderError
 from campaign.rendering.body import refuse_leftover
 from campaign.rendering.bulk import bulk_fields
+from campaign.rendering.memo import Memo
 from campaign.rendering.mime import headers
 from campaign.rendering.mime.structured import custom_field
 from campaign.rendering.sheet import Sheet
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec
 from campaign.rendering.templating.locales import Variants
-from campaign.rendering.templating.memo import Memo
 from campaign.rendering.templating.templates import Template, TemplateCompiler, is_constant
 
 # Fields that are written here, or by servers, or by nobody (a letter has one recipient).

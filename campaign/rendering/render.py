@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from campaign.addresses.marks import LetterMarker
 from campaign.errors import RenderError, RunawayError, TemplateError
 from campaign.records import Job, Message
-from campaign.rendering.attachments import personal_root
 from campaign.rendering.body import Body
 from campaign.rendering.draft import Draft, merged, size_of
+from campaign.rendering.files.attachments import personal_root
+from campaign.rendering.files.images import Images
 from campaign.rendering.head import Head, unsubscribe_url
-from campaign.rendering.images import Images
 from campaign.rendering.mime.headers import ForbiddenCharacterError
 from campaign.rendering.sheet import Sheet, Step
 from campaign.rendering.spec import Content, RenderSpec, UnsubscribeSpec

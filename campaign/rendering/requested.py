@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from campaign.errors import CampaignError, RenderError, TemplateError
 from campaign.records import Job
 from campaign.rendering.asked import asked_of, content_of, list_of, path_of
-from campaign.rendering.attachments import OwnFile
 from campaign.rendering.draft import Draft, Piece
+from campaign.rendering.files.attachments import OwnFile
 from campaign.rendering.finished import finished_draft
 from campaign.rendering.mime.entities import file_entity
 from campaign.rendering.render import Renderer

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from campaign.addresses.marks import LetterMarks
 from campaign.errors import RenderError
 from campaign.records import Job
-from campaign.rendering.attachments import OwnFile
 from campaign.rendering.draft import Draft
+from campaign.rendering.files.attachments import OwnFile
 from campaign.rendering.templating.templates import Row
 
 PARTS = TEXT, HTML, CALENDAR, PERSONAL = range(4)  # of a body that differ from letter to letter

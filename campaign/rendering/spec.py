@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from campaign.addresses.tokens import EVERYTHING, UnsubscribeTokens
 from campaign.records import Job
 from campaign.rendering.asked import list_of
-from campaign.rendering.templating.places import TextPlace
+from campaign.rendering.places import TextPlace
 
 if TYPE_CHECKING:  # pydantic stays out of the render workers
     from campaign.config.settings import MessageSettings as MessageSettings

@@ -11,7 +11,7 @@ from __future__ import annotations
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Callable, Sequence
 
-from campaign.rendering.templating.memo import Memo
+from campaign.rendering.memo import Memo
 
 _B64_LINE = 76
 _B64_GROWTH = 4 / 3  # the least that base64 makes of a text

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from markupsafe import Markup, escape
 
 from campaign.rendering.html.markup import escaped_markdown
+from campaign.rendering.memo import Memo
 from campaign.rendering.mime.invitation import marked_cell
-from campaign.rendering.templating.memo import Memo
 from campaign.rendering.templating.values import printed
 
 Escaping = Literal["none", "html", "markdown", "calendar"]

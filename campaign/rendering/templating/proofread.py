@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from campaign.errors import TemplateError
+from campaign.rendering.places import placed
 from campaign.rendering.spec import RenderSpec
-from campaign.rendering.templating.places import placed
 from campaign.rendering.templating.templates import TemplateCompiler, Word
 from campaign.rendering.templating.versions import reach_of_spec, template_files, versions_of
 

@@ -27,12 +27,12 @@ from jinja2.filters import FILTERS
 from jinja2.tests import TESTS
 
 from campaign.errors import RenderError, RunawayError, TemplateError
+from campaign.rendering.places import TextPlace, placed
 from campaign.rendering.templating.branches import Trace
 from campaign.rendering.templating.environments import ProofSandbox, TemplateSandbox, TracedSandbox
 from campaign.rendering.templating.escaping import Escaping
 from campaign.rendering.templating.formats import FormatError, Formats
 from campaign.rendering.templating.generated import Row, RowContext
-from campaign.rendering.templating.places import TextPlace, placed
 from campaign.rendering.templating.roots import Reach, Roots
 from campaign.rendering.templating.values import Columns, UnprintableError
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from campaign.errors import ConfigError
-from campaign.rendering.attachments import fixed_file
+from campaign.rendering.files.attachments import fixed_file
 
 _NAME = re.compile(r"[A-Za-z0-9._+@-]+")
 _NO_ATOM = re.compile(r"[^A-Za-z0-9_+-]+")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from campaign.errors import ConfigError, RenderError, TemplateError
-from campaign.rendering.attachments import PersonalFiles
+from campaign.rendering.files.attachments import PersonalFiles
 from campaign.rendering.render import Renderer
 from fakes.prepared.letters import (
     ADA,

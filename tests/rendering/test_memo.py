@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign.rendering.templating.memo import Memo
+from campaign.rendering.memo import Memo
 
 
 def kept(most: int) -> tuple[Memo[str], list[str]]:

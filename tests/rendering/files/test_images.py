@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.rendering.images import Images
+from campaign.rendering.files.images import Images
 from fakes.prepared.letters import parse, parsed, rendered, spec, text_of, write
 
 pytest.importorskip("markdown_it")

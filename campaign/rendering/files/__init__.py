@@ -1,0 +1,1 @@
+"""Files that travel with a letter: attachments, and the images inside its HTML."""
