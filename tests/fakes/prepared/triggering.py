@@ -6,7 +6,6 @@ Touches: the campaign's folder, loopback, render workers.
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import subprocess
 import sys
@@ -15,31 +14,46 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from campaign.addresses.marks import LetterMarker
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign
 from campaign.delivery.run import run_campaign
 from campaign.delivery.run_records import RunOptions, RunResult
-from campaign.errors import CampaignError
-from campaign.intake.accepting import Intake
+from campaign.intake.accepting import ACCEPTED, SUPPRESSED
+from campaign.intake.keeping import ArrivalKeeper
+from campaign.intake.reading import RequestReader
 from campaign.intake.requests import AcceptedRequest, LetterRequest
 from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.outcomes import Result
+from campaign.planning.inputs import lists_of
+from campaign.planning.opening import ensure_open_plan
 from fakes.prepared.sending import QUICK, Heard
 
 
 def accept(campaign: Campaign, *requests: LetterRequest) -> list[AcceptedRequest]:
-    """All of them, by an intake of its own."""
-
-    async def run() -> list[AcceptedRequest | CampaignError]:
-        async with Intake(campaign, clock=SystemClock(), workers=1) as intake:
-            return await intake.accept_each(requests)
-
-    found = []
-    for outcome in asyncio.run(run()):
-        assert isinstance(outcome, AcceptedRequest), outcome
-        found.append(outcome)
-    return found
+    """All of them are kept, as by an intake that has seen that they can be made: to see it takes a
+    render worker, whose start takes longer than all the rest."""
+    clock = SystemClock()
+    record = ensure_open_plan(campaign, clock)
+    marker = LetterMarker(record.key, record.campaign, record.message_id_domain)
+    reader = RequestReader(campaign.settings, lists_of(campaign))
+    read = [reader.read(each, clock.now_s()) for each in requests]
+    keeper = ArrivalKeeper(campaign, clock)
+    keeper.open()
+    with closing(keeper):
+        kept = keeper.keep([[each.arrival] for each in read], [[each.list] for each in read])
+    return [
+        AcceptedRequest(
+            arrival.letter.id,
+            arrival.letter.message_id or marker.marks(arrival.letter_key).message_id,
+            SUPPRESSED if arrival.letter.reason else ACCEPTED,
+            replayed=arrival.letter.id != one.arrival.id,
+            reason=arrival.letter.reason,
+            number=arrival.number,
+        )
+        for (arrival,), one in zip(kept, read, strict=True)
+    ]
 
 
 def one_pass(campaign: Campaign, heard: Heard | None = None, *, now: bool = False) -> RunResult:
@@ -50,6 +64,12 @@ def one_pass(campaign: Campaign, heard: Heard | None = None, *, now: bool = Fals
         clock=SystemClock(),
         observer=heard or Heard(),
     )
+
+
+def first_few(campaign: Campaign, count: int) -> None:
+    """A run that ends after so many recipients; its one render worker makes them in their order."""
+    options = RunOptions(limit=count, workers=1, patience=QUICK)
+    run_campaign(campaign, options, clock=SystemClock(), observer=Heard())
 
 
 @contextmanager
