@@ -24,7 +24,7 @@ from fakes.prepared.rotating import everything, in_journal, settle
 from fakes.prepared.triggering import accept, audited, killable_run, wait_until
 from fakes.servers.postgresql import DatabaseServer
 
-LETTERS = 1_500
+LETTERS = 900  # of which 250 go at once
 KILLS = 3
 
 
