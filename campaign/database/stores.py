@@ -16,6 +16,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -25,6 +26,8 @@ from campaign.errors import CampaignError, ConfigError, JournalError
 
 if TYPE_CHECKING:
     import psycopg
+
+    from campaign.database.postgresql import Session
 
 BUSY_S = 30.0  # how long another writer may keep us waiting
 _SCHEMES = "write sqlite:///{file} or postgresql+psycopg://user@host/name"
@@ -223,15 +226,10 @@ class _Postgresql(Database):
                 remedy="pip install 'campaign[postgresql]'",
             ) from None
         self._error: type[psycopg.Error] = psycopg.Error
+        self._connect = partial(connect, place, is_read_only=False)
+        self._is_writing = self._is_closed = False
         with self._said():
-            try:
-                self._connection = connect(place, is_read_only=False)
-            except JournalError as error:  # its commits would not be durable
-                raise kind.error(
-                    error.what.replace("journal", kind.noun, 1), remedy=error.remedy
-                ) from None
-            self._connection.autocommit = True
-            self._connection.patience_s = BUSY_S
+            self._connection = self._new_session()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         with self._lock, self._said():
@@ -242,7 +240,7 @@ class _Postgresql(Database):
             return self._run(sql, values).rowcount
 
     def change_each(self, sql: str, rows: Sequence[Row]) -> int:
-        with self._lock, self._said(), self._connection.cursor() as cursor:
+        with self._lock, self._said(), self._session().cursor() as cursor:
             cursor.executemany(_percent(sql), rows)
             return cursor.rowcount
 
@@ -251,7 +249,7 @@ class _Postgresql(Database):
         with (
             self._lock,
             self._said(),
-            self._connection.cursor() as cursor,
+            self._session().cursor() as cursor,
             cursor.copy(copying) as copy,
         ):
             for row in rows:
@@ -259,16 +257,41 @@ class _Postgresql(Database):
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        with self._lock, self._said(), self._connection.transaction():
-            self._run("SELECT pg_advisory_xact_lock(?)", (self.kind.lock,))
-            yield
+        with self._lock, self._said(), self._session().transaction():
+            outer, self._is_writing = self._is_writing, True
+            try:
+                self._run("SELECT pg_advisory_xact_lock(?)", (self.kind.lock,))
+                yield
+            finally:
+                self._is_writing = outer
 
     def close(self) -> None:
         with self._lock:
+            self._is_closed = True
             self._connection.close()
 
     def _run(self, sql: str, values: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
-        return self._connection.execute(_percent(sql), values)
+        return self._session().execute(_percent(sql), values)
+
+    def _session(self) -> Session:
+        """The session; a new one in place of one that was lost, for the server may be there again.
+
+        Never within a transaction, of which a new session knows nothing.
+        """
+        if self._connection.closed and not (self._is_writing or self._is_closed):
+            self._connection = self._new_session()
+        return self._connection
+
+    def _new_session(self) -> Session:
+        try:
+            session = self._connect()
+        except JournalError as error:  # its commits would not be durable
+            raise self.kind.error(
+                error.what.replace("journal", self.kind.noun, 1), remedy=error.remedy
+            ) from None
+        session.autocommit = True
+        session.patience_s = BUSY_S
+        return session
 
     @contextmanager
     def _said(self) -> Iterator[None]:

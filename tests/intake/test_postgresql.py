@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
+from campaign.journal.arrivals import Arrivals
 from fakes.mail.recorder import recorder
 from fakes.prepared.open_campaigns import code, open_campaign
 from fakes.prepared.triggering import (
@@ -16,7 +18,7 @@ from fakes.prepared.triggering import (
     wait_until,
 )
 from fakes.processes.api_server import LETTER, SERVE, api_server
-from fakes.servers.postgresql import DatabaseServer
+from fakes.servers.postgresql import DatabaseServer, database_server
 
 ORDER = {"order": 1, "lines": []}
 
@@ -60,6 +62,23 @@ def test_the_api_tells_of_a_letter_from_its_acceptance_to_its_dot(
             assert server.ask("GET", where).said["code"] == 250
         assert relay.received == {"ada@example.com": 1}
     audited(campaign)
+
+
+def test_letters_are_accepted_again_when_the_database_is_there_again(tmp_path: Path) -> None:
+    with database_server() as database:
+        campaign = open_campaign(
+            tmp_path, more=f'{SERVE}\n[journal]\nurl = "{database.new_database()}"\n'
+        )
+        with api_server(tmp_path) as server:
+            first = server.post(LETTER, idempotency="order-1")
+            database.stop()
+            assert server.post(LETTER, idempotency="order-2").status == 503
+            database.start()
+            wait_until(lambda: server.post(LETTER, idempotency="order-2").status == 202)
+            again = server.post(LETTER, idempotency="order-1")
+            assert (again.status, again.said) == (202, first.said)
+        with closing(Arrivals.open(*campaign.journal)) as arrivals:
+            assert arrivals.last == 2
 
 
 def test_a_run_that_is_killed_again_and_again_sends_each_letter_once(
