@@ -74,7 +74,7 @@ def test_a_run_of_seconds_is_seen_to_wait_begin_pause_go_on_lose_some_and_expire
             expect(seen("[data-waits]")).to_contain_text("waits for its start")
             until_stopped(run)
         assert not server.accepted
-        mailing.more = f"[schedule]\nstart = {iso(time.time() + 4)}\n"
+        mailing.more = f"[schedule]\nstart = {iso(time.time() + 2)}\n"
         mailing.write()
         with subprocess.Popen(command("resume", tmp_path)) as run:
             expect(seen("[data-sent]")).not_to_have_text("0")
@@ -89,7 +89,7 @@ def test_a_run_of_seconds_is_seen_to_wait_begin_pause_go_on_lose_some_and_expire
         phone.close()
         left = command("cancel", tmp_path, "--where", "number == '399'", "--because", "x", "--yes")
         subprocess.run(left, check=True)
-        mailing.more = f"[schedule]\nexpire_at = {iso(time.time() + 4)}\n"
+        mailing.more = f"[schedule]\nexpire_at = {iso(time.time() + 2)}\n"
         mailing.write()
         subprocess.run(command("resume", tmp_path), check=False)
         expect(seen(phase)).to_have_text("finished")

@@ -82,7 +82,7 @@ def journal(request: pytest.FixtureRequest, folder: Path) -> None:
 def test_a_run_stops_when_another_process_pauses_it_and_goes_on_by_resume_only(
     ask: Ask, server: Recorder
 ) -> None:
-    server.hesitates_s = server.at_least_s = 0.05
+    server.lingers_from(1, 1.0)  # half a minute for all, and no more than a second to stop
     assert ask("plan", "--no-render")[0] == 0
     run = subprocess.Popen(
         [sys.executable, "-m", "campaign.cli.main", "run", "--yes"],

@@ -242,7 +242,7 @@ def test_a_killed_verify_goes_on_where_it_was(
     slow = subprocess.Popen(
         [
             *(sys.executable, "-m", "campaign.cli.main", "verify", "list.csv", "-o", "checked.csv"),
-            *("--nameserver", server.address, "--dns-rate", "200/s"),
+            *("--nameserver", server.address, "--dns-rate", "100/s"),
         ],
         stderr=subprocess.PIPE,
     )

@@ -13,7 +13,7 @@ Through = Callable[..., tuple[Ending, ScriptedServer]]
 
 R3 = "r3@example.com"
 BEFORE_THE_DOT = ["MAIL", "RCPT", "DATA"]
-HURRY = hasty(mail=0.5, rcpt=0.5, data=0.5, dot=0.5, block=0.5)
+HURRY = hasty(mail=0.5, rcpt=0.5, data=0.5)  # a machine that is busy only makes it try again
 GARBAGE = {
     "endless multiline": b"250-and on\r\n" * 3000,
     "a line of 100 KB": b"250 " + b"x" * 100_000 + b"\r\n",
@@ -131,14 +131,15 @@ def test_silence_before_the_dot_is_a_plain_retry(through: Through, stage: str) -
 @pytest.mark.parametrize("how", ["drop", "reset", "silence", "354"])
 def test_no_reply_to_the_dot_is_doubt(through: Through, how: str, policy: str) -> None:
     """Fault 1, 7, 16: after the dot the connection is lost, silent, or the reply makes no sense.
-    By: scripted server, third letter, once.
+    By: scripted server, third letter, once; time skips ahead where it is silent.
     Then: in doubt: sent again as a counted resend, or held, as the policy says.
     """
     act = {"silence": SILENCE, "354": say("354 more")}.get(how, Act(b"", end=how))
+    skipping = Skipping(60.0)
     ending, server = through(
-        on("DOT", act, nth=3, times=1),
-        patience=hasty(dot=2.0) if how == "silence" else hasty(),
+        on("DOT", act, nth=3, times=1, test=skipping.begins if how == "silence" else None),
         in_doubt=policy,
+        **skipping.fields,
     )
     others_went_on(ending, server)
     doubtful = next(step for step in ending.steps[R3] if step.class_ == "in-doubt")
@@ -311,12 +312,12 @@ def test_452_too_many_recipients_defers_that_recipient(through: Through) -> None
 
 def test_a_4xx_without_end_expires(through: Through) -> None:
     """Fault 10: 450 to RCPT at every try.
-    By: scripted server, third letter; retries of 50 ms, expiry after 3 s.
+    By: scripted server, third letter; retries of 10 s, expiry after a minute; time skips ahead.
     Then: tried several times, then expired; the others are sent; exit 1.
     """
-    ending, server = through(
-        on("RCPT", say("450 4.2.0 busy"), where="r3@"), retry=("50ms",), expire_after="3s"
-    )
+    skipping = Skipping(5.0)
+    busy = on("RCPT", say("450 4.2.0 busy"), where="r3@", test=skipping.begins)
+    ending, server = through(busy, retry=("10s",), expire_after="1m", **skipping.fields)
     others_went_on(ending, server)
     assert ending.states[R3] == "expired"
     assert ending.passed(R3).count("deferred") >= 2

@@ -48,6 +48,15 @@ class Recorder:
         """From now on it answers without a wait."""
         self.hesitates_s = self.at_least_s = 0.0
 
+    def lingers_from(self, count: int, least_s: float) -> None:
+        """Once it has accepted so many letters, it answers no dot sooner than that."""
+
+        def count_them(step: str, peer: str) -> None:
+            if step == "answered" and sum(self.accepted.values()) >= count:
+                self.at, self.at_least_s = lambda step, peer: None, least_s
+
+        self.at = count_them
+
     def forget(self) -> None:
         """As if nobody had ever come; the door is closed."""
         self.received.clear()
