@@ -7,6 +7,7 @@ would not keep what it acknowledges.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -82,7 +83,10 @@ def _session(connection: Connection) -> Session | None:
     return cast("Session", driver) if connection.dialect.name == "postgresql" else None
 
 
+@lru_cache(maxsize=16)
 def _postgresql(place: Place, *, is_read_only: bool) -> Engine:
+    """Kept, though it keeps no session: a new engine asks its first session five questions about
+    the server, and each costs a round trip."""
     try:
         from campaign.database.postgresql import connect
     except ModuleNotFoundError as error:
@@ -90,6 +94,7 @@ def _postgresql(place: Place, *, is_read_only: bool) -> Engine:
     return _engine(
         place.url,
         paramstyle="format",
+        use_native_hstore=False,  # no column is one: three more questions
         creator=lambda: connect(place, is_read_only=is_read_only),
     )
 

@@ -105,9 +105,11 @@ def connect(place: Place, *, is_read_only: bool) -> Session:
     terms: dict[str, Any] = {**_TERMS, **given, **queried}
     session = Session.connect(**terms)
     try:
+        session.autocommit = True  # a BEGIN and a COMMIT are round trips of their own
         _make_own(session, place, terms, _READ_ONLY if is_read_only else _DURABLY)
         if not is_read_only:
             refuse_forgetful(session, place)
+        session.autocommit = False
     except BaseException:
         session.close()
         raise
@@ -117,28 +119,30 @@ def connect(place: Place, *, is_read_only: bool) -> Session:
 def _make_own(session: Session, place: Place, terms: dict[str, Any], setting: str) -> None:
     """Switch a setting on for the session, which must be nobody else's.
 
-    It is not among the options of its start, which poolers refuse.
+    It is not among the options of its start, which poolers refuse.  Takes and leaves a session
+    that commits each statement.
     """
     own = session.info.backend_pid
-    try:
-        found = session.execute(_SET_IF_DIRECT, (own, setting)).fetchone()
-    except psycopg.errors.ProtocolViolation:  # it does not even take a BEGIN
-        raise _lent(place) from None
+    found = session.execute(_SET_IF_DIRECT, (own, setting)).fetchone()
     assert found is not None
-    session.commit()
     if found[0] != own:
+        session.autocommit = False
         _refuse_lent(session, place, terms)
+        session.autocommit = True
         session.execute("SELECT set_config(%s, 'on', false)", (setting,))
-        session.commit()
 
 
 def _refuse_lent(session: Session, place: Place, terms: dict[str, Any]) -> None:
     """Raises JournalError where the pooler gives sessions away between two transactions, or has
     but one."""
+    try:
+        before = _process_of(session)
+    except psycopg.errors.ProtocolViolation:  # it does not even take a BEGIN
+        raise _lent(place) from None
     with Session.connect(**terms) as other:
         other.patience_s = _SECOND_S
         try:
-            before, others, after = (_process_of(each) for each in (session, other, session))
+            others, after = _process_of(other), _process_of(session)
         except psycopg.OperationalError as error:
             raise JournalError(
                 f"journal {place.shown}: the pooler before the server has no second session to"

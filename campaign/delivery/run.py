@@ -80,7 +80,6 @@ def run_campaign(
         with closing(Reader.open(url, folder)) as reader:
             record = reader.plan_record()
             sources = reader.sources()
-            is_finished = reader.is_finished()
             counts = reader.counts()
         PauseMark(url, folder).refuse()
         if settings.is_open:
@@ -95,7 +94,7 @@ def run_campaign(
             journal,
             clock,
             always if settings.is_open else closed_hours(settings.schedule),
-            may_be_stale=options.resume_stale or is_finished,
+            may_be_stale=options.resume_stale or not unsettled_of(counts),
         )
         doubtful = put_in_order(campaign, options, journal, policies, run_clock, observer)
         if settings.is_open and (said := journal.make_ready_to_rotate()):

@@ -117,8 +117,13 @@ class Glance(ABC):
         return []
 
     def is_finished(self) -> bool:
-        """Whether nobody is left in a state that is not terminal; the first who is will do."""
-        return not self._all(f"SELECT 1 FROM standings WHERE {_IS_LEFT} LIMIT 1")
+        """Whether nobody is left in a state that is not terminal; the first who is will do.
+
+        Of a run that waits these are mostly the deferred, who have an index by their time.
+        """
+        deferred = "SELECT 1 FROM standings WHERE state = 'deferred' AND due >= 0 LIMIT 1"
+        left = f"SELECT 1 FROM standings WHERE {_IS_LEFT} LIMIT 1"
+        return not self._all(deferred) and not self._all(left)
 
     def by_template(self) -> dict[str, dict[State, int]]:
         """Of an open campaign: how many letters of each template stand where."""

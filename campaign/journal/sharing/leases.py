@@ -78,16 +78,16 @@ class TakenOver(NamedTuple):
     known: int  # outcomes that its own emergency file had kept
 
 
-def join(connection: Connection, run: int, joining: Joining) -> int:
-    """A new epoch."""
+def join(connection: Connection, joining: Joining) -> int:
+    """A new epoch, in the run that goes on."""
     with atomic(connection):
         epoch = connection.execute(
             text(
                 "INSERT INTO fleet_members (run, worker, host, pid, since_s, lease_s, connections)"
-                " VALUES (:run, :worker, :host, :pid, :since_s, :lease_s, :connections)"
+                " SELECT max(run), :worker, :host, :pid, :since_s, :lease_s, :connections FROM runs"
                 " RETURNING epoch"
             ),
-            {"run": run, **joining._asdict()},
+            joining._asdict(),
         ).scalar_one()
     return int(epoch)
 
@@ -98,14 +98,18 @@ def use_epoch(connection: Connection, epoch: int, lease_s: float) -> None:
     The server ends it where it stops in the middle of a transaction for longer than a lease: a
     worker that was halted there must not keep its successor waiting.
     """
-    for name, value in (
-        ("campaign.epoch", str(epoch)),
-        ("application_name", SESSION_NAME.format(epoch)),
-        ("idle_in_transaction_session_timeout", f"{max(1, int(lease_s * 1000))}ms"),
-    ):
-        connection.execute(
-            text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value}
-        )
+    connection.execute(
+        text(
+            "SELECT set_config('campaign.epoch', :epoch, false),"
+            " set_config('application_name', :name, false),"
+            " set_config('idle_in_transaction_session_timeout', :most, false)"
+        ),
+        {
+            "epoch": str(epoch),
+            "name": SESSION_NAME.format(epoch),
+            "most": f"{max(1, int(lease_s * 1000))}ms",
+        },
+    )
     connection.commit()
 
 

@@ -89,6 +89,9 @@ class SharedJournal:
         self.clock = ServerClock(clock, float(now))
         self._steward: Connection | None = None
         self._turn = threading.Lock()
+        self._plan: PlanRecord | None = None
+        self._last: LastRun | None = None
+        self._knows_last = False
         self._lost: JournalGone | None = None  # the steward's session is over
         self._changes = ChangeWriter(connection.dialect)
         self._writer: Writer | None = None
@@ -131,16 +134,22 @@ class SharedJournal:
         return shared
 
     def plan_record(self) -> PlanRecord:
-        """The plan that all workers send by; asked before `start`."""
-        with told(self._place):
-            record = read_plan(self._connection)
-            self._connection.rollback()
-        return record
+        """The plan that all workers send by, which stays while they do; asked for once, before
+        `start`."""
+        if self._plan is None:
+            with told(self._place):
+                self._plan = read_plan(self._connection)
+                self._connection.rollback()
+        return self._plan
 
     def last_run(self) -> LastRun | None:
-        """The run before this one, of one process or of a fleet; asked before `join`."""
-        with told(self._place):
-            return last_run(self._connection, but=0 if self.first else 1)
+        """The run before this one, of one process or of a fleet; first asked before `join`, which
+        begins a run where this worker is the first."""
+        if not self._knows_last:
+            with told(self._place):
+                self._last = last_run(self._connection, but=0 if self.first else 1)
+            self._knows_last = True
+        return self._last
 
     def join(self, joining: Joining, terms: Mapping[str, str], groups: Groups) -> int:
         """Become a member; its epoch.
@@ -153,8 +162,7 @@ class SharedJournal:
                 self._begin(joining, terms, groups)
             else:
                 self._refuse_mismatch(terms)
-            run = self._connection.execute(text("SELECT max(run) FROM runs")).scalar_one()
-            self.epoch = leases.join(self._connection, int(run), joining)
+            self.epoch = leases.join(self._connection, joining)
             leases.use_epoch(self._connection, self.epoch, joining.lease_s)
             if self._lock:
                 self._lock.share()
@@ -172,9 +180,7 @@ class SharedJournal:
         self, loop: asyncio.AbstractEventLoop, on_failure: Callable[[JournalError], None]
     ) -> Writer:
         """As that of a journal of one process; the emergency file is the worker's own."""
-        with told(self._place):
-            plan_id = read_plan(self._connection).plan_id
-            self._connection.rollback()
+        plan_id = self.plan_record().plan_id
         self._emergency = emergency_room(self.emergency_of(self.epoch), plan_id)
         self._writer = begin_writer(
             self._connection,
@@ -307,11 +313,13 @@ class SharedJournal:
             make_sharing_tables(self._connection)
             for table in ("fleet_terms", "fleet_rates", "fleet_used", "fleet_rests"):
                 self._connection.exec_driver_sql(f"DELETE FROM {table}")
-            for name, value in terms.items():
-                self._connection.execute(
-                    text("INSERT INTO fleet_terms VALUES (:name, :value)"),
-                    {"name": name, "value": value},
-                )
+            self._connection.execute(
+                text(
+                    "INSERT INTO fleet_terms SELECT * FROM unnest(CAST(:names AS TEXT[]),"
+                    " CAST(:values AS TEXT[]))"
+                ),
+                {"names": list(terms.keys()), "values": list(terms.values())},
+            )
             lay_out(self._connection, groups)
             make_sure_of_totals(self._connection)
             self._connection.execute(

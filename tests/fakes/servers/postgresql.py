@@ -50,6 +50,10 @@ class DatabaseServer:
     def start(self) -> None:
         _as_owner("start", "-w", "-D", self._data, "-l", self._log, "-o", self._options)
 
+    def logged(self) -> str:
+        """All that it has logged."""
+        return Path(self._log).read_text()
+
     def stop(self) -> None:
         self._hang_up()
         _as_owner("stop", "-m", "immediate", "-D", self._data)
