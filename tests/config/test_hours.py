@@ -7,30 +7,12 @@ from pathlib import Path
 import pytest
 
 from campaign.config.checking.hours import timetable_of
-from campaign.config.loader import load
-from campaign.config.settings import Settings
 from campaign.errors import ConfigErrors
 from campaign.schedule.timetable import Turn
 from campaign.schedule.zones import zone_named
+from fakes.prepared.campaigns import LEAST, settings_of
 
-HEAD = """\
-name = "spring"
-[recipients]
-files = ["list.csv"]
-[message]
-from = "Ada <ada@example.com>"
-subject = "Hello"
-text = "body.txt"
-[schedule]
-"""
-FIRST_LINE = HEAD.count("\n") + 1
-
-
-def settings_of(folder: Path, text: str) -> Settings:
-    (folder / "campaign.toml").write_text(HEAD + text)
-    (folder / "list.csv").write_text("email\na@example.com\n")
-    (folder / "body.txt").write_text("Hello\n")
-    return load(folder).settings
+FIRST_LINE = LEAST.count("\n") + 2
 
 
 @pytest.mark.parametrize(
@@ -57,7 +39,7 @@ def test_a_fault_of_the_schedule_is_told_with_its_line_and_a_remedy(
     needs_zone = "holidays" in line or 'quiet = ["12' in line or "Fru" in line or "Mon 9" in line
     text = f'{line}\ntimezone = "UTC"\n' if needs_zone else f"{line}\n"
     with pytest.raises(ConfigErrors) as told:
-        settings_of(tmp_path, text)
+        settings_of(tmp_path, f"[schedule]\n{text}")
     (error,) = told.value.errors
     assert error.line == FIRST_LINE
     assert what in error.what
@@ -79,14 +61,14 @@ def test_a_fault_of_the_schedule_is_told_with_its_line_and_a_remedy(
 )
 def test_times_that_leave_nobody_a_turn_are_refused(tmp_path: Path, text: str, what: str) -> None:
     with pytest.raises(ConfigErrors) as told:
-        settings_of(tmp_path, text)
+        settings_of(tmp_path, f"[schedule]\n{text}")
     assert [error.what for error in told.value.errors] == [what]
 
 
 def test_the_settings_become_the_timetable_that_they_say(tmp_path: Path) -> None:
     settings = settings_of(
         tmp_path,
-        "start = 2026-12-23T00:00:00+08:00\nexpire_at = 2026-12-26T00:00:00+08:00\n"
+        "[schedule]\nstart = 2026-12-23T00:00:00+08:00\nexpire_at = 2026-12-26T00:00:00+08:00\n"
         'windows = "Mon-Fri 09:00-17:30"\nquiet = "12:00-13:30"\nholidays = ["2026-12-24"]\n'
         'timezone = "Asia/Shanghai"\n',
     )

@@ -7,28 +7,11 @@ from pathlib import Path
 import pytest
 
 from campaign.config.checking.ladders import rule_of
-from campaign.config.loader import load
-from campaign.config.settings import Settings
 from campaign.errors import ConfigErrors
 from campaign.schedule.ramp import LADDERS
+from fakes.prepared.campaigns import LEAST, settings_of
 
-HEAD = """\
-name = "spring"
-[recipients]
-files = ["list.csv"]
-[message]
-from = "Ada <ada@example.com>"
-subject = "Hello"
-text = "body.txt"
-"""
-FIRST_LINE = HEAD.count("\n") + 2
-
-
-def settings_of(folder: Path, text: str) -> Settings:
-    (folder / "campaign.toml").write_text(HEAD + text)
-    (folder / "list.csv").write_text("email\na@example.com\n")
-    (folder / "body.txt").write_text("Hello\n")
-    return load(folder).settings
+FIRST_LINE = LEAST.count("\n") + 2
 
 
 @pytest.mark.parametrize(

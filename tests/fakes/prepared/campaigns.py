@@ -8,6 +8,7 @@ from pathlib import Path
 
 from campaign.clock import SystemClock
 from campaign.config.loader import Campaign, load
+from campaign.config.settings import Settings
 from campaign.planning.plan import make_plan
 
 TOML = """\
@@ -32,6 +33,16 @@ host = "127.0.0.1"
 port = 1
 security = "none"
 """
+# Nothing but what a campaign must have; whatever is asked about stands behind it.
+LEAST = """\
+name = "spring"
+[recipients]
+files = ["list.csv"]
+[message]
+from = "Ada <ada@example.com>"
+subject = "Hello"
+text = "body.txt"
+"""
 TEXT = "Dear {{ first_name }},\n\nyour {{ plan }} plan renews. Unsubscribe: answer this.\n"
 HTML = """\
 <html><body><h1>Dear {{ first_name }}</h1>
@@ -47,6 +58,14 @@ ROWS = (
     ("li@qq.example", "李小龙", "gold"),
     ("eve@example.com", "Eve", ""),
 )
+
+
+def settings_of(folder: Path, tables: str) -> Settings:
+    """Of a campaign that has these tables behind `LEAST`.  Raises ConfigErrors."""
+    (folder / "campaign.toml").write_text(LEAST + tables)
+    (folder / "list.csv").write_text("email\na@example.com\n")
+    (folder / "body.txt").write_text("Hello\n")
+    return load(folder).settings
 
 
 def write(
