@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from campaign.config.loader import load
 from campaign.errors import DataError, FleetMismatch
 from campaign.fleet.bundle import Bundle, pack, unpack
 from campaign.fleet.bundles import MOST_KEPT, hold
+from campaign.planning.letter_files import refuse_outside
 from fakes.clock import FakeClock
+from fakes.prepared.campaigns import TOML, write
 
 _DAY_S = 86_400.0
 
@@ -47,6 +50,18 @@ def test_a_file_outside_the_folder_is_not_sent_away(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
     with pytest.raises(DataError, match="outside"):
         pack(tmp_path / "c", ["../secret"])
+
+
+def test_the_line_that_names_a_file_outside_the_folder_is_told(tmp_path: Path) -> None:
+    toml = TOML.replace('html = "body.html"', 'html = "../body.html"')
+    write(tmp_path / "c", toml=toml)
+    (tmp_path / "c" / "body.html").rename(tmp_path / "body.html")
+    campaign = load(tmp_path / "c")
+    with pytest.raises(DataError, match="outside") as refused:
+        refuse_outside(campaign, ["body.txt", "../body.html"])
+    (line,) = (at for at, each in enumerate(toml.splitlines(), 1) if "../body.html" in each)
+    assert refused.value.place == f"{campaign.file}:{line}"
+    assert "put it into the folder" in refused.value.remedy
 
 
 def bundle_of(folder: Path, content: str) -> Bundle:

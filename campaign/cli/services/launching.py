@@ -90,9 +90,10 @@ def _watch(campaign: Campaign, count: int, workers: int | None) -> RunResult:
 def _files(campaign: Campaign, reader: Reader) -> list[str]:
     """All that a worker needs, by names relative to the folder."""
     from campaign.planning.inputs import render_spec
-    from campaign.planning.letter_files import letter_files
+    from campaign.planning.letter_files import letter_files, refuse_outside
 
     planned = [name for name in reader.hashes() if not name.startswith("[")]
+    refuse_outside(campaign, planned)
     spec = render_spec(campaign, reader.plan_record(), reader.sources())
     return [*planned, campaign.file.name, *letter_files(campaign, spec)]
 
