@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +25,7 @@ from campaign.metrics.server import serving_metrics
 from campaign.webhooks.signature import new_secret
 from fakes.mail.recorder import recorder
 from fakes.prepared import campaigns
+from fakes.prepared.triggering import wait_until
 from fakes.web.hook_server import hook_server
 from webhooks.conftest import HOOK
 
@@ -125,14 +127,11 @@ def _bounces(folder: Path) -> Figures:
 
 
 def _serve(folder: Path, tmp_path: Path) -> Figures:
-    sock = f"unix:{tmp_path}/serve.sock"
-    with lasting("serve", str(folder), "--listen", sock) as address:
-        import socket
-
-        while not Path(sock.removeprefix("unix:")).exists():
-            scrape(address)
+    path = f"{tmp_path}/serve.sock"
+    with lasting("serve", str(folder), "--listen", f"unix:{path}") as address:
         with socket.socket(socket.AF_UNIX) as client:
-            client.connect(sock.removeprefix("unix:"))
+            # The file is there before anybody listens.
+            wait_until(lambda: client.connect_ex(path) == 0)
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             code = client.recv(65536)[9:12].decode()
         return _until(address, lambda figures: ("campaign_http_requests_total", code) in figures)
