@@ -15,6 +15,7 @@ from campaign.journal.reading.auditing.audit import audit
 from campaign.journal.reading.reader import Reader
 from campaign.journal.sharing.leases import Joining, Member
 from campaign.journal.sharing.shared import SharedJournal
+from campaign.journal.states import CAME_BACK
 from campaign.records import State
 from fakes.clock import FakeClock
 from fakes.prepared.journals import open_journal, planned
@@ -236,6 +237,27 @@ def test_a_worker_of_another_version_or_plan_is_refused_by_name(tmp_path: Path, 
         other.join(joining("two"), {"version": "2", "plan": "a"}, None)
     other.close("refused")
     one.close("left")
+
+
+def test_each_worker_knows_how_the_run_before_its_fleet_ended(tmp_path: Path, url: str) -> None:
+    """A fleet begins with a canary where the run before it was stopped for what came back."""
+    planned(tmp_path, 3, url=url).close()
+    before = member(tmp_path, url, "before")
+    before.close(CAME_BACK)
+    until_free(url)
+    fleet = []
+    for name in ("first", "second"):
+        shared = SharedJournal.open(url, tmp_path, clock=FakeClock(), campaign="spring")
+        assert shared is not None
+        fleet.append(shared)
+        for join in (False, True):
+            if join:
+                shared.join(joining(name), {"version": "1"}, None)
+            last = shared.last_run()
+            assert last is not None
+            assert last.how == CAME_BACK
+    for shared in fleet:
+        shared.close("left")
 
 
 def test_a_journal_in_a_file_cannot_be_shared(tmp_path: Path) -> None:
