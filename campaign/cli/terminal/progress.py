@@ -1,7 +1,8 @@
 """What is shown while a plan is made or letters go out.
 
 In: views of the run, several a second; sentences.  Out: a tqdm bar on a terminal, a plain line
-every few seconds anywhere else.  Touches: the stream it is given (stderr).
+every few seconds anywhere else; every few minutes while nothing changes, for a run may stay for
+years.  Touches: the stream it is given (stderr).
 
 A terminal that was closed must not end the run that drains behind it: the first failed write
 silences the progress, and the run goes on.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from campaign.delivery.run_records import RunView
 
 LINE_EVERY_S = 5.0
+STILL_EVERY_S = 300.0
 _MOVE_EVERY_S = 0.1  # drawing costs about as much as planning ten rows
 _TEXT = "{desc}"
 _FREE = 3  # columns at the end of a line
@@ -43,6 +45,7 @@ class Progress:
         self._text: Any = None
         self._drawn_width = 0
         self._said_at = clock.tick_s()
+        self._said: object = None
 
     def __enter__(self) -> Self:
         return self
@@ -60,18 +63,27 @@ class Progress:
         self._write(legible(line, self._stream))
 
     def show(
-        self, done: int, total: int | None, beside: str, below: str = "", *, is_last: bool = False
+        self,
+        done: int,
+        total: int | None,
+        beside: str,
+        below: str = "",
+        *,
+        stands: object = None,
+        is_last: bool = False,
     ) -> None:
         """How far it is; `beside` and `below` the bar, both escaped.
 
-        Without a total there is no bar, only `beside`.
+        Without a total there is no bar, only `beside`.  `stands`: what another line would be worth
+        writing for; None: every one is.
         """
         if self._is_live:
             self._guard(lambda: self._move_bar(done, total, beside, below))
             return
         now = self._clock.tick_s()
-        if is_last or now - self._said_at >= LINE_EVERY_S:
-            self._said_at = now
+        is_still = stands is not None and stands == self._said
+        if is_last or now - self._said_at >= (STILL_EVERY_S if is_still else LINE_EVERY_S):
+            self._said_at, self._said = now, stands
             stamp = time.strftime("%H:%M:%S", time.localtime(self._clock.now_s()))
             share = f"{_share(done, total):3d}%" if total else ""
             self._write("  ".join(part for part in (stamp, share, below, beside) if part))
@@ -189,6 +201,7 @@ class RunProgress(Progress):
             total,
             "  ".join(part for part in (f"{done:,} of {total:,}", time_left(view)) if part),
             legible(describe(view), self._stream),
+            stands=(dict(view.counts), view.total, bool(view.waiting_for), view.stopping),
             is_last=is_last,
         )
 

@@ -10,6 +10,7 @@ import termios
 
 from campaign.cli.terminal.progress import (
     LINE_EVERY_S,
+    STILL_EVERY_S,
     PlanProgress,
     RunProgress,
     describe,
@@ -64,6 +65,20 @@ def test_without_a_terminal_a_line_comes_every_few_seconds_and_one_at_the_end() 
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3
     assert "sent 59" in lines[-1]
+
+
+def test_without_a_terminal_a_run_that_stands_still_says_so_now_and_then() -> None:
+    """One of an open campaign stays for months."""
+    stream, clock = io.StringIO(), FakeClock()
+    with RunProgress(stream, clock) as progress:
+        for at_s in range(int(STILL_EVERY_S) * 3):
+            clock.tick += 1.0
+            waits = f"a.example cools down {at_s} s" if at_s > 20 else ""
+            progress.update(view(40 if at_s > 10 else 39, waiting_for=waits, left_s=900.0 - at_s))
+    lines = stream.getvalue().splitlines()
+    assert ["sent 39" in line for line in lines[:2]] == [True, False]  # something has moved
+    assert ["cools" in line for line in lines[1:3]] == [False, True]  # and now it waits
+    assert len(lines) == 6  # twice while it did, and at the end
 
 
 def test_on_a_terminal_there_is_one_bar_that_skipped_rows_do_not_fill() -> None:
