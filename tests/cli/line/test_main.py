@@ -128,7 +128,7 @@ def test_no_command_shows_the_help_and_is_a_usage_error(capsys: pytest.CaptureFi
         (["results", "--state", "lost"], "--state"),
         (["results", "--format", "parquet"], "-o results.parquet"),
         (["preview", "--row", "1", "--to", "a@example.com"], "--row, --to and --line each"),
-        (["retry"], "--failed, --held, --cancelled or --code"),
+        (["retry"], "--failed, --held, --cancelled, --unmade or --code"),
     ],
 )
 def test_a_wrong_command_line_ends_with_64_and_one_sentence(

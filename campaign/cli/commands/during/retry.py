@@ -82,7 +82,7 @@ def command(
     metrics: MetricsOption = "",
     as_json: JsonOption = False,
 ) -> int:
-    """Put recipients who were given up or held back, then send to them.
+    """Put given up or held recipients back, then send to them.
 
     Says how many they are, and asks for that number as `run` does. Letters that have left for an
     archive are not sent again: it says how many they are, and where.
