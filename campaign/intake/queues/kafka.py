@@ -114,7 +114,7 @@ class KafkaSource:
     async def close(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer:
-            await asyncio.gather(self._answered(consumer.stop()), return_exceptions=True)
+            await asyncio.gather(consumer.stop(), return_exceptions=True)
 
 
 def _number(record: Any) -> str:

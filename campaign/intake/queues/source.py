@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 PREFETCH = 50  # messages that a broker hands out before the first of them is acknowledged
-ANSWER_S = (
-    15.0  # whoever says nothing for so long has gone: a host without power ends no connection
-)
+# Whoever says nothing for so long has gone: a host without power ends no connection.
+ANSWER_S = 15.0
 KEY_HEADERS = ("idempotency-key", "idempotency_key")
 
 
