@@ -10,13 +10,13 @@ them in the journal, so it says where they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from campaign.journal.reading.reader import Reader
 from campaign.journal.recovery import given_up
 from campaign.records import State
 
-_PAGE = 5_000
+_LISTED = 5_000  # rows that one question names
 _OPEN = ("planned", "deferred", "held")
 
 
@@ -57,8 +57,7 @@ def archived_given_up(
     were in the journal; `spared` are classes of replies."""
     found = {}
     for archive in reader.archives():
-        lines = _paged(
-            archive,
+        lines = archive.ask_pages(
             "SELECT l.row, l.class FROM letters l JOIN recipients r ON r.row = l.row"
             f" WHERE l.row > :after AND {given_up(states)} ORDER BY l.row LIMIT :page",
             code=code,
@@ -71,8 +70,7 @@ def archived_given_up(
 def _candidates(reader: Reader, chosen: str) -> Iterator[Candidate]:
     return map(
         Candidate._make,
-        _paged(
-            reader,
+        reader.ask_pages(
             "SELECT s.row, s.state, s.attempts, s.sendings, s.resends, r.address, r.domain,"
             " r.source, r.line, r.data FROM standings s JOIN recipients r ON r.row = s.row"
             f" WHERE s.row > :after AND {chosen} ORDER BY s.row LIMIT :page",
@@ -80,19 +78,12 @@ def _candidates(reader: Reader, chosen: str) -> Iterator[Candidate]:
     )
 
 
-def _paged(reader: Reader, statement: str, **values: object) -> Iterator[Any]:
-    after = 0
-    while page := reader.ask(statement, after=after, page=_PAGE, **values):
-        yield from page
-        after = page[-1][0]
-
-
 def _gone(reader: Reader, rows: list[int]) -> int:
     """How many of these rows of an archive have left the journal: a letter that was copied before
     a kill is in both, and the journal's word counts."""
     here = 0
-    for at in range(0, len(rows), _PAGE):
-        listed = ", ".join(map(str, rows[at : at + _PAGE]))
+    for at in range(0, len(rows), _LISTED):
+        listed = ", ".join(map(str, rows[at : at + _LISTED]))
         here += reader.ask(f"SELECT count(*) FROM standings WHERE row IN ({listed})")[0][0]
     return len(rows) - here
 

@@ -189,7 +189,7 @@ class Reader(Glance):
         """Every row that was skipped, in order; then those in archives."""
         yield from map(
             Skipped._make,
-            self._pages(
+            self.ask_pages(
                 "SELECT r.row, s.name, r.line, r.address, l.reason FROM letters l"
                 " JOIN recipients r ON r.row = l.row JOIN sources s ON s.source = r.source"
                 " WHERE l.row > :after AND l.state = 'skipped' ORDER BY l.row LIMIT :page"
@@ -202,7 +202,7 @@ class Reader(Glance):
         """Every skipped row with its cells, in order."""
         yield from map(
             Unusable._make,
-            self._pages(
+            self.ask_pages(
                 "SELECT r.row, r.source, r.line, r.data, l.reason FROM letters l"
                 " JOIN recipients r ON r.row = l.row"
                 " WHERE l.row > :after AND l.state = 'skipped' ORDER BY l.row LIMIT :page"
@@ -343,15 +343,16 @@ class Reader(Glance):
         """The rows of a question of the modules beside this one."""
         return self._all(statement, **values)
 
+    def ask_pages(self, statement: str, **values: object) -> Iterator[Any]:
+        """The same of many rows, as `pages` reads them."""
+        with told(self._place):
+            yield from pages(self._connection, text(statement), **values)
+
     # ---- inside
 
     def _all(self, statement: str, **values: object) -> Sequence[Any]:
         with told(self._place):
             return self._connection.execute(text(statement), values).all()
-
-    def _pages(self, statement: str) -> Iterator[Any]:
-        with told(self._place):
-            yield from pages(self._connection, text(statement))
 
 
 _LIST_ROWS = text("SELECT row, source, line, data FROM recipients WHERE row IN :rows").bindparams(

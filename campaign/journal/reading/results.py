@@ -84,10 +84,10 @@ def results(
         after = asked["upto"]
 
 
-def pages(connection: Connection, statement: TextClause) -> Iterator[Any]:
+def pages(connection: Connection, statement: TextClause, **values: object) -> Iterator[Any]:
     """All rows of a statement that goes on after row `:after`, `:page` of them at once."""
     after = 0
-    while page := connection.execute(statement, {"after": after, "page": _PAGE}).all():
+    while page := connection.execute(statement, {"after": after, "page": _PAGE, **values}).all():
         yield from page
         after = page[-1][0]
 
