@@ -229,19 +229,21 @@ def _check_key_templates(settings: Settings) -> Iterator[Mistake]:
 
 
 def _check_mailbox(path: TomlPath, text: str) -> Iterator[Mistake]:
-    if text and not is_template(text):
-        try:
-            parse_mailbox(text)
-        except AddressError as trouble:
-            yield Mistake(path, f"{path[-1]}: {trouble}", "write Ada Lovelace <ada@example.com>")
+    return _check_syntax(parse_mailbox, path, text, "write Ada Lovelace <ada@example.com>")
 
 
 def _check_address(path: TomlPath, text: str) -> Iterator[Mistake]:
+    return _check_syntax(parse_address, path, text, "write an address: ada@example.com")
+
+
+def _check_syntax(
+    parse: Callable[[str], object], path: TomlPath, text: str, remedy: str
+) -> Iterator[Mistake]:
     if text and not is_template(text):
         try:
-            parse_address(text)
+            parse(text)
         except AddressError as trouble:
-            yield Mistake(path, f"{path[-1]}: {trouble}", "write an address: ada@example.com")
+            yield Mistake(path, f"{path[-1]}: {trouble}", remedy)
 
 
 def _check_envelope_from(text: str) -> Iterator[Mistake]:
